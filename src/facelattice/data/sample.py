@@ -1,0 +1,98 @@
+"""Sample: one annotated face on disk, the same whatever data set it comes from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+
+from facelattice import geometry
+from facelattice.schemes import SCHEMES, Scheme, convert
+
+
+class DataError(ValueError):
+    """What is wrong with a data set, with the file and line, and what to do."""
+
+
+@dataclass(frozen=True, eq=False)
+class Sample:
+    """One annotated face.
+
+    path: the picture.  points: float32 (N, 2), its pixels, NaN where missing.  mask: bool (N,), which points are annotated.
+    box: (4,), the landmark box.  scheme: what the points mean.  attributes: what the data set says of it, e.g. "blur".
+    group: faces that must not be split between training and validation (one photo, one person) share it.
+    """
+
+    path: Path
+    points: np.ndarray
+    mask: np.ndarray
+    box: np.ndarray
+    scheme: Scheme
+    group: str
+    attributes: dict[str, bool] = field(default_factory=dict)
+
+
+def make_sample(path: Path, points: np.ndarray, scheme: Scheme, group: str, where: str, **attributes: bool) -> Sample:
+    """A sample from points (N, 2) with NaN where missing. ``where`` names file and line in errors."""
+    if points.shape != (len(scheme), 2):
+        raise DataError(f"{where}: {len(points)} points, but the scheme {scheme.name} has {len(scheme)}")
+    mask = np.isfinite(points).all(-1)
+    if mask.sum() < 2:
+        raise DataError(f"{where}: fewer than two points are annotated; leave this face out")
+    box = geometry.points_box(points, mask)
+    if geometry.box_side(box) <= 0:
+        raise DataError(f"{where}: all points lie on one spot {box[:2].tolist()}")
+    return Sample(path, points.astype(np.float32), mask, box, scheme, group, attributes)
+
+
+def scheme_of(count: int, scheme: Scheme | None, where: str) -> Scheme:
+    """The scheme given, or the built-in one with that many points. Raises DataError where there is none."""
+    if scheme is not None:
+        return scheme
+    for built_in in SCHEMES.values():
+        if len(built_in) == count:
+            return built_in
+    known = ", ".join(f"{len(s)} ({name})" for name, s in SCHEMES.items())
+    raise DataError(
+        f"{where}: no built-in scheme has {count} points (known: {known}); describe yours in a small YAML file and name "
+        "it as the source's scheme"
+    )
+
+
+def to_scheme(samples: list[Sample], target: Scheme, mean_shape: np.ndarray | None) -> list[Sample]:
+    """The samples with their points as ``target``'s, masked where the data set does not know them.
+
+    The landmark box stays that of a whole face: where points are missing, ``mean_shape`` (N, 2) of the target is laid on
+    those that are there, and the box drawn around it. Samples that share no point with the target are left out.
+    """
+    converted = []
+    for sample in samples:
+        points, mask = convert(sample.points, sample.mask, sample.scheme, target)
+        if mask.any():
+            box = geometry.points_box(points, mask) if mask.all() else whole_box(sample, target, mean_shape)
+            converted.append(replace(sample, points=points, mask=mask, box=box, scheme=target))
+    return converted
+
+
+def whole_box(sample: Sample, target: Scheme, mean_shape: np.ndarray | None) -> np.ndarray:
+    """The box of ``target``'s mean shape laid on the sample's points, or the sample's own box where that cannot be."""
+    try:
+        if mean_shape is None:
+            return sample.box
+        everything = np.ones(len(target), bool)
+        shape, known = convert(mean_shape, everything, target, sample.scheme)
+        shared = known & sample.mask
+        placed = geometry.apply(geometry.similarity(shape[shared], sample.points[shared]), mean_shape)
+    except ValueError:  # no conversion back, or too few points: the tight box is the best there is
+        return sample.box
+    # The annotated points belong to the face as well, where the mean shape falls short of them.
+    return geometry.points_box(np.concatenate([placed, sample.points[sample.mask]]))
+
+
+def mean_face(samples: list[Sample]) -> np.ndarray | None:
+    """The mean (N, 2) of the samples' complete faces, each in its own square box; None where no face is complete."""
+    shapes = [
+        (s.points - geometry.box_centre(s.box)) / geometry.box_side(s.box) for s in samples if s.mask.all()
+    ]  # fmt: skip
+    return np.mean(shapes, axis=0) if shapes else None

@@ -1,0 +1,28 @@
+"""A CSV table: image,x0,y0,x1,y1,... with one face a line; the names of pictures are relative to the table.
+
+An empty cell is a missing point. Pictures NAME_1, NAME_2, ... are taken as frames of one person or video, which a split
+keeps together.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from facelattice.data.sample import DataError, Sample, make_sample, scheme_of
+from facelattice.formats import read_csv
+from facelattice.schemes import Scheme
+
+
+def read(path: Path, scheme: Scheme | None = None) -> list[Sample]:
+    """The faces of the table, in its order. Raises DataError, naming file and line."""
+    try:
+        rows = read_csv(path)
+    except ValueError as error:
+        raise DataError(str(error)) from error
+    samples = []
+    for number, (name, points, _) in enumerate(rows, 1):
+        where = f"{path}, face {number} ({name})"
+        group = re.sub(r"_\d+$", "", str(Path(name).with_suffix("")))
+        samples.append(make_sample(path.parent / name, points, scheme_of(len(points), scheme, where), group, where))
+    return samples

@@ -1,0 +1,40 @@
+"""WFLW: WFLW_images/ and WFLW_annotations/list_98pt_rect_attr_train_test/list_98pt_rect_attr_{train,test}.txt.
+
+A line is 196 coordinates, the box, six flags and the picture's name (Wu et al., "Look at Boundary", CVPR 2018).
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from facelattice.data.sample import DataError, Sample, make_sample
+from facelattice.schemes import get_scheme
+
+ATTRIBUTES = ("pose", "expression", "illumination", "make-up", "occlusion", "blur")
+LISTS = Path("WFLW_annotations") / "list_98pt_rect_attr_train_test"
+
+
+def read(root: Path, subset: str) -> list[Sample]:
+    """The faces of the ``train`` or ``test`` list. Raises DataError, naming file and line."""
+    path = root / LISTS / f"list_98pt_rect_attr_{subset}.txt"
+    if not path.exists():
+        found = sorted(p.stem.rsplit("_", 1)[-1] for p in (root / LISTS).glob("list_98pt_rect_attr_*.txt"))
+        raise DataError(f"{path}: there is no such list; choose a subset out of {', '.join(found) or 'none found'}")
+    scheme = get_scheme("wflw98")
+    samples = []
+    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+        if not line.strip():
+            continue
+        where, cells = f"{path}, line {number}", line.split()
+        if len(cells) != 207:
+            raise DataError(f"{where}: {len(cells)} values, but 196 coordinates, 4 of the box, 6 flags and a name make 207")
+        try:
+            points = np.array(cells[:196], dtype=np.float64).reshape(98, 2)
+            flags = {name: bool(int(cell)) for name, cell in zip(ATTRIBUTES, cells[200:206], strict=True)}
+        except ValueError as error:
+            raise DataError(f"{where}: {error}") from error
+        picture = root / "WFLW_images" / cells[206]
+        samples.append(make_sample(picture, points, scheme, cells[206], where, **flags))
+    return samples

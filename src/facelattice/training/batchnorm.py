@@ -1,0 +1,49 @@
+"""Batch normalisation over the faces of all processes, on the CPU too, where torch's SyncBatchNorm refuses to run.
+
+With it, two processes with half a batch each do what one does with the whole batch, to rounding.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.distributed.nn.functional import all_reduce
+from torch.nn.modules.batchnorm import _BatchNorm
+
+
+class GlobalBatchNorm(nn.Module):
+    """In the place of a batch normalisation, with its parameters, buffers and names, and timm's activation if it has one."""
+
+    def __init__(self, norm: _BatchNorm):
+        super().__init__()
+        self.weight, self.bias = norm.weight, norm.bias
+        for name, buffer in norm.named_buffers():
+            self.register_buffer(name, buffer)
+        self.eps, self.momentum = norm.eps, norm.momentum
+        self.act = getattr(norm, "act", nn.Identity())
+
+    def forward(self, x: Tensor) -> Tensor:
+        mean, variance = self.running_mean, self.running_var
+        if self.training:
+            axes = [0, *range(2, x.ndim)]
+            values = x.float()
+            sums = torch.stack([values.sum(axes), values.square().sum(axes)])
+            count = sums.new_tensor(float(x.numel() // x.shape[1]))
+            sums, count = all_reduce(sums), all_reduce(count)
+            mean, variance = sums[0] / count, sums[1] / count - (sums[0] / count).square()
+            with torch.no_grad():
+                self.num_batches_tracked += 1
+                self.running_mean.lerp_(mean, self.momentum)
+                self.running_var.lerp_(variance * count / (count - 1), self.momentum)
+        shape = [1, -1] + [1] * (x.ndim - 2)
+        scale = self.weight / (variance + self.eps).sqrt()
+        return self.act((x * scale.view(shape) + (self.bias - mean * scale).view(shape)).to(x.dtype))
+
+
+def synchronise(module: nn.Module) -> None:
+    """Put `GlobalBatchNorm` in the place of every batch normalisation below ``module``."""
+    for name, child in module.named_children():
+        if isinstance(child, _BatchNorm):
+            setattr(module, name, GlobalBatchNorm(child))
+        else:
+            synchronise(child)

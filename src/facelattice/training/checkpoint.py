@@ -1,0 +1,34 @@
+"""Checkpoints: everything a run needs to go on, or a model to be exported, in one file written atomically."""
+
+from __future__ import annotations
+
+import pickle
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from facelattice.formats import atomic_write
+
+
+class CheckpointError(ValueError):
+    """A checkpoint that cannot be used, and why."""
+
+
+def save(state: dict[str, Any], path: Path) -> None:
+    """Write tensors and plain values. The former file stays whole until the new one is complete."""
+    with atomic_write(path, "wb") as file:
+        torch.save(state, file)
+
+
+def load(path: Path) -> dict[str, Any]:
+    """What `save` wrote, on the CPU. Raises CheckpointError where there is none or it is damaged."""
+    if not path.is_file():
+        raise CheckpointError(f"{path}: there is no such checkpoint")
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except (RuntimeError, pickle.UnpicklingError, EOFError, ValueError, KeyError) as error:
+        raise CheckpointError(f"{path}: not a checkpoint of facelattice, or damaged") from error
+    if not isinstance(state, dict) or "recipe" not in state:
+        raise CheckpointError(f"{path}: not a checkpoint of facelattice")
+    return state

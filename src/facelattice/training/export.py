@@ -1,0 +1,150 @@
+"""Checkpoint -> model file: one ONNX that describes itself, proved equal to the network before it is written.
+
+    export(Path("runs/ibug68/best.pt"), Path("model.onnx"))
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import onnxruntime
+import torch
+from omegaconf import OmegaConf
+from torch import Tensor, nn
+
+import facelattice
+from facelattice.data.dataset import FaceCrops
+from facelattice.formats import atomic_write
+from facelattice.method.model import SDFL
+from facelattice.pictures import PictureError
+from facelattice.runtime import FORMAT, METADATA_KEY, seal
+from facelattice.training import checkpoint
+from facelattice.training.prepare import load_faces, make_network
+from facelattice.training.recipe import Recipe, from_yaml, to_yaml
+
+TOLERANCE = 0.01  # pixels of the crop, between ONNX Runtime and torch
+CHECKED = 16  # held-out faces that the two are compared on
+
+
+class ExportError(RuntimeError):
+    """The model file would not do what the network does, or there is nothing to compare them on."""
+
+
+def export(checkpoint_path: Path, output: Path) -> dict[str, Any]:
+    """Write the model file of a checkpoint's averaged weights, and return its metadata.
+
+    Points and errors of ONNX Runtime are compared with torch's on held-out crops of the recipe's data. Raises ExportError
+    where they differ by more than 0.01 px or the data cannot be read, CheckpointError for a bad checkpoint; nothing is
+    written then.
+    """
+    state = checkpoint.load(checkpoint_path)
+    recipe = from_yaml(state["recipe"])
+    network = load_network(state, recipe)
+    data = to_onnx(network, recipe.size)
+    difference = compare(network, data, _real_crops(recipe))
+    if not difference <= TOLERANCE:
+        raise ExportError(
+            f"ONNX Runtime and torch differ by {difference:.3g} px, more than {TOLERANCE}; nothing was written"
+        )
+    info = state["info"]
+    metadata = {
+        "format": FORMAT,
+        "name": recipe.name,
+        "version": facelattice.__version__,
+        "scheme": info["scheme"],
+        "crop": {"size": recipe.size, "margin": recipe.margin},
+        "normalisation": f"{recipe.network.normalisation}, inside the graph: it takes uint8 RGB",
+        "detectors": info["detectors"],
+        "data": info["data"],
+        "faces": info["faces"],
+        "licence": recipe.licence,
+        "recipe": _shareable(recipe),
+        "epoch": state["epoch"],
+        "held_out_nme": state["nme"],
+        "sha256": "0" * 64,
+    }
+    model = onnx.load_from_string(data)
+    onnx.helper.set_model_props(model, {METADATA_KEY: json.dumps(metadata)})
+    with atomic_write(output, "wb") as file:
+        file.write(seal(model.SerializeToString()))
+    return metadata
+
+
+def load_network(state: dict[str, Any], recipe: Recipe) -> SDFL:
+    """The network of a checkpoint, with its averaged weights, ready to run on the CPU."""
+    network = make_network(state["info"]["graph"], recipe, pretrained=False)
+    network.load_state_dict(state["ema"])
+    return network.eval()
+
+
+class _Outputs(nn.Module):
+    """What a model file gives: points and errors, and nothing that only training looks at."""
+
+    def __init__(self, network: SDFL):
+        super().__init__()
+        self.network = network
+
+    def forward(self, crops: Tensor) -> tuple[Tensor, Tensor]:
+        prediction = self.network(crops)
+        return prediction.points, prediction.errors
+
+
+def to_onnx(network: SDFL, size: int) -> bytes:
+    """The ONNX file, without metadata: crops uint8 (B, S, S, 3) -> points (B, N, 2) and errors (B, N), for any B."""
+    names = ("crops", "points", "errors")
+    file = io.BytesIO()
+    with warnings.catch_warnings():
+        # The tracing exporter warns of Python numbers it keeps; they are sizes of the crop, which are meant to be kept.
+        # It is used because the newer one wants onnxscript, one more package to install.
+        warnings.simplefilter("ignore")
+        torch.onnx.export(
+            _Outputs(network),
+            (torch.zeros(2, size, size, 3, dtype=torch.uint8),),
+            file,
+            dynamo=False,
+            input_names=names[:1],
+            output_names=names[1:],
+            dynamic_axes={name: {0: "batch"} for name in names},
+            opset_version=17,
+        )
+    return file.getvalue()
+
+
+@torch.inference_mode()
+def compare(network: SDFL, data: bytes, crops: np.ndarray) -> float:
+    """The largest difference, crop pixels, between torch and ONNX Runtime over points and errors of crops (B, S, S, 3)."""
+    session = onnxruntime.InferenceSession(data, providers=["CPUExecutionProvider"])
+    points, errors = session.run(["points", "errors"], {"crops": crops})
+    expected = network(torch.from_numpy(crops))
+    differences = np.abs(points - expected.points.numpy()).max(), np.abs(errors - expected.errors.numpy()).max()
+    return float(np.max(differences))  # NaN where either is
+
+
+def _real_crops(recipe: Recipe) -> np.ndarray:
+    """Up to 16 crops (B, S, S, 3) of the recipe's held-out faces. Raises ExportError where none can be read."""
+    try:
+        held_out = load_faces(recipe).held_out[:CHECKED]
+        items = [FaceCrops(held_out, recipe.size, recipe.margin)[0, i, i] for i in range(len(held_out))]
+    except (ValueError, OSError, PictureError) as error:
+        raise ExportError(f"the faces to compare ONNX with torch on cannot be read: {error}") from error
+    crops = [item["crop"].numpy() for item in items if item["readable"]]
+    if not crops:
+        raise ExportError("none of the held-out pictures can be read, so ONNX cannot be compared with torch")
+    return np.stack(crops)
+
+
+def _shareable(recipe: Recipe) -> dict[str, Any]:
+    """The recipe for the metadata, without the paths of the machine it was trained on: names of files only."""
+    plain: Any = OmegaConf.to_container(OmegaConf.create(to_yaml(recipe)))
+    plain.pop("data_root")
+    for source in plain["data"]:
+        source["path"] = Path(source["path"]).name
+    if plain["network"]["weights"]:
+        plain["network"]["weights"] = Path(plain["network"]["weights"]).name
+    return plain

@@ -104,7 +104,7 @@ def to_onnx(network: SDFL, size: int) -> bytes:
         # It is used because the newer one wants onnxscript, one more package to install.
         warnings.simplefilter("ignore")
         torch.onnx.export(
-            _Outputs(network),
+            _Outputs(network).eval(),
             (torch.zeros(2, size, size, 3, dtype=torch.uint8),),
             file,
             dynamo=False,

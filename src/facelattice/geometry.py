@@ -1,8 +1,8 @@
 """Boxes, similarity transforms and warps: the only file that knows where pixel centres lie.
 
 Points are ``(x, y)`` in pixels, and whole numbers are pixel centres, so that a picture W wide spans [-0.5, W - 0.5] and
-its middle is at (W - 1) / 2. Boxes are ``(x0, y0, x1, y1)`` in the same coordinates. A transform is a (2, 3) matrix that
-takes points of one picture to points of another.
+its middle is at (W - 1) / 2. Boxes are ``(x0, y0, x1, y1)`` in the same coordinates. A transform is a (2, 3) matrix
+that takes points of one picture to points of another.
 
     matrix = crop_transform(box, size=128, margin=1.3)      # picture -> crop
     crop = warp(picture, matrix, size=128)
@@ -57,7 +57,9 @@ def overlap(a: np.ndarray, b: np.ndarray) -> float:
     return float(shared / union) if union > 0 else 0.0
 
 
-def crop_transform(box: np.ndarray, size: int, margin: float, rotation: float = 0.0, mirror: bool = False) -> np.ndarray:
+def crop_transform(
+    box: np.ndarray, size: int, margin: float, rotation: float = 0.0, mirror: bool = False
+) -> np.ndarray:
     """The (2, 3) matrix from the picture to a ``size`` x ``size`` crop around ``box``.
 
     The crop's middle is the box's middle and its side is ``margin`` times the box's longer side. ``rotation`` turns the
@@ -67,7 +69,9 @@ def crop_transform(box: np.ndarray, size: int, margin: float, rotation: float = 
     """
     box = np.asarray(box, dtype=np.float64)
     if box.shape != (4,) or not np.isfinite(box).all() or box_side(box) <= 0:
-        raise ValueError(f"a box must be four finite numbers x0, y0, x1, y1 with x1 > x0 or y1 > y0, not {box.tolist()}")
+        raise ValueError(
+            f"a box must be four finite numbers x0, y0, x1, y1 with x1 > x0 or y1 > y0, not {box.tolist()}"
+        )
     scale = size / (margin * box_side(box))
     cos, sin = scale * math.cos(math.radians(rotation)), scale * math.sin(math.radians(rotation))
     linear = np.array([[cos, -sin], [sin, cos]])
@@ -91,7 +95,8 @@ def invert(matrix: np.ndarray) -> np.ndarray:
 def shrink_transform(factor: int) -> np.ndarray:
     """The (2, 3) matrix from a picture to the same picture decoded or averaged down to 1 / ``factor`` of its size.
 
-    Pixel i of the small picture stands for pixels i * factor to i * factor + factor - 1, and its centre lies between them.
+    Pixel i of the small picture stands for pixels i * factor to i * factor + factor - 1, and its centre lies between
+    them.
     """
     offset = (1 / factor - 1) / 2
     return np.array([[1 / factor, 0, offset], [0, 1 / factor, offset]])
@@ -108,7 +113,8 @@ def scale_of(matrix: np.ndarray) -> float:
 
 
 def similarity(source: np.ndarray, target: np.ndarray) -> np.ndarray:
-    """The least-squares similarity transform (2, 3) that takes points ``source`` (N, 2) to ``target`` (N, 2), no mirror.
+    """The least-squares similarity transform (2, 3) that takes points ``source`` (N, 2) to ``target`` (N, 2), no
+    mirror.
 
     Umeyama, "Least-squares estimation of transformation parameters between two point patterns", TPAMI 1991. Raises
     ValueError where all source points coincide.
@@ -131,7 +137,8 @@ def warp(picture: np.ndarray, matrix: np.ndarray, size: int | tuple[int, int], f
     than half is averaged down first, so that nothing aliases.
     """
     width, height = (size, size) if isinstance(size, int) else size
-    # Only the part of the picture under the crop is touched, so a face in a huge photo costs no more than in a small one.
+    # Only the part of the picture under the crop is touched, so a face in a huge photo costs no more than in a small
+    # one.
     corners = np.array([[-1, -1], [width, -1], [-1, height], [width, height]])
     corners = apply(invert(matrix), corners)
     shrink = max(1, int(1 / max(scale_of(matrix), 1e-6)))

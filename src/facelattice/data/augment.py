@@ -1,7 +1,7 @@
 """What training does to a face: where the crop is cut, light and blur, and things in front of it.
 
-Every random number comes from the ``rng`` (numpy Generator) that is handed in, so a sample is the same wherever and whenever
-it is made. Photometric changes are torchvision's; their parameters are drawn here.
+Every random number comes from the ``rng`` (numpy Generator) that is handed in, so a sample is the same wherever and
+whenever it is made. Photometric changes are torchvision's; their parameters are drawn here.
 """
 
 from __future__ import annotations
@@ -21,12 +21,13 @@ from facelattice import geometry
 
 @dataclass
 class Augment:
-    """How much of each change. Angles in degrees, sizes as a share of the face box, the rest probabilities, 0 for never.
+    """How much of each change. Angles in degrees, sizes as a share of the face box, the rest probabilities, 0 for
+    never.
 
-    rotation, scale, shift: the crop is turned by up to +-rotation, made up to exp(+-scale) times as large and moved by up
-    to +-shift: also what an inexact detector does to a box.
-    occlusion: probability of a first patch in front of the face; a second comes with half of it. ``patch`` is the largest
-    side of a patch as a share of the crop, ``flat_patches`` leaves only the paper's flat rectangles.
+    rotation, scale, shift: the crop is turned by up to +-rotation, made up to exp(+-scale) times as large and moved by
+    up to +-shift: also what an inexact detector does to a box.
+    occlusion: probability of a first patch in front of the face; a second comes with half of it. ``patch`` is the
+    largest side of a patch as a share of the crop, ``flat_patches`` leaves only the paper's flat rectangles.
     background: share of crops taken beside the face, which teach the expected error what no face looks like.
     """
 
@@ -48,7 +49,8 @@ class Augment:
 
 
 def crop_matrix(box: np.ndarray, size: int, margin: float, augment: Augment, rng: Generator) -> tuple[np.ndarray, bool]:
-    """The one affine warp of a sample: box noise, rotation, scale and mirror. Returns the (2, 3) matrix and ``mirrored``."""
+    """The one affine warp of a sample: box noise, rotation, scale and mirror. Returns the (2, 3) matrix and
+    ``mirrored``."""
     side = geometry.box_side(box)
     centre = geometry.box_centre(box) + rng.uniform(-augment.shift, augment.shift, 2) * side
     side *= math.exp(rng.uniform(-augment.scale, augment.scale))

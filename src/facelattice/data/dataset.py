@@ -18,8 +18,9 @@ from facelattice.pictures import PictureError, read_picture
 
 
 class Item(TypedDict):
-    """crop uint8 (S, S, 3) RGB; points float32 (N, 2), crop pixels, 0 where missing; mask bool (N,); background: there is
-    no face in the crop; index of the sample; readable: False where the picture could not be read (nothing counts then)."""
+    """crop uint8 (S, S, 3) RGB; points float32 (N, 2), crop pixels, 0 where missing; mask bool (N,); background: there
+    is no face in the crop; index of the sample; readable: False where the picture could not be read (nothing counts
+    then)."""
 
     crop: Tensor
     points: Tensor
@@ -86,14 +87,17 @@ class FaceCrops(Dataset):
             return None
 
     def _cut(self, sample: Sample, matrix: np.ndarray, fill: int = 0) -> np.ndarray:
-        # A face much larger than the crop is decoded at 1/2, 1/4 or 1/8 of its size: most of the time goes into decoding.
+        # A face much larger than the crop is decoded at 1/2, 1/4 or 1/8 of its size: most of the time goes into
+        # decoding.
         shrink = 2 ** min(3, max(0, math.floor(math.log2(1 / geometry.scale_of(matrix)))))
         picture = read_picture(sample.path, shrink=shrink)
         small = geometry.invert(geometry.shrink_transform(shrink))
         return geometry.warp(picture, geometry.compose(matrix, small), self.size, fill)
 
     @staticmethod
-    def _item(crop: np.ndarray, points: np.ndarray, mask: np.ndarray, background: bool, key: tuple[int, int, int]) -> Item:
+    def _item(
+        crop: np.ndarray, points: np.ndarray, mask: np.ndarray, background: bool, key: tuple[int, int, int]
+    ) -> Item:
         return Item(
             crop=torch.from_numpy(np.ascontiguousarray(crop)),
             points=torch.from_numpy(np.where(mask[:, None], points, 0).astype(np.float32)),

@@ -18,7 +18,9 @@ def read(folder: Path, scheme: Scheme | None = None) -> list[Sample]:
     """Every annotated face below ``folder``, by name. Raises DataError, naming the file."""
     samples = []
     for pts in sorted(folder.rglob("*.pts")):
-        pictures = [p for suffix in sorted(PICTURE_SUFFIXES) for p in (pts.with_suffix(suffix), pts.with_suffix(suffix.upper()))]
+        pictures = [
+            p for suffix in sorted(PICTURE_SUFFIXES) for p in (pts.with_suffix(suffix), pts.with_suffix(suffix.upper()))
+        ]
         picture = next((p for p in pictures if p.exists()), None)
         if picture is None:
             raise DataError(f"{pts}: no picture {pts.stem}.jpg (or .png, ...) beside it")

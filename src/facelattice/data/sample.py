@@ -19,7 +19,8 @@ class DataError(ValueError):
 class Sample:
     """One annotated face.
 
-    path: the picture.  points: float32 (N, 2), its pixels, NaN where missing.  mask: bool (N,), which points are annotated.
+    path: the picture.  points: float32 (N, 2), its pixels, NaN where missing.  mask: bool (N,), which points are
+    annotated.
     box: (4,), the landmark box.  scheme: what the points mean.  attributes: what the data set says of it, e.g. "blur".
     group: faces that must not be split between training and validation (one photo, one person) share it.
     """
@@ -55,16 +56,16 @@ def scheme_of(count: int, scheme: Scheme | None, where: str) -> Scheme:
             return built_in
     known = ", ".join(f"{len(s)} ({name})" for name, s in SCHEMES.items())
     raise DataError(
-        f"{where}: no built-in scheme has {count} points (known: {known}); describe yours in a small YAML file and name "
-        "it as the source's scheme"
+        f"{where}: no built-in scheme has {count} points (known: {known}); describe yours in a small YAML "
+        "file and name it as the source's scheme"
     )
 
 
 def to_scheme(samples: list[Sample], target: Scheme, mean_shape: np.ndarray | None) -> list[Sample]:
     """The samples with their points as ``target``'s, masked where the data set does not know them.
 
-    The landmark box stays that of a whole face: where points are missing, ``mean_shape`` (N, 2) of the target is laid on
-    those that are there, and the box drawn around it. Samples that share no point with the target are left out.
+    The landmark box stays that of a whole face: where points are missing, ``mean_shape`` (N, 2) of the target is laid
+    on those that are there, and the box drawn around it. Samples that share no point with the target are left out.
     """
     converted = []
     for sample in samples:

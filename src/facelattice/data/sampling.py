@@ -30,9 +30,9 @@ def hold_out(samples: list[Sample], share: float) -> tuple[list[Sample], list[Sa
 def pose_repeats(samples: list[Sample], most: int, bins: int = 9) -> np.ndarray:
     """How often each face comes in an epoch, int (M,): rare poses more often, up to ``most`` times.
 
-    Pose-based balancing (Feng et al., CVPR 2018): the first principal component of the shapes, which is yaw, its absolute
-    value in ``bins`` bins; a bin with a tenth of the faces of the fullest is repeated ten times, unless ``most`` is less.
-    Without a bound a handful of profiles would be seen hundreds of times. Incomplete faces come once.
+    Pose-based balancing (Feng et al., CVPR 2018): the first principal component of the shapes, which is yaw, its
+    absolute value in ``bins`` bins; a bin with a tenth of the faces of the fullest is repeated ten times, unless
+    ``most`` is less. Without a bound a handful of profiles would be seen hundreds of times. Incomplete faces come once.
     """
     repeats = np.ones(len(samples), dtype=int)
     complete = [i for i, s in enumerate(samples) if s.mask.all()]
@@ -43,9 +43,7 @@ def pose_repeats(samples: list[Sample], most: int, bins: int = 9) -> np.ndarray:
     shapes /= np.linalg.norm(shapes, axis=(1, 2), keepdims=True)
     # Turn every face onto the mean first: a rotation in the picture is no pose of the head.
     mean = shapes.mean(0)
-    angle = np.arctan2(
-        (shapes[..., 0] * mean[:, 1] - shapes[..., 1] * mean[:, 0]).sum(1), (shapes * mean).sum((1, 2))
-    )
+    angle = np.arctan2((shapes[..., 0] * mean[:, 1] - shapes[..., 1] * mean[:, 0]).sum(1), (shapes * mean).sum((1, 2)))
     turn = np.stack([np.cos(angle), np.sin(angle), -np.sin(angle), np.cos(angle)], -1).reshape(-1, 2, 2)
     flat = (shapes @ turn).reshape(len(shapes), -1)
     flat -= flat.mean(0)

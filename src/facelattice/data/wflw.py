@@ -29,7 +29,9 @@ def read(root: Path, subset: str) -> list[Sample]:
             continue
         where, cells = f"{path}, line {number}", line.split()
         if len(cells) != 207:
-            raise DataError(f"{where}: {len(cells)} values, but 196 coordinates, 4 of the box, 6 flags and a name make 207")
+            raise DataError(
+                f"{where}: {len(cells)} values, but 196 coordinates, 4 of the box, 6 flags and a name make 207"
+            )
         try:
             points = np.array(cells[:196], dtype=np.float64).reshape(98, 2)
             flags = {name: bool(int(cell)) for name, cell in zip(ATTRIBUTES, cells[200:206], strict=True)}

@@ -1,7 +1,8 @@
 """The field's error measures, exact. numpy only.
 
-NME: mean distance of a face's points from the annotation, over a size of that face. Failure rate: the share of faces with
-an NME over a threshold. AUC: the mean of clip(1 - NME / t, 0, 1), which is the area under the cumulative error curve up to t.
+NME: mean distance of a face's points from the annotation, over a size of that face. Failure rate: the share of faces
+with an NME over a threshold. AUC: the mean of clip(1 - NME / t, 0, 1), which is the area under the cumulative error
+curve up to t.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Node embedding: from the backbone's maps to features of each landmark (section III-A), in two kinds.
 
-`Flatten` is the paper's: some maps for each landmark, flattened, and where things are is left to be learned. `Located` is
-ours: each landmark has one finer map whose spatial softmax says where it seems to be and how sure that is, and takes its
-features from there. Both give the same `Nodes`.
+`Flatten` is the paper's: some maps for each landmark, flattened, and where things are is left to be learned. `Located`
+is ours: each landmark has one finer map whose spatial softmax says where it seems to be and how sure that is, and takes
+its features from there. Both give the same `Nodes`.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from torch.nn import functional as F
 
 
 class Nodes(NamedTuple):
-    """features (B, N, D) of each landmark; pooled (B, P), what edge weights are made from; anchors (B, N, 2) or (1, 1, 2),
-    crop pixels, where the head's corrections start from; located: whether the anchors are seen in the picture."""
+    """features (B, N, D) of each landmark; pooled (B, P), what edge weights are made from; anchors (B, N, 2) or (1, 1,
+    2), crop pixels, where the head's corrections start from; located: whether the anchors are seen in the picture."""
 
     features: Tensor
     pooled: Tensor
@@ -30,6 +30,9 @@ class Flatten(nn.Module):
     ``reductions`` are the strides of the maps it wants, ``step`` the pixels that a head output of 1 stands for.
     """
 
+    reductions = (32,)
+    centre: Tensor
+
     def __init__(self, points: int, channels: list[int], size: int, expansion: int, pool_backbone: bool):
         super().__init__()
         self.phi = nn.Sequential(
@@ -42,8 +45,6 @@ class Flatten(nn.Module):
         self.pooled = channels[-1] if pool_backbone else points * expansion
         self.step = size / 4
         self.register_buffer("centre", torch.full((1, 1, 2), (size - 1) / 2), persistent=False)
-
-    reductions = (32,)
 
     def forward(self, maps: list[Tensor]) -> Nodes:
         embedded = self.phi(maps[-1])
@@ -62,6 +63,9 @@ class Located(nn.Module):
     """
 
     reductions = (8, 16)
+    grid: Tensor
+    reach: Tensor
+    centre: Tensor
 
     def __init__(self, points: int, channels: list[int], size: int, width: int = 128, own: int = 16):
         super().__init__()

@@ -1,8 +1,8 @@
 """The sparse landmark graph: from annotated faces to who may listen to whom (section III-B of the paper).
 
-    shapes = normalise(points, mirror)                  # (2M, N, 2): every face in its own box, and its mirror picture
-    graph = neighbours(correlation(shapes), k=3)        # (N, N) bool, row i: the points that point i listens to
-    L = laplacian(graph)                                # L @ points: each point relative to the mean of its neighbours
+shapes = normalise(points, mirror)                  # (2M, N, 2): every face in its own box, and its mirror picture
+graph = neighbours(correlation(shapes), k=3)        # (N, N) bool, row i: the points that point i listens to
+L = laplacian(graph)                                # L @ points: each point relative to the mean of its neighbours
 """
 
 from __future__ import annotations
@@ -15,8 +15,9 @@ from torch import Tensor
 def normalise(points: np.ndarray, mirror: np.ndarray) -> Tensor:
     """Faces (M, N, 2) in pixels, NaN where a point is missing -> shapes (2M, N, 2) in the unit box of each face.
 
-    In raw picture coordinates every correlation is near 1 and the graph means nothing: where the face is explains it all.
-    Each face is followed by its mirror picture (``mirror`` (N,) is the scheme's permutation), so that left and right agree.
+    In raw picture coordinates every correlation is near 1 and the graph means nothing: where the face is explains it
+    all. Each face is followed by its mirror picture (``mirror`` (N,) is the scheme's permutation), so that left and
+    right agree.
     """
     points = np.asarray(points, dtype=np.float64)
     low, high = np.nanmin(points, axis=1, keepdims=True), np.nanmax(points, axis=1, keepdims=True)
@@ -28,13 +29,13 @@ def normalise(points: np.ndarray, mirror: np.ndarray) -> Tensor:
 def correlation(points: Tensor | np.ndarray) -> Tensor:
     """How closely points move together: (M, N, 2) -> (N, N), C = (|Cx| + |Cy|) / 2 with Pearson's Cx and Cy (eq. 3).
 
-    ``points`` are in face-normalised coordinates (`normalise`). Missing points (NaN) leave a face out of their own pairs
-    only. A point that never moves correlates with nothing (0). Raises ValueError on any other shape.
+    ``points`` are in face-normalised coordinates (`normalise`). Missing points (NaN) leave a face out of their own
+    pairs only. A point that never moves correlates with nothing (0). Raises ValueError on any other shape.
     """
     points = torch.as_tensor(points, dtype=torch.float64)
     if points.ndim != 3 or points.shape[2] != 2:
         raise ValueError(f"points must be (M, N, 2), not {tuple(points.shape)}")
-    return sum(_pearson(points[..., axis]).abs() for axis in (0, 1)) / 2
+    return (_pearson(points[..., 0]).abs() + _pearson(points[..., 1]).abs()) / 2
 
 
 def _pearson(values: Tensor) -> Tensor:
@@ -52,10 +53,11 @@ def _pearson(values: Tensor) -> Tensor:
 def neighbours(correlation: Tensor | np.ndarray, k: int, symmetric: bool = False) -> Tensor:
     """Each point listens to itself and to the ``k`` points it moves with most: (N, N) -> bool (N, N) (eq. 4).
 
-    Directed, as the paper writes it: N (k + 1) ones. ``symmetric`` adds the other direction of every edge, as the released
-    code does for its network. Raises ValueError unless 0 <= k < N.
+    Directed, as the paper writes it: N (k + 1) ones. ``symmetric`` adds the other direction of every edge, as the
+    released code does for its network. Raises ValueError unless 0 <= k < N.
     """
-    # Mirrored pairs have equal correlations up to rounding; equal ones must fall the same way on both sides of the face.
+    # Mirrored pairs have equal correlations up to rounding; equal ones must fall the same way on both sides of the
+    # face.
     ranked = torch.as_tensor(correlation, dtype=torch.float64).clone().round(decimals=9)
     n = len(ranked)
     if ranked.shape != (n, n) or not 0 <= k < n:

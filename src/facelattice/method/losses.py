@@ -1,4 +1,5 @@
-"""Losses on points (section III-D): Soft Wing and those it is compared with, the relative location loss, expected errors.
+"""Losses on points (section III-D): Soft Wing and those it is compared with, the relative location loss, expected
+errors.
 
 The elementwise losses take residuals in pixels of a 256-px crop, whatever the crop's real size: their thresholds mean
 nothing in other units. (Fed with coordinates in [0, 1], Soft Wing never leaves its linear part.)
@@ -21,7 +22,8 @@ def soft_wing(residual: Tensor, w1: float = 2.0, w2: float = 20.0, eps: float = 
     """|x| below ``w1``, else w2 ln(1 + |x| / eps) + B, with B so that the two meet (eq. 10). Elementwise.
 
     The defaults are the released ones: there the slope jumps from 1 to 8 at 2 px and is below 1 only beyond 19.5 px, so
-    the paper's claim of a slope in (0, 1] does not hold for them. It holds when w2 <= w1 + eps (`LOSSES["soft_wing_smooth"]`).
+    the paper's claim of a slope in (0, 1] does not hold for them. It holds when w2 <= w1 + eps
+    (`LOSSES["soft_wing_smooth"]`).
     """
     x = residual.abs()
     b = w1 - w2 * math.log(1 + w1 / eps)
@@ -69,8 +71,8 @@ def relative_location_loss(
 def expected_error_loss(expected: Tensor, distance: Tensor, mask: Tensor) -> Tensor:
     """Negative log likelihood of distances (B, N) under exponential distributions of mean ``expected`` (B, N).
 
-    d / s + ln s is least where s is the mean of d, so the network learns the mean distance itself. The distances are held
-    fixed: being honest about errors must not change the points. A distance below a tenth of a unit counts as one.
+    d / s + ln s is least where s is the mean of d, so the network learns the mean distance itself. The distances are
+    held fixed: being honest about errors must not change the points. A distance below 0.1 counts as 0.1.
     """
     distance = torch.where(mask, distance.detach().clamp(min=0.1), 1.0)
     return torch.where(mask, distance / expected + expected.log(), 0.0).mean()

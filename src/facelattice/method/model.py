@@ -1,13 +1,13 @@
 """SDFL: a picture of a face in, its landmarks and their expected errors out.
 
-    model = SDFL(graph, size=128, backbone="mobilenetv2_100")
-    prediction = model(crops)           # crops uint8 (B, 128, 128, 3) RGB
-    prediction.points                   # (B, N, 2), pixels of the crop
+model = SDFL(graph, size=128, backbone="mobilenetv2_100")
+prediction = model(crops)           # crops uint8 (B, 128, 128, 3) RGB
+prediction.points                   # (B, N, 2), pixels of the crop
 """
 
 from __future__ import annotations
 
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import timm
 import torch
@@ -35,12 +35,18 @@ class SDFL(nn.Module):
     size: side of the square crops, pixels; a multiple of 32.
     backbone, pretrained: a timm model's name; False for a random start, True for timm's weights, or a weight file.
     embedding: "located" (ours) or "flatten" (the paper's, with ``expansion`` maps a landmark).
-    head: "graph", or "linear" for the fully connected baseline; ``edges`` as in `EdgeWeights`; ``depth`` residual blocks.
-    pooled: "nodes" (the paper) or "backbone" (the released code), what the flatten embedding's edge weights are made from.
-    normalisation: "backbone" (the mean and deviation it was trained with) or "picture" (each picture's own, the paper's).
+    head: "graph", or "linear" for the fully connected baseline; ``edges`` as in `EdgeWeights`; ``depth`` residual
+    blocks.
+    pooled: "nodes" (the paper) or "backbone" (the released code), what the flatten embedding's edge weights are made
+    from.
+    normalisation: "backbone" (the mean and deviation it was trained with) or "picture" (each picture's own, the
+    paper's).
 
     Raises ValueError for a size that does not fit and for names that do not exist.
     """
+
+    mean: Tensor
+    std: Tensor
 
     def __init__(
         self,
@@ -59,35 +65,35 @@ class SDFL(nn.Module):
         super().__init__()
         if size % 32 or size <= 0:
             raise ValueError(f"crop size must be a multiple of 32, not {size}; try {max(32, round(size / 32) * 32)}")
-        points, kind = len(graph), {"located": Located, "flatten": Flatten}[embedding]
-        self.backbone = make_backbone(backbone, pretrained, kind.reductions)
-        channels = self.backbone.feature_info.channels()
+        if embedding not in ("located", "flatten") or head not in ("graph", "linear"):
+            raise ValueError(f"embedding is located or flatten, head graph or linear, not {embedding!r} and {head!r}")
+        points = len(graph)
+        reductions = Located.reductions if embedding == "located" else Flatten.reductions
+        self.backbone, channels, statistics = make_backbone(backbone, pretrained, reductions)
         self.embedding: Located | Flatten
         if embedding == "located":
             self.embedding = Located(points, channels, size)
         else:
             self.embedding = Flatten(points, channels, size, expansion, pooled == "backbone")
         width = 128
+        self.edges: EdgeWeights | None = None
         self.head: GraphHead | LinearHead
+        self.last: GraphConv | nn.Linear
         if head == "graph":
             self.edges = EdgeWeights(edges, graph, self.embedding.pooled)
             self.head = GraphHead(self.embedding.features, width, depth)
             self.last = GraphConv(width, 2)
-            start = [self.last.own, self.last.others]
         else:
-            self.edges = None
             self.head = LinearHead(points, self.embedding.features, width)
             self.last = nn.Linear(width, 2)
-            start = [self.last]
-        for layer in start:  # the first prediction is where the embedding says, or the middle of the crop
-            nn.init.zeros_(layer.weight)
+        for name, parameter in self.last.named_parameters():
+            if name.endswith("weight"):  # the first prediction is where the embedding says, or the middle of the crop
+                nn.init.zeros_(parameter)
         self.error = nn.Sequential(nn.Linear(width, 64), nn.ReLU(inplace=True), nn.Linear(64, 1))
         self.point_error = nn.Parameter(torch.full((points,), 1.5))  # some points are harder than others in any face
         self.per_picture = normalisation == "picture"
-        cfg = self.backbone.pretrained_cfg if hasattr(self.backbone, "pretrained_cfg") else {}
-        mean, std = (torch.tensor(cfg.get(key, other)) * 255 for key, other in STATISTICS.items())
-        self.register_buffer("mean", mean[:, None, None], persistent=False)
-        self.register_buffer("std", std[:, None, None], persistent=False)
+        self.register_buffer("mean", 255 * torch.tensor(statistics[0])[:, None, None], persistent=False)
+        self.register_buffer("std", 255 * torch.tensor(statistics[1])[:, None, None], persistent=False)
 
     def forward(self, crops: Tensor) -> Prediction:
         """Crops uint8 (B, size, size, 3), RGB -> Prediction, float32."""
@@ -114,26 +120,31 @@ class SDFL(nn.Module):
         return Prediction(points, errors, nodes.anchors if nodes.located else None, weights)
 
 
-STATISTICS = {"mean": (0.485, 0.456, 0.406), "std": (0.229, 0.224, 0.225)}  # ImageNet's, where a backbone names none
+Colour = tuple[float, float, float]
 
 
-def make_backbone(name: str, pretrained: bool | str, reductions: tuple[int, ...]) -> nn.Module:
+def make_backbone(
+    name: str, pretrained: bool | str, reductions: tuple[int, ...]
+) -> tuple[nn.Module, list[int], tuple[Colour, Colour]]:
     """A timm model that gives its last maps at these strides, and no deeper layer than they need.
 
+    Returns it with the channels of the maps, and the mean and deviation, in [0, 1], of the pictures it was trained on.
     ``pretrained`` may be a weight file (.safetensors or .pth in timm's names). Raises ValueError for an unknown name, a
     missing file, or a model without maps at these strides.
     """
-    if name not in timm.list_models(name):
+    if not timm.is_model(name):
         near = timm.list_models(f"*{name.split('_')[0]}*")[:5]
         raise ValueError(f"timm has no backbone {name!r}" + (f"; near it are {', '.join(near)}" if near else ""))
-    found = timm.create_model(name, features_only=True).feature_info.reduction()
+    model: Any = timm.create_model(name, features_only=True)
+    found = model.feature_info.reduction()
     if not set(reductions) <= set(found):
         raise ValueError(f"backbone {name!r} has maps at strides {found}, but {list(reductions)} are needed")
     indices = tuple(max(i for i, r in enumerate(found) if r == wanted) for wanted in reductions)
     overlay = {"file": pretrained} if isinstance(pretrained, str) else None
     try:
-        return timm.create_model(
+        model = timm.create_model(
             name, pretrained=bool(pretrained), features_only=True, out_indices=indices, pretrained_cfg_overlay=overlay
         )
     except FileNotFoundError as error:
         raise ValueError(f"no backbone weights at {pretrained!r}") from error
+    return model, model.feature_info.channels(), (model.pretrained_cfg["mean"], model.pretrained_cfg["std"])

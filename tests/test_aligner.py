@@ -155,7 +155,7 @@ def test_refining_brings_a_poor_box_home_and_errors_into_pixels():
 def test_points_that_make_no_sensible_box_keep_the_first_answer():
     model = Blob()
     (face,) = FaceAligner(model, refine=3)(with_blobs(), boxes=[(100, 100, 200, 200)])  # all points coincide there
-    assert model.batches == [1, 0, 0, 0] or model.batches == [1]
+    assert sum(model.batches) == 1
     assert np.allclose(face.points, 150, atol=0.01)
     assert face.score == 0.0
 
@@ -197,7 +197,7 @@ def test_batch_gives_what_calling_gives_in_order_with_crops_joined(aligner, pict
     photos = [with_blobs((200 + 5 * i, 150)) for i in range(7)]
     joined = FaceAligner(model, detector=found, batch_size=3)
     results = list(joined.batch(photos))
-    assert [round(float(faces[0].points[0, 0])) for faces in results] == pytest.approx([200 + 5 * i for i in range(7)], abs=2)
+    assert [faces[0].points[0, 0] for faces in results] == pytest.approx([200 + 5 * i for i in range(7)], abs=2)
     assert model.batches == [3, 3, 3, 3, 1, 1]  # each batch once, and once refined
 
     pictures = [picture, np.zeros((80, 80, 3), np.uint8), picture[:, ::-1], ASTRONAUT]

@@ -9,6 +9,7 @@ error that stopped the work, 130 stopped by Ctrl-C.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any
@@ -25,7 +26,7 @@ import facelattice
 from facelattice.aligner import MIN_SCORE, FaceAligner
 from facelattice.draw import draw_faces, draw_scheme
 from facelattice.face import Face
-from facelattice.formats import _free_name, atomic_write, save_faces
+from facelattice.formats import free_name, atomic_write, save_faces
 from facelattice.geometry import box_side
 from facelattice.pictures import PictureError, find_pictures
 from facelattice.runtime import Model
@@ -143,7 +144,7 @@ def align(
                 report.append({"image": str(picture), "error": errors[picture]})
                 continue
             report.append({"image": str(picture), "faces": [face.to_dict() for face in faces]})
-            stem = _free_name(picture.stem, taken)  # as save_faces names them
+            stem = free_name(picture.stem, taken)  # as save_faces names them
             if draw and faces and faces[0].picture is not None:
                 written.append((out_dir or Path()) / f"{stem}_faces.jpg")
                 _write_picture(written[-1], draw_faces(faces[0].picture, faces))
@@ -275,7 +276,8 @@ def _say(message: str) -> None:
 def _without_drawings(pictures: list[Path]) -> list[Path]:
     """Without the drawings of an earlier run, which lie beside their pictures where the current folder was aligned."""
     stems = {picture.stem for picture in pictures}
-    kept = [p for p in pictures if not (p.name.endswith("_faces.jpg") and p.stem.removesuffix("_faces") in stems)]
+    drawing = re.compile(r"(.*?)(-\d+)?_faces\.jpg")
+    kept = [p for p in pictures if not ((match := drawing.fullmatch(p.name)) and match[1] in stems)]
     if len(kept) < len(pictures):
         err.print(f"left out: {len(pictures) - len(kept)} drawings (STEM_faces.jpg) of an earlier run")
     return kept
@@ -283,7 +285,10 @@ def _without_drawings(pictures: list[Path]) -> list[Path]:
 
 def _progress(pictures: list[Path]) -> Iterator[Path]:
     """The pictures one by one, with a bar and the time left on a terminal where there are several."""
-    with Progress(*_COLUMNS, console=err, transient=True, disable=len(pictures) < 2 or not err.is_terminal) as progress:
+    if len(pictures) < 2 or not err.is_terminal:
+        yield from pictures
+        return
+    with Progress(*_COLUMNS, console=err, transient=True) as progress:
         task = progress.add_task("", total=len(pictures))
         for picture in pictures:
             yield picture

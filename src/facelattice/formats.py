@@ -72,7 +72,7 @@ def save_faces(
     written: list[Path] = []
     taken: set[str] = set()
     for picture, faces in results:
-        stem = _free_name(Path(picture).stem, taken)
+        stem = free_name(Path(picture).stem, taken)
         if format == "json":
             written.append(out_dir / f"{stem}.json")
             write_json(written[-1], _seen_from(out_dir, picture), faces)
@@ -240,7 +240,7 @@ def _save_csv(results: Iterable[tuple[str | os.PathLike, Sequence[Face]]], path:
     return path
 
 
-def _free_name(stem: str, taken: set[str]) -> str:
+def free_name(stem: str, taken: set[str]) -> str:
     """The stem, or stem-2, stem-3 ... where it is taken already; on some disks upper and lower case are the same."""
     name, k = stem, 1
     while name.casefold() in taken:

@@ -68,8 +68,9 @@ class Model:
             data = self.path.read_bytes()
         except OSError as error:
             raise ModelError(f"{path}: cannot read the model file ({error.strerror})") from None
-        # The metadata lie at the end of the file, so that one cut short has no digest, and does not parse either.
-        if _DIGEST.search(data) and digest(data) != _DIGEST.search(data)[2].decode():  # type: ignore[index]
+        # The metadata lie at the end of the file, so that one cut short states no digest, and does not parse either.
+        stated = [digits.decode() for _, digits in _DIGEST.findall(data)]
+        if stated and stated != [digest(data)]:
             raise ModelError(f"{path}: the model file is damaged, its SHA-256 is not the one it states; get it again")
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = min(_cpus(), _MAX_THREADS)
@@ -81,6 +82,8 @@ class Model:
         text = self._session.get_modelmeta().custom_metadata_map.get(METADATA_KEY)
         if text is None:
             raise ModelError(f"{path}: an ONNX file of another program; `facelattice export` makes those that fit")
+        if not stated:
+            raise ModelError(f"{path}: the model file is damaged, it states no SHA-256; get it again")
         self._describe(text)
         self._try()
 

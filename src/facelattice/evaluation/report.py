@@ -19,6 +19,7 @@ from facelattice.data.sources import read_samples
 from facelattice.evaluation import metrics
 from facelattice.face import Face
 from facelattice.pictures import PictureError, read_picture
+from facelattice.schemes import SCHEMES
 
 THRESHOLD = 0.1  # a face with a larger NME is a failure, as on WFLW and COFW
 SAME_FACE = 0.3  # overlap of a found box with the annotated one, from which on they are taken for the same face
@@ -44,7 +45,8 @@ def evaluate(
         raise ValueError(f"the box is from the annotation or the detector, not {box!r}")
     aligner = FaceAligner(model)
     scheme = aligner.model.scheme
-    samples = to_scheme(read_samples(data, subset), scheme, None)
+    own = None if scheme.name in SCHEMES else scheme  # nothing is converted to a scheme of the user's
+    samples = to_scheme(read_samples(data, subset, own), scheme, None)
     if not samples:
         raise DataError(f"{data}: no face shares a point with the model's scheme, {scheme.name}")
     errors, expected, unreadable = [], [], []

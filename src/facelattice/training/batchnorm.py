@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
+from torch.distributed import get_world_size
 from torch.distributed.nn.functional import all_reduce
 from torch.nn.modules.batchnorm import _BatchNorm
 
@@ -24,18 +25,18 @@ class GlobalBatchNorm(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         mean, variance = self.running_mean, self.running_var
+        shape = [1, -1] + [1] * (x.ndim - 2)
         if self.training:
             axes = [0, *range(2, x.ndim)]
             values = x.float()
-            sums = torch.stack([values.sum(axes), values.square().sum(axes)])
-            count = sums.new_tensor(float(x.numel() // x.shape[1]))
-            sums, count = all_reduce(sums), all_reduce(count)
-            mean, variance = sums[0] / count, sums[1] / count - (sums[0] / count).square()
+            count = get_world_size() * x.numel() // x.shape[1]  # every process has as many faces
+            mean = all_reduce(values.sum(axes)) / count
+            # In two passes: the mean of squares less the square of the mean cancels out where the mean is large.
+            variance = all_reduce((values - mean.view(shape)).square().sum(axes)) / count
             with torch.no_grad():
                 self.num_batches_tracked += 1
                 self.running_mean.lerp_(mean, self.momentum)
                 self.running_var.lerp_(variance * count / (count - 1), self.momentum)
-        shape = [1, -1] + [1] * (x.ndim - 2)
         scale = self.weight / (variance + self.eps).sqrt()
         return self.act((x * scale.view(shape) + (self.bias - mean * scale).view(shape)).to(x.dtype))
 

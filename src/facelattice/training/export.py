@@ -32,7 +32,7 @@ TOLERANCE = 0.01  # pixels of the crop, between ONNX Runtime and torch
 CHECKED = 16  # held-out faces that the two are compared on
 
 
-class ExportError(RuntimeError):
+class ExportError(ValueError):
     """The model file would not do what the network does, or there is nothing to compare them on."""
 
 
@@ -145,6 +145,8 @@ def _shareable(recipe: Recipe) -> dict[str, Any]:
     plain.pop("data_root")
     for source in plain["data"]:
         source["path"] = Path(source["path"]).name
+    for holder in (plain, *plain["data"]):  # a scheme may be a YAML file
+        holder["scheme"] = holder["scheme"] and Path(holder["scheme"]).name
     if plain["network"]["weights"]:
         plain["network"]["weights"] = Path(plain["network"]["weights"]).name
     return plain

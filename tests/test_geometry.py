@@ -1,0 +1,196 @@
+import math
+
+import numpy as np
+import pytest
+
+from facelattice import geometry
+
+BOX = np.array([30.0, 20.0, 90.0, 60.0])  # 60 x 40 around (60, 40)
+
+
+def gradient(width: int, height: int, x_slope: float = 1.0, y_slope: float = 1.0) -> np.ndarray:
+    """A picture whose red is ``x_slope`` x and whose green is ``y_slope`` y: its values tell where they come from."""
+    y, x = np.mgrid[0:height, 0:width]
+    return np.dstack([np.rint(x_slope * x), np.rint(y_slope * y), np.zeros_like(x)]).astype(np.uint8)
+
+
+def there(matrix: np.ndarray, size: int) -> np.ndarray:
+    """Where in the picture each pixel of a crop comes from, (size, size, 2)."""
+    y, x = np.mgrid[0:size, 0:size]
+    return geometry.apply(geometry.invert(matrix), np.stack([x, y], -1))
+
+
+# --- boxes
+
+
+def test_points_box_keeps_to_the_finite_points_and_the_mask():
+    points = np.array([[1, 2], [np.nan, 9], [5, -3], [100, 100]])
+    assert geometry.points_box(points, [True, True, True, False]).tolist() == [1, -3, 5, 2]
+    assert geometry.points_box(points).tolist() == [1, -3, 100, 100]
+    with pytest.raises(ValueError, match="no finite points"):
+        geometry.points_box(points, [False, True, False, False])
+
+
+def test_centre_side_and_square_of_a_box():
+    assert geometry.box_centre(BOX).tolist() == [60, 40]
+    assert geometry.box_side(BOX) == 60
+    assert geometry.square_box(geometry.box_centre(BOX), 60).tolist() == [30, 10, 90, 70]
+
+
+@pytest.mark.parametrize(
+    ("other", "iou"),
+    [((0, 0, 2, 2), 1), ((1, 0, 3, 2), 1 / 3), ((1, 1, 2, 2), 1 / 4), ((2, 0, 4, 2), 0), ((5, 5, 6, 6), 0)],
+)
+def test_overlap_by_hand(other, iou):
+    assert geometry.overlap(np.array([0, 0, 2, 2]), np.array(other)) == pytest.approx(iou)
+
+
+def test_boxes_without_a_size_overlap_nothing():
+    assert geometry.overlap(np.array([1, 1, 1, 1]), np.array([1, 1, 1, 1])) == 0
+
+
+# --- transforms
+
+
+def test_the_middle_of_a_box_is_the_middle_of_the_crop_and_the_corners_its_outer_edges():
+    matrix = geometry.crop_transform(np.array([-0.5, -0.5, 63.5, 63.5]), size=64, margin=1.0)
+    np.testing.assert_allclose(matrix, [[1, 0, 0], [0, 1, 0]], atol=1e-12)  # a picture's own box changes nothing
+    matrix = geometry.crop_transform(BOX, size=120, margin=1.0)
+    corners = geometry.apply(matrix, np.array([[60, 40], [30, 10], [90, 70]]))
+    np.testing.assert_allclose(corners, [[59.5, 59.5], [-0.5, -0.5], [119.5, 119.5]], atol=1e-5)
+    wide = geometry.apply(geometry.crop_transform(BOX, 120, margin=2.0), np.array([[30, 40], [90, 40]]))
+    np.testing.assert_allclose(wide, [[29.5, 59.5], [89.5, 59.5]], atol=1e-5)
+
+
+@pytest.mark.parametrize("mirror", [False, True])
+@pytest.mark.parametrize("rotation", [0, 33, -170])
+@pytest.mark.parametrize("box", [BOX, [3000, 2500, 3900, 3700], [-500, -20, -480, 10]])
+def test_there_and_back_again_within_a_ten_thousandth_of_a_pixel(box, rotation, mirror):
+    points = np.random.default_rng(0).uniform(-0.5, 127.5, (50, 2))
+    matrix = geometry.crop_transform(np.array(box), 128, 1.3, rotation, mirror)
+    # float64 in between: float32 itself is no finer than 2e-4 px at 4000 px
+    inverse = geometry.invert(matrix)
+    in_picture = points @ inverse[:, :2].T + inverse[:, 2]
+    np.testing.assert_allclose(geometry.apply(matrix, in_picture), points, atol=1e-4, rtol=0)
+    np.testing.assert_allclose(geometry.compose(matrix, inverse), [[1, 0, 0], [0, 1, 0]], atol=1e-9)
+    assert geometry.scale_of(matrix) == pytest.approx(128 / 1.3 / geometry.box_side(box))
+
+
+def test_a_turn_by_90_degrees_is_clockwise_on_the_screen():
+    points = np.array([[60, 40], [60, 30], [90, 40]])  # the middle, above it, right of it
+    turned = geometry.apply(geometry.crop_transform(BOX, 61, 61 / 60, rotation=90), points)
+    np.testing.assert_allclose(turned, [[30, 30], [40, 30], [30, 60]], atol=1e-4)  # above -> right, right -> below
+
+
+def test_a_mirror_swaps_left_and_right_after_the_turn():
+    points = np.array([[60, 40], [60, 30], [90, 40]])
+    plain = geometry.apply(geometry.crop_transform(BOX, 61, 61 / 60, rotation=90), points)
+    mirrored = geometry.apply(geometry.crop_transform(BOX, 61, 61 / 60, rotation=90, mirror=True), points)
+    np.testing.assert_allclose(mirrored, np.array([60, 0]) + plain * [-1, 1], atol=1e-4)
+
+
+def test_compose_does_the_first_first():
+    half, moved = np.array([[0.5, 0, 0], [0, 0.5, 0]]), np.array([[1, 0, 10], [0, 1, 20]])
+    point = np.array([4.0, 6.0])
+    assert geometry.apply(geometry.compose(moved, half), point).tolist() == [12, 23]
+    assert geometry.apply(geometry.compose(half, moved), point).tolist() == [7, 13]
+
+
+def test_shrink_transform_puts_a_small_pixel_amid_those_it_stands_for():
+    matrix = geometry.shrink_transform(4)
+    assert geometry.apply(matrix, np.array([[1.5, 1.5], [5.5, 1.5]])).tolist() == [[0, 0], [1, 0]]
+
+
+@pytest.mark.parametrize(
+    "box", [[0, 0, 0, 0], [9, 9, 3, 3], [0, 0, np.nan, 5], [0, 0, np.inf, 5], [0, 0, 5], [[0, 0, 5, 5]]]
+)
+def test_bad_boxes_are_named(box):
+    with pytest.raises(ValueError, match=r"four finite numbers .*, not \["):
+        geometry.crop_transform(np.array(box), 64, 1.2)
+
+
+def test_similarity_finds_scale_turn_and_shift_and_makes_no_mirror():
+    source = np.random.default_rng(1).normal(size=(7, 2)) * 20
+    wanted = geometry.crop_transform(BOX, 128, 1.2, rotation=25)
+    found = geometry.similarity(source, source @ wanted[:, :2].T + wanted[:, 2])
+    np.testing.assert_allclose(found, wanted, atol=1e-9)
+    assert np.linalg.det(geometry.similarity(source, source * [-1, 1])[:, :2]) > 0
+    with pytest.raises(ValueError, match="coincide"):
+        geometry.similarity(np.ones((3, 2)), source[:3])
+
+
+# --- warp
+
+
+def test_warp_by_nothing_is_the_picture_itself():
+    picture = np.random.default_rng(0).integers(0, 256, (40, 50, 3), dtype=np.uint8)
+    same = geometry.warp(picture, np.array([[1.0, 0, 0], [0, 1.0, 0]]), (50, 40))
+    np.testing.assert_array_equal(same, picture)
+
+
+@pytest.mark.parametrize(
+    ("rotation", "mirror", "margin"), [(0, False, 1.0), (30, False, 1.0), (0, True, 0.6), (-75, True, 0.9)]
+)
+def test_a_crop_shows_what_the_transform_says(rotation, mirror, margin):
+    picture = gradient(120, 100, 2, 2.5)
+    matrix = geometry.crop_transform(np.array([40, 35, 80, 75]), 48, margin, rotation, mirror)
+    crop = geometry.warp(picture, matrix, 48).astype(float)
+    expected = there(matrix, 48) * [2, 2.5]
+    assert np.abs(crop[..., :2] - expected).max() <= 1.0  # grey levels, 0.4 px or less; most of it is rounding
+    assert np.abs((crop[..., :2] - expected).mean((0, 1))).max() < 0.15
+
+
+@pytest.mark.parametrize("side", [150, 301, 640, 1000])
+def test_strong_shrinking_is_not_off_by_half_a_pixel(side):
+    """Ten picture pixels to one of the crop: half a pixel wrong after averaging would be 5 picture pixels here."""
+    picture = gradient(1020, 1020, 0.25, 0.25)
+    box = geometry.square_box(np.array([507.3, 511.8]), side)
+    for rotation in (0, 20):
+        matrix = geometry.crop_transform(box, 64, 1.0, rotation)
+        offset = geometry.warp(picture, matrix, 64).astype(float)[..., :2] / 0.25 - there(matrix, 64)
+        inside = slice(16, 48)  # a turned crop's corners reach beyond the picture
+        assert np.abs(offset[inside, inside].mean((0, 1))).max() < 0.25  # picture pixels
+
+
+def test_shrinking_averages_and_does_not_alias():
+    stripes = np.zeros((1024, 1024, 3), np.uint8)
+    stripes[:, ::2] = 255
+    crop = geometry.warp(stripes, geometry.crop_transform(np.array([-0.5, -0.5, 1023.5, 1023.5]), 64, 1.0), 64)
+    assert set(np.unique(crop[1:-1, 1:-1])) <= {127, 128}
+
+
+def test_a_part_of_a_shrunk_picture_is_the_same_however_much_lies_around_it():
+    picture = np.random.default_rng(0).integers(0, 256, (600, 700, 3), dtype=np.uint8)
+    picture = picture.reshape(60, 10, 70, 10, 3).mean((1, 3)).repeat(10, 0).repeat(10, 1).astype(np.uint8)
+    box = np.array([203.0, 151, 413, 361])
+    whole = geometry.warp(picture, geometry.crop_transform(box, 64, 1.0), 64)
+    part = picture[100:420, 140:480]
+    moved = geometry.warp(part, geometry.crop_transform(box - [140, 100, 140, 100], 64, 1.0), 64)
+    assert np.abs(whole[1:-1, 1:-1].astype(int) - moved[1:-1, 1:-1]).mean() < 2
+
+
+def test_outside_the_picture_there_is_fill():
+    picture = np.full((50, 50, 3), 200, np.uint8)
+    far = geometry.warp(picture, geometry.crop_transform(np.array([500, 500, 600, 600]), 32, 1.0), 32, fill=7)
+    assert (far.shape, far.dtype) == ((32, 32, 3), np.uint8)
+    assert (far == 7).all()
+    half = geometry.warp(picture, geometry.crop_transform(np.array([24.5, 9.5, 74.5, 59.5]), 50, 1.0), 50, fill=7)
+    assert (half[:39, :24] == 200).all()
+    assert (half[:, 26:] == 7).all()
+    assert (half[42:] == 7).all()
+
+
+def test_grey_pictures_and_oblong_crops():
+    crop = geometry.warp(gradient(60, 40)[..., 0], np.array([[1.0, 0, -10], [0, 1.0, -5]]), (20, 12))
+    assert crop.shape == (12, 20)
+    assert crop[0].tolist() == list(range(10, 30))
+
+
+def test_a_face_in_a_huge_picture_costs_no_memory_for_the_rest():
+    """cv2.warpAffine alone takes no picture wider than 32767 px."""
+    picture = np.zeros((8, 40_000, 3), np.uint8)
+    picture[:, 39_000:] = 255
+    crop = geometry.warp(picture, geometry.crop_transform(np.array([38_991.5, -0.5, 39_007.5, 7.5]), 16, 1.0), 16)
+    assert crop[8, :8].max() == 0
+    assert crop[8, 8:].min() == 255
+    assert math.isclose(geometry.box_side([0, 0, 3, 4]), 4)

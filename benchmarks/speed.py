@@ -72,7 +72,10 @@ def main() -> None:
         (f"decoding the photo, {width} x {height} px", f"{median_ms(lambda: read_picture(options.photo), n):.1f} ms"),
         ("finding boxes in it", f"{median_ms(lambda: aligner.detector(picture), n):.1f} ms"),
         ("points of one face, one look", f"{median_ms(lambda: once(picture, boxes[:1]), n):.1f} ms"),
-        ("points of one face of 32 at a time, one look", f"{median_ms(lambda: once(picture, many), n // 3) / 32:.1f} ms"),
+        (
+            "points of one face of 32 at a time, one look",
+            f"{median_ms(lambda: once(picture, many), n // 3) / 32:.1f} ms",
+        ),
         (f"the whole picture, {len(boxes)} face(s), two looks", f"{median_ms(lambda: aligner(picture), n):.1f} ms"),
         ("fresh process until ready", f"{ready:.2f} s"),
         ("fresh process until the first picture is done", f"{first:.2f} s"),

@@ -26,7 +26,7 @@ import facelattice
 from facelattice.aligner import MIN_SCORE, FaceAligner
 from facelattice.draw import draw_faces, draw_scheme
 from facelattice.face import Face
-from facelattice.formats import free_name, atomic_write, save_faces
+from facelattice.formats import atomic_write, free_name, save_faces
 from facelattice.geometry import box_side
 from facelattice.pictures import PictureError, find_pictures
 from facelattice.runtime import Model

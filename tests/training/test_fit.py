@@ -1,13 +1,298 @@
+"""Training on 12 small faces, for real: resumed after kill -9, in two processes, and with what can go wrong."""
+
 from __future__ import annotations
 
-import time
+import csv
+import math
+import os
+import resource
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
 
-from facelattice.training.fit import train
+import numpy as np
+import pytest
+import torch
+from torch import nn
+from typer.testing import CliRunner
+
+import facelattice
+from facelattice.cli import app
+from facelattice.data.sample import DataError
+from facelattice.training import checkpoint, fit
+from facelattice.training.batchnorm import GlobalBatchNorm, synchronise
+from facelattice.training.checkpoint import CheckpointError
+from facelattice.training.fit import TrainingError, rate, train
+from facelattice.training.prepare import load_faces
+from facelattice.training.recipe import Optimiser, load_recipe
+
+ENVIRONMENT = {**os.environ, "PYTHONPATH": str(Path(facelattice.__file__).parents[1])}
+
+# A run that kills itself with SIGKILL in the given step, or half-way through the given torch.save.
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+import torch
+from facelattice.training import fit
+
+recipe, out, what, count = sys.argv[1:]
+objective, save, left = fit.objective, torch.save, int(count)
+
+def countdown(kind):
+    global left
+    left -= what == kind
+    return what == kind and left == 0
+
+def dying_objective(*arguments):
+    if countdown("step"):
+        os.kill(os.getpid(), signal.SIGKILL)
+    return objective(*arguments)
+
+def dying_save(state, file):
+    if countdown("save"):
+        file.write(b"half of it")
+        file.flush()
+        os.kill(os.getpid(), signal.SIGKILL)
+    save(state, file)
+
+fit.objective, torch.save = dying_objective, dying_save
+fit.train(recipe, [], Path(out), resume=True)
+"""
 
 
-def test_x(write_recipe, tmp_path):
-    t = time.time()
-    train(write_recipe(), [], tmp_path / "run")
-    print(time.time() - t)
-    print(list((tmp_path / "run").iterdir()))
-    print((tmp_path / "run" / "log.csv").read_text())
+def log(out: Path) -> list[dict[str, float]]:
+    with open(out / "log.csv", newline="") as file:
+        return [{key: float(value) for key, value in row.items()} for row in csv.DictReader(file)]
+
+
+def assert_same_weights(a: Path, b: Path) -> None:
+    first, second = checkpoint.load(a / "last.pt"), checkpoint.load(b / "last.pt")
+    assert first["epoch"] == second["epoch"]
+    for part in ("model", "ema"):
+        assert first[part].keys() == second[part].keys()
+        assert [key for key, value in first[part].items() if not torch.equal(value, second[part][key])] == []
+
+
+def stop_in_step(monkeypatch, step: int) -> None:
+    """Lets training end with a KeyboardInterrupt in that step of the next run, counted from 1."""
+    calls, objective = iter(range(1, step + 1)), fit.objective
+
+    def stopping(*arguments):
+        if next(calls) == step:
+            monkeypatch.setattr(fit, "objective", objective)
+            raise KeyboardInterrupt
+        return objective(*arguments)
+
+    monkeypatch.setattr(fit, "objective", stopping)
+
+
+def test_a_run_writes_its_recipe_log_and_checkpoints(write_recipe, tmp_path):
+    recipe, out = write_recipe(), tmp_path / "run"
+    assert train(recipe, ["epochs=3"], out) == out / "best.pt"
+    assert load_recipe(out / "recipe.yaml") == load_recipe(recipe, ["epochs=3"])
+    rows = log(out)
+    assert [row["epoch"] for row in rows] == [1, 2, 3]
+    assert all(math.isfinite(value) for row in rows for value in row.values())
+    assert list((out / "tensorboard").iterdir())
+    best = checkpoint.load(out / "best.pt")
+    assert best["nme"] == min(row["nme"] for row in rows)
+    assert best["epoch"] == min(rows, key=lambda row: row["nme"])["epoch"]
+    last = checkpoint.load(out / "last.pt")
+    assert last["epoch"] == 3
+    assert last["info"]["faces"] == {"training": 8, "held out": 4}
+
+
+def test_killed_and_resumed_a_run_ends_with_the_same_weights(write_recipe, tmp_path):
+    recipe, out = write_recipe(epochs=3, workers=1), tmp_path / "killed"
+    # Two steps an epoch: the third is the first of epoch 2. The second run's first save is that of epoch 2.
+    for what, count in (("step", 3), ("save", 1)):
+        command = [sys.executable, "-c", KILLED, str(recipe), str(out), what, str(count)]
+        killed = subprocess.run(command, env=ENVIRONMENT, capture_output=True, text=True)
+        assert killed.returncode == -signal.SIGKILL, killed.stderr
+        assert checkpoint.load(out / "last.pt")["epoch"] == 1
+    train(recipe, [], out, resume=True)
+    train(recipe, [], tmp_path / "unbroken")
+    assert_same_weights(out, tmp_path / "unbroken")
+    for ours, theirs in zip(log(out), log(tmp_path / "unbroken"), strict=True):
+        assert ours | {"images_per_second": 0} == theirs | {"images_per_second": 0}
+
+
+def test_a_finished_run_resumed_changes_nothing(write_recipe, tmp_path):
+    recipe, out = write_recipe(), tmp_path / "run"
+    train(recipe, [], out)
+    before = {name: (out / name).read_bytes() for name in ("last.pt", "best.pt", "log.csv", "recipe.yaml")}
+    assert train(recipe, [], out, resume=True) == out / "best.pt"
+    assert before == {name: (out / name).read_bytes() for name in before}
+
+
+def test_the_number_of_workers_changes_nothing(write_recipe, tmp_path):
+    recipe = write_recipe()
+    train(recipe, ["workers=0"], tmp_path / "none")
+    train(recipe, ["workers=2"], tmp_path / "two")
+    assert_same_weights(tmp_path / "none", tmp_path / "two")
+
+
+def test_the_seed_changes_the_weights(write_recipe, tmp_path):
+    recipe = write_recipe()
+    train(recipe, [], tmp_path / "a")
+    train(recipe, ["seed=1"], tmp_path / "b")
+    a, b = (checkpoint.load(tmp_path / name / "last.pt")["model"] for name in "ab")
+    assert not all(torch.equal(a[key], b[key]) for key in a)
+
+
+def test_two_processes_do_what_one_does(write_recipe, tmp_path):
+    # SGD: Adam's steps for weights without a gradient have the size of the learning rate and the sign of the rounding.
+    overrides = ["epochs=3", "optimiser.name=momentum", "optimiser.lr=0.01"]
+    recipe = write_recipe()
+    script = tmp_path / "launched.py"
+    script.write_text(
+        "from pathlib import Path\nfrom accelerate import PartialState\nfrom facelattice.cli import main\n"
+        "state = PartialState()\nPath(f'{state.process_index} of {state.num_processes}').touch()\nmain()\n"
+    )
+    launch = [sys.executable, "-m", "accelerate.commands.launch", "--cpu", "--num_processes", "2", "--num_machines", "1"]
+    launch += ["--mixed_precision", "no", "--dynamo_backend", "no", "--main_process_port", "0"]
+    command = [*launch, str(script), "train", str(recipe), *overrides, "--out", "two"]
+    done = subprocess.run(command, env=ENVIRONMENT, cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "0 of 2").exists()
+    assert (tmp_path / "1 of 2").exists()
+    train(recipe, overrides, tmp_path / "one")
+    one, two = log(tmp_path / "one"), log(tmp_path / "two")
+    assert len(one) == len(two) == 3
+    for key in one[0].keys() - {"images_per_second"}:
+        assert [row[key] for row in two] == pytest.approx([row[key] for row in one], rel=1e-4), key
+
+
+def test_global_batch_norm_in_one_process_is_batch_norm(tmp_path):
+    torch.distributed.init_process_group("gloo", init_method=f"file://{tmp_path}/meet", rank=0, world_size=1)
+    try:
+        for norm, shape in ((nn.BatchNorm2d(5), (4, 5, 3, 3)), (nn.BatchNorm1d(5), (8, 5)), (nn.BatchNorm1d(5), (4, 5, 6))):
+            nn.init.uniform_(norm.weight)
+            ours = nn.Sequential(GlobalBatchNorm(nn.modules.batchnorm.BatchNorm2d(5)))
+            module = nn.Sequential(type(norm)(5))
+            module.load_state_dict(nn.Sequential(norm).state_dict())
+            synchronise(module)
+            assert isinstance(module[0], GlobalBatchNorm)
+            assert module.state_dict().keys() == ours.state_dict().keys() == nn.Sequential(norm).state_dict().keys()
+            x = 1000 + torch.randn(shape)  # a mean that is large beside the deviation
+            torch.testing.assert_close(module(x), norm(x), rtol=1e-3, atol=1e-3)
+            torch.testing.assert_close(module[0].running_var, norm.running_var, rtol=1e-3, atol=1e-5)
+            torch.testing.assert_close(module.eval()(x), norm.eval()(x), rtol=1e-3, atol=1e-2)
+    finally:
+        torch.distributed.destroy_process_group()
+
+
+@pytest.mark.parametrize("batch", [4, 8])  # two steps an epoch, or one, after which there is no loss to look at
+def test_nan_loss_ends_the_run_and_leaves_the_last_good_checkpoint(write_recipe, tmp_path, batch):
+    out, explode = tmp_path / "run", {"schedule": "step", "warmup": 0, "milestones": [1], "factor": 1e30}
+    with pytest.raises(TrainingError, match="epoch"):
+        train(write_recipe(optimiser=explode, batch=batch, epochs=4), [], out)
+    for name in ("last.pt", "best.pt"):
+        state = checkpoint.load(out / name)
+        assert state["epoch"] == 1
+        assert all(value.isfinite().all() for value in state["ema"].values())
+    assert len(log(out)) == 1
+
+
+def test_a_full_disk_ends_the_run_and_leaves_the_last_good_checkpoint(write_recipe, tmp_path, monkeypatch):
+    recipe, out = write_recipe(), tmp_path / "run"
+    stop_in_step(monkeypatch, 3)
+    with pytest.raises(KeyboardInterrupt):
+        train(recipe, [], out)
+    before = (out / "last.pt").read_bytes()
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (len(before) // 2, hard))  # from here on writing fails, as on a full disk
+    try:
+        with pytest.raises(TrainingError, match=r"cannot write to .*run: .*--resume"):
+            train(recipe, [], out, resume=True)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert (out / "last.pt").read_bytes() == before
+    assert not list(out.glob(".*"))  # nothing half written is left to fill the disk further
+    train(recipe, [], out, resume=True)
+    assert checkpoint.load(out / "last.pt")["epoch"] == 2
+
+
+def test_a_folder_that_holds_a_run_is_not_overwritten(write_recipe, tmp_path):
+    recipe, out = write_recipe(epochs=1), tmp_path / "run"
+    train(recipe, [], out)
+    with pytest.raises(TrainingError, match="--resume"):
+        train(recipe, [], out)
+    with pytest.raises(TrainingError, match="another recipe"):
+        train(recipe, ["epochs=2"], out, resume=True)
+    shown = CliRunner().invoke(app, ["train", str(recipe), "--out", str(out)])
+    assert shown.exit_code == 2
+    assert "--resume" in shown.stderr
+    assert "Traceback" not in shown.output
+    assert isinstance(shown.exception, SystemExit)
+
+
+@pytest.mark.parametrize("damage", [lambda data: data[: len(data) // 2], lambda data: data[:100], lambda data: b"text"])
+def test_a_damaged_checkpoint(write_recipe, tmp_path, damage):
+    recipe, out = write_recipe(epochs=1), tmp_path / "run"
+    train(recipe, [], out)
+    (out / "last.pt").write_bytes(damage((out / "last.pt").read_bytes()))
+    with pytest.raises(CheckpointError, match=r"last.pt: not a checkpoint"):
+        train(recipe, [], out, resume=True)
+
+
+def test_other_files_are_no_checkpoints(tmp_path):
+    with pytest.raises(CheckpointError, match="no such"):
+        checkpoint.load(tmp_path / "gone.pt")
+    torch.save({"weights": torch.zeros(3)}, tmp_path / "other.pt")
+    with pytest.raises(CheckpointError, match="not a checkpoint"):
+        checkpoint.load(tmp_path / "other.pt")
+    rng = np.random.default_rng(0)
+    for size in (0, 1, 10, 1000):
+        (tmp_path / "noise.pt").write_bytes(rng.bytes(size))
+        with pytest.raises(CheckpointError, match="not a checkpoint"):
+            checkpoint.load(tmp_path / "noise.pt")
+
+
+def test_unreadable_pictures_are_named_once_and_left_out(write_recipe, faces, tmp_path, capsys):
+    copy = shutil.copytree(faces, tmp_path / "copy")
+    recipe = write_recipe(data=[{"path": str(copy), "name": "tiny"}])
+    split = load_faces(load_recipe(recipe))
+    for sample in (split.training[0], split.held_out[0]):
+        sample.path.write_bytes(b"no picture")
+    train(recipe, ["epochs=3"], tmp_path / "run")
+    shown = capsys.readouterr().out
+    assert shown.count("not readable") == 2
+    assert shown.count(split.training[0].path.name) == shown.count(split.held_out[0].path.name) == 1
+    assert len(log(tmp_path / "run")) == 3
+
+
+@pytest.mark.parametrize("part", ["training", "held_out"])
+def test_nothing_readable(write_recipe, faces, tmp_path, part):
+    copy = shutil.copytree(faces, tmp_path / "copy")
+    recipe = write_recipe(data=[{"path": str(copy), "name": "tiny"}], batch=6)  # an epoch does not see all faces
+    for sample in getattr(load_faces(load_recipe(recipe)), part):
+        sample.path.write_bytes(b"")
+    with pytest.raises(DataError, match=f"none of the {part.replace('_', '-')} pictures can be read"):
+        train(recipe, [], tmp_path / "run")
+    assert not (tmp_path / "run" / "last.pt").exists()
+
+
+def test_no_faces(write_recipe, tmp_path):
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(DataError, match="no faces"):
+        train(write_recipe(data=[{"path": str(tmp_path / "empty"), "name": "none"}]), [], tmp_path / "run")
+    with pytest.raises(DataError, match="held_out"):
+        train(write_recipe(held_out=0.999), [], tmp_path / "run")
+    with pytest.raises(DataError, match="no such file"):
+        train(write_recipe(data=[{"path": str(tmp_path / "gone"), "name": "none"}]), [], tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_learning_rate_with_warmup_and_cosine():
+    o = Optimiser(lr=1.0, warmup=2.0)
+    moments = {0: 0.005, 1: 0.505, 2: 1.0, 4: (2 + math.sqrt(2)) / 4, 6: 0.5, 8: (2 - math.sqrt(2)) / 4, 10: 0.0}
+    assert {at: pytest.approx(rate(o, at, epochs=10)) for at in moments} == moments
+
+
+def test_learning_rate_in_steps():
+    o = Optimiser(lr=0.01, schedule="step", warmup=0, milestones=[200, 350], factor=0.2)
+    moments = {0: 0.01, 199.99: 0.01, 200: 0.002, 349.99: 0.002, 350: 0.0004, 499: 0.0004}
+    assert {at: pytest.approx(rate(o, at, epochs=500)) for at in moments} == moments

@@ -1,7 +1,7 @@
 """A model file measured on annotated faces, with everything between the picture and the points.
 
-    evaluate("ibug68", Path("300W/helen/testset"), box="detector")
-    {"nme": 0.034, "failure_rate": 0.006, "auc": 0.66, "missed": 0, "faces": 157, ...}
+evaluate("ibug68", Path("300W/helen/testset"), box="detector")
+{"nme": 0.034, "failure_rate": 0.006, "auc": 0.66, "missed": 0, "faces": 157, ...}
 """
 
 from __future__ import annotations
@@ -36,7 +36,8 @@ def evaluate(
 
     box: "annotation" gives the program the landmark box of each face; "detector" gives it the whole picture and nothing
     else, and takes the found face whose box overlaps the annotated one most. NME is over the distance of the outer eye
-    corners (`metrics.face_size`), its mean over the faces found; a face not found, or in a picture that cannot be read, is
+    corners (`metrics.face_size`), its mean over the faces found; a face not found, or in a picture that cannot be read,
+    is
     missed: a failure, and 0 in the AUC. The annotation is converted to the model's scheme. Shares, not per cent.
 
     Raises DataError and ModelError for what the user can mend.
@@ -79,8 +80,8 @@ def evaluate(
         "expected_nme": float(np.array(expected)[found].mean()) if found.any() else None,
         "unreadable": unreadable,
         "each": [
-            {"image": str(s.path), "nme": float(e) if np.isfinite(e) else None, "expected": float(x) if np.isfinite(x) else None}
-            for s, e, x in zip(samples, values, expected, strict=True)
+            {"image": str(s.path), "nme": float(e) if np.isfinite(e) else None, "expected": float(x) if np.isfinite(x)
+            else None} for s, e, x in zip(samples, values, expected, strict=True)
         ],
     }  # fmt: skip
 
@@ -88,7 +89,7 @@ def evaluate(
 def _found(aligner: FaceAligner, sample: Sample, box: str) -> Face | None:
     picture = read_picture(sample.path)
     if box == "annotation":
-        return aligner(picture, boxes=[sample.box])[0]
+        return aligner(picture, boxes=sample.box[None])[0]
     faces = aligner(picture)
     overlaps = [geometry.overlap(face.box, sample.box) for face in faces]
     if not overlaps or max(overlaps) < SAME_FACE:

@@ -13,18 +13,23 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 
 class GlobalBatchNorm(nn.Module):
-    """In the place of a batch normalisation, with its parameters, buffers and names, and timm's activation if it has one."""
+    """In the place of a batch normalisation, with its parameters, buffers and names, and timm's activation if any."""
+
+    running_mean: Tensor
+    running_var: Tensor
+    num_batches_tracked: Tensor
 
     def __init__(self, norm: _BatchNorm):
         super().__init__()
         self.weight, self.bias = norm.weight, norm.bias
         for name, buffer in norm.named_buffers():
             self.register_buffer(name, buffer)
-        self.eps, self.momentum = norm.eps, norm.momentum
+        self.eps, self.momentum = norm.eps, norm.momentum or 0.1
         self.act = getattr(norm, "act", nn.Identity())
 
     def forward(self, x: Tensor) -> Tensor:
-        mean, variance = self.running_mean, self.running_var
+        mean: Tensor = self.running_mean
+        variance: Tensor = self.running_var
         shape = [1, -1] + [1] * (x.ndim - 2)
         if self.training:
             axes = [0, *range(2, x.ndim)]

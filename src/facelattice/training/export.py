@@ -1,6 +1,6 @@
 """Checkpoint -> model file: one ONNX that describes itself, proved equal to the network before it is written.
 
-    export(Path("runs/ibug68/best.pt"), Path("model.onnx"))
+export(Path("runs/ibug68/best.pt"), Path("model.onnx"))
 """
 
 from __future__ import annotations
@@ -39,9 +39,9 @@ class ExportError(ValueError):
 def export(checkpoint_path: Path, output: Path) -> dict[str, Any]:
     """Write the model file of a checkpoint's averaged weights, and return its metadata.
 
-    Points and errors of ONNX Runtime are compared with torch's on held-out crops of the recipe's data. Raises ExportError
-    where they differ by more than 0.01 px or the data cannot be read, CheckpointError for a bad checkpoint; nothing is
-    written then.
+    Points and errors of ONNX Runtime are compared with torch's on held-out crops of the recipe's data. Raises
+    ExportError where they differ by more than 0.01 px or the data cannot be read, CheckpointError for a bad checkpoint;
+    nothing is written then.
     """
     state = checkpoint.load(checkpoint_path)
     recipe = from_yaml(state["recipe"])
@@ -106,7 +106,7 @@ def to_onnx(network: SDFL, size: int) -> bytes:
         torch.onnx.export(
             _Outputs(network).eval(),
             (torch.zeros(2, size, size, 3, dtype=torch.uint8),),
-            file,
+            file,  # type: ignore[arg-type]  # a file object is taken, though the stub names only paths
             dynamo=False,
             input_names=names[:1],
             output_names=names[1:],
@@ -118,7 +118,8 @@ def to_onnx(network: SDFL, size: int) -> bytes:
 
 @torch.inference_mode()
 def compare(network: SDFL, data: bytes, crops: np.ndarray) -> float:
-    """The largest difference, crop pixels, between torch and ONNX Runtime over points and errors of crops (B, S, S, 3)."""
+    """The largest difference, crop pixels, between torch and ONNX Runtime over points and errors of crops (B, S, S,
+    3)."""
     session = onnxruntime.InferenceSession(data, providers=["CPUExecutionProvider"])
     points, errors = session.run(["points", "errors"], {"crops": crops})
     expected = network(torch.from_numpy(crops))

@@ -3,8 +3,8 @@
     train("recipes/ibug68.yaml", ["epochs=10"], out=Path("runs/ibug68"))
 
 A run depends on its recipe alone: every sample's random numbers come from (seed, epoch, place, index), nothing in the
-network draws any, and a checkpoint at the end of each epoch holds the rest. So a run that was killed and resumed ends with
-the same weights as one that was not, and two processes do what one does with the same batch.
+network draws any, and a checkpoint at the end of each epoch holds the rest. So a run that was killed and resumed ends
+with the same weights as one that was not, and two processes do what one does with the same batch.
 """
 
 from __future__ import annotations
@@ -68,7 +68,9 @@ def train(recipe_path: str | Path, overrides: list[str], out: Path, resume: bool
     console.print(f"{len(faces.training)} training faces ({len(faces.order)} an epoch), {len(faces.held_out)} held out")
     state = checkpoint.load(last) if last.exists() else None
     if state is not None and state["recipe"] != to_yaml(recipe):
-        raise TrainingError(f"{last} was made by another recipe; train that one ({out / 'recipe.yaml'}) or change --out")
+        raise TrainingError(
+            f"{last} was made by another recipe; train that one ({out / 'recipe.yaml'}) or change --out"
+        )
     neighbours = landmark_graph(faces, recipe) if state is None else state["info"]["graph"]
     network = make_network(neighbours, recipe, pretrained=state is None)
     if state is not None:
@@ -160,12 +162,15 @@ class Run:
             TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),
             TextColumn("left"), TimeRemainingColumn(compact=True, elapsed_when_finished=True),
         )  # fmt: skip
-        board = SummaryWriter(self.out / "tensorboard", purge_step=first + 1) if self.accelerator.is_main_process else None
+        board = (
+            SummaryWriter(self.out / "tensorboard", purge_step=first + 1) if self.accelerator.is_main_process else None
+        )
         steps = len(self.batches)
         with Progress(*columns, console=self.console, speed_estimate_period=600) as progress:
             bar = progress.add_task("starting", total=self.recipe.epochs * steps, completed=first * steps)
             for epoch in range(first, self.recipe.epochs):
-                start, sums = time.monotonic(), {}
+                start = time.monotonic()
+                sums: dict[str, float] = {}
                 for step, parts in enumerate(self.one_epoch(epoch), 1):
                     sums = {key: sums.get(key, 0.0) + value for key, value in parts.items()}
                     shown = "  ".join(f"{key} {value / step:.2f}" for key, value in sums.items())
@@ -199,8 +204,8 @@ class Run:
             shown = self.accelerator.reduce(torch.stack([part.detach() for part in parts.values()]), "mean")
             if not shown.isfinite().all():
                 raise TrainingError(
-                    f"the loss became {shown.tolist()} in epoch {epoch + 1}, step {step + 1}; what {self.out} holds is of "
-                    "the epochs before. A lower optimiser.lr or optimiser.clip often helps."
+                    f"the loss became {shown.tolist()} in epoch {epoch + 1}, step {step + 1}; what {self.out} holds "
+                    "is of the epochs before. A lower optimiser.lr or optimiser.clip often helps."
                 )
             now = epoch + step / len(self.batches)
             for group in self.optimiser.param_groups:
@@ -217,7 +222,9 @@ class Run:
         """NME of the averaged weights on the held-out faces, with the annotated boxes: the mean over faces."""
         samples = self.faces.held_out
         crops = FaceCrops(samples, self.recipe.size, self.recipe.margin)
-        keys = [[(0, i, i) for i in range(start, min(start + 64, len(samples)))] for start in range(0, len(samples), 64)]
+        keys = [
+            [(0, i, i) for i in range(start, min(start + 64, len(samples)))] for start in range(0, len(samples), 64)
+        ]
         network = self.ema.module.eval()
         errors = []
         for batch in DataLoader(crops, batch_sampler=keys):  # type: ignore[arg-type]
@@ -236,7 +243,8 @@ class Run:
         return float(np.mean(errors))
 
     def save(self, row: dict[str, float]) -> None:
-        """last.pt, best.pt where this epoch is the best so far, and log.csv. Raises TrainingError where there is no room."""
+        """last.pt, best.pt where this epoch is the best so far, and log.csv. Raises TrainingError where there is no
+        room."""
         best = all(row["nme"] < earlier["nme"] for earlier in self.history)
         self.history.append(row)
         model = {"recipe": to_yaml(self.recipe), "info": self.info, "ema": self.ema.module.state_dict()}

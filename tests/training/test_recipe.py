@@ -1,0 +1,84 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from facelattice.training.recipe import RecipeError, from_yaml, load_recipe, to_yaml
+
+RECIPES = sorted((Path(__file__).parents[2] / "recipes").glob("*.yaml"))
+
+
+@pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)
+def test_recipes_of_the_repository_load_and_survive_a_checkpoint(path):
+    recipe = load_recipe(path, ["data_root=elsewhere"])
+    assert recipe.data[0].path.startswith("elsewhere/")
+    assert from_yaml(to_yaml(recipe)) == recipe
+
+
+def test_overrides_win_over_the_file(write_recipe):
+    recipe = load_recipe(write_recipe(), ["epochs=7", "augment.rotation=40", "optimiser.milestones=[3,5]"])
+    assert (recipe.epochs, recipe.augment.rotation, recipe.optimiser.milestones) == (7, 40.0, [3, 5])
+    assert recipe.batch == 4
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"epoch": 3}, "unknown key epoch; did you mean epochs"),
+        ({"optimiser": {"warm_up": 1}}, r"unknown key optimiser.warm_up; did you mean optimiser.warmup\?"),
+        ({"data": [{"path": "a", "nam": "b"}]}, r"unknown key data\[0\].nam; did you mean data\[0\].name\?"),
+        ({"zzz": 1}, "unknown key zzz; known: name, scheme, data"),
+        ({"epochs": "many"}, "epochs: .*many"),
+        ({"augment": {"mirror": "perhaps"}}, "augment.mirror: .*perhaps"),
+        ({"network": 5}, "network must be keys with values, not 5"),
+        ({"data": "faces"}, "data"),
+        ({"data": ["faces"]}, r"data\[0\] must be keys with values, not 'faces'"),
+        ({"data": [{"name": "b"}]}, "path"),
+        ({"data": []}, "data names no source"),
+        ({"network": {"edges": "dinamic"}}, "network.edges is one of dynamic, .* did you mean 'dynamic'"),
+        ({"precision": "fp64"}, "precision is one of bf16, no, not 'fp64'"),
+        ({"batch": 0}, "batch must be above 0, not 0"),
+        ({"held_out": 1.5}, "held_out must be a share between 0 and 1"),
+    ],
+)
+def test_a_wrong_recipe_says_what_is_wrong(write_recipe, change, message):
+    path = write_recipe(**change)
+    with pytest.raises(RecipeError, match=message) as raised:
+        load_recipe(path)
+    assert str(path) in str(raised.value)
+    assert "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("optimizer.lr=1", r"unknown key optimizer; did you mean optimiser\?"),
+        ("network.backbon=x", r"did you mean network.backbone\?"),
+        ("optimiser.lr=fast", "optimiser.lr: .*fast"),
+        ("loss.points=l3", "loss.points is one of .*did you mean 'l"),
+        ("data.0.repeat=2", "data"),
+        ("epochs", "'epochs' is not key=value"),
+        ("=3", "unknown key|not key=value"),
+    ],
+)
+def test_a_wrong_override_says_what_is_wrong(write_recipe, override, message):
+    with pytest.raises(RecipeError, match=message):
+        load_recipe(write_recipe(), [override])
+
+
+def test_a_recipe_without_a_name_or_data(tmp_path):
+    for text, missing in (("", "name"), (yaml.safe_dump({"name": "x", "scheme": "ibug68"}), "data")):
+        (tmp_path / "r.yaml").write_text(text)
+        with pytest.raises(RecipeError, match=missing):
+            load_recipe(tmp_path / "r.yaml")
+
+
+def test_files_that_are_no_recipes(tmp_path):
+    with pytest.raises(RecipeError, match=r"gone.yaml: No such file"):
+        load_recipe(tmp_path / "gone.yaml")
+    for content in (b"name: [1, 2", b"- a\n- b\n", b"just words", b"name: ${nothing.there}\n", b"\xff\xfe\x00", b"a: b: c"):
+        (tmp_path / "bad.yaml").write_bytes(content)
+        with pytest.raises(RecipeError, match=r"bad.yaml: "):
+            load_recipe(tmp_path / "bad.yaml")

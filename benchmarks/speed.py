@@ -2,8 +2,8 @@
 
     python benchmarks/speed.py              # python benchmarks/speed.py my_photo.jpg --repeats 50
 
-"Points" is one crop through the network, looked at once; FaceAligner looks at each face twice (``refine=1``). The start is
-that of a fresh Python process: the import, the model file checked and loaded, the first picture done.
+"Points" is one crop through the network, looked at once; FaceAligner looks at each face twice (``refine=1``). The start
+is that of a fresh Python process: the import, the model file checked and loaded, the first picture done.
 """
 
 from __future__ import annotations

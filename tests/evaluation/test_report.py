@@ -16,7 +16,7 @@ PHOTO = Path(__file__).parents[2] / "examples" / "astronaut.jpg"
 
 def plain_pts(path: Path) -> np.ndarray:
     lines = path.read_text().splitlines()
-    return np.array([line.split() for line in lines[lines.index("{") + 1 : lines.index("}")]], dtype=float) - 1
+    return np.array([line.split() for line in lines[lines.index("{") + 1 : lines.index("}")]], dtype=float).astype(np.float32) - 1
 
 
 @pytest.fixture()

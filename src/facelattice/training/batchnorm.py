@@ -5,11 +5,26 @@ With it, two processes with half a batch each do what one does with the whole ba
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
-from torch.distributed import get_world_size
-from torch.distributed.nn.functional import all_reduce
+from torch.distributed import all_reduce, get_world_size
 from torch.nn.modules.batchnorm import _BatchNorm
+
+
+class _Sum(torch.autograd.Function):
+    """The sum over all processes, through which gradients flow: they are summed likewise."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        total = x.contiguous().clone()
+        all_reduce(total)
+        return total
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> Tensor:
+        return _Sum.apply(gradient)
 
 
 class GlobalBatchNorm(nn.Module):
@@ -35,9 +50,9 @@ class GlobalBatchNorm(nn.Module):
             axes = [0, *range(2, x.ndim)]
             values = x.float()
             count = get_world_size() * x.numel() // x.shape[1]  # every process has as many faces
-            mean = all_reduce(values.sum(axes)) / count
+            mean = _Sum.apply(values.sum(axes)) / count
             # In two passes: the mean of squares less the square of the mean cancels out where the mean is large.
-            variance = all_reduce((values - mean.view(shape)).square().sum(axes)) / count
+            variance = _Sum.apply((values - mean.view(shape)).square().sum(axes)) / count
             with torch.no_grad():
                 self.num_batches_tracked += 1
                 self.running_mean.lerp_(mean, self.momentum)

@@ -27,7 +27,7 @@ def load(path: Path) -> dict[str, Any]:
         raise CheckpointError(f"{path}: there is no such checkpoint")
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
-    except (RuntimeError, pickle.UnpicklingError, EOFError, ValueError, KeyError) as error:
+    except (RuntimeError, pickle.UnpicklingError, EOFError, ValueError, LookupError, TypeError, AttributeError) as error:
         raise CheckpointError(f"{path}: not a checkpoint of facelattice, or damaged") from error
     if not isinstance(state, dict) or "recipe" not in state:
         raise CheckpointError(f"{path}: not a checkpoint of facelattice")

@@ -20,7 +20,7 @@ import cv2
 import numpy as np
 import torch
 from accelerate import Accelerator
-from accelerate.utils import gather_object, set_seed
+from accelerate.utils import DistributedDataParallelKwargs, gather_object, set_seed
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.text import Text
@@ -61,11 +61,16 @@ def train(recipe_path: str | Path, overrides: list[str], out: Path, resume: bool
     if last.exists() and not resume:
         raise TrainingError(f"{last} exists: go on with --resume, or choose another folder with --out")
     cv2.setNumThreads(0)  # the loader's workers are the parallelism; OpenCV's own threads would fight them
-    accelerator = Accelerator(mixed_precision=recipe.precision)
+    # Without cpu=True Accelerate lets processes on a machine without a GPU run side by side, each on its own.
+    unused = DistributedDataParallelKwargs(find_unused_parameters=True)  # timm's backbones keep layers nobody looks at
+    accelerator = Accelerator(
+        cpu=not torch.accelerator.is_available(), mixed_precision=recipe.precision, kwargs_handlers=[unused]
+    )
     console = Console(quiet=not accelerator.is_main_process)
     set_seed(recipe.seed)
     faces = load_faces(recipe)
     console.print(f"{len(faces.training)} training faces ({len(faces.order)} an epoch), {len(faces.held_out)} held out")
+    console.print(f"device {accelerator.device.type}, processes: {accelerator.num_processes}")
     state = checkpoint.load(last) if last.exists() else None
     if state is not None and state["recipe"] != to_yaml(recipe):
         raise TrainingError(

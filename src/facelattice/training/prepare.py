@@ -19,8 +19,8 @@ from facelattice.detect import fit_box_mapping, get_detector
 from facelattice.method import graph
 from facelattice.method.model import SDFL
 from facelattice.pictures import PictureError, read_picture
-from facelattice.schemes import Scheme, get_scheme
-from facelattice.training.recipe import Recipe
+from facelattice.schemes import SCHEMES, Scheme, get_scheme
+from facelattice.training.recipe import Recipe, RecipeError
 
 
 @dataclass
@@ -37,8 +37,9 @@ def load_faces(recipe: Recipe) -> Faces:
     """The faces of all the recipe's sources, converted to its scheme and split. Raises DataError where none are
     left."""
     target = get_scheme(recipe.scheme)
+    own = None if target.name in SCHEMES else target  # nothing is converted to a scheme of the user's
     sources = [
-        read_samples(Path(s.path), s.subset, get_scheme(s.scheme) if s.scheme else None) for s in recipe.data
+        read_samples(Path(s.path), s.subset, get_scheme(s.scheme) if s.scheme else own) for s in recipe.data
     ]  # fmt: skip
     complete = [s for samples in sources for s in to_scheme(samples, target, None)]
     mean = mean_face(complete)
@@ -59,9 +60,15 @@ def load_faces(recipe: Recipe) -> Faces:
 
 
 def landmark_graph(faces: Faces, recipe: Recipe) -> Tensor:
-    """The directed graph bool (N, N) of the training faces; the network may use it made symmetric."""
+    """The directed graph bool (N, N) of the training faces; the network may use it made symmetric.
+
+    Raises RecipeError where the scheme has too few points for the recipe's k.
+    """
+    k, n = recipe.network.k, len(faces.scheme)
+    if not 0 <= k < n:
+        raise RecipeError(f"network.k is how many others a point listens to; with {n} points 0 to {n - 1}, not {k}")
     points = np.stack([np.where(s.mask[:, None], s.points, np.nan) for s in faces.training])
-    return graph.neighbours(graph.correlation(graph.normalise(points, faces.scheme.mirror)), recipe.network.k)
+    return graph.neighbours(graph.correlation(graph.normalise(points, faces.scheme.mirror)), k)
 
 
 def make_network(neighbours: Tensor, recipe: Recipe, pretrained: bool = True) -> SDFL:

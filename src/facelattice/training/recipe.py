@@ -179,7 +179,9 @@ def _check_keys(given: Any, kind: type, prefix: str, path: str | Path) -> None:
         factory = known[key].default_factory
         if is_dataclass(factory):
             _check_keys(value, factory, f"{prefix}{key}.", path)  # type: ignore[arg-type]
-        elif key == "data" and isinstance(value, list):
+        elif key == "data":
+            if not isinstance(value, list):
+                raise RecipeError(f"{path}: data must be a list of sources, each with path and name, not {value!r}")
             for i, source in enumerate(value):
                 _check_keys(source, Source, f"data[{i}].", path)
 

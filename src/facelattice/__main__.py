@@ -1,4 +1,4 @@
-"""`python -m facelattice`: the command line, for `accelerate launch -m facelattice train ...`."""
+"""`python -m facelattice`: the command line, for `accelerate launch` and `torchrun`."""
 
 from facelattice.cli import main
 

@@ -219,12 +219,12 @@ def train(
 ) -> None:
     """Train a model as a recipe says. Ctrl-C or a killed process lose no more than the epoch they stop.
 
-    On several processes or GPUs: accelerate launch -m facelattice train RECIPE
+    On several GPUs: accelerate launch -m facelattice train RECIPE; in several processes on a CPU: torchrun
+    --nproc-per-node 2 -m facelattice train RECIPE
     """
     from facelattice.training.fit import train
 
-    best = train(recipe, overrides or [], out_dir or Path("runs") / recipe.stem, resume)
-    out.print(Text(f"the best weights: {best}; a model file of them: facelattice export {best} -o model.onnx"))
+    train(recipe, overrides or [], out_dir or Path("runs") / recipe.stem, resume)
 
 
 @app.command()

@@ -16,10 +16,11 @@ PHOTO = Path(__file__).parents[2] / "examples" / "astronaut.jpg"
 
 def plain_pts(path: Path) -> np.ndarray:
     lines = path.read_text().splitlines()
-    return np.array([line.split() for line in lines[lines.index("{") + 1 : lines.index("}")]], dtype=float).astype(np.float32) - 1
+    rows = [line.split() for line in lines[lines.index("{") + 1 : lines.index("}")]]
+    return np.array(rows, dtype=float).astype(np.float32) - 1
 
 
-@pytest.fixture()
+@pytest.fixture
 def eight(shared_data, tmp_path) -> Path:
     """Eight faces of HELEN's test part."""
     folder = tmp_path / "eight"
@@ -61,8 +62,9 @@ def test_missed_faces_and_unreadable_pictures_are_failures(eight):
     assert len(result["unreadable"]) == 1
     assert str(broken) in result["unreadable"][0]
     found = [each["nme"] for each in before["each"]][2:]
-    assert result["nme"] == pytest.approx(np.mean(found))  # the mean is over the faces found ...
-    assert result["failure_rate"] == pytest.approx((2 + sum(error > 0.1 for error in found)) / 8)  # ... and these are not
+    # The mean is over the faces found, failures and AUC are over all.
+    assert result["nme"] == pytest.approx(np.mean(found))
+    assert result["failure_rate"] == pytest.approx((2 + sum(error > 0.1 for error in found)) / 8)
     assert result["auc"] == pytest.approx(sum(max(0, 1 - error / 0.1) for error in found) / 8)
 
 

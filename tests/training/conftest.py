@@ -34,7 +34,7 @@ def faces(tmp_path_factory) -> Path:
     return folder
 
 
-@pytest.fixture()
+@pytest.fixture
 def write_recipe(tmp_path, faces) -> Callable[..., Path]:
     """Writes a recipe (8 faces to train on, 4 held out) that trains in a second; keyword arguments change it."""
 

@@ -30,7 +30,7 @@ def shake(network: torch.nn.Module, by: float) -> None:
             parameter += 0.02 * torch.randn(parameter.shape, generator=generator)
 
 
-@pytest.fixture()
+@pytest.fixture
 def shaken(write_recipe, tmp_path):
     """A checkpoint of one epoch with shaken weights."""
     state = checkpoint.load(train(write_recipe(epochs=1), [], tmp_path / "run"))

@@ -32,15 +32,14 @@ from facelattice.training.recipe import Optimiser, load_recipe
 
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(Path(facelattice.__file__).parents[1])}
 
-# A run that kills itself with SIGKILL in the given step, or half-way through the given torch.save.
+# A run that kills itself with SIGKILL in the given step, or before the given checkpoint gets its name.
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-import torch
 from facelattice.training import fit
 
 recipe, out, what, count = sys.argv[1:]
-objective, save, left = fit.objective, torch.save, int(count)
+objective, replace, left = fit.objective, os.replace, int(count)
 
 def countdown(kind):
     global left
@@ -52,14 +51,12 @@ def dying_objective(*arguments):
         os.kill(os.getpid(), signal.SIGKILL)
     return objective(*arguments)
 
-def dying_save(state, file):
-    if countdown("save"):
-        file.write(b"half of it")
-        file.flush()
+def dying_replace(source, target):
+    if target.name == "last.pt" and countdown("save"):
         os.kill(os.getpid(), signal.SIGKILL)
-    save(state, file)
+    replace(source, target)
 
-fit.objective, torch.save = dying_objective, dying_save
+fit.objective, os.replace = dying_objective, dying_replace
 fit.train(recipe, [], Path(out), resume=True)
 """
 
@@ -108,7 +105,7 @@ def test_a_run_writes_its_recipe_log_and_checkpoints(write_recipe, tmp_path):
 
 def test_killed_and_resumed_a_run_ends_with_the_same_weights(write_recipe, tmp_path):
     recipe, out = write_recipe(epochs=3, workers=1), tmp_path / "killed"
-    # Two steps an epoch: the third is the first of epoch 2. The second run's first save is that of epoch 2.
+    # Two steps an epoch: the third is the first of epoch 2. The second run's first last.pt is that of epoch 2.
     for what, count in (("step", 3), ("save", 1)):
         command = [sys.executable, "-c", KILLED, str(recipe), str(out), what, str(count)]
         killed = subprocess.run(command, env=ENVIRONMENT, capture_output=True, text=True)
@@ -148,8 +145,8 @@ def test_two_processes_do_what_one_does(write_recipe, tmp_path):
     # A smooth loss and small steps of SGD: with others a run magnifies rounding, also that of one more thread.
     overrides = ["epochs=3", "loss.points=soft_wing_smooth", "optimiser.name=momentum"]
     recipe = write_recipe()
-    launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m", "facelattice"]
-    command = [*launch, "train", str(recipe), *overrides, "--out", str(tmp_path / "two")]
+    launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    command = [*launch, "-m", "facelattice", "train", str(recipe), *overrides, "--out", str(tmp_path / "two")]
     environment = {**ENVIRONMENT, "ACCELERATE_USE_CPU": "1"}
     done = subprocess.run(command, env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
@@ -210,7 +207,7 @@ def test_a_full_disk_ends_the_run_and_leaves_the_last_good_checkpoint(write_reci
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (len(before) // 2, hard))  # from here on writing fails, as on a full disk
     try:
-        with pytest.raises(TrainingError, match=r"cannot write to .*run: .*--resume"):
+        with pytest.raises(TrainingError, match=r"cannot write to .*run: File too large.*--resume"):
             train(recipe, [], out, resume=True)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))

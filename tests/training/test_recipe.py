@@ -78,7 +78,7 @@ def test_a_recipe_without_a_name_or_data(tmp_path):
 def test_files_that_are_no_recipes(tmp_path):
     with pytest.raises(RecipeError, match=r"gone.yaml: No such file"):
         load_recipe(tmp_path / "gone.yaml")
-    for content in (b"name: [1, 2", b"- a\n- b\n", b"just words", b"name: ${nothing.there}\n", b"\xff\xfe\x00", b"a: b: c"):
+    for content in (b"name: [1, 2", b"- a\n- b\n", b"words", b"name: ${nothing.there}\n", b"\xff\xfe\x00", b"a: b: c"):
         (tmp_path / "bad.yaml").write_bytes(content)
         with pytest.raises(RecipeError, match=r"bad.yaml: "):
             load_recipe(tmp_path / "bad.yaml")

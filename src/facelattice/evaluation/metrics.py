@@ -43,5 +43,5 @@ def failure_rate(errors: np.ndarray, threshold: float = 0.1) -> float:
 
 def auc(errors: np.ndarray, threshold: float = 0.1) -> float:
     """The area under the cumulative error curve up to ``threshold``, 0 to 1; a face not found counts as 0."""
-    errors = np.nan_to_num(np.asarray(errors, dtype=np.float64), nan=np.inf)
-    return float(np.clip(1 - errors / threshold, 0, 1).mean())
+    errors = np.asarray(errors, dtype=np.float64)
+    return float(np.clip(1 - np.where(np.isnan(errors), np.inf, errors) / threshold, 0, 1).mean())

@@ -73,7 +73,7 @@ def laplacian(neighbours: Tensor) -> Tensor:
 
     A point without neighbours has a row of zeros, so every row sums to 0.
     """
-    adjacency = torch.as_tensor(neighbours).double()
+    adjacency = torch.as_tensor(neighbours).to(torch.float64, copy=True)
     adjacency.fill_diagonal_(0)
     degree = adjacency.sum(1, keepdim=True)
     return (torch.eye(len(adjacency)) * (degree > 0) - adjacency / degree.clamp(min=1)).float()

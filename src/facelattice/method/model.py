@@ -7,6 +7,7 @@ prediction.points                   # (B, N, 2), pixels of the crop
 
 from __future__ import annotations
 
+import difflib
 from typing import Any, Literal, NamedTuple
 
 import timm
@@ -65,8 +66,14 @@ class SDFL(nn.Module):
         super().__init__()
         if size % 32 or size <= 0:
             raise ValueError(f"crop size must be a multiple of 32, not {size}; try {max(32, round(size / 32) * 32)}")
-        if embedding not in ("located", "flatten") or head not in ("graph", "linear"):
-            raise ValueError(f"embedding is located or flatten, head graph or linear, not {embedding!r} and {head!r}")
+        for name, value, choices in (
+            ("embedding", embedding, ("located", "flatten")),
+            ("head", head, ("graph", "linear")),
+            ("pooled", pooled, ("nodes", "backbone")),
+            ("normalisation", normalisation, ("backbone", "picture")),
+        ):
+            if value not in choices:
+                raise ValueError(f"{name} is {' or '.join(choices)}, not {value!r}")
         points = len(graph)
         reductions = Located.reductions if embedding == "located" else Flatten.reductions
         self.backbone, channels, statistics = make_backbone(backbone, pretrained, reductions)
@@ -133,9 +140,11 @@ def make_backbone(
     missing file, or a model without maps at these strides.
     """
     if not timm.is_model(name):
-        near = timm.list_models(f"*{name.split('_')[0]}*")[:5]
+        near = difflib.get_close_matches(name, timm.list_models(), n=5)
         raise ValueError(f"timm has no backbone {name!r}" + (f"; near it are {', '.join(near)}" if near else ""))
-    model: Any = timm.create_model(name, features_only=True)
+    # timm's "getter" drops the layers behind the last map; models without it (HRNet) need nearly all of theirs.
+    getter = {"feature_cls": "getter"} if hasattr(timm.create_model(name), "forward_intermediates") else {}
+    model: Any = timm.create_model(name, features_only=True, **getter)
     found = model.feature_info.reduction()
     if not set(reductions) <= set(found):
         raise ValueError(f"backbone {name!r} has maps at strides {found}, but {list(reductions)} are needed")
@@ -143,7 +152,12 @@ def make_backbone(
     overlay = {"file": pretrained} if isinstance(pretrained, str) else None
     try:
         model = timm.create_model(
-            name, pretrained=bool(pretrained), features_only=True, out_indices=indices, pretrained_cfg_overlay=overlay
+            name,
+            pretrained=bool(pretrained),
+            features_only=True,
+            out_indices=indices,
+            pretrained_cfg_overlay=overlay,
+            **getter,
         )
     except FileNotFoundError as error:
         raise ValueError(f"no backbone weights at {pretrained!r}") from error

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import pickle
+import io
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +17,10 @@ class CheckpointError(ValueError):
 
 def save(state: dict[str, Any], path: Path) -> None:
     """Write tensors and plain values. The former file stays whole until the new one is complete."""
+    data = io.BytesIO()  # of a full disk torch would say what only torch understands
+    torch.save(state, data)
     with atomic_write(path, "wb") as file:
-        torch.save(state, file)
+        file.write(data.getbuffer())
 
 
 def load(path: Path) -> dict[str, Any]:
@@ -27,7 +29,9 @@ def load(path: Path) -> dict[str, Any]:
         raise CheckpointError(f"{path}: there is no such checkpoint")
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
-    except (RuntimeError, pickle.UnpicklingError, EOFError, ValueError, LookupError, TypeError, AttributeError) as error:
+    except OSError:
+        raise
+    except Exception as error:  # what unpickling raises depends on where the damage is
         raise CheckpointError(f"{path}: not a checkpoint of facelattice, or damaged") from error
     if not isinstance(state, dict) or "recipe" not in state:
         raise CheckpointError(f"{path}: not a checkpoint of facelattice")

@@ -62,7 +62,7 @@ def train(recipe_path: str | Path, overrides: list[str], out: Path, resume: bool
         raise TrainingError(f"{last} exists: go on with --resume, or choose another folder with --out")
     cv2.setNumThreads(0)  # the loader's workers are the parallelism; OpenCV's own threads would fight them
     # Without cpu=True Accelerate lets processes on a machine without a GPU run side by side, each on its own.
-    unused = DistributedDataParallelKwargs(find_unused_parameters=True)  # timm's backbones keep layers nobody looks at
+    unused = DistributedDataParallelKwargs(find_unused_parameters=True)  # some of timm's backbones keep layers nobody looks at
     accelerator = Accelerator(
         cpu=not torch.accelerator.is_available(), mixed_precision=recipe.precision, kwargs_handlers=[unused]
     )
@@ -97,7 +97,9 @@ def train(recipe_path: str | Path, overrides: list[str], out: Path, resume: bool
         with atomic_write(out / "recipe.yaml") as file:
             file.write(to_yaml(recipe))
     run.epochs(first=0 if state is None else state["epoch"])
-    return out / "best.pt"
+    best = out / "best.pt"
+    console.print(Text(f"the best weights: {best}; a model file of them: facelattice export {best} -o model.onnx"))
+    return best
 
 
 def objective(prediction: Prediction, batch: dict[str, Tensor], recipe: Recipe, relation: Tensor) -> dict[str, Tensor]:
@@ -263,9 +265,10 @@ class Run:
                 table = csv.DictWriter(file, row)
                 table.writeheader()
                 table.writerows(self.history)
-        except (OSError, RuntimeError) as error:  # torch turns a full disk into a RuntimeError
+        except OSError as error:
             raise TrainingError(
-                f"cannot write to {self.out}: {error}. Checkpoints there are whole; make room and go on with --resume."
+                f"cannot write to {self.out}: {error.strerror}. The checkpoints there are whole: make room and go on "
+                "with --resume."
             ) from error
 
     def report_unreadable(self) -> None:

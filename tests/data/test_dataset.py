@@ -1,0 +1,226 @@
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import torch
+from torch.utils.data import DataLoader
+
+from facelattice.data.augment import Augment, background_box, crop_matrix, occlude, photometric
+from facelattice.data.dataset import FaceCrops
+from facelattice.data.sample import Sample, make_sample
+from facelattice.geometry import overlap
+from facelattice.schemes import get_scheme, mean_shape
+
+FIVE = get_scheme("five")
+COLOURS = np.array([[255, 0, 0], [0, 255, 0], [0, 0, 255], [255, 255, 0], [0, 255, 255]])
+PLAIN = Augment(colour=0, grey=0, dark=0, blur=0, low_resolution=0, noise=0, jpeg=0, occlusion=0, background=0)
+ROTATION_ONLY = Augment(**{**vars(PLAIN), "scale": 0, "shift": 0, "mirror": False})
+
+
+def face_picture(path: Path, width: int, height: int, side: float, radius: float) -> Sample:
+    """A picture with a disc of its own colour on each of five points, and the sample of it."""
+    points = (mean_shape(FIVE) - mean_shape(FIVE).mean(0)) * side * 2 + [width * 0.48, height * 0.53]
+    picture = np.zeros((height, width, 3), np.uint8)
+    for (x, y), colour in zip(points * 16, COLOURS.tolist(), strict=True):
+        cv2.circle(picture, (round(x), round(y)), round(radius * 16), colour, -1, cv2.LINE_AA, 4)
+    cv2.imwrite(str(path), picture[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 100])
+    return make_sample(path, np.round(points * 16) / 16, FIVE, path.stem, "here")
+
+
+def discs(crop: torch.Tensor) -> np.ndarray:
+    """The middle (5, 2) of each colour's disc in a crop."""
+    pixels = crop.numpy().astype(float)
+    y, x = np.mgrid[0 : len(pixels), 0 : len(pixels)]
+    on = COLOURS / 255
+    found = []
+    for colour in on:
+        weight = np.where(colour, pixels, 255 - pixels).min(-1)
+        weight = np.where(weight > 60, weight, 0)
+        found.append([(x * weight).sum() / weight.sum(), (y * weight).sum() / weight.sum()])
+    return np.array(found)
+
+
+@pytest.fixture(scope="module")
+def samples(tmp_path_factory) -> list[Sample]:
+    folder = tmp_path_factory.mktemp("faces")
+    return [face_picture(folder / f"{i}.png", 200 + 7 * i, 180, 60 + i, 7) for i in range(6)]
+
+
+def same(a, b) -> bool:
+    return all(torch.equal(a[key], b[key]) for key in ("crop", "points", "mask", "background"))
+
+
+# --- points and pixels
+
+
+@pytest.mark.parametrize("suffix", [".png", ".jpg"])
+@pytest.mark.parametrize(
+    ("width", "height", "side"),
+    [(161, 143, 50), (403, 397, 150), (797, 811, 300), (1603, 1597, 600)],  # decoded at 1, 1/2, 1/4 and 1/8
+)
+def test_points_lie_on_the_same_spots_in_the_crop_as_in_the_picture(tmp_path, width, height, side, suffix):
+    sample = face_picture(tmp_path / f"a{suffix}", width, height, side, side / 8)
+    item = FaceCrops([sample], size=64, margin=1.6)[0, 0, 0]
+    assert (item["crop"].dtype, tuple(item["crop"].shape)) == (torch.uint8, (64, 64, 3))
+    assert np.abs(discs(item["crop"]) - item["points"].numpy()).max() < 0.15  # half a pixel of an eighth would be 0.4
+
+
+def test_points_lie_on_the_same_spots_under_augmentation_and_mirrors_swap_their_meaning(samples):
+    faces = FaceCrops(samples, 96, 2.2, PLAIN, seed=3)
+    mirrored = []
+    for place in range(24):
+        item = faces[0, place, place % len(samples)]
+        found = discs(item["crop"])
+        errors = [np.abs(found[order] - item["points"].numpy()).max() for order in (np.arange(5), FIVE.mirror)]
+        assert min(errors) < 0.3
+        mirrored.append(errors[1] < errors[0])
+        left_eye, right_eye = item["points"][:2]
+        assert left_eye[0] < right_eye[0]  # left stays the left of the picture (+-30 degrees of rotation)
+    assert 4 < sum(mirrored) < 20
+
+
+def test_a_mirrored_mask_goes_with_its_points(samples):
+    half = make_sample(samples[0].path, np.where(np.arange(5)[:, None] == 0, np.nan, samples[0].points), FIVE, "a", "")
+    faces = FaceCrops([half], 96, 2.2, PLAIN)
+    missing = {tuple(torch.nonzero(~faces[0, place, 0]["mask"]).flatten().tolist()) for place in range(20)}
+    assert missing == {(0,), (1,)}  # the left eye, or in a mirror the right one
+    item = faces[0, 0, 0]
+    assert (item["points"][~item["mask"]] == 0).all()
+    assert item["points"].isfinite().all()
+
+
+def test_without_augmentation_the_crop_is_that_of_the_box(samples):
+    faces = FaceCrops(samples, 64, 1.5)
+    item = faces[0, 0, 2]
+    assert same(item, faces[9, 7, 2])
+    points = item["points"].numpy()
+    assert np.ptp(points, axis=0).max() == pytest.approx(64 / 1.5, abs=1e-3)
+    np.testing.assert_allclose((points.min(0) + points.max(0)) / 2, [31.5, 31.5], atol=1e-3)
+
+
+# --- reproducible
+
+
+def test_an_item_depends_on_seed_and_key_alone(samples):
+    faces = FaceCrops(samples, 64, 1.4, Augment(), seed=1)
+    key = (2, 5, 3)
+    first = faces[key]
+    for other in [(0, 0, 0), (2, 6, 3), (1, 5, 3)]:
+        assert not torch.equal(faces[other]["crop"], first["crop"])
+    np.random.seed(7)  # noqa: NPY002
+    torch.manual_seed(7)
+    assert same(FaceCrops(samples, 64, 1.4, Augment(), seed=1)[key], first)
+    assert not same(FaceCrops(samples, 64, 1.4, Augment(), seed=2)[key], first)
+
+
+def test_any_number_of_workers_in_any_order_makes_the_same_items(samples):
+    faces = FaceCrops(samples, 48, 1.4, Augment(occlusion=1.0), seed=1)
+    keys = [(1, place, place % 6) for place in range(12)]
+    alone = {key: faces[key] for key in keys}
+    for order, workers in ((keys[::-1], 0), (keys[3:] + keys[:3], 2)):
+        batches = [order[i : i + 4] for i in range(0, 12, 4)]
+        items = [item for batch in DataLoader(faces, batch_sampler=batches, num_workers=workers, collate_fn=list) for item in batch]
+        assert all(same(item, alone[key]) for item, key in zip(items, order, strict=True))
+
+
+# --- unreadable and background
+
+
+@pytest.mark.parametrize("augment", [None, Augment(), Augment(background=1.0)])
+def test_an_unreadable_picture_counts_for_nothing(tmp_path, samples, augment):
+    bad = make_sample(tmp_path / "bad.jpg", samples[0].points, FIVE, "bad", "here")
+    (tmp_path / "bad.jpg").write_bytes(b"not a picture")
+    faces = FaceCrops([*samples, bad], 64, 1.4, augment)
+    item = faces[0, 0, 6]
+    assert (item["readable"], item["index"]) == (False, 6)
+    assert not item["mask"].any()
+    assert not item["background"]
+    assert tuple(item["crop"].shape) == (64, 64, 3)
+    good = faces[0, 0, 1]
+    assert good["readable"]
+    assert good["mask"].any() or good["background"]
+
+
+def test_an_unreadable_face_to_cover_others_with_does_not_matter(tmp_path, samples):
+    bad = make_sample(tmp_path / "gone.jpg", samples[0].points, FIVE, "gone", "here")
+    faces = FaceCrops([samples[0], *[bad] * 20], 64, 1.4, Augment(occlusion=1.0, background=0))
+    assert all(faces[0, place, 0]["readable"] for place in range(10))
+
+
+def test_background_is_beside_the_face_and_has_no_points(tmp_path):
+    sample = face_picture(tmp_path / "a.png", 600, 500, 60, 7)
+    faces = FaceCrops([sample], 64, 1.0, Augment(**{**vars(PLAIN), "background": 1.0}))
+    items = [faces[0, place, 0] for place in range(10)]
+    assert all(item["background"] and not item["mask"].any() for item in items)
+    assert max(int((item["crop"] > 200).sum()) for item in items) < 300  # at most an edge of a disc, which is 400 px here
+    rng = np.random.default_rng(0)
+    for _ in range(50):
+        box = background_box(sample.box, 600, 500, rng)
+        assert box is None or overlap(box, sample.box) < 0.02
+    assert background_box(np.array([0.0, 0, 100, 100]), 100, 100, rng) is None
+
+
+# --- augmentation
+
+
+def test_crop_matrix_stays_within_what_was_asked():
+    box, rng = np.array([100.0, 100, 180, 180]), np.random.default_rng(0)
+    augment = Augment(rotation=20, scale=0.1, shift=0.05)
+    angles, scales, mirrors, middles = [], [], [], []
+    for _ in range(300):
+        matrix, mirrored = crop_matrix(box, 64, 1.25, augment, rng)
+        linear = matrix[:, :2] * ([[-1], [1]] if mirrored else 1)
+        assert np.linalg.det(linear) > 0
+        angles.append(np.degrees(np.arctan2(linear[1, 0], linear[0, 0])))
+        scales.append(np.sqrt(np.linalg.det(linear)) / (64 / 1.25 / 80))
+        mirrors.append(mirrored)
+        middles.append(np.linalg.solve(matrix[:, :2], [31.5, 31.5] - matrix[:, 2]) - 140)
+    assert 19 < np.abs(angles).max() <= 20
+    assert 1.08 < max(scales) <= np.exp(0.1) + 1e-9
+    assert np.exp(-0.1) - 1e-9 <= min(scales) < 0.92
+    assert 3.8 < np.abs(middles).max() <= 4.0 + 1e-9
+    assert 120 < sum(mirrors) < 180
+
+
+def test_rotation_alone_turns_both_ways_about_the_middle(samples):
+    faces = FaceCrops(samples, 96, 1.5, ROTATION_ONLY)
+    eyes = [faces[0, place, 0]["points"][1] - faces[0, place, 0]["points"][0] for place in range(20)]
+    angles = np.degrees(np.arctan2(*np.array([e.numpy()[::-1] for e in eyes]).T))
+    assert angles.min() < -10
+    assert angles.max() > 10
+    assert np.abs(angles).max() <= 30.001
+
+
+@pytest.mark.parametrize("change", ["colour", "grey", "dark", "blur", "low_resolution", "noise", "jpeg"])
+def test_each_photometric_change_is_made_and_can_be_left_out(change):
+    crop = torch.from_numpy(np.random.default_rng(0).integers(0, 256, (16, 16, 3), dtype=np.uint8)).permute(2, 0, 1)
+    crop = torch.nn.functional.interpolate(crop[None].float(), size=64, mode="bilinear")[0].to(torch.uint8)
+    assert torch.equal(photometric(crop, PLAIN, np.random.default_rng(0)), crop)
+    always = Augment(**{**vars(PLAIN), change: 1.0})
+    changed = photometric(crop, always, np.random.default_rng(0))
+    assert (changed.dtype, changed.shape) == (torch.uint8, crop.shape)
+    assert not torch.equal(changed, crop)
+    assert torch.equal(photometric(crop, always, np.random.default_rng(0)), changed)
+    if change == "grey":
+        assert torch.equal(changed[0], changed[2])
+
+
+def test_the_papers_patches_are_flat_and_cover_a_fifth():
+    crop, augment = np.full((64, 64, 3), 9, np.uint8), Augment(flat_patches=True)
+    shares = []
+    for seed in range(40):
+        covered = occlude(crop, augment, np.random.default_rng(seed), None)
+        colours = np.unique(covered.reshape(-1, 3), axis=0)
+        assert len(colours) == 2
+        shares.append((covered != crop).any(-1).mean())
+    assert np.mean(shares) == pytest.approx(0.2, abs=0.01)
+    assert (crop == 9).all()  # the crop that was handed in is left as it was
+
+
+def test_pieces_of_another_face_come_from_that_face():
+    crop, other = np.zeros((64, 64, 3), np.uint8), np.full((64, 64, 3), (1, 2, 3), np.uint8)
+    seen = [occlude(crop, Augment(), np.random.default_rng(seed), other) for seed in range(40)]
+    pieces = [p for p in seen if {tuple(c) for c in np.unique(p.reshape(-1, 3), axis=0).tolist()} == {(0, 0, 0), (1, 2, 3)}]
+    assert 10 < len(pieces) < 30
+    assert max((p.any(-1)).mean() for p in pieces) <= Augment().patch ** 2

@@ -201,7 +201,7 @@ def test_68_98_and_5_points_mix_by_conversion_and_mask():
     assert [s.scheme for s in mixed] == [IBUG] * 3
     assert [s.points.shape for s in mixed] == [(68, 2)] * 3
     assert [int(s.mask.sum()) for s in mixed] == [68, 68, 3]
-    assert np.flatnonzero(mixed[2].mask).tolist() == [30, 48, 54]  # nose tip and mouth corners; eye centres are no points
+    assert np.flatnonzero(mixed[2].mask).tolist() == [30, 48, 54]  # not the eye centres
     assert np.isnan(mixed[2].points[~mixed[2].mask]).all()
     np.testing.assert_allclose(mixed[1].points, placed(IBUG).points, atol=1e-3)
     np.testing.assert_allclose(mixed[2].points[30], placed(FIVE).points[2], atol=1e-3)

@@ -74,7 +74,8 @@ def test_incomplete_faces_come_once_and_too_few_are_left_alone():
     rng = np.random.default_rng(0)
     points = turned(60)
     points[3] = np.nan
-    samples = [sample("a", turned(rng.normal(0, 3))) for _ in range(50)] + [sample("b", turned(60)), sample("c", points)]
+    samples = [sample("a", turned(rng.normal(0, 3))) for _ in range(50)]
+    samples += [sample("b", turned(60)), sample("c", points)]
     assert pose_repeats(samples, most=5)[-2:].tolist() == [5, 1]
     assert pose_repeats(samples[-5:], most=5).tolist() == [1] * 5
 

@@ -44,7 +44,7 @@ def test_nme_by_hand():
     found[67] += (0, -12)
     assert nme(found, truth, get_scheme("ibug68")) == pytest.approx((5 + 12) / 68 / 50)
     assert nme(truth, truth, get_scheme("ibug68")) == 0
-    assert nme(truth + [30, 40], truth, get_scheme("ibug68")) == pytest.approx(1)
+    assert nme(truth + np.array([30, 40]), truth, get_scheme("ibug68")) == pytest.approx(1)
 
 
 def test_nme_is_over_the_annotated_points_alone():

@@ -122,7 +122,7 @@ def test_the_graph_is_the_same_left_and_right(graph68):
 
 
 def test_the_graph_of_wflw_is_as_published(shared_data):
-    """98 points, k = 3: 294 directed edges, correlations of 0.689 to 0.996, 372 when symmetric (the full training set)."""
+    """98 points, k = 3: 294 directed edges, correlations 0.689 to 0.996, 372 edges when symmetric."""
     scheme = get_scheme("wflw98")
     points = np.stack([sample.points for sample in wflw.read(shared_data / "WFLW", "train")])
     ranked = correlation(normalise(points, scheme.mirror))

@@ -74,7 +74,7 @@ def test_a_size_that_does_not_fit(size, instead):
 
 
 def test_an_unknown_backbone_names_those_near_it():
-    with pytest.raises(ValueError, match="no backbone 'resnet35'; near it are .*resnet"):
+    with pytest.raises(ValueError, match=r"no backbone 'resnet35'; near it are .*resnet"):
         SDFL(RING, SIZE, "resnet35")
 
 

@@ -28,8 +28,8 @@ def read(folder: Path, scheme: Scheme | None = None) -> list[Sample]:
             points = read_pts(pts)
         except ValueError as error:
             raise DataError(str(error)) from error
-        # NAME_1 and NAME_2 are two faces of the same photo, and must stay on one side of a split. (LFPW's image_0001 and
-        # 300W's indoor_001 are photos of their own.)
+        # NAME_1 and NAME_2 are two faces of the same photo, and must stay on one side of a split. LFPW's image_0001 and
+        # 300W's indoor_001 are photos of their own.
         photo = re.sub(r"_\d{1,2}$", "", pts.stem)
         samples.append(make_sample(picture, points, scheme_of(len(points), scheme, str(pts)), photo, str(pts)))
     return samples

@@ -62,7 +62,8 @@ def train(recipe_path: str | Path, overrides: list[str], out: Path, resume: bool
         raise TrainingError(f"{last} exists: go on with --resume, or choose another folder with --out")
     cv2.setNumThreads(0)  # the loader's workers are the parallelism; OpenCV's own threads would fight them
     # Without cpu=True Accelerate lets processes on a machine without a GPU run side by side, each on its own.
-    unused = DistributedDataParallelKwargs(find_unused_parameters=True)  # some of timm's backbones keep layers nobody looks at
+    # Some of timm's backbones keep layers that nobody looks at.
+    unused = DistributedDataParallelKwargs(find_unused_parameters=True)
     accelerator = Accelerator(
         cpu=not torch.accelerator.is_available(), mixed_precision=recipe.precision, kwargs_handlers=[unused]
     )

@@ -88,8 +88,9 @@ class FaceCrops(Dataset):
 
     def _cut(self, sample: Sample, matrix: np.ndarray, fill: int = 0) -> np.ndarray:
         # A face much larger than the crop is decoded at 1/2, 1/4 or 1/8 of its size: most of the time goes into
-        # decoding.
-        shrink = 2 ** min(3, max(0, math.floor(math.log2(1 / geometry.scale_of(matrix)))))
+        # decoding. JPEG only: OpenCV decodes other files whole, and stretches them where a side is no multiple of 8.
+        jpeg = sample.path.suffix.lower() in (".jpg", ".jpeg")
+        shrink = 2 ** min(3, max(0, math.floor(math.log2(1 / geometry.scale_of(matrix))))) if jpeg else 1
         picture = read_picture(sample.path, shrink=shrink)
         small = geometry.invert(geometry.shrink_transform(shrink))
         return geometry.warp(picture, geometry.compose(matrix, small), self.size, fill)

@@ -143,7 +143,8 @@ def make_backbone(
         near = difflib.get_close_matches(name, timm.list_models(), n=5)
         raise ValueError(f"timm has no backbone {name!r}" + (f"; near it are {', '.join(near)}" if near else ""))
     # timm's "getter" drops the layers behind the last map; models without it (HRNet) need nearly all of theirs.
-    getter: dict[str, Any] = {"feature_cls": "getter"} if hasattr(timm.create_model(name), "forward_intermediates") else {}
+    has_getter = hasattr(timm.create_model(name), "forward_intermediates")
+    getter: dict[str, Any] = {"feature_cls": "getter"} if has_getter else {}
     model: Any = timm.create_model(name, features_only=True, **getter)
     found = model.feature_info.reduction()
     if not set(reductions) <= set(found):

@@ -260,3 +260,17 @@ def test_real_sources_mix(shared_data):
     assert [len(samples) for samples in mixed] == [50, 50, len(sources[2])]
     for sample in mixed[2]:  # 80 px crops of heads: the box of 68 points is 30 to 80 px of them
         assert 25 < geometry.box_side(sample.box) < 90
+
+
+@pytest.mark.parametrize(
+    ("names", "groups"),
+    [
+        (["img_1.jpg", "img_2.jpg", "img_31.jpg"], ["img_1.jpg", "img_2.jpg", "img_31.jpg"]),  # photos numbered through
+        (["img_0001.jpg", "img_0002.jpg", "b.jpg"], ["img_0001", "img_0002", "b"]),
+        (["ann_1.jpg", "ann_2.jpg", "bob_1.jpg"], ["ann", "ann", "bob"]),  # frames of people
+    ],
+)
+def test_a_table_groups_the_frames_of_a_person_but_not_photos_numbered_through(tmp_path, names, groups):
+    lines = [f"{name},1,2,30,4,5,60,7,8,90,10" for name in names]
+    (tmp_path / "t.csv").write_text("\n".join(["image," + ",".join(f"x{i},y{i}" for i in range(5)), *lines]))
+    assert [s.group for s in read_samples(tmp_path / "t.csv")] == groups

@@ -63,7 +63,7 @@ def test_the_first_prediction_is_where_the_embedding_says():
 
 def test_dynamic_weights_change_with_the_picture():
     out = network().eval()(torch.cat([pictures(2), pictures(1)]))
-    assert (out.weights[0] - out.weights[1]).abs().max() > 1e-3
+    assert (out.weights[0] - out.weights[1]).abs().max() > 1e-4
     torch.testing.assert_close(out.weights[0], out.weights[2])
 
 
@@ -223,8 +223,8 @@ def test_outputs_stay_bounded_on_what_is_no_face(overfitted):
         out = net(torch.cat([noise, flat, pictures(4), 255 - overfitted[1]]))
     assert (out.anchors >= 3.5 - 1e-3).all()
     assert (out.anchors <= SIZE - 4.5 + 1e-3).all()
-    assert out.points.min() > -SIZE
-    assert out.points.max() < 2 * SIZE
+    assert out.points.min() > -SIZE / 2
+    assert out.points.max() < 1.5 * SIZE
     assert out.errors.min() >= np.exp(-3) - 1e-4
     assert out.errors.max() <= np.exp(5) + 1e-2
 
@@ -242,5 +242,5 @@ def test_outputs_stay_bounded_in_evaluation_after_hasty_training(embedding):
     with torch.no_grad():
         points = net.eval()(torch.cat([crops, pictures(8, seed=1)])).points
     assert points.isfinite().all()
-    assert points.min() > -3 * SIZE
-    assert points.max() < 4 * SIZE
+    assert points.min() > -SIZE
+    assert points.max() < 2 * SIZE

@@ -5,10 +5,9 @@ Sagonas et al., "300 Faces In-The-Wild Challenge", 2013. `.pts` files count from
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
-from facelattice.data.sample import DataError, Sample, make_sample, scheme_of
+from facelattice.data.sample import DataError, Sample, group_of, make_sample, scheme_of
 from facelattice.formats import read_pts
 from facelattice.pictures import PICTURE_SUFFIXES
 from facelattice.schemes import Scheme
@@ -28,8 +27,6 @@ def read(folder: Path, scheme: Scheme | None = None) -> list[Sample]:
             points = read_pts(pts)
         except ValueError as error:
             raise DataError(str(error)) from error
-        # NAME_1 and NAME_2 are two faces of the same photo, and must stay on one side of a split. LFPW's image_0001 and
-        # 300W's indoor_001 are photos of their own.
-        photo = re.sub(r"_\d{1,2}$", "", pts.stem)
-        samples.append(make_sample(picture, points, scheme_of(len(points), scheme, str(pts)), photo, str(pts)))
+        where = str(pts)
+        samples.append(make_sample(picture, points, scheme_of(len(points), scheme, where), group_of(pts.stem), where))
     return samples

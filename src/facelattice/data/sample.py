@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -45,6 +46,14 @@ def make_sample(path: Path, points: np.ndarray, scheme: Scheme, group: str, wher
     if geometry.box_side(box) <= 0:
         raise DataError(f"{where}: all points lie on one spot {box[:2].tolist()}")
     return Sample(path, points.astype(np.float32), mask, box, scheme, group, attributes)
+
+
+def group_of(name: str) -> str:
+    """What NAME_1 and NAME_2 share: two faces of a photo, or two frames of a person, stay on one side of a split.
+
+    Numbers of one or two digits only: LFPW's image_0001 and 300-W's indoor_001 are photos of their own.
+    """
+    return re.sub(r"_\d{1,2}$", "", name)
 
 
 def scheme_of(count: int, scheme: Scheme | None, where: str) -> Scheme:

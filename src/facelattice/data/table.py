@@ -1,15 +1,14 @@
 """A CSV table: image,x0,y0,x1,y1,... with one face a line; the names of pictures are relative to the table.
 
-An empty cell is a missing point. Pictures NAME_1, NAME_2, ... are taken as frames of one person or video, which a split
-keeps together.
+An empty cell is a missing point. Pictures NAME_1 ... NAME_99 are taken as frames of one person or video, which a split keeps
+together; a table where all would be one such group has photos numbered through, each a group of its own.
 """
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
-from facelattice.data.sample import DataError, Sample, make_sample, scheme_of
+from facelattice.data.sample import DataError, Sample, group_of, make_sample, scheme_of
 from facelattice.formats import read_csv
 from facelattice.schemes import Scheme
 
@@ -21,8 +20,10 @@ def read(path: Path, scheme: Scheme | None = None) -> list[Sample]:
     except ValueError as error:
         raise DataError(str(error)) from error
     samples = []
-    for number, (name, points, _) in enumerate(rows, 1):
+    groups = [group_of(str(Path(name).with_suffix(""))) for name, _, _ in rows]
+    if len(set(groups)) == 1:
+        groups = [name for name, _, _ in rows]
+    for number, (group, (name, points, _)) in enumerate(zip(groups, rows, strict=True), 1):
         where = f"{path}, face {number} ({name})"
-        group = re.sub(r"_\d+$", "", str(Path(name).with_suffix("")))
         samples.append(make_sample(path.parent / name, points, scheme_of(len(points), scheme, where), group, where))
     return samples

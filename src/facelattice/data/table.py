@@ -1,7 +1,7 @@
 """A CSV table: image,x0,y0,x1,y1,... with one face a line; the names of pictures are relative to the table.
 
-An empty cell is a missing point. Pictures NAME_1 ... NAME_99 are taken as frames of one person or video, which a split keeps
-together; a table where all would be one such group has photos numbered through, each a group of its own.
+An empty cell is a missing point. Pictures NAME_1 ... NAME_99 are taken as frames of one person or video, which a split
+keeps together; a table where all would be one such group has photos numbered through, each a group of its own.
 """
 
 from __future__ import annotations

@@ -8,14 +8,14 @@ prediction.points                   # (B, N, 2), pixels of the crop
 from __future__ import annotations
 
 import difflib
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import timm
 import torch
 from torch import Tensor, nn
 
 from facelattice.method.embedding import Flatten, Located
-from facelattice.method.relation import Edges, EdgeWeights, GraphConv, GraphHead, LinearHead
+from facelattice.method.relation import EdgeWeights, GraphConv, GraphHead, LinearHead
 
 
 class Prediction(NamedTuple):
@@ -55,13 +55,13 @@ class SDFL(nn.Module):
         size: int = 128,
         backbone: str = "mobilenetv2_100",
         pretrained: bool | str = False,
-        embedding: Literal["located", "flatten"] = "located",
-        head: Literal["graph", "linear"] = "graph",
-        edges: Edges = "dynamic",
+        embedding: str = "located",
+        head: str = "graph",
+        edges: str = "dynamic",
         depth: int = 4,
         expansion: int = 4,
-        pooled: Literal["nodes", "backbone"] = "nodes",
-        normalisation: Literal["backbone", "picture"] = "backbone",
+        pooled: str = "nodes",
+        normalisation: str = "backbone",
     ):
         super().__init__()
         if size % 32 or size <= 0:

@@ -6,12 +6,8 @@ nodes = GraphConv(256, 128)(nodes, weights)                       # (B, N, 256) 
 
 from __future__ import annotations
 
-from typing import Literal
-
 import torch
 from torch import Tensor, nn
-
-Edges = Literal["dynamic", "static", "binary", "dense"]
 
 
 class EdgeWeights(nn.Module):
@@ -25,7 +21,7 @@ class EdgeWeights(nn.Module):
     slots: Tensor
     logits: nn.Module | Tensor
 
-    def __init__(self, kind: Edges, graph: Tensor, features: int):
+    def __init__(self, kind: str, graph: Tensor, features: int):
         super().__init__()
         graph = torch.ones_like(graph) if kind == "dense" else graph
         edges = int(graph.sum())

@@ -80,13 +80,13 @@ def make_network(neighbours: Tensor, recipe: Recipe, pretrained: bool = True) ->
         recipe.size,
         n.backbone,
         (n.weights or n.pretrained) if pretrained else False,
-        n.embedding,  # type: ignore[arg-type]
-        n.head,  # type: ignore[arg-type]
-        n.edges,  # type: ignore[arg-type]
+        n.embedding,
+        n.head,
+        n.edges,
         n.depth,
         n.expansion,
-        n.pooled,  # type: ignore[arg-type]
-        n.normalisation,  # type: ignore[arg-type]
+        n.pooled,
+        n.normalisation,
     )
 
 

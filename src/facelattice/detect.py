@@ -16,6 +16,8 @@ from typing import Any
 import cv2
 import numpy as np
 
+from facelattice import geometry
+
 # Read when the detector's OpenMP loads: threads that spin while they wait fight all others for the cores, and finding
 # boxes took 40 to 440 ms on a busy machine, against 27 ms with threads that sleep (benchmarks/speed.py).
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
@@ -91,7 +93,7 @@ def fit_box_mapping(detector_boxes: np.ndarray, landmark_boxes: np.ndarray) -> d
     if found.shape != truth.shape or found.ndim != 2 or found.shape[1] != 4 or not len(found):
         raise ValueError(f"boxes must be (M, 4) and match, M > 0, not {found.shape} and {truth.shape}")
     unit = np.sqrt((found[:, 2:] - found[:, :2]).prod(1))
-    offset = (truth[:, :2] + truth[:, 2:] - found[:, :2] - found[:, 2:]) / 2 / unit[:, None]
+    offset = (geometry.box_centre(truth) - geometry.box_centre(found)) / unit[:, None]
     scale = (truth[:, 2:] - truth[:, :2]).max(1) / unit
     return {"offset": [round(float(v), 4) for v in np.median(offset, 0)], "scale": round(float(np.median(scale)), 4)}
 
@@ -100,9 +102,8 @@ def map_box(box: np.ndarray, mapping: dict[str, Any]) -> np.ndarray:
     """The square landmark box (4,) that ``mapping``, from `fit_box_mapping`, expects at a detector's box (4,)."""
     box = np.asarray(box, dtype=np.float64)
     unit = np.sqrt((box[2:] - box[:2]).prod())
-    centre = (box[:2] + box[2:]) / 2 + np.asarray(mapping["offset"]) * unit
-    half = mapping["scale"] * unit / 2
-    return np.concatenate([centre - half, centre + half])
+    centre = geometry.box_centre(box) + np.asarray(mapping["offset"]) * unit
+    return geometry.square_box(centre, mapping["scale"] * unit)
 
 
 def _look(picture: np.ndarray, side: int, largest: int = _TILE) -> tuple[np.ndarray, np.ndarray]:

@@ -57,6 +57,13 @@ def overlap(a: np.ndarray, b: np.ndarray) -> float:
     return float(shared / union) if union > 0 else 0.0
 
 
+def most_overlapping(boxes: np.ndarray | list[np.ndarray], box: np.ndarray, least: float) -> int | None:
+    """Which of the boxes (M, 4) overlaps ``box`` most (`overlap`); None where none does by at least ``least``."""
+    overlaps = [overlap(other, box) for other in boxes]
+    best = int(np.argmax(overlaps)) if overlaps else None
+    return best if best is not None and overlaps[best] >= least else None
+
+
 def crop_transform(
     box: np.ndarray, size: int, margin: float, rotation: float = 0.0, mirror: bool = False
 ) -> np.ndarray:

@@ -70,6 +70,11 @@ def scheme_of(count: int, scheme: Scheme | None, where: str) -> Scheme:
     )
 
 
+def assumed_scheme(target: Scheme) -> Scheme | None:
+    """What faces of no named scheme are taken for: a scheme of the user's, as nothing converts to one; else None."""
+    return None if target.name in SCHEMES else target
+
+
 def to_scheme(samples: list[Sample], target: Scheme, mean_shape: np.ndarray | None) -> list[Sample]:
     """The samples with their points as ``target``'s, masked where the data set does not know them.
 

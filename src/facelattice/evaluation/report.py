@@ -14,12 +14,11 @@ import numpy as np
 
 from facelattice import geometry
 from facelattice.aligner import FaceAligner
-from facelattice.data.sample import DataError, Sample, to_scheme
+from facelattice.data.sample import DataError, Sample, assumed_scheme, to_scheme
 from facelattice.data.sources import read_samples
 from facelattice.evaluation import metrics
 from facelattice.face import Face
 from facelattice.pictures import PictureError, read_picture
-from facelattice.schemes import SCHEMES
 
 THRESHOLD = 0.1  # a face with a larger NME is a failure, as on WFLW and COFW
 SAME_FACE = 0.3  # overlap of a found box with the annotated one, from which on they are taken for the same face
@@ -37,8 +36,7 @@ def evaluate(
     box: "annotation" gives the program the landmark box of each face; "detector" gives it the whole picture and nothing
     else, and takes the found face whose box overlaps the annotated one most. NME is over the distance of the outer eye
     corners (`metrics.face_size`), its mean over the faces found; a face not found, or in a picture that cannot be read,
-    is
-    missed: a failure, and 0 in the AUC. The annotation is converted to the model's scheme. Shares, not per cent.
+    is missed: a failure, and 0 in the AUC. The annotation is converted to the model's scheme. Shares, not per cent.
 
     Raises DataError and ModelError for what the user can mend.
     """
@@ -46,8 +44,7 @@ def evaluate(
         raise ValueError(f"the box is from the annotation or the detector, not {box!r}")
     aligner = FaceAligner(model)
     scheme = aligner.model.scheme
-    own = None if scheme.name in SCHEMES else scheme  # nothing is converted to a scheme of the user's
-    samples = to_scheme(read_samples(data, subset, own), scheme, None)
+    samples = to_scheme(read_samples(data, subset, assumed_scheme(scheme)), scheme, None)
     if not samples:
         raise DataError(f"{data}: no face shares a point with the model's scheme, {scheme.name}")
     errors, expected, unreadable = [], [], []
@@ -80,10 +77,15 @@ def evaluate(
         "expected_nme": float(np.array(expected)[found].mean()) if found.any() else None,
         "unreadable": unreadable,
         "each": [
-            {"image": str(s.path), "nme": float(e) if np.isfinite(e) else None, "expected": float(x) if np.isfinite(x)
-            else None} for s, e, x in zip(samples, values, expected, strict=True)
+            {"image": str(sample.path), "nme": _or_none(error), "expected": _or_none(own)}
+            for sample, error, own in zip(samples, errors, expected, strict=True)
         ],
-    }  # fmt: skip
+    }
+
+
+def _or_none(value: float) -> float | None:
+    """JSON has no NaN."""
+    return float(value) if np.isfinite(value) else None
 
 
 def _found(aligner: FaceAligner, sample: Sample, box: str) -> Face | None:
@@ -91,7 +93,5 @@ def _found(aligner: FaceAligner, sample: Sample, box: str) -> Face | None:
     if box == "annotation":
         return aligner(picture, boxes=sample.box[None])[0]
     faces = aligner(picture)
-    overlaps = [geometry.overlap(face.box, sample.box) for face in faces]
-    if not overlaps or max(overlaps) < SAME_FACE:
-        return None
-    return faces[int(np.argmax(overlaps))]
+    best = geometry.most_overlapping([face.box for face in faces], sample.box, SAME_FACE)
+    return None if best is None else faces[best]

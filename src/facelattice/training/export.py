@@ -106,7 +106,7 @@ def to_onnx(network: SDFL, size: int) -> bytes:
         torch.onnx.export(
             _Outputs(network).eval(),
             (torch.zeros(2, size, size, 3, dtype=torch.uint8),),
-            file,  # type: ignore[arg-type]  # a file object is taken, though the stub names only paths
+            file,  # type: ignore[arg-type]  # file objects are taken too, whatever its type says
             dynamo=False,
             input_names=names[:1],
             output_names=names[1:],

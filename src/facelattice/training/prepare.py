@@ -12,14 +12,14 @@ from rich.progress import track
 from torch import Tensor
 
 from facelattice import geometry
-from facelattice.data.sample import DataError, Sample, mean_face, to_scheme
+from facelattice.data.sample import DataError, Sample, assumed_scheme, mean_face, to_scheme
 from facelattice.data.sampling import hold_out, pose_repeats
 from facelattice.data.sources import read_samples
 from facelattice.detect import fit_box_mapping, get_detector
 from facelattice.method import graph
 from facelattice.method.model import SDFL
 from facelattice.pictures import PictureError, read_picture
-from facelattice.schemes import SCHEMES, Scheme, get_scheme
+from facelattice.schemes import Scheme, get_scheme
 from facelattice.training.recipe import Recipe, RecipeError
 
 
@@ -37,9 +37,9 @@ def load_faces(recipe: Recipe) -> Faces:
     """The faces of all the recipe's sources, converted to its scheme and split. Raises DataError where none are
     left."""
     target = get_scheme(recipe.scheme)
-    own = None if target.name in SCHEMES else target  # nothing is converted to a scheme of the user's
+    assumed = assumed_scheme(target)
     sources = [
-        read_samples(Path(s.path), s.subset, get_scheme(s.scheme) if s.scheme else own) for s in recipe.data
+        read_samples(Path(s.path), s.subset, get_scheme(s.scheme) if s.scheme else assumed) for s in recipe.data
     ]  # fmt: skip
     complete = [s for samples in sources for s in to_scheme(samples, target, None)]
     mean = mean_face(complete)
@@ -107,9 +107,9 @@ def detector_mapping(
             boxes, _ = detect(read_picture(sample.path))
         except PictureError:
             continue
-        overlaps = [geometry.overlap(box, sample.box) for box in boxes]
-        if overlaps and max(overlaps) > 0.3:
-            found.append(boxes[int(np.argmax(overlaps))])
+        best = geometry.most_overlapping(boxes, sample.box, least=0.3)
+        if best is not None:
+            found.append(boxes[best])
             wanted.append(sample.box)
     return fit_box_mapping(np.array(found), np.array(wanted)) if len(found) >= least else None
 

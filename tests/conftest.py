@@ -1,6 +1,21 @@
-from pathlib import Path
+from __future__ import annotations
 
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
 import pytest
+import yaml
+
+from facelattice import geometry
+from facelattice.aligner import FaceAligner
+from facelattice.formats import write_pts
+from facelattice.pictures import read_picture
+
+PHOTO = Path(__file__).parents[1] / "examples" / "astronaut.jpg"
+FACES = 12
 
 
 @pytest.fixture(scope="session")
@@ -10,3 +25,36 @@ def shared_data() -> Path:
     if not folder.is_dir():
         pytest.skip("needs the face data in ../shared/data")
     return folder
+
+
+@pytest.fixture(scope="session")
+def faces(tmp_path_factory) -> Path:
+    """A folder of 12 small pictures, one face turned, moved and sized at random, with its points as .pts files."""
+    folder = tmp_path_factory.mktemp("faces")
+    picture = read_picture(PHOTO)
+    face = FaceAligner("ibug68")(picture)[0]
+    rng = np.random.default_rng(0)
+    for i in range(FACES):
+        box = geometry.square_box(geometry.box_centre(face.box) + rng.uniform(-5, 5, 2), 110 * rng.uniform(0.9, 1.1))
+        matrix = geometry.crop_transform(box, 96, 1.6, rotation=rng.uniform(-20, 20))
+        crop = geometry.warp(picture, matrix, 96)
+        cv2.imwrite(str(folder / f"face{i:02}.png"), cv2.cvtColor(crop, cv2.COLOR_RGB2BGR))
+        write_pts(folder / f"face{i:02}.pts", geometry.apply(matrix, face.points))
+    return folder
+
+
+@pytest.fixture
+def write_recipe(tmp_path, faces) -> Callable[..., Path]:
+    """Writes a recipe (8 faces to train on, 4 held out) that trains in a second; keyword arguments change it."""
+
+    def write(**changes: Any) -> Path:
+        recipe = {
+            "name": "tiny", "scheme": "ibug68", "data": [{"path": str(faces), "name": "tiny faces"}],
+            "epochs": 2, "batch": 4, "held_out": 0.4, "size": 64, "precision": "fp32", "workers": 0,
+            "network": {"backbone": "test_efficientnet", "pretrained": False}, "optimiser": {"warmup": 0.5},
+        }  # fmt: skip
+        path = tmp_path / "tiny.yaml"
+        path.write_text(yaml.safe_dump(recipe | changes))
+        return path
+
+    return write

@@ -275,6 +275,57 @@ def evaluate(
     )
 
 
+@app.command()
+def ablate(
+    plan: Annotated[Path, typer.Argument(metavar="ABLATION.yaml", help="A base recipe, its changes, and seeds.")],
+    overrides: Annotated[
+        list[str] | None, typer.Argument(metavar="[KEY=VALUE...]", help="Settings of all runs.")
+    ] = None,
+    out_dir: Annotated[
+        Path | None, typer.Option("--out", metavar="DIR", help="Runs and tables; else runs/ABLATION.")
+    ] = None,
+    jobs: Annotated[int, typer.Option(min=1, help="Runs at a time, each with its share of the processors.")] = 1,
+) -> None:
+    """Train and measure what each part of a recipe is worth: rows of changes x seeds.
+
+    Writes ablation.csv and ablation.md into --out. The same command goes on where it was stopped. Exit status 1 if a
+    run failed; it is tried again next time.
+    """
+    from facelattice.evaluation.ablation import ablate
+
+    out_dir = out_dir or Path("runs") / plan.stem
+    failed = ablate(plan, overrides or [], out_dir, jobs)
+    out.print((out_dir / "ablation.md").read_text(), markup=False, soft_wrap=True)
+    if failed:
+        raise typer.Exit(1)
+
+
+@app.command()
+def robustness(
+    models: Annotated[list[str], typer.Argument(metavar="[LABEL=]MODEL...", help="Names, model files or checkpoints.")],
+    data: Annotated[Path, typer.Option(help="Annotated faces.")],
+    output: Annotated[Path, typer.Option("-o", metavar="FILE.png", help="The curves: .png, .svg or .pdf.")],
+    subset: Annotated[str | None, typer.Option(metavar="NAME", help="Only the faces of this subset.")] = None,
+) -> None:
+    """Draw how errors grow with patches over the landmarks, blur, inexact boxes and turned heads.
+
+    Models of the same LABEL are runs with other seeds. The figures are written beside the picture, as JSON.
+    """
+    from facelattice.data.sources import read_samples
+    from facelattice.evaluation.curves import curves, draw
+
+    runs: dict[str, list[str]] = {}
+    for model in models:
+        label, _, path = model.rpartition("=")
+        runs.setdefault(label or Path(path).stem, []).append(path)
+    with Progress(*_COLUMNS, console=err, transient=True, disable=not err.is_terminal) as progress:
+        result = curves(runs, read_samples(data, subset), progress=progress.track)
+    draw(result, output)
+    with atomic_write(output.with_suffix(".json")) as file:
+        json.dump(result, file)
+    out.print(Text(f"written: {output}, {output.with_suffix('.json')}"), soft_wrap=True)
+
+
 def _say(message: str) -> None:
     err.print(Text(message, style="red"), soft_wrap=True)
 

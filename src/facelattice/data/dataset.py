@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 from typing import TypedDict
 
 import numpy as np
@@ -15,6 +16,8 @@ from facelattice import geometry
 from facelattice.data.augment import Augment, background_box, crop_matrix, occlude, photometric
 from facelattice.data.sample import Sample
 from facelattice.pictures import PictureError, read_picture
+
+KEPT_BYTES = 2**30  # of decoded photos, in each loading process: decoding is most of the work of making a crop
 
 
 class Item(TypedDict):
@@ -38,6 +41,8 @@ class FaceCrops(Dataset):
 
     def __init__(self, samples: list[Sample], size: int, margin: float, augment: Augment | None = None, seed: int = 0):
         self.samples, self.size, self.margin, self.augment, self.seed = samples, size, margin, augment, seed
+        self._kept: dict[tuple[Path, int], np.ndarray] = {}
+        self._room = KEPT_BYTES
 
     def __len__(self) -> int:
         return len(self.samples)
@@ -91,9 +96,19 @@ class FaceCrops(Dataset):
         # decoding. JPEG only: OpenCV decodes other files whole, and stretches them where a side is no multiple of 8.
         jpeg = sample.path.suffix.lower() in (".jpg", ".jpeg")
         shrink = 2 ** min(3, max(0, math.floor(math.log2(1 / geometry.scale_of(matrix))))) if jpeg else 1
-        picture = read_picture(sample.path, shrink=shrink)
+        picture = self._read(sample.path, shrink)
         small = geometry.invert(geometry.shrink_transform(shrink))
         return geometry.warp(picture, geometry.compose(matrix, small), self.size, fill)
+
+    def _read(self, path: Path, shrink: int) -> np.ndarray:
+        """The photo, kept for its next use while there is room: with random order throwing others out gains nothing."""
+        picture = self._kept.get((path, shrink))
+        if picture is None:
+            picture = read_picture(path, shrink=shrink)
+            if picture.nbytes <= self._room:
+                self._room -= picture.nbytes
+                self._kept[path, shrink] = picture
+        return picture
 
     @staticmethod
     def _item(

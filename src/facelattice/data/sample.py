@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -23,7 +23,9 @@ class Sample:
     path: the picture.  points: float32 (N, 2), its pixels, NaN where missing.  mask: bool (N,), which points are
     annotated.
     box: (4,), the landmark box.  scheme: what the points mean.  attributes: what the data set says of it, e.g. "blur".
-    group: faces that must not be split between training and validation (one photo, one person) share it.
+    group: faces that must not be split between training and validation (one photo, one person) share it.  hidden: bool
+    (N,), points that the data set says cannot be seen.  given_box: (4,), the data set's own face box where its
+    benchmark measures by it.  benchmark: whose `evaluation.protocols` these faces are measured by, "" for none.
     """
 
     path: Path
@@ -32,10 +34,16 @@ class Sample:
     box: np.ndarray
     scheme: Scheme
     group: str
-    attributes: dict[str, bool] = field(default_factory=dict)
+    attributes: dict[str, bool]
+    hidden: np.ndarray
+    given_box: np.ndarray | None
+    benchmark: str
 
 
-def make_sample(path: Path, points: np.ndarray, scheme: Scheme, group: str, where: str, **attributes: bool) -> Sample:
+def make_sample(
+    path: Path, points: np.ndarray, scheme: Scheme, group: str, where: str, attributes: dict[str, bool] | None = None,
+    hidden: np.ndarray | None = None, given_box: np.ndarray | None = None, benchmark: str = "",
+) -> Sample:  # fmt: skip
     """A sample from points (N, 2) with NaN where missing. ``where`` names file and line in errors."""
     if points.shape != (len(scheme), 2):
         raise DataError(f"{where}: {len(points)} points, but the scheme {scheme.name} has {len(scheme)}")
@@ -45,7 +53,10 @@ def make_sample(path: Path, points: np.ndarray, scheme: Scheme, group: str, wher
     box = geometry.points_box(points, mask)
     if geometry.box_side(box) <= 0:
         raise DataError(f"{where}: all points lie on one spot {box[:2].tolist()}")
-    return Sample(path, points.astype(np.float32), mask, box, scheme, group, attributes)
+    hidden = np.zeros(len(mask), bool) if hidden is None else hidden
+    return Sample(
+        path, points.astype(np.float32), mask, box, scheme, group, attributes or {}, hidden, given_box, benchmark
+    )
 
 
 def group_of(name: str) -> str:
@@ -86,7 +97,10 @@ def to_scheme(samples: list[Sample], target: Scheme, mean_shape: np.ndarray | No
         points, mask = convert(sample.points, sample.mask, sample.scheme, target)
         if mask.any():
             box = geometry.points_box(points, mask) if mask.all() else whole_box(sample, target, mean_shape)
-            converted.append(replace(sample, points=points, mask=mask, box=box, scheme=target))
+            covered = np.repeat(sample.hidden[:, None], 2, 1)
+            # A point made of several is hidden if one of them is.
+            hidden = convert(covered, sample.mask, sample.scheme, target)[0][:, 0] > 0
+            converted.append(replace(sample, points=points, mask=mask, box=box, scheme=target, hidden=hidden))
     return converted
 
 

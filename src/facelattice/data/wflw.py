@@ -38,5 +38,5 @@ def read(root: Path, subset: str) -> list[Sample]:
         except ValueError as error:
             raise DataError(f"{where}: {error}") from error
         picture = root / "WFLW_images" / cells[206]
-        samples.append(make_sample(picture, points, scheme, cells[206], where, **flags))
+        samples.append(make_sample(picture, points, scheme, cells[206], where, flags, benchmark="wflw"))
     return samples

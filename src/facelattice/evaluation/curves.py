@@ -1,0 +1,139 @@
+"""Robustness curves: how the error of one or several models grows as faces get harder, measured and drawn.
+
+    result = curves({"graph": ["runs/a/last.pt", "runs/b/last.pt"], "linear": ["runs/c/last.pt"]}, samples)
+    draw(result, "curves.png")
+
+Models under one label are runs of the same recipe with other seeds: their mean is drawn, and how far they spread.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from facelattice.data.sample import DataError, Sample, to_scheme
+from facelattice.evaluation.robustness import CHANGES, TURNS, UNITS, Errors, Predict, measure, turn
+from facelattice.formats import atomic_write
+from facelattice.runtime import Model
+from facelattice.schemes import Scheme
+from facelattice.weights import find_model
+
+HIDDEN, VISIBLE = "hidden", "visible"
+
+
+def curves(
+    models: Mapping[str, Sequence[str]],
+    samples: Sequence[Sample],
+    seed: int = 0,
+    progress: Callable[[list[tuple[str, float]]], Any] = iter,
+) -> dict[str, Any]:
+    """The errors of models (names, model files or checkpoints, by label) on changed faces, as plain values.
+
+    {"faces": M, "curves": [{"change", "level", "model", "part", "nme", "deviation"}, ...]}: "part" is "all", and under
+    patches also "hidden" and "visible"; NME is a share of the face size, the mean over faces and runs; "deviation" is
+    the standard deviation over runs, None for one. Of the change "turn", levels are the lower edges of the bins.
+
+    Raises DataError where the models' schemes or crops differ: then they do not see the same faces alike.
+    """
+    labels = [label for label, paths in models.items() for _ in paths]
+    loaded = [_load(path) for paths in models.values() for path in paths]
+    (_, scheme, size, margin), *others = loaded
+    for _, other, its_size, its_margin in others:
+        if (other.name, its_size, its_margin) != (scheme.name, size, margin):
+            raise DataError(
+                f"models to compare must take the same crops and give the same points: {scheme.name}, {size} px x "
+                f"{margin:g} is not {other.name}, {its_size} px x {its_margin:g}"
+            )
+    faces = to_scheme(list(samples), scheme, None)
+    if not faces:
+        raise DataError(f"no face shares a point with the models' scheme, {scheme.name}")
+    predicts = [predict for predict, *_ in loaded]
+    rows: list[dict[str, Any]] = []
+
+    def add(change: str, level: float, errors: list[Errors], chosen: np.ndarray) -> None:
+        for part in ("all", HIDDEN, VISIBLE):
+            for label in models:
+                runs = [getattr(e, part)[chosen] for e, name in zip(errors, labels, strict=True) if name == label]
+                runs = [run[np.isfinite(run)] for run in runs]
+                if all(len(run) for run in runs) and (part == "all" or change.startswith("patch")):
+                    means = [float(run.mean()) for run in runs]
+                    deviation = float(np.std(means, ddof=1)) if len(means) > 1 else None
+                    rows.append({"change": change, "level": level, "model": label, "part": part, "faces": len(runs[0]),
+                                 "nme": float(np.mean(means)), "deviation": deviation})  # fmt: skip
+
+    everyone = np.ones(len(faces), bool)
+    for change, level in progress([(change, level) for change, levels in CHANGES.items() for level in levels]):
+        add(change, level, measure(predicts, faces, size, margin, change, level, seed), everyone)
+    turns, plain = np.array([turn(face) for face in faces]), measure(predicts, faces, size, margin)
+    for low, high in pairwise(TURNS):
+        add("turn", low, plain, (turns >= low) & (turns < high))
+    return {"faces": len(faces), "seed": seed, "boxes": "annotation", "curves": rows}
+
+
+def draw(result: dict[str, Any], path: Path) -> None:
+    """The curves of a result as a picture (.png, .svg, .pdf): one plot for each change, a colour for each model."""
+    from matplotlib.figure import Figure  # not pyplot: that would look for a screen
+
+    rows = result["curves"]
+    changes = [*CHANGES, "turn"]
+    colours = {model: f"C{i}" for i, model in enumerate(dict.fromkeys(row["model"] for row in rows))}
+    figure = Figure(figsize=(12, 7.5), layout="constrained")
+    for axes, change in zip(figure.subplots(2, 3).flat, changes, strict=True):
+        for model, colour in colours.items():
+            for part, style in (("all", "-"), (HIDDEN, "--"), (VISIBLE, ":")):
+                if change.startswith("patch") and part == "all":
+                    continue  # what is hidden and what is not answer the question; their mixture does not
+                own = [r for r in rows if (r["change"], r["model"], r["part"]) == (change, model, part)]
+                if not own:
+                    continue
+                x, y = np.arange(len(own)) if change == "turn" else [r["level"] for r in own], [r["nme"] for r in own]
+                axes.plot(x, 100 * np.array(y), style, marker="o", markersize=3, color=colour,
+                          label=model if part == "all" else f"{model}, {part}")  # fmt: skip
+                if own[0]["deviation"] is not None:
+                    spread = np.array([r["deviation"] for r in own])
+                    axes.fill_between(x, 100 * (y - spread), 100 * (y + spread), color=colour, alpha=0.15, lw=0)
+        if change == "turn":
+            bins = [r for r in rows if r["change"] == "turn" and r["model"] == next(iter(colours))]
+            axes.set_xticks(range(len(bins)), [f"from {r['level']:g}\n({r['faces']} faces)" for r in bins])
+        axes.set_title(change)
+        axes.set_xlabel(UNITS[change])
+        axes.set_ylabel("NME, %")
+        axes.set_ylim(bottom=0)
+        axes.grid(alpha=0.3)
+        if axes.lines:
+            axes.legend(fontsize="small")
+    with atomic_write(path, "wb") as file:
+        try:
+            figure.savefig(file, format=path.suffix.lstrip(".") or "png", dpi=110)
+        except ValueError as error:
+            raise ValueError(f"{path}: cannot draw into such a file; .png, .svg and .pdf can be") from error
+
+
+def _load(path: str) -> tuple[Predict, Scheme, int, float]:
+    """A bundled model, model file or checkpoint: what makes points of crops, their scheme, crop size and margin."""
+    if Path(path).suffix != ".pt":
+        model = Model(find_model(path))
+        return lambda crops: model(crops)[0], model.scheme, model.size, model.margin
+    from facelattice.training import checkpoint  # here, as model files are measured without torch
+    from facelattice.training.export import load_network
+    from facelattice.training.recipe import from_yaml
+
+    state = checkpoint.load(Path(path))
+    recipe = from_yaml(state["recipe"])
+    scheme = Scheme.from_dict(state["info"]["scheme"])
+    return predictor(load_network(state, recipe)), scheme, recipe.size, recipe.margin
+
+
+def predictor(network: Any) -> Predict:
+    """A network in torch as a function of crops in numpy."""
+    import torch
+
+    @torch.inference_mode()
+    def predict(crops: np.ndarray) -> np.ndarray:
+        return network(torch.from_numpy(crops)).points.numpy()
+
+    return predict

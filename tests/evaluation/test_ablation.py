@@ -2,9 +2,13 @@ from __future__ import annotations
 
 import csv
 import json
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import numpy as np
+import psutil
 import pytest
 import yaml
 from typer.testing import CliRunner
@@ -95,6 +99,21 @@ def test_a_cell_made_by_another_recipe_is_no_result(write_plan, tmp_path):
     assert load_ablation(plan, [], out)[0].result()["seed"] == 0
     (failed,) = ablate(plan, ["loss.relative=0.5"], out)
     assert "made by another recipe" in (failed.folder / "failure.txt").read_text()
+
+
+def test_no_run_outlives_an_ablation_that_is_killed(write_plan, tmp_path):
+    """Else it would train beside its own resumed run."""
+    plan, out = write_plan(rows={"long": ["epochs=100000"]}, seeds=[0]), tmp_path / "out"
+    command = [sys.executable, "-m", "facelattice", "ablate", str(plan), "--out", str(out)]
+    with subprocess.Popen(command, stderr=subprocess.DEVNULL) as parent:
+        log = out / "long" / "seed-0" / "log.csv"
+        while not log.exists() and parent.poll() is None:
+            time.sleep(0.5)
+        children = psutil.Process(parent.pid).children(recursive=True)
+        parent.kill()
+    assert children
+    _, alive = psutil.wait_procs(children, timeout=30)
+    assert not alive
 
 
 def test_a_result_cut_short_is_made_again(write_plan, tmp_path):

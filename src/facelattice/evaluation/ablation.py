@@ -16,6 +16,7 @@ import multiprocessing
 import os
 import re
 import sys
+import threading
 import time
 import traceback
 from collections.abc import Collection
@@ -220,13 +221,20 @@ def bootstrap(a: np.ndarray, b: np.ndarray, resamples: int = 10000, seed: int = 
 
 
 def _run_quietly(cell: Cell, jobs: int) -> None:
-    """A cell in its own process, its share of the processors and its own log."""
+    """A cell in its own process, its share of the processors and its own log. It ends with the process that started it:
+    one that went on after that was killed would train beside its own resumed run."""
+    threading.Thread(target=_end_with, args=(multiprocessing.parent_process(),), daemon=True).start()
     torch.set_num_threads(max(1, torch.get_num_threads() // jobs))
     cell.folder.mkdir(parents=True, exist_ok=True)
     with open(cell.folder / "output.txt", "a") as log:
         os.dup2(log.fileno(), sys.stdout.fileno())
         os.dup2(log.fileno(), sys.stderr.fileno())
         cell.run()
+
+
+def _end_with(parent: BaseProcess) -> None:
+    parent.join()
+    os._exit(1)
 
 
 def _measured(last: Path, tests: list[TestFaces]) -> dict[str, Any]:

@@ -1,15 +1,24 @@
+import contextlib
 import csv
 import io
 import json
 import os
+from dataclasses import replace
 
+import cv2
+import dlib
 import numpy as np
 import pytest
+from pycocotools.coco import COCO
+from pycocotools.cocoeval import COCOeval
 
 from facelattice.face import Face
 from facelattice.formats import (
     atomic_write,
+    read_coco,
     read_csv,
+    read_dlib_xml,
+    read_json,
     read_pts,
     save_faces,
     write_csv,
@@ -217,6 +226,33 @@ def test_json(tmp_path):
     assert data == {"image": "a.jpg", "faces": [one.to_dict(), one.to_dict()]}
 
 
+def test_json_round_trip(tmp_path):
+    one = face()
+    write_json(tmp_path / "a.json", "a.jpg", [one, face(scale=50)])
+    (image, points, mask, errors), (_, other, _, _) = read_json(tmp_path / "a.json")
+    assert (image, mask.all()) == ("a.jpg", True)
+    np.testing.assert_allclose(points, one.points, atol=6e-3)
+    np.testing.assert_allclose(other, face(scale=50).points, atol=6e-3)
+    assert errors.tolist() == one.errors.tolist()
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "a.json: not JSON"),
+        ("[1, 2]", "expected an object with an image and a list of faces"),
+        ('{"image": "a.jpg", "faces": [{}]}', "face 0: points and errors must be lists of numbers"),
+        ('{"image": "a.jpg", "faces": [{"points": [[1, 2]], "errors": [1, 2]}]}', "face 0: .*one error for each"),
+        ('{"image": 3, "faces": [{"points": [[1, 2]], "errors": [1]}]}', "face 0: expected an image's name"),
+        ('{"image": "a.jpg", "faces": [{"points": [], "errors": []}]}', "face 0: expected .* points"),
+    ],
+)
+def test_wrong_json_names_file_and_face(tmp_path, text, message):
+    (tmp_path / "a.json").write_text(text)
+    with pytest.raises(ValueError, match=message):
+        read_json(tmp_path / "a.json")
+
+
 def test_save_faces_as_json(tmp_path):
     results = iter([(tmp_path / "in/a.jpg", [face()]), (tmp_path / "in/b.jpg", [])])
     written = save_faces(results, tmp_path / "out", "json")
@@ -246,6 +282,174 @@ def test_save_faces_as_csv_can_be_trained_from(tmp_path):
     np.testing.assert_allclose(other, face(scale=50).points, atol=6e-4)
 
 
+def half_hidden() -> Face:
+    """A face without its first point."""
+    whole = face("ibug68", 80)
+    return replace(whole, points=np.where(np.arange(68)[:, None] == 0, np.nan, whole.points))
+
+
+def test_save_faces_as_coco_for_pycocotools(tmp_path):
+    results = [(tmp_path / "in/a.jpg", [face("ibug68"), half_hidden()]), (tmp_path / "in/b.jpg", [])]
+    (file,) = save_faces(results, tmp_path / "out", "coco")
+    with contextlib.redirect_stdout(io.StringIO()):  # it prints
+        truth = COCO(str(file))
+        found = truth.loadRes(list(truth.anns.values()))
+        evaluation = COCOeval(truth, found, "keypoints")
+        evaluation.params.kpt_oks_sigmas = np.full(68, 0.05)
+        evaluation.evaluate()
+        evaluation.accumulate()
+        evaluation.summarize()
+    assert (len(truth.imgs), len(truth.anns)) == (2, 2)
+    assert truth.cats[1]["keypoints"] == list(get_scheme("ibug68").names)
+    assert [1, 2] in truth.cats[1]["skeleton"]
+    assert evaluation.stats[0] == 1  # each found face is its own truth
+    first, second = read_coco(file)
+    assert first.image == "../in/a.jpg"
+    np.testing.assert_allclose(first.points, face("ibug68").points, atol=6e-4)
+    np.testing.assert_allclose(first.box, face("ibug68").box, atol=2e-3)
+    assert second.mask.tolist() == [False] + [True] * 67
+    assert not second.hidden.any()
+
+
+def test_coco_of_two_schemes_is_refused_and_not_half_written(tmp_path):
+    with pytest.raises(ValueError, match=r"b.jpg: points of ibug68, but those before are of five"):
+        save_faces([("a.jpg", [face()]), ("b.jpg", [face("ibug68")])], tmp_path, "coco")
+    assert os.listdir(tmp_path) == []
+
+
+def coco(**changes) -> dict:
+    annotation = {"image_id": "x", "category_id": 1, "keypoints": [1, 2, 2, 3, 4, 1, 0, 0, 0]}
+    return {"images": [{"id": "x", "file_name": "a.jpg"}], "annotations": [annotation | changes]}
+
+
+def test_visibility_in_coco(tmp_path):
+    """1 means hidden where the file knows 2 as well; many files write 1 for everything."""
+    file = tmp_path / "a.json"
+    file.write_text(json.dumps(coco()))
+    assert read_coco(file)[0].hidden.tolist() == [False, True, False]
+    assert read_coco(file)[0].box is None
+    file.write_text(json.dumps(coco(keypoints=[1, 2, 1, 3, 4, 1, 0, 0, 0])))
+    assert read_coco(file)[0].hidden.tolist() == [False, False, False]
+    file.write_text(json.dumps(coco(iscrowd=1)))
+    assert read_coco(file) == []
+    file.write_text(json.dumps(coco(keypoints=[0] * 9)))
+    assert read_coco(file) == []
+
+
+def test_categories_of_coco(tmp_path):
+    content = coco()
+    content["annotations"].append(content["annotations"][0] | {"category_id": 2})
+    content["categories"] = [{"id": 1, "name": "dog"}, {"id": 2, "name": "cat"}, {"id": 3, "name": "car"}]
+    (tmp_path / "a.json").write_text(json.dumps(content))
+    with pytest.raises(ValueError, match=r"several categories have keypoints; say which as the subset: (dog, cat|cat)"):
+        read_coco(tmp_path / "a.json")
+    assert len(read_coco(tmp_path / "a.json", "cat")) == 1
+    with pytest.raises(ValueError, match=r"no category 'car' has keypoints; those that do: .*dog"):
+        read_coco(tmp_path / "a.json", "car")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "not JSON"),
+        ("[]", "not COCO JSON; expected an object with the lists images and annotations"),
+        ('{"images": [], "annotations": {}}', "not COCO JSON"),
+        ('{"images": [3], "annotations": []}', "image 0: id is missing"),
+        (json.dumps(coco(image_id="y")), "annotation 0: there is no image with the id y"),
+        (json.dumps(coco(keypoints=[1, 2])), "annotation 0: 2 keypoint values, but each point has x, y and v"),
+        (json.dumps(coco(keypoints=[1, 2, 5])), "annotation 0: the third value of a keypoint is 0, 1 or 2, not 5"),
+        (json.dumps(coco(keypoints=[1, float("nan"), 2])), "annotation 0: keypoints must be a list of finite numbers"),
+        (json.dumps(coco(keypoints=["a", "b", "c"])), "annotation 0: keypoints must be a list of finite numbers"),
+        (json.dumps(coco(bbox=[1, 2])), "annotation 0: bbox must be x, y, width, height, not 2 values"),
+    ],
+)
+def test_wrong_coco_names_file_and_annotation(tmp_path, text, message):
+    (tmp_path / "a.json").write_text(text)
+    with pytest.raises(ValueError, match=f"a.json.*{message}"):
+        read_coco(tmp_path / "a.json")
+
+
+def test_save_faces_as_xml_for_dlib(tmp_path):
+    cv2.imwrite(str(tmp_path / "a.png"), np.zeros((120, 120, 3), np.uint8))
+    one = face("ibug68")
+    (file,) = save_faces([(tmp_path / "a.png", [one])], tmp_path, "dlib")
+    (read,) = read_dlib_xml(file)
+    assert read.image == "a.png"
+    np.testing.assert_array_equal(read.points, np.round(one.points))
+    np.testing.assert_array_equal(read.box, np.round(one.box))
+    # dlib's own loader: a predictor of one face, all whose trees have nothing left to learn, gives that face.
+    options = dlib.shape_predictor_training_options()
+    options.cascade_depth, options.num_trees_per_cascade_level, options.tree_depth = 1, 1, 1
+    options.feature_pool_size, options.num_test_splits, options.oversampling_amount = 10, 1, 1
+    dlib.train_shape_predictor(str(file), str(tmp_path / "one.dat"), options)
+    left, top, right, bottom = (int(v) for v in read.box)
+    predictor = dlib.shape_predictor(str(tmp_path / "one.dat"))
+    shape = predictor(np.zeros((120, 120), np.uint8), dlib.rectangle(left, top, right, bottom))
+    assert [(p.x, p.y) for p in shape.parts()] == [tuple(p) for p in read.points.tolist()]
+
+
+def test_signs_that_xml_writes_in_its_own_way(tmp_path):
+    (file,) = save_faces([('a <&"ä>.png', [face()])], tmp_path, "dlib")
+    assert read_dlib_xml(file)[0].image.endswith('a <&"ä>.png')
+
+
+def test_points_that_are_missing_are_left_out_of_xml(tmp_path):
+    (file,) = save_faces([("a.jpg", [half_hidden(), face("ibug68")]), ("b.jpg", [])], tmp_path, "dlib")
+    first, second = read_dlib_xml(file)
+    assert first.mask.tolist() == [False] + [True] * 67
+    assert second.mask.all()
+
+
+def test_parts_of_xml_are_ordered_by_number_where_they_are_numbers(tmp_path):
+    for names, order in ((("10", "9", "0"), [0, 9, 10]), (("b", "10", "a"), [10, 0, 2])):
+        parts = "".join(f'<part name="{name}" x="{order[i]}" y="1.5"/>' for i, name in enumerate(names))
+        box = f'<box top="1" left="2" width="3" height="4">{parts}</box>'
+        ignored = '<box top="1" left="2" width="3" height="4" ignore="1"><part name="z" x="0" y="0"/></box>'
+        (tmp_path / "a.xml").write_text(
+            f'<dataset><images><image file="a.jpg">{box}{ignored}<box/></image></images></dataset>'
+        )
+        (read,) = read_dlib_xml(tmp_path / "a.xml")
+        expected = [order[names.index(name)] for name in (("0", "9", "10") if "9" in names else ("10", "a", "b"))]
+        assert read.points.tolist() == [[x, 1.5] for x in expected]
+
+
+BOMB = '<!DOCTYPE a [<!ENTITY b "bb"><!ENTITY c "&b;&b;&b;">]><dataset><images>&c;</images></dataset>'
+OUTSIDE = '<!DOCTYPE a [<!ENTITY b SYSTEM "file:///etc/passwd">]><dataset><images>&b;</images></dataset>'
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "not XML that can be used"),
+        ("<dataset><images>", "not XML that can be used"),
+        (BOMB, "not XML that can be used: EntitiesForbidden"),
+        (OUTSIDE, "not XML that can be used: EntitiesForbidden"),
+        ("<html/>", "not the XML of imglab; expected <dataset> with <images> in it, not <html>"),
+        ("<dataset><images><image/></images></dataset>", "image 0: its file is not named"),
+        (
+            '<dataset><images><image file="a"><box top="1" left="1" width="x" height="1"><part name="0" x="1" y="1"/>'
+            "</box></image></images></dataset>",
+            r"image 0 \(a\), box 0, width and height: expected two numbers, not 'x 1'",
+        ),
+        (
+            '<dataset><images><image file="a"><box top="1" left="1" width="1" height="1"><part name="0" x="nan" y="1"/>'
+            "</box></image></images></dataset>",
+            r"box 0, x and y: expected two numbers, not 'nan 1'",
+        ),
+    ],
+)
+def test_wrong_xml_names_file_and_box(tmp_path, text, message):
+    (tmp_path / "a.xml").write_text(text)
+    with pytest.raises(ValueError, match=f"a.xml.*{message}"):
+        read_dlib_xml(tmp_path / "a.xml")
+
+
+def test_a_name_that_xml_cannot_hold(tmp_path):
+    with pytest.raises(ValueError, match="the name has signs that XML cannot hold"):
+        save_faces([("a\x01.jpg", [face()])], tmp_path, "dlib")
+    assert os.listdir(tmp_path) == []
+
+
 def test_pictures_of_one_name_do_not_overwrite_each_other(tmp_path):
     results = [("x/a.jpg", []), ("y/a.jpg", []), ("y/A.png", []), ("a-2.jpg", [])]
     written = save_faces(results, tmp_path, "json")
@@ -258,10 +462,10 @@ def test_pictures_done_before_an_error_are_kept_whole(tmp_path):
         yield "a.jpg", [face()]
         raise KeyboardInterrupt
 
-    for kind, files in (("json", ["a.json"]), ("pts", ["a_0.pts"]), ("csv", [])):
+    for kind, files in (("json", ["a.json"]), ("pts", ["a_0.pts"]), ("csv", []), ("coco", []), ("dlib", [])):
         with pytest.raises(KeyboardInterrupt):
             save_faces(results(), tmp_path / kind, kind)
-        assert os.listdir(tmp_path / kind) == files
+        assert [path.name for path in (tmp_path / kind).glob("*")] == files
 
 
 def test_unknown_format_before_any_work(tmp_path):
@@ -269,5 +473,5 @@ def test_unknown_format_before_any_work(tmp_path):
         raise AssertionError("nothing should be asked for")
         yield
 
-    with pytest.raises(ValueError, match="unknown format 'xml'; known are json, pts, csv"):
+    with pytest.raises(ValueError, match="unknown format 'xml'; known are json, pts, csv, coco, dlib"):
         save_faces(results(), tmp_path, "xml")

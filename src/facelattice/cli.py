@@ -96,7 +96,7 @@ def align(
         Path | None, typer.Option("--out", metavar="DIR", file_okay=False, help="The folder to write into.")
     ] = None,
     format: Annotated[
-        str | None, typer.Option(metavar="json|pts|csv", help="What to write into --out; json if you do not say.")
+        str | None, typer.Option(metavar="json|pts|csv|coco|dlib", help="What to write into --out; json if you do not say.")
     ] = None,
     draw: Annotated[
         bool | None,

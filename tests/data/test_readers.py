@@ -113,13 +113,13 @@ def test_wflw_errors_name_the_file_and_the_line(tmp_path):
     path.write_text(f"\n{good}\n{'x' + good}\n")
     with pytest.raises(DataError, match=r"attr_train\.txt, line 3: .*'x"):
         read_samples(tmp_path, "train")
-    with pytest.raises(DataError, match="no such list; choose a subset out of train"):
+    with pytest.raises(DataError, match="choose a subset out of train, not 'val'"):
         read_samples(tmp_path, "val")
-    with pytest.raises(DataError, match="say which subset"):
+    with pytest.raises(DataError, match="choose a subset out of train, not None"):
         read_samples(tmp_path)
 
 
-@pytest.mark.parametrize(("subset", "faces"), [("train", 262), ("test", 103)])
+@pytest.mark.parametrize(("subset", "faces"), [("train", 262), ("test", 103), ("occlusion", 34), ("blur", 34)])
 def test_real_wflw(shared_data, subset, faces):
     samples = read_samples(shared_data / "WFLW", subset)
     assert len(samples) == faces
@@ -153,7 +153,7 @@ def test_csv_errors_name_the_file_and_the_place(tmp_path):
         ("image,x0,y0,x1,y1\na.jpg,1,2,3,4\n\nb.jpg,1,2,3,q\n", r"faces\.csv, line 4, point 1: expected two numbers"),
         ("image,x0,y0,x1,y1\na.jpg,1,2,3,4\nb.jpg,1,2,,\n", r"faces\.csv, face 2 \(b\.jpg\): fewer than two points"),
         ("image,x0,y0\na.jpg,1,2\n", r"faces\.csv, face 1 \(a\.jpg\): 1 points, but the scheme mine has 2"),
-        ("image,x0,y0,x1,y1\n", r"faces\.csv: no faces"),
+        ("image,x0,y0,x1,y1\n", r"no faces in faces\.csv"),
     ):
         file.write_text(text)
         with pytest.raises(DataError, match=message):
@@ -175,14 +175,14 @@ def test_real_csv(shared_data):
 def test_paths_that_hold_no_data_set(tmp_path):
     for path, message in (
         (tmp_path / "none", "there is no such file or folder"),
-        (tmp_path, "no faces; looked for"),
+        (tmp_path, "not a data set; looked for .pts files"),
         (tmp_path / "notes.txt", "not a data set"),
     ):
         (tmp_path / "notes.txt").write_text("hello")
         with pytest.raises(DataError, match=message):
             read_samples(path)
     (tmp_path / "a.csv").write_text("image,x0,y0,x1,y1\na.jpg,1,2,3,4\n")
-    with pytest.raises(DataError, match="only WFLW has subsets here, so there is no 'train'"):
+    with pytest.raises(DataError, match="a table has no subsets, so there is no 'train'"):
         read_samples(tmp_path / "a.csv", "train", Scheme.from_dict({"name": "mine", "points": 2}))
 
 

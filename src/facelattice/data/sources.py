@@ -1,33 +1,74 @@
-"""What a path holds: a 300-W tree, WFLW's lists or a CSV table, recognised by looking at it."""
+"""What a path holds, recognised by looking at it: a data set of the field, or a file of your own."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
-from facelattice.data import ibug, table, wflw
+from facelattice.data import aflw, annotated, cofw, ibug, table, wflw
 from facelattice.data.sample import DataError, Sample
 from facelattice.schemes import Scheme
 
+Read = Callable[[], list[Sample]]
+
+LOOKED_FOR = (
+    ".pts files (300-W), WFLW_annotations/, COFW_train_color.mat or COFW_test_color.mat, test_annotations/ (COFW68), "
+    f"{aflw.NAME}, a .csv table, a COCO .json, dlib's .xml"
+)
+
 
 def read_samples(path: Path, subset: str | None = None, scheme: Scheme | None = None) -> list[Sample]:
-    """The annotated faces at ``path``: a folder of .pts files, the root of WFLW, or a .csv file.
+    """The annotated faces at ``path``, a folder or a file.
 
-    ``subset`` is WFLW's list, "train" or "test" (others have none). Raises DataError, saying what was looked for.
+    subset: a part that the data set names ("train", "test", "challenging", "blur" ...), or a COCO category; needed
+    where it keeps training and test faces apart. scheme: what the points are, where their number does not tell.
+    Raises DataError where nothing or more than one thing was found, saying what was looked for, and for what is wrong
+    in it; ImportError where a library to read it is missing.
     """
     if not path.exists():
         raise DataError(f"{path}: there is no such file or folder")
-    if path.is_file() and path.suffix.lower() == ".csv":
-        samples = table.read(path, scheme)
-    elif (path / "WFLW_annotations").is_dir():
-        if subset is None:
-            raise DataError(f"{path}: WFLW has a train and a test list; say which subset")
-        return wflw.read(path, subset)
-    elif path.is_dir():
-        samples = ibug.read(path, scheme)
-    else:
-        raise DataError(f"{path}: not a data set; looked for a .csv file, a folder of .pts files, or WFLW's root")
-    if subset is not None:
-        raise DataError(f"{path}: only WFLW has subsets here, so there is no {subset!r}")
+    found = _layouts(path, subset, scheme)
+    if len(found) > 1:
+        some = ", ".join([*list(found)[:5], *(["..."] if len(found) > 5 else [])])
+        raise DataError(f"{path}: several things fit: {some}; give the path of one, or move the others away")
+    if not found:
+        raise DataError(f"{path}: not a data set; looked for {LOOKED_FOR}")
+    ((name, read),) = found.items()
+    samples = read()
     if not samples:
-        raise DataError(f"{path}: no faces; looked for .pts files, for WFLW_annotations/ and for a .csv file")
+        raise DataError(f"{path}: no faces in {name}")
     return samples
+
+
+def _layouts(path: Path, subset: str | None, scheme: Scheme | None) -> dict[str, Read]:
+    """All that the path could be, by what it is called in errors."""
+    if not path.is_dir():
+        return _file(path, subset, scheme)
+    found: dict[str, Read] = {}
+    if (path / "WFLW_annotations").is_dir():
+        found["WFLW's lists"] = lambda: wflw.read(path, subset)
+    if cofw.files(path):
+        found["COFW's .mat files"] = lambda: cofw.read(path, subset)
+    if cofw.annotations68(path):
+        found["COFW68's test_annotations"] = lambda: cofw.read68(path, subset)
+    if (path / aflw.NAME).is_file():
+        found[aflw.NAME] = lambda: aflw.read(path, subset)
+    if next(path.rglob("*.pts"), None):
+        found[".pts files"] = lambda: ibug.read(path, subset, scheme)
+    for file in sorted(path.iterdir()):
+        if file.is_file():
+            found |= _file(file, subset, scheme) if file.suffix.lower() != ".mat" else {}
+    return found
+
+
+def _file(path: Path, subset: str | None, scheme: Scheme | None) -> dict[str, Read]:
+    suffix = path.suffix.lower()
+    if suffix == ".csv":
+        return {path.name: lambda: table.read(path, subset, scheme)}
+    if suffix == ".json":
+        return {path.name: lambda: annotated.read_coco(path, subset, scheme)}
+    if suffix == ".xml":
+        return {path.name: lambda: annotated.read_xml(path, subset, scheme)}
+    if path.name in cofw.NAMES:
+        return {path.name: lambda: cofw.read(path, subset)}
+    return {path.name: lambda: aflw.read(path, subset)} if path.name == aflw.NAME else {}

@@ -13,8 +13,10 @@ from facelattice.formats import read_csv
 from facelattice.schemes import Scheme
 
 
-def read(path: Path, scheme: Scheme | None = None) -> list[Sample]:
-    """The faces of the table, in its order. Raises DataError, naming file and line."""
+def read(path: Path, subset: str | None = None, scheme: Scheme | None = None) -> list[Sample]:
+    """The faces of the table, in its order; it has no subsets. Raises DataError, naming file and line."""
+    if subset is not None:
+        raise DataError(f"{path}: a table has no subsets, so there is no {subset!r}")
     try:
         rows = read_csv(path)
     except ValueError as error:

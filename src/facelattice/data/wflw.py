@@ -16,12 +16,16 @@ ATTRIBUTES = ("pose", "expression", "illumination", "make-up", "occlusion", "blu
 LISTS = Path("WFLW_annotations") / "list_98pt_rect_attr_train_test"
 
 
-def read(root: Path, subset: str) -> list[Sample]:
-    """The faces of the ``train`` or ``test`` list. Raises DataError, naming file and line."""
-    path = root / LISTS / f"list_98pt_rect_attr_{subset}.txt"
+def read(root: Path, subset: str | None = None) -> list[Sample]:
+    """The faces of the ``train`` or ``test`` list, or those of the test list with one of ATTRIBUTES.
+
+    Raises DataError, naming file and line.
+    """
+    path = root / LISTS / f"list_98pt_rect_attr_{'test' if subset in ATTRIBUTES else subset}.txt"
     if not path.exists():
         found = sorted(p.stem.rsplit("_", 1)[-1] for p in (root / LISTS).glob("list_98pt_rect_attr_*.txt"))
-        raise DataError(f"{path}: there is no such list; choose a subset out of {', '.join(found) or 'none found'}")
+        subsets = [*found, *(ATTRIBUTES if "test" in found else ())]
+        raise DataError(f"{root}: choose a subset out of {', '.join(subsets) or 'none found'}, not {subset!r}")
     scheme = get_scheme("wflw98")
     samples = []
     for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
@@ -34,9 +38,14 @@ def read(root: Path, subset: str) -> list[Sample]:
             )
         try:
             points = np.array(cells[:196], dtype=np.float64).reshape(98, 2)
+            box = np.array(cells[196:200], dtype=np.float64)
             flags = {name: bool(int(cell)) for name, cell in zip(ATTRIBUTES, cells[200:206], strict=True)}
         except ValueError as error:
             raise DataError(f"{where}: {error}") from error
+        if subset in ATTRIBUTES and not flags[subset]:
+            continue
         picture = root / "WFLW_images" / cells[206]
-        samples.append(make_sample(picture, points, scheme, cells[206], where, flags, benchmark="wflw"))
+        samples.append(
+            make_sample(picture, points, scheme, cells[206], where, flags, given_box=box, benchmark="wflw")
+        )  # fmt: skip
     return samples

@@ -1,0 +1,60 @@
+"""Files that appear whole or not at all, and what they are called."""
+
+from __future__ import annotations
+
+import math
+import os
+import secrets
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any
+
+
+@contextmanager
+def atomic_write(path: str | os.PathLike, mode: str = "w") -> Iterator[IO[Any]]:
+    """A file opened for writing, text ("w", UTF-8) or bytes ("wb"), that appears under its name only when it is whole.
+
+    Missing folders are made. Where the body raises, Ctrl-C included, whatever stood at ``path`` before stays as it was.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.parent / f".facelattice-{secrets.token_hex(8)}.part"  # the same folder, so that the renaming is atomic
+    # surrogateescape: a picture's name on disk need not be valid UTF-8, and still goes through a file and back.
+    text = {} if "b" in mode else {"encoding": "utf-8", "errors": "surrogateescape", "newline": ""}
+    try:
+        with open(part, mode, **text) as file:  # type: ignore[call-overload]
+            yield file
+        os.replace(part, path)
+    except BaseException:
+        part.unlink(missing_ok=True)
+        raise
+
+
+def free_name(stem: str, taken: set[str]) -> str:
+    """The stem, or stem-2, stem-3 ... where it is taken already; on some disks upper and lower case are the same."""
+    name, k = stem, 1
+    while name.casefold() in taken:
+        k += 1
+        name = f"{stem}-{k}"
+    taken.add(name.casefold())
+    return name
+
+
+def seen_from(folder: Path, picture: str | os.PathLike) -> str:
+    """The path of a picture to write into a file that lies in ``folder``."""
+    try:
+        return Path(os.path.relpath(picture, folder)).as_posix()
+    except ValueError:  # another drive, on Windows
+        return Path(os.path.abspath(picture)).as_posix()
+
+
+def numbers(where: str, cells: Sequence[str]) -> tuple[float, float]:
+    """Two cells as finite numbers; ``where`` names file and line in the ValueError."""
+    try:
+        x, y = map(float, cells)
+    except ValueError:
+        x = y = math.nan
+    if not (math.isfinite(x) and math.isfinite(y)):
+        raise ValueError(f"{where}: expected two numbers, not {' '.join(cells)!r}")
+    return x, y

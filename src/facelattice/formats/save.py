@@ -1,0 +1,59 @@
+"""The faces of many pictures, written in any of the formats."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from facelattice.face import Face
+from facelattice.formats.coco import write_coco
+from facelattice.formats.csv import write_faces_csv
+from facelattice.formats.dlib_xml import write_dlib_xml
+from facelattice.formats.files import free_name, seen_from
+from facelattice.formats.json import write_json
+from facelattice.formats.pts import write_pts
+
+TABLES = {
+    "csv": ("landmarks.csv", write_faces_csv),
+    "coco": ("landmarks.json", write_coco),
+    "dlib": ("landmarks.xml", write_dlib_xml),
+}
+FORMATS = ("json", "pts", *TABLES)
+
+
+def save_faces(
+    results: Iterable[tuple[str | os.PathLike, Sequence[Face]]], out_dir: str | os.PathLike, format: str
+) -> list[Path]:
+    """Write the faces of pictures, given as (path of the picture, its faces), and return the files written.
+
+    "json": out_dir/STEM.json for each picture, also for one without faces.
+    "pts": out_dir/STEM_K.pts for each face, K from 0 in the order of the faces.
+    "csv": one out_dir/landmarks.csv with a line for each face: image,face,score,x0,y0,...
+    "coco": one out_dir/landmarks.json, COCO keypoints. "dlib": one out_dir/landmarks.xml, imglab's, whole pixels.
+
+    STEM is the picture's name without its suffix; a second picture of that name becomes STEM-2. The image named inside
+    a file is the path as seen from ``out_dir``, so that training finds it. ``results`` may be a generator: files of
+    one picture each are written as it comes, the others appear at the end.
+
+    Raises ValueError for an unknown format, or where one file would have to mix faces of different schemes.
+    """
+    if format not in FORMATS:
+        raise ValueError(f"unknown format {format!r}; known are {', '.join(FORMATS)}")
+    out_dir = Path(out_dir)
+    if format in TABLES:
+        name, write = TABLES[format]
+        write(out_dir / name, ((seen_from(out_dir, picture), faces) for picture, faces in results))
+        return [out_dir / name]
+    written: list[Path] = []
+    taken: set[str] = set()
+    for picture, faces in results:
+        stem = free_name(Path(picture).stem, taken)
+        if format == "json":
+            written.append(out_dir / f"{stem}.json")
+            write_json(written[-1], seen_from(out_dir, picture), faces)
+        else:
+            for k, face in enumerate(faces):
+                written.append(out_dir / f"{stem}_{k}.pts")
+                write_pts(written[-1], face.points)
+    return written

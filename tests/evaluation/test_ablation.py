@@ -7,7 +7,6 @@ import sys
 import time
 from pathlib import Path
 
-import numpy as np
 import psutil
 import pytest
 import yaml
@@ -15,7 +14,7 @@ from typer.testing import CliRunner
 
 from facelattice.cli import app
 from facelattice.data.sample import DataError
-from facelattice.evaluation.ablation import ablate, bootstrap, load_ablation, to_markdown
+from facelattice.evaluation.ablation import ablate, load_ablation, to_markdown
 from facelattice.training.recipe import RecipeError
 
 ROWS = {"the method": [], "head: fully connected": ["network.head=linear"]}
@@ -32,25 +31,6 @@ def write_plan(tmp_path, write_recipe):
         return path
 
     return write
-
-
-def test_the_bootstrap_by_hand():
-    """Without any spread there is no interval; with a known one it is that of the mean."""
-    assert bootstrap(np.full((3, 50), 4.0), np.full((3, 50), 3.0)) == pytest.approx((1, 1, 1))
-    rng = np.random.default_rng(0)
-    a = rng.normal(1, 2, (1, 400))
-    difference, low, high = bootstrap(a, np.zeros((1, 400)))
-    assert difference == pytest.approx(a.mean())
-    assert high - low == pytest.approx(2 * 1.96 * a.std() / 20, rel=0.05)
-
-
-def test_seeds_that_disagree_widen_the_interval():
-    faces = np.random.default_rng(0).normal(5, 1, 200)
-    agreeing = np.stack([faces + 0.1] * 3), np.stack([faces] * 3)
-    spread = np.array([[-0.5], [0], [0.5]])
-    _, low, high = bootstrap(agreeing[0] + spread, agreeing[1] + spread)
-    assert bootstrap(*agreeing)[1:] == pytest.approx((0.1, 0.1))
-    assert low < 0 < 0.2 < high
 
 
 def result(row: str, seed: int, nme: float) -> dict:

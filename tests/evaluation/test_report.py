@@ -1,15 +1,23 @@
 from __future__ import annotations
 
+import json
+import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
 from facelattice.aligner import FaceAligner
+from facelattice.cli import app
 from facelattice.data.sample import DataError
+from facelattice.data.sources import read_samples
 from facelattice.evaluation.report import evaluate
+from facelattice.formats import write_csv
 
 PHOTO = Path(__file__).parents[2] / "examples" / "astronaut.jpg"
 
@@ -50,6 +58,90 @@ def test_the_figures_are_those_worked_out_by_hand(eight):
     assert result["nme"] < 0.06  # and they are those of a model that works
 
 
+def test_the_command_gives_what_ten_lines_of_numpy_give(shared_data, tmp_path):
+    data = shared_data / "300W" / "helen" / "testset"
+    report = tmp_path / "out"
+    assert CliRunner().invoke(app, ["evaluate", "ibug68", str(data), "--report", str(report)]).exit_code == 0
+    aligner, errors = FaceAligner("ibug68"), []
+    for pts in sorted(data.glob("*.pts")):
+        truth = plain_pts(pts)
+        (face,) = aligner(pts.with_suffix(".jpg"), boxes=[[*truth.min(0), *truth.max(0)]])
+        distances = np.sqrt(((face.points - truth) ** 2).sum(1))
+        errors.append(distances.mean() / np.sqrt(((truth[36] - truth[45]) ** 2).sum()))
+    result = json.loads((report / "result.json").read_text())
+    assert (len(errors), result["faces"]) == (157, 157)
+    assert result["nme"] == pytest.approx(np.mean(errors), abs=1e-6)
+    assert result["failure_rate"] == np.mean(np.array(errors) > 0.08)
+    assert f"{100 * result['nme']:.2f} %" in (report / "index.html").read_text()
+
+
+def test_two_processes_measure_what_one_does(tmp_path, faces):
+    """Of three pictures, one has two faces and one cannot be read: nothing divides."""
+    for i in range(3):
+        shutil.copy(faces / f"face{i:02}.png", tmp_path)
+    (tmp_path / "face02.png").write_bytes(b"broken")
+    samples = read_samples(faces)[:3]
+    rows = [(s.path.name, s.points + off, s.mask) for s, off in zip([*samples, samples[0]], (0, 0, 0, 3), strict=True)]
+    write_csv(tmp_path / "faces.csv", rows)
+    arguments = ["-m", "facelattice", "evaluate", "ibug68", str(tmp_path / "faces.csv"), "--box", "noisy", "--json"]
+    launch = ["-m", "accelerate.commands.launch", "--multi_gpu", "--num_processes", "2"]
+    environment = os.environ | {"ACCELERATE_USE_CPU": "true", "OMP_NUM_THREADS": "1"}
+    one, two = (
+        subprocess.run([sys.executable, *start, *arguments], env=environment, capture_output=True, text=True)
+        for start in ([], launch)
+    )
+    assert (one.returncode, two.returncode) == (0, 0), two.stderr
+    one_result, two_result = json.loads(one.stdout), json.loads(two.stdout)  # one line: only one process prints
+    assert (one_result.pop("made")["processes"], two_result.pop("made")["processes"]) == (1, 2)
+    assert one_result == two_result
+    assert (one_result["faces"], one_result["missed"], len(one_result["unreadable"])) == (4, 1, 1)
+
+
+def test_noisy_boxes_depend_on_the_seed_alone(faces):
+    once, again, other = (evaluate("ibug68", faces, "noisy", seed=seed)["nme"] for seed in (0, 0, 1))
+    assert once == again != other
+    assert "shift 0.05, growth 0.1, seed 1" in evaluate("ibug68", faces, "noisy", seed=1)["box"]
+
+
+def test_evaluating_needs_no_torch(faces, tmp_path):
+    script = (
+        "import sys; from facelattice.cli import app\n"
+        f"app(['evaluate', 'ibug68', {str(faces)!r}, '--report', {str(tmp_path)!r}], standalone_mode=False)\n"
+        "assert not {'torch', 'accelerate'} & set(sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--protocol", "wlfw"], "unknown protocol 'wlfw'"),
+        (["--box", "guess"], "boxes come from one of annotation, noisy, detector"),
+        (["--subset", "train"], "no subset 'train' here"),
+        (["--report", "/dev/null/x"], "Not a directory"),
+    ],
+)
+def test_a_users_mistake_is_one_line(faces, arguments, message):
+    result = CliRunner().invoke(app, ["evaluate", "ibug68", str(faces), *arguments])
+    assert result.exit_code == 2
+    assert message in " ".join(result.output.split())
+    assert "Traceback" not in result.output
+
+
+def test_the_tables_of_both_verbs(faces, tmp_path):
+    write_csv(tmp_path / "exact.csv", [(str(s.path), s.points, s.mask) for s in read_samples(faces)])
+    result = CliRunner().invoke(app, ["evaluate", "ibug68", str(faces), "--protocol", "300w-pupil"])
+    assert result.exit_code == 0
+    assert "inter-pupil" in result.output
+    assert "Failures: over 8 %" in result.output
+    result = CliRunner().invoke(app, ["compare", "ibug68", str(tmp_path / "exact.csv"), str(faces)])
+    assert result.exit_code == 0
+    assert "loss" in result.output
+    result = CliRunner().invoke(app, ["compare", "ibug68", "ibug68", str(faces), "--json"])
+    assert json.loads(result.output)["parts"]["all"]["nme"]["difference"] == 0
+
+
 def test_missed_faces_and_unreadable_pictures_are_failures(eight):
     before = evaluate("ibug68", eight, box="detector")
     assert before["missed"] == 0
@@ -83,9 +175,9 @@ def test_annotation_of_another_scheme_is_converted(shared_data):
 
 
 def test_wrong_use(tmp_path):
-    with pytest.raises(ValueError, match="not 'guess'"):
+    with pytest.raises(ValueError, match="boxes come from one of annotation, noisy, detector, not from 'guess'"):
         evaluate("ibug68", tmp_path, box="guess")
-    with pytest.raises(DataError, match="no faces"):
+    with pytest.raises(DataError, match="not a data set; looked for"):
         evaluate("ibug68", tmp_path)
     with pytest.raises(ValueError, match="no model is named"):
         evaluate("ibug86", tmp_path)

@@ -35,6 +35,7 @@ from rich.text import Text
 
 from facelattice.data.sample import Sample, to_scheme
 from facelattice.data.sources import read_samples
+from facelattice.evaluation.bootstrap import bootstrap, verdict
 from facelattice.evaluation.curves import predictor
 from facelattice.evaluation.robustness import measure
 from facelattice.formats import atomic_write
@@ -205,21 +206,6 @@ def to_markdown(results: list[dict[str, Any]]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def bootstrap(a: np.ndarray, b: np.ndarray, resamples: int = 10000, seed: int = 0) -> tuple[float, float, float]:
-    """Mean of a - b with its 95 % interval: a (seeds, M) and b (seeds, M) are errors of the same M faces.
-
-    Faces are drawn together for both, seeds for each of its own: another training would have had another seed.
-    """
-    rng = np.random.default_rng(seed)
-    faces = rng.multinomial(a.shape[1], np.full(a.shape[1], 1 / a.shape[1]), resamples) / a.shape[1]
-    of_a, of_b = (
-        np.einsum("rs,rs->r", rng.multinomial(len(x), np.full(len(x), 1 / len(x)), resamples) / len(x), faces @ x.T)
-        for x in (a, b)
-    )
-    low, high = np.percentile(of_a - of_b, [2.5, 97.5])
-    return float(a.mean() - b.mean()), float(low), float(high)
-
-
 def _run_quietly(cell: Cell, jobs: int) -> None:
     """A cell in its own process, its share of the processors and its own log. It ends with the process that started it:
     one that went on after that was killed would train beside its own resumed run."""
@@ -277,8 +263,7 @@ def _verdict(row: list[dict[str, Any]], first: list[dict[str, Any]], part: str) 
     a, b = (100 * np.array([r["each"][part] for r in results], float) for results in (row, first))
     there = np.isfinite(a).all(0) & np.isfinite(b).all(0)
     difference, low, high = bootstrap(a[:, there], b[:, there])
-    word = "tie" if low <= 0 <= high else ("worse" if difference > 0 else "better")
-    return f"{difference:+.2f} ({low:+.2f} to {high:+.2f}) {word}"
+    return f"{difference:+.2f} ({low:+.2f} to {high:+.2f}) {verdict(low, high)}"
 
 
 def _why(cell: Cell, process: BaseProcess) -> str:

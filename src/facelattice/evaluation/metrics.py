@@ -10,30 +10,57 @@ from __future__ import annotations
 import numpy as np
 
 from facelattice import geometry
-from facelattice.schemes import Scheme
+from facelattice.schemes import Groups, Scheme
+
+NORMALISERS = ("inter-ocular", "inter-pupil", "box", "given box", "diagonal")
 
 
-def face_size(truth: np.ndarray, scheme: Scheme, mask: np.ndarray | None = None) -> float:
-    """What errors of this face (N, 2) are divided by, pixels: the distance of the outer eye corners.
+def face_size(
+    truth: np.ndarray,
+    scheme: Scheme,
+    mask: np.ndarray | None = None,
+    normaliser: str = "inter-ocular",
+    given_box: np.ndarray | None = None,
+) -> float:
+    """What errors of this face (N, 2) are divided by, pixels; NaN where that cannot be said, or is 0.
 
-    Where the scheme has none or they are not annotated: the root of the area of the tight box. NaN where that is 0 too.
+    inter-ocular: the distance of the outer eye corners. inter-pupil: that of the pupils. box: sqrt(w h) of the tight
+    box, which also stands in for eyes that are not annotated. given box: sqrt(w h) of the data set's own box (4,);
+    diagonal: the diagonal of that. Raises ValueError for any other normaliser.
     """
+    if normaliser not in NORMALISERS:
+        raise ValueError(f"errors are divided by one of {', '.join(NORMALISERS)}, not by {normaliser!r}")
     mask = np.isfinite(truth).all(-1) if mask is None else mask
-    size = 0.0
-    if scheme.ocular is not None and all(mask[list(ids)].all() for ids in scheme.ocular):
-        left, right = (truth[list(ids)].mean(0) for ids in scheme.ocular)
-        size = float(np.linalg.norm(right - left))
-    if size <= 0:
-        x0, y0, x1, y1 = geometry.points_box(truth, mask)
-        size = float(np.sqrt((x1 - x0) * (y1 - y0)))
+    if normaliser in ("given box", "diagonal"):
+        width, height = (np.nan, np.nan) if given_box is None else np.asarray(given_box[2:]) - given_box[:2]
+        size = float(np.hypot(width, height) if normaliser == "diagonal" else np.sqrt(width * height))
+        return size if size > 0 else float("nan")
+    if normaliser != "box":
+        size = eye_distance(truth, scheme.ocular if normaliser == "inter-ocular" else scheme.pupils, mask)
+        if size > 0:
+            return size
+    x0, y0, x1, y1 = geometry.points_box(truth, mask)
+    size = float(np.sqrt((x1 - x0) * (y1 - y0)))
     return size if size > 0 else float("nan")
+
+
+def eye_distance(truth: np.ndarray, eyes: Groups | None, mask: np.ndarray) -> float:
+    """The distance between the means of two groups of points, such as `Scheme.ocular`; NaN where one is missing."""
+    if eyes is None or not all(mask[list(ids)].all() for ids in eyes):
+        return float("nan")
+    left, right = (truth[list(ids)].mean(0) for ids in eyes)
+    return float(np.linalg.norm(right - left))
+
+
+def distances(points: np.ndarray, truth: np.ndarray) -> np.ndarray:
+    """How far points (N, 2) lie from the annotation, (N,), in its pixels, float64; NaN where either is missing."""
+    return np.linalg.norm(np.asarray(points, np.float64) - np.asarray(truth, np.float64), axis=-1)
 
 
 def nme(points: np.ndarray, truth: np.ndarray, scheme: Scheme, mask: np.ndarray | None = None) -> float:
     """Normalised mean error of one face, over its annotated points: a share of `face_size`, so 0.03 is 3 %."""
     mask = np.isfinite(truth).all(-1) if mask is None else mask
-    distance = np.linalg.norm(np.asarray(points, np.float64)[mask] - np.asarray(truth, np.float64)[mask], axis=-1)
-    return float(distance.mean() / face_size(truth, scheme, mask))
+    return float(distances(points, truth)[mask].mean() / face_size(truth, scheme, mask))
 
 
 def failure_rate(errors: np.ndarray, threshold: float = 0.1) -> float:
@@ -45,3 +72,14 @@ def auc(errors: np.ndarray, threshold: float = 0.1) -> float:
     """The area under the cumulative error curve up to ``threshold``, 0 to 1; a face not found counts as 0."""
     errors = np.asarray(errors, dtype=np.float64)
     return float(np.clip(1 - np.where(np.isnan(errors), np.inf, errors) / threshold, 0, 1).mean())
+
+
+def rank_correlation(a: np.ndarray, b: np.ndarray) -> float:
+    """Spearman's rank correlation of two lists (M,), -1 to 1, ties at their mean rank; NaN where one does not vary."""
+    ranks = []
+    for values in (a, b):
+        _, place, count = np.unique(values, return_inverse=True, return_counts=True)
+        ranks.append((np.cumsum(count) - (count - 1) / 2)[place])
+    x, y = (rank - rank.mean() for rank in ranks)
+    spread = float(np.sqrt((x**2).sum() * (y**2).sum()))
+    return float((x * y).sum()) / spread if spread > 0 else float("nan")

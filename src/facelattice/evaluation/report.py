@@ -1,97 +1,190 @@
-"""A model file measured on annotated faces, with everything between the picture and the points.
+"""A model, or what any program wrote into files, measured on annotated faces.
 
 evaluate("ibug68", Path("300W/helen/testset"), box="detector")
-{"nme": 0.034, "failure_rate": 0.006, "auc": 0.66, "missed": 0, "faces": 157, ...}
+{"nme": 0.034, "failure_rate": 0.006, "auc": 0.58, "missed": 0, "faces": 157, ...}
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from facelattice import geometry
+from facelattice import schemes
 from facelattice.aligner import FaceAligner
 from facelattice.data.sample import DataError, Sample, assumed_scheme, to_scheme
 from facelattice.data.sources import read_samples
 from facelattice.evaluation import metrics
-from facelattice.face import Face
-from facelattice.pictures import PictureError, read_picture
+from facelattice.evaluation.answers import BOXES, Answers, ask
+from facelattice.evaluation.predictions import holds_predictions, match, read_predictions
+from facelattice.evaluation.protocols import Protocol, choose
+from facelattice.evaluation.provenance import provenance
+from facelattice.evaluation.scores import Scores, mean_of, number, score, summary
+from facelattice.formats import atomic_write
+from facelattice.schemes import Scheme
+from facelattice.weights import find_model
 
-THRESHOLD = 0.1  # a face with a larger NME is a failure, as on WFLW and COFW
-SAME_FACE = 0.3  # overlap of a found box with the annotated one, from which on they are taken for the same face
+
+@dataclass(frozen=True, eq=False)
+class Evaluation:
+    """samples: the faces, as the data set has them.  answers, scores: what was said of them, and how far off it was.
+    result: all the figures, as plain JSON."""
+
+    samples: list[Sample]
+    protocol: Protocol
+    answers: Answers
+    scores: Scores
+    result: dict[str, Any]
 
 
-def evaluate(
+def evaluate(model: str, data: Path, *settings: Any, **more: Any) -> dict[str, Any]:
+    """The figures of `run`, which takes the same arguments, as plain JSON."""
+    return run(model, data, *settings, **more).result
+
+
+def run(
     model: str,
     data: Path,
-    box: str = "annotation",
+    box: str | None = None,
     subset: str | None = None,
-    progress: Callable[[list[Sample]], Any] = iter,
-) -> dict[str, Any]:
-    """NME, failure rate and AUC at 10 %, over the faces at ``data`` (`data.sources.read_samples`).
+    progress: Callable[[list[list[int]]], Any] = iter,
+    protocol: str | None = None,
+    seed: int = 0,
+) -> Evaluation:
+    """NME, failure rate and AUC over the faces at ``data`` (`data.sources.read_samples`), and over its subsets.
 
-    box: "annotation" gives the program the landmark box of each face; "detector" gives it the whole picture and nothing
-    else, and takes the found face whose box overlaps the annotated one most. NME is over the distance of the outer eye
-    corners (`metrics.face_size`), its mean over the faces found; a face not found, or in a picture that cannot be read,
-    is missed: a failure, and 0 in the AUC. The annotation is converted to the model's scheme. Shares, not per cent.
+    model: a bundled model, a model file, or predictions (`predictions.read_predictions`). box: where a model's boxes
+    come from, "annotation" if not said (`answers.ask`); ``seed`` is that of noisy ones. protocol: one of
+    `protocols.PROTOCOLS`; if not said, that of the data set. Means are over the faces found; a face not found, or in a
+    picture that cannot be read, is missed: a failure, and 0 in the AUC. Shares, not per cent.
 
     Raises DataError and ModelError for what the user can mend.
     """
-    if box not in ("annotation", "detector"):
-        raise ValueError(f"the box is from the annotation or the detector, not {box!r}")
-    aligner = FaceAligner(model)
-    scheme = aligner.model.scheme
-    samples = to_scheme(read_samples(data, subset, assumed_scheme(scheme)), scheme, None)
-    if not samples:
-        raise DataError(f"{data}: no face shares a point with the model's scheme, {scheme.name}")
-    errors, expected, unreadable = [], [], []
-    for sample in progress(samples):
-        try:
-            face = _found(aligner, sample, box)
-        except PictureError as error:
-            unreadable.append(str(error))
-            face = None
-        if face is None:
-            errors.append(np.nan)
-            expected.append(np.nan)
-            continue
-        errors.append(metrics.nme(face.points, sample.points, scheme, sample.mask))
-        size = metrics.face_size(sample.points, scheme, sample.mask)
-        expected.append(float(face.errors[sample.mask].mean()) / size)
-    values = np.array(errors)
-    found = np.isfinite(values)
-    return {
-        "model": aligner.model.name,
-        "data": str(data),
-        "subset": subset,
-        "box": box,
-        "normaliser": "inter-ocular" if scheme.ocular else "box",
-        "faces": len(samples),
-        "missed": int((~found).sum()),
-        "nme": float(values[found].mean()) if found.any() else None,
-        "failure_rate": metrics.failure_rate(values, THRESHOLD),
-        "auc": metrics.auc(values, THRESHOLD),
-        "expected_nme": float(np.array(expected)[found].mean()) if found.any() else None,
-        "unreadable": unreadable,
-        "each": [
-            {"image": str(sample.path), "nme": _or_none(error), "expected": _or_none(own)}
-            for sample, error, own in zip(samples, errors, expected, strict=True)
+    if box not in (None, *BOXES):
+        raise ValueError(f"boxes come from one of {', '.join(BOXES)}, not from {box!r}")
+    if holds_predictions(Path(model)):
+        if box is not None:
+            raise DataError(f"{model} holds points already; where boxes come from can be said of a model only")
+        source = Path(model)
+        predictions = read_predictions(source)
+        faces = read_samples(data, subset, assumed_scheme(predictions.scheme()))
+        samples, seen = _seen_as(faces, predictions.scheme(faces[0].scheme))
+        answers = match(predictions, seen)
+    else:
+        source = find_model(model)
+        aligner = FaceAligner(source)
+        faces = read_samples(data, subset, assumed_scheme(aligner.model.scheme))
+        samples, seen = _seen_as(faces, aligner.model.scheme)
+        answers = ask(aligner, seen, box or "annotation", seed, progress)
+    head = {"model": answers.name, "data": str(data), "subset": subset, "made": provenance(source, samples)}
+    return assess(samples, answers, choose(samples, protocol), head)
+
+
+def assess(
+    samples: list[Sample], answers: Answers, protocol: Protocol, head: dict[str, Any], scheme: Scheme | None = None
+) -> Evaluation:
+    """The figures of answers to faces. ``head`` comes first in them; points are compared in ``scheme``, as `score`
+    says."""
+    scores = score(samples, answers, protocol, scheme)
+    everything = np.ones(len(samples), bool)
+    measured = np.isfinite(scores.errors)
+    counts, answered = measured.sum(0), measured.any(1, keepdims=True)
+    result = {
+        **head,
+        "box": answers.box,
+        "protocol": protocol.name,
+        "normaliser": protocol.normaliser,
+        "threshold": protocol.threshold,
+        "source": protocol.source,
+        "scheme": scores.scheme.name,
+        "points": int((counts > 0).sum()),
+        "left_out": int((np.isfinite(scores.truth[..., 0]) & ~measured & answered & (counts > 0)).sum()),
+        "boxed": int(scores.boxed.sum()),
+        **summary(scores, everything, protocol.threshold),
+        "subsets": {
+            name: summary(scores, faces, protocol.threshold) for name, faces in subsets(samples).items()
+        },
+        "visibility": _visibility(scores),
+        "rank_correlation": _ranks(scores),
+        "unreadable": answers.unreadable,
+        "unmatched": answers.unmatched,
+        "per_point": [
+            {"point": i, "name": name, "faces": int(counts[i]), "nme": number(mean_of(scores.errors[:, i], 0))}
+            for i, name in enumerate(scores.scheme.names)
         ],
+        "each": [
+            {
+                "image": str(sample.path),
+                "box": [round(float(v), 2) for v in sample.box],
+                "nme": number(nme),
+                "expected": number(expected),
+                "measurable": bool(size > 0),
+                "subsets": [name for name, member in sample.attributes.items() if member],
+            }
+            for sample, nme, expected, size in zip(
+                samples, scores.nme, mean_of(scores.expected, 1), scores.sizes, strict=True
+            )
+        ],
+    }  # fmt: skip
+    return Evaluation(samples, protocol, answers, scores, result)
+
+
+def subsets(samples: Sequence[Sample]) -> dict[str, np.ndarray]:
+    """The parts that the data set names, "blur" say, and which faces they hold, bool (M,); none that holds all."""
+    names = dict.fromkeys(name for sample in samples for name in sample.attributes)
+    parts = {name: np.array([sample.attributes.get(name, False) for sample in samples]) for name in names}
+    return {name: faces for name, faces in parts.items() if not faces.all()}
+
+
+def write_report(evaluation: Evaluation, folder: Path) -> None:
+    """folder/index.html and folder/result.json: both are made before either appears under its name."""
+    from facelattice.evaluation.page import render
+
+    page = render(evaluation)
+    with atomic_write(folder / "result.json") as result, atomic_write(folder / "index.html") as html:
+        json.dump(evaluation.result, result, indent=1)
+        html.write(page)
+
+
+def _seen_as(samples: list[Sample], scheme: Scheme) -> tuple[list[Sample], list[Sample]]:
+    """The samples that share a point with a program's scheme, as they are, and in that scheme with boxes as it knows
+    them. Raises DataError where there are none."""
+    mean = schemes.mean_shape(scheme) if scheme.name in schemes.SCHEMES else None
+    pairs = [(sample, one) for sample in samples for one in to_scheme([sample], scheme, mean)]
+    if not pairs:
+        raise DataError(
+            f"none of the {len(samples)} faces, {samples[0].scheme.name}, shares a point with {scheme.name}"
+        )
+    return [sample for sample, _ in pairs], [one for _, one in pairs]
+
+
+def _visibility(scores: Scores) -> dict[str, Any] | None:
+    """NME of hidden and of visible points apart, each the mean over the faces that have some; None where none are."""
+    if not scores.hidden.any():
+        return None
+    parts = {"hidden": scores.hidden, "visible": ~scores.hidden}
+    result = {}
+    for name, part in parts.items():
+        errors = np.where(part, scores.errors, np.nan)
+        faces = mean_of(errors, 1)
+        result[name] = {
+            "points": int(np.isfinite(errors).sum()), "faces": int(np.isfinite(faces).sum()),
+            "nme": number(mean_of(faces, 0)),
+        }  # fmt: skip
+    return result
+
+
+def _ranks(scores: Scores) -> dict[str, float | None] | None:
+    """How well expected errors rank the true ones, -1 to 1; None where the program expects nothing."""
+    known = np.isfinite(scores.expected)
+    if not known.any():
+        return None
+    faces = known.any(1)
+    return {
+        "points": number(metrics.rank_correlation(scores.expected[known], scores.errors[known])),
+        "faces": number(metrics.rank_correlation(mean_of(scores.expected, 1)[faces], scores.nme[faces])),
     }
-
-
-def _or_none(value: float) -> float | None:
-    """JSON has no NaN."""
-    return float(value) if np.isfinite(value) else None
-
-
-def _found(aligner: FaceAligner, sample: Sample, box: str) -> Face | None:
-    picture = read_picture(sample.path)
-    if box == "annotation":
-        return aligner(picture, boxes=sample.box[None])[0]
-    faces = aligner(picture)
-    best = geometry.most_overlapping([face.box for face in faces], sample.box, SAME_FACE)
-    return None if best is None else faces[best]

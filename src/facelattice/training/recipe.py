@@ -23,7 +23,7 @@ Settings = TypeVar("Settings")
 
 @dataclass
 class Source:
-    """One data set: a 300-W tree, WFLW's root with a subset, or a CSV table (`data.sources`).
+    """One data set, of any layout that `data.sources` knows.
 
     scheme: a point scheme's name or YAML file, where it cannot be told by the number of points. repeat: how often its
     faces come in an epoch. name, terms: what the model file says of it.

@@ -71,6 +71,18 @@ def test_two_files_in_a_folder_do_not_tell_which(tmp_path):
         read_samples(tmp_path)
 
 
+def test_files_of_other_things_beside_a_data_set_are_no_second_one(tmp_path):
+    coco(tmp_path / "a.json", [5, 6, 2, 7, 8, 2, 9, 9, 2])
+    (tmp_path / "b.json").write_text('{"version": 1}')
+    (tmp_path / "c.csv").write_text("name,age\nrex,4\n")
+    (tmp_path / "d.xml").write_text("<project/>")
+    assert len(read_samples(tmp_path)) == 1
+    for file in ("a.json", "b.json", "d.xml"):
+        (tmp_path / file).unlink()
+    with pytest.raises(DataError, match=r"c.csv, line 1: the column 'image' is missing"):  # alone, it must be meant
+        read_samples(tmp_path)
+
+
 @pytest.mark.parametrize(
     ("name", "scheme", "faces", "hidden"),
     [("300w", "ibug68", 2, 0), ("wflw", "wflw98", 4, 0), ("cofw", "cofw29", 2, 15), ("aflw", "aflw19", 2, 0)],

@@ -279,7 +279,7 @@ def test_nothing_readable(write_recipe, faces, tmp_path, part):
 
 def test_no_faces(write_recipe, tmp_path):
     (tmp_path / "empty").mkdir()
-    with pytest.raises(DataError, match="no faces"):
+    with pytest.raises(DataError, match="empty: not a data set"):
         train(write_recipe(data=[{"path": str(tmp_path / "empty"), "name": "none"}]), [], tmp_path / "run")
     with pytest.raises(DataError, match="held_out"):
         train(write_recipe(held_out=0.999), [], tmp_path / "run")

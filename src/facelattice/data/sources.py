@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,6 +16,12 @@ LOOKED_FOR = (
     ".pts files (300-W), WFLW_annotations/, COFW_train_color.mat or COFW_test_color.mat, test_annotations/ (COFW68), "
     f"{aflw.NAME}, a .csv table, a COCO .json, dlib's .xml"
 )
+
+HEADS = {
+    ".csv": r"\A[^\n]*\bimage\b[^\n]*\bx0\b",
+    ".json": r'"(images|annotations|categories)"\s*:\s*\[',
+    ".xml": r"<dataset\b",
+}
 
 
 def read_samples(path: Path, subset: str | None = None, scheme: Scheme | None = None) -> list[Sample]:
@@ -55,10 +62,18 @@ def _layouts(path: Path, subset: str | None, scheme: Scheme | None) -> dict[str,
         found[aflw.NAME] = lambda: aflw.read(path, subset)
     if next(path.rglob("*.pts"), None):
         found[".pts files"] = lambda: ibug.read(path, subset, scheme)
-    for file in sorted(path.iterdir()):
-        if file.is_file():
-            found |= _file(file, subset, scheme) if file.suffix.lower() != ".mat" else {}
+    single = [f for f in sorted(path.iterdir()) if f.suffix.lower() in HEADS and f.is_file()]
+    if len(found) + len(single) > 1:  # a table of something else, or JSON of another program, is no second data set
+        single = [file for file in single if _has_head(file)]
+    for file in single:
+        found |= _file(file, subset, scheme)
     return found
+
+
+def _has_head(path: Path) -> bool:
+    """True where a file starts as annotations of its kind do."""
+    with open(path, encoding="utf-8-sig", errors="replace") as file:
+        return re.search(HEADS[path.suffix.lower()], file.read(100_000)) is not None
 
 
 def _file(path: Path, subset: str | None, scheme: Scheme | None) -> dict[str, Read]:

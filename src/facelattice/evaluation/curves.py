@@ -17,7 +17,7 @@ import numpy as np
 
 from facelattice.data.sample import DataError, Sample, to_scheme
 from facelattice.evaluation.robustness import CHANGES, TURNS, UNITS, Errors, Predict, measure, turn
-from facelattice.formats import atomic_write
+from facelattice.figures import save
 from facelattice.runtime import Model
 from facelattice.schemes import Scheme
 from facelattice.weights import find_model
@@ -106,11 +106,7 @@ def draw(result: dict[str, Any], path: Path) -> None:
         axes.grid(alpha=0.3)
         if axes.lines:
             axes.legend(fontsize="small")
-    with atomic_write(path, "wb") as file:
-        try:
-            figure.savefig(file, format=path.suffix.lstrip(".") or "png", dpi=110)
-        except ValueError as error:
-            raise ValueError(f"{path}: cannot draw into such a file; .png, .svg and .pdf can be") from error
+    save(figure, path)
 
 
 def _load(path: str) -> tuple[Predict, Scheme, int, float]:

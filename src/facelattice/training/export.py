@@ -53,6 +53,7 @@ def export(checkpoint_path: Path, output: Path) -> dict[str, Any]:
             f"ONNX Runtime and torch differ by {difference:.3g} px, more than {TOLERANCE}; nothing was written"
         )
     info = state["info"]
+    has_graph = recipe.network.head == "graph" and recipe.network.edges != "dense"
     metadata = {
         "format": FORMAT,
         "name": recipe.name,
@@ -60,6 +61,7 @@ def export(checkpoint_path: Path, output: Path) -> dict[str, Any]:
         "scheme": info["scheme"],
         "crop": {"size": recipe.size, "margin": recipe.margin},
         "normalisation": f"{recipe.network.normalisation}, inside the graph: it takes uint8 RGB",
+        "graph": info.get("lattice") if has_graph else None,
         "detectors": info["detectors"],
         "data": info["data"],
         "faces": info["faces"],
@@ -84,20 +86,21 @@ def load_network(state: dict[str, Any], recipe: Recipe) -> SDFL:
 
 
 class _Outputs(nn.Module):
-    """What a model file gives: points and errors, and nothing that only training looks at."""
+    """What a model file gives: points, errors and weights, and nothing that only training looks at."""
 
     def __init__(self, network: SDFL):
         super().__init__()
         self.network = network
 
-    def forward(self, crops: Tensor) -> tuple[Tensor, Tensor]:
-        prediction = self.network(crops)
-        return prediction.points, prediction.errors
+    def forward(self, crops: Tensor) -> tuple[Tensor, ...]:
+        points, errors, _, weights = self.network(crops)
+        return (points, errors) if weights is None else (points, errors, weights)
 
 
 def to_onnx(network: SDFL, size: int) -> bytes:
-    """The ONNX file, without metadata: crops uint8 (B, S, S, 3) -> points (B, N, 2) and errors (B, N), for any B."""
-    names = ("crops", "points", "errors")
+    """The ONNX file, without metadata, for any B: crops uint8 (B, S, S, 3) -> points (B, N, 2), errors (B, N) and,
+    where there is a graph, weights (B or 1, N, N)."""
+    names = ("crops", "points", "errors", *(["weights"] if network.edges is not None else []))
     file = io.BytesIO()
     with warnings.catch_warnings():
         # The tracing exporter warns of Python numbers it keeps; they are sizes of the crop, which are meant to be kept.
@@ -110,7 +113,7 @@ def to_onnx(network: SDFL, size: int) -> bytes:
             dynamo=False,
             input_names=names[:1],
             output_names=names[1:],
-            dynamic_axes={name: {0: "batch"} for name in names},
+            dynamic_axes={name: {0: "one or batch" if name == "weights" else "batch"} for name in names},
             opset_version=17,
         )
     return file.getvalue()

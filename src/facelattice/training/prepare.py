@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from facelattice.data.sample import DataError, Sample, assumed_scheme, mean_face
 from facelattice.data.sampling import hold_out, pose_repeats
 from facelattice.data.sources import read_samples
 from facelattice.detect import fit_box_mapping, get_detector
+from facelattice.lattice import Lattice, from_correlation
 from facelattice.method import graph
 from facelattice.method.model import SDFL
 from facelattice.pictures import PictureError, read_picture
@@ -67,8 +69,20 @@ def landmark_graph(faces: Faces, recipe: Recipe) -> Tensor:
     k, n = recipe.network.k, len(faces.scheme)
     if not 0 <= k < n:
         raise RecipeError(f"network.k is how many others a point listens to; with {n} points 0 to {n - 1}, not {k}")
-    points = np.stack([np.where(s.mask[:, None], s.points, np.nan) for s in faces.training])
-    return graph.neighbours(graph.correlation(graph.normalise(points, faces.scheme.mirror)), k)
+    return graph.neighbours(landmark_correlation(faces.training), k)
+
+
+def landmark_correlation(samples: Sequence[Sample]) -> Tensor:
+    """How closely the points of faces of one scheme move together, (N, N)."""
+    points = np.stack([np.where(s.mask[:, None], s.points, np.nan) for s in samples])
+    return graph.correlation(graph.normalise(points, samples[0].scheme.mirror))
+
+
+def lattice_of(samples: list[Sample], k: int, symmetric: bool) -> Lattice:
+    """The graph of faces of one scheme with all there is to draw it. Raises ValueError where k does not fit."""
+    correlation = landmark_correlation(samples)
+    used = graph.neighbours(correlation, k, symmetric)
+    return from_correlation(samples[0].scheme, used.numpy(), correlation.numpy(), k, symmetric, mean_face(samples))
 
 
 def make_network(neighbours: Tensor, recipe: Recipe, pretrained: bool = True) -> SDFL:
@@ -117,6 +131,7 @@ def describe(faces: Faces, recipe: Recipe, neighbours: Tensor) -> dict[str, Any]
     return {
         "scheme": faces.scheme.to_dict(),
         "graph": neighbours,
+        "lattice": lattice_of(faces.training, recipe.network.k, recipe.network.symmetric).to_dict(),
         "detectors": {recipe.detector: detector_mapping(faces, recipe.detector)} if recipe.detector else {},
         "data": [{"name": s.name, "terms": s.terms} for s in recipe.data],
         "faces": {"training": len(faces.training), "held out": len(faces.held_out)},

@@ -30,9 +30,8 @@ def test_the_bundled_model_carries_its_graph(bundled):
     assert sorted(listeners) == sorted(list(range(68)) * 3)
     mirror = lattice.scheme.mirror
     edges = {(i, j) for i, j, _ in lattice.edges}
-    assert (
-        sum((mirror[i], mirror[j]) in edges for i, j in edges) == 203
-    )  # the nose tip has one neighbour too few places for
+    # The nose tip, on the axis, has room for one nostril only.
+    assert sum((mirror[i], mirror[j]) in edges for i, j in edges) == 203
     assert all(0.5 < c < 1 for _, _, c in lattice.edges)
 
 
@@ -82,7 +81,7 @@ def test_the_graph_of_real_faces_moves_together(shared_data, tmp_path):
     ("arguments", "message"),
     [
         (["ibug68", "-o", "graph.bmp"], "cannot draw into such a file; .png, .svg and .pdf can be"),
-        (["ibug86", "-o", "graph.png"], "there is no such file or folder"),
+        (["ibug86", "-o", "graph.png"], "no model is named 'ibug86'"),
         (["gone.onnx", "-o", "graph.png"], "cannot read the model file"),
     ],
 )

@@ -69,6 +69,7 @@ def draw(lattice: Lattice, path: Path) -> None:
         raise ValueError(f"there is no complete face of {lattice.scheme.name} to draw the graph on")
     correlations = {(i, j): c for i, j, c in lattice.edges}
     low, high = min(correlations.values(), default=0.0), max(correlations.values(), default=1.0)
+    middle = shape.mean(0)
     figure = Figure(figsize=(8, 8.4), layout="constrained", facecolor="white")
     axes = figure.add_subplot(aspect="equal")
     axes.axis("off")
@@ -77,14 +78,15 @@ def draw(lattice: Lattice, path: Path) -> None:
         if mutual and i > j:
             continue
         width = 0.5 + 3 * (c - low) / max(high - low, 1e-9)
+        along, inwards = shape[i] - shape[j], middle - (shape[i] + shape[j]) / 2
+        bend = 0.18 if along[0] * inwards[1] - along[1] * inwards[0] >= 0 else -0.18  # inwards: left is as right
         patch = FancyArrowPatch(
             tuple(shape[j]), tuple(shape[i]), arrowstyle="-" if mutual else "-|>", linewidth=width,
-            connectionstyle=f"arc3,rad={0 if mutual else 0.18}", color=MUTUAL if mutual else ONE_WAY, alpha=0.8,
+            connectionstyle=f"arc3,rad={0 if mutual else bend}", color=MUTUAL if mutual else ONE_WAY, alpha=0.8,
             mutation_scale=9, shrinkA=2, shrinkB=4, gid=f"edge-{i}-{j}",
         )  # fmt: skip
         axes.add_patch(patch)
     axes.plot(*shape.T, "o", color="#1c2127", markersize=3.5)
-    middle = shape.mean(0)
     for i, point in enumerate(shape):  # outwards, off the lines
         away = (point - middle) / (np.linalg.norm(point - middle) + 1e-9)
         axes.annotate(str(i), point, 7 * away * (1, -1), textcoords="offset points", ha="center", va="center",

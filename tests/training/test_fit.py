@@ -145,7 +145,7 @@ def test_two_processes_do_what_one_does(write_recipe, tmp_path):
     # A smooth loss and small steps of SGD: with others a run magnifies rounding, also that of one more thread.
     overrides = ["epochs=3", "loss.points=soft_wing_smooth", "optimiser.name=momentum"]
     recipe = write_recipe()
-    launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    launch = [sys.executable, "-m", "accelerate.commands.launch", "--multi_gpu", "--num_processes", "2"]
     command = [*launch, "-m", "facelattice", "train", str(recipe), *overrides, "--out", str(tmp_path / "two")]
     environment = {**ENVIRONMENT, "ACCELERATE_USE_CPU": "1"}
     done = subprocess.run(command, env=environment, capture_output=True, text=True)

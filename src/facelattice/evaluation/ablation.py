@@ -149,7 +149,7 @@ def ablate(path: Path, overrides: list[str], out: Path, jobs: int = 1) -> list[C
                     cell = waiting.pop(0)
                     running[cell] = context.Process(target=_run_quietly, args=(cell, jobs))
                     running[cell].start()
-                time.sleep(0.2)
+                time.sleep(1)
                 for cell, process in [item for item in running.items() if not item[1].is_alive()]:
                     del running[cell]
                     result = cell.result()

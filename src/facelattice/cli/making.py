@@ -1,0 +1,66 @@
+"""The verbs that make models: train, export, and ablate, which makes many to compare them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.text import Text
+
+from facelattice.cli.program import Overrides, app, out
+
+
+@app.command()
+def train(
+    recipe: Annotated[Path, typer.Argument(help="A recipe, YAML.")],
+    overrides: Overrides = None,
+    out_dir: Annotated[
+        Path | None, typer.Option("--out", metavar="DIR", help="Checkpoints and logs; else runs/RECIPE.")
+    ] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on from the last checkpoint in --out.")] = False,
+) -> None:
+    """Train a model as a recipe says. Ctrl-C or a killed process lose no more than the epoch they stop.
+
+    On several GPUs: accelerate launch -m facelattice train RECIPE; in several processes on a CPU: torchrun
+    --nproc-per-node 2 -m facelattice train RECIPE
+    """
+    from facelattice.training.fit import train
+
+    train(recipe, overrides or [], out_dir or Path("runs") / recipe.stem, resume)
+
+
+@app.command()
+def export(
+    checkpoint: Annotated[Path, typer.Argument(help="What training wrote.")],
+    output: Annotated[Path, typer.Option("-o", metavar="MODEL.onnx", help="The model file to write.")],
+) -> None:
+    """Make a model file from a checkpoint, and prove that it does what the network does."""
+    from facelattice.training.export import export
+
+    metadata = export(checkpoint, output)
+    held_out = f"held-out NME {100 * metadata['held_out_nme']:.2f} %"
+    out.print(Text(f"written: {output}, {metadata['name']}, epoch {metadata['epoch']}, {held_out}"), soft_wrap=True)
+
+
+@app.command()
+def ablate(
+    plan: Annotated[Path, typer.Argument(metavar="ABLATION.yaml", help="A base recipe, its changes, and seeds.")],
+    overrides: Overrides = None,
+    out_dir: Annotated[
+        Path | None, typer.Option("--out", metavar="DIR", help="Runs and tables; else runs/ABLATION.")
+    ] = None,
+    jobs: Annotated[int, typer.Option(min=1, help="Runs at a time, each with its share of the processors.")] = 1,
+) -> None:
+    """Train and measure what each part of a recipe is worth: rows of changes x seeds.
+
+    Writes ablation.csv and ablation.md into --out. The same command goes on where it was stopped. Exit status 1 if a
+    run failed; it is tried again next time.
+    """
+    from facelattice.evaluation.ablation import ablate
+
+    out_dir = out_dir or Path("runs") / plan.stem
+    failed = ablate(plan, overrides or [], out_dir, jobs)
+    out.print((out_dir / "ablation.md").read_text(), markup=False, soft_wrap=True)
+    if failed:
+        raise typer.Exit(1)

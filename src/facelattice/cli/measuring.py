@@ -1,0 +1,158 @@
+"""The verbs that measure: evaluate, compare, robustness."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.box import SIMPLE_HEAD
+from rich.table import Table
+from rich.text import Text
+
+from facelattice.cli.program import AsJson, Subset, app, err, out, percent, progress_bar, say
+from facelattice.formats import atomic_write
+
+_MODEL = Annotated[str, typer.Argument(help="A bundled model, a model file, or points that any program wrote.")]
+_DATA = Annotated[Path, typer.Argument(help="Annotated faces.")]
+_BOX = Annotated[
+    str | None, typer.Option(metavar="annotation|noisy|detector", help="Where boxes come from; else annotation.")
+]
+_PROTOCOL = Annotated[str | None, typer.Option(metavar="NAME", help="A benchmark's way to measure; else the data's.")]
+_SEED = Annotated[int, typer.Option(min=0, help="Of noisy boxes.")]
+
+
+@app.command()
+def evaluate(
+    model: _MODEL,
+    data: _DATA,
+    box: _BOX = None,
+    subset: Subset = None,
+    protocol: _PROTOCOL = None,
+    seed: _SEED = 0,
+    as_json: AsJson = False,
+    report: Annotated[
+        Path | None, typer.Option(metavar="DIR", file_okay=False, help="Write a page, index.html, and result.json.")
+    ] = None,
+) -> None:
+    """Measure a model on annotated faces, or the points that another program wrote: CSV, JSON, COCO, dlib XML, .pts.
+
+    --box annotation gives a model each face's landmark box, noisy that box moved at random; detector gives it the whole
+    picture and nothing else. What DATA can be: docs/your-own-data.md. What figures mean: docs/measuring.md.
+    """
+    from facelattice.evaluation import processes
+    from facelattice.evaluation.report import run, write_report
+
+    if report is not None:
+        import facelattice.evaluation.page  # noqa: F401  what is missing for it shows now, not after the work
+
+        report.mkdir(parents=True, exist_ok=True)
+    with progress_bar() as progress:
+        evaluation = run(model, data, box, subset, progress.track, protocol, seed)
+    if not processes.is_main():
+        return
+    result = evaluation.result
+    for reason in result["unreadable"]:
+        say(reason)
+    if report is not None:
+        write_report(evaluation, report)
+        err.print(Text(f"written: {report / 'index.html'}, {report / 'result.json'}"), soft_wrap=True)
+    if as_json:
+        print(json.dumps(result))
+        return
+    name = f"{result['model']} on {data}" + (f", {subset}" if subset else "")
+    table = Table(
+        "faces", "number", "missed", "NME", "failures", "AUC", "expected", title=Text(name), title_justify="left"
+    )
+    for part, row in {"all": result, **result["subsets"]}.items():
+        shares = (row[key] for key in ("nme", "failure_rate", "auc", "expected_nme"))
+        table.add_row(Text(part), str(row["faces"]), str(row["missed"]), *map(percent, shares))
+    for part, row in (result["visibility"] or {}).items():
+        table.add_row(Text(f"{part} points"), str(row["faces"]), "", percent(row["nme"]))
+    out.print(table)
+    threshold = f"{100 * result['threshold']:g} %"
+    out.print(
+        f"Boxes: {result['box']}. NME: {result['normaliser']}, mean over the faces found; expected: what the model "
+        f"itself says. Failures: over {threshold}, or missed. AUC: up to {threshold}. Protocol: {result['protocol']}.",
+        soft_wrap=True,
+    )
+    if result["not_measurable"]:
+        out.print(f"{result['not_measurable']} faces have no size to divide by, and take no part.", soft_wrap=True)
+
+
+@app.command()
+def compare(
+    a: Annotated[str, typer.Argument(help="A bundled model, a model file, or points that any program wrote.")],
+    b: Annotated[str, typer.Argument(help="The same; A wins where it is better than B.")],
+    data: _DATA,
+    box: _BOX = None,
+    subset: Subset = None,
+    protocol: _PROTOCOL = None,
+    seed: _SEED = 0,
+    as_json: AsJson = False,
+) -> None:
+    """Measure two programs on the same faces and points, and say which is better, and how sure that is.
+
+    Differences are A - B with the interval that 95 % of 10000 resamples of the faces fall in; it is a tie where that
+    holds 0.
+    """
+    from facelattice.evaluation import processes
+    from facelattice.evaluation.compare import compare
+
+    with progress_bar() as progress:
+        result = compare(a, b, data, box, seed, subset=subset, protocol=protocol, progress=progress.track)
+    if not processes.is_main():
+        return
+    for reason in result["unreadable"]:
+        say(reason)
+    if as_json:
+        print(json.dumps(result))
+        return
+    out.print(Text(f"A is {result['a']}, B is {result['b']}, on {data}" + (f", {subset}" if subset else "")))
+    for key, measure in (("nme", "NME"), ("failure_rate", "failures")):
+        table = Table(measure, "faces", "A", "B", "A - B (95 %)", "A", box=SIMPLE_HEAD)
+        for part, row in result["parts"].items():
+            table.add_row(Text(part), str(row["faces"]), *_difference(row[key]))
+        out.print(table)
+    missed, boxes, threshold = result["missed"], result["box"], f"{100 * result['threshold']:g} %"
+    out.print(
+        f"{result['points']} points of {result['scheme']}. NME: {result['normaliser']}, over the faces that both "
+        f"found; missed by A {missed['a']}, by B {missed['b']}. Failures: over {threshold}, or missed. "
+        f"Boxes: A {boxes['a']}, B {boxes['b']}. Protocol: {result['protocol']}.",
+        soft_wrap=True,
+    )
+
+
+@app.command()
+def robustness(
+    models: Annotated[list[str], typer.Argument(metavar="[LABEL=]MODEL...", help="Names, model files or checkpoints.")],
+    data: Annotated[Path, typer.Option(help="Annotated faces.")],
+    output: Annotated[Path, typer.Option("-o", metavar="FILE.png", help="The curves: .png, .svg or .pdf.")],
+    subset: Annotated[str | None, typer.Option(metavar="NAME", help="Only the faces of this subset.")] = None,
+) -> None:
+    """Draw how errors grow with patches over the landmarks, blur, inexact boxes and turned heads.
+
+    Models of the same LABEL are runs with other seeds. The figures are written beside the picture, as JSON.
+    """
+    from facelattice.data.sources import read_samples
+    from facelattice.evaluation.curves import curves, draw
+
+    runs: dict[str, list[str]] = {}
+    for model in models:
+        label, _, path = model.rpartition("=")
+        runs.setdefault(label or Path(path).stem, []).append(path)
+    with progress_bar() as progress:
+        result = curves(runs, read_samples(data, subset), progress=progress.track)
+    draw(result, output)
+    with atomic_write(output.with_suffix(".json")) as file:
+        json.dump(result, file)
+    out.print(Text(f"written: {output}, {output.with_suffix('.json')}"), soft_wrap=True)
+
+
+def _difference(row: dict[str, Any] | None) -> tuple[str, str, str, str]:
+    """A, B, their difference with its interval, and the verdict."""
+    if row is None:
+        return "-", "-", "-", "-"
+    low, high = (f"{100 * row[key]:+.2f}" for key in ("low", "high"))
+    return percent(row["a"]), percent(row["b"]), f"{100 * row['difference']:+.2f} ({low} to {high})", row["verdict"]

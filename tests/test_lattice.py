@@ -80,7 +80,7 @@ def test_the_graph_of_real_faces_moves_together(shared_data, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["ibug68", "-o", "graph.bmp"], "cannot draw into such a file; .png, .svg and .pdf can be"),
+        (["ibug68", "-o", "graph.bmp"], "cannot draw into such a file; .png, .jpg, .svg and .pdf can be"),
         (["ibug86", "-o", "graph.png"], "no model is named 'ibug86'"),
         (["gone.onnx", "-o", "graph.png"], "cannot read the model file"),
     ],

@@ -106,9 +106,9 @@ def _whole(centre: np.ndarray, radius: float) -> tuple[tuple[int, int], int]:
 
 
 def draw(explanation: Explanation, path: Path) -> None:
-    """The two crops with lines to the neighbours, as wide as their weights, and the weights as bars (.png, .svg, .pdf).
+    """The two crops with lines to the neighbours, as wide as their weights, and the weights as bars.
 
-    Raises ValueError for another kind of file.
+    The file's name says its kind: .png, .jpg, .svg or .pdf. Raises ValueError for another kind of file.
     """
     from matplotlib.figure import Figure
 

@@ -9,7 +9,7 @@ from facelattice.formats import atomic_write
 
 
 def save(figure: Any, path: Path) -> None:
-    """A matplotlib figure as a file of the kind that its name says: .png (also if it says none), .svg or .pdf.
+    """A matplotlib figure as a file of the kind that its name says: .png (also if it says none), .jpg, .svg or .pdf.
 
     The same figure gives the same file. Raises ValueError for a kind that cannot be drawn.
     """
@@ -23,4 +23,4 @@ def save(figure: Any, path: Path) -> None:
         try:
             figure.savefig(file, format=kind, dpi=110, metadata={"Date": None} if kind == "svg" else None)
         except ValueError as error:
-            raise ValueError(f"{path}: cannot draw into such a file; .png, .svg and .pdf can be") from error
+            raise ValueError(f"{path}: cannot draw into such a file; .png, .jpg, .svg and .pdf can be") from error

@@ -55,9 +55,10 @@ def of_model(model: Model) -> Lattice:
 
 
 def draw(lattice: Lattice, path: Path) -> None:
-    """The graph as a picture (.png, .svg, .pdf): lines as wide as the correlation, an arrow where only one listens.
+    """The graph as a picture: lines as wide as the correlation, an arrow where only one listens.
 
-    Raises ValueError where the scheme has no mean face, or for another kind of file.
+    The file's name says its kind: .png, .jpg, .svg or .pdf. Raises ValueError for another, and where the scheme has no
+    mean face.
     """
     from matplotlib.figure import Figure
     from matplotlib.lines import Line2D

@@ -48,6 +48,14 @@ def test_the_table_by_hand():
     assert to_markdown([]) == "nothing is measured yet\n"
 
 
+def test_a_row_may_lack_what_another_has():
+    located = result("located", 0, 0.03)
+    located["each"]["positions"] = [0.1, 0.3]
+    for results in ([located, result("flatten", 0, 0.03)], [result("flatten", 0, 0.03), located]):
+        lines = {line.split(" | ")[0]: line.split(" | ") for line in to_markdown(results).splitlines()}
+        assert (lines["| row"][5], lines["| located"][5], lines["| flatten"][5]) == ("positions", "20.00", "")
+
+
 def test_ablate_end_to_end_with_a_cell_that_fails_and_is_done_again(write_plan, tmp_path):
     """A row whose network cannot be made is reported and passed over; repaired, only its cells are trained."""
     broken = {**ROWS, "broken": ["network.backbone=no_such_backbone"]}
@@ -59,7 +67,7 @@ def test_ablate_end_to_end_with_a_cell_that_fails_and_is_done_again(write_plan, 
         rows = list(csv.DictReader(file))
     assert [(row["row"], row["seed"]) for row in rows] == [(row, str(seed)) for seed in (0, 1) for row in ROWS]
     text = (out / "ablation.md").read_text()
-    assert text.count("±") == 6
+    assert text.count("±") == 10
     assert text.count("(") == 2  # one row is compared with the first
 
     trained = out / "the-method" / "seed-0" / "result.json"

@@ -21,7 +21,7 @@ from facelattice.weights import find_model
 @app.command()
 def graph(
     source: Annotated[str, typer.Argument(metavar="MODEL|DATA", help="A model, or annotated faces.")],
-    output: Annotated[Path, typer.Option("-o", metavar="FILE.png", help="The picture: .png, .svg or .pdf.")],
+    output: Annotated[Path, typer.Option("-o", metavar="FILE.png", help="The picture: .png, .jpg, .svg or .pdf.")],
     k: Annotated[int, typer.Option("-k", min=1, help="Neighbours of each point, for the graph of DATA.")] = 3,
     symmetric: Annotated[bool, typer.Option("--symmetric", help="Edges both ways, for the graph of DATA.")] = False,
     subset: Subset = None,

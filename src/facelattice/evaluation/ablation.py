@@ -37,7 +37,7 @@ from facelattice.data.sample import Sample, to_scheme
 from facelattice.data.sources import read_samples
 from facelattice.evaluation.bootstrap import bootstrap, verdict
 from facelattice.evaluation.curves import predictor
-from facelattice.evaluation.robustness import measure
+from facelattice.evaluation.robustness import Errors, measure
 from facelattice.formats import atomic_write
 from facelattice.schemes import get_scheme
 from facelattice.training import checkpoint
@@ -173,7 +173,7 @@ def _summarise(cells: list[Cell], by_cell: dict[Cell, dict[str, Any]], out: Path
     results = [by_cell[cell] for cell in cells if cell in by_cell]  # not in the order in which they got done
     with atomic_write(out / "ablation.csv") as file:
         figures = [{"row": r["row"], "seed": r["seed"], **_figures(r), "minutes": r["minutes"]} for r in results]
-        table = csv.DictWriter(file, figures[0] if figures else ["row", "seed"])
+        table = csv.DictWriter(file, list(dict.fromkeys(key for row in figures for key in row)) or ["row", "seed"])
         table.writeheader()
         table.writerows(figures)
     with atomic_write(out / "ablation.md") as file:
@@ -191,18 +191,18 @@ def to_markdown(results: list[dict[str, Any]]) -> str:
         return "nothing is measured yet\n"
     rows = {name: [r for r in results if r["row"] == name] for name in dict.fromkeys(r["row"] for r in results)}
     first = next(iter(rows.values()))
-    columns = list(_figures(first[0]))
+    columns = list(dict.fromkeys(name for result in results for name in result["each"]))
     differences = [f"{name}: difference" for name in COMPARED]
     lines = [
         f"| {' | '.join(['row', 'seeds', *columns, 'parameters', *differences])} |",
         f"|---|---|{'---|' * (len(columns) + 1 + len(COMPARED))}",
     ]
-    for name, of_row in rows.items():
+    for row, of_row in rows.items():
         figures = [_figures(result) for result in of_row]
-        shown = [_mean_and_deviation([figure[column] for figure in figures]) for column in columns]
+        shown = [_mean_and_deviation([f[name] for f in figures]) if name in figures[0] else "" for name in columns]
         size = f"{of_row[0]['parameters'] / 1e6:.2f} M"
         verdicts = ["" if of_row is first else _verdict(of_row, first, part) for part in COMPARED]
-        lines.append(f"| {' | '.join([name, str(len(of_row)), *shown, size, *verdicts])} |")
+        lines.append(f"| {' | '.join([row, str(len(of_row)), *shown, size, *verdicts])} |")
     return "\n".join(lines) + "\n"
 
 
@@ -224,20 +224,26 @@ def _end_with(parent: BaseProcess) -> None:
 
 
 def _measured(last: Path, tests: list[TestFaces]) -> dict[str, Any]:
-    """The errors of a checkpoint's averaged weights: NME of each held-out face and of each test face."""
+    """The errors of a checkpoint's averaged weights: NME of each held-out face and of each test face.
+
+    "positions" are the points before the head, which only the located embedding has.
+    """
     state = checkpoint.load(last)
     recipe: Recipe = from_yaml(state["recipe"])
     network = load_network(state, recipe)
-    predict = predictor(network)
+    outputs = ("points", "anchors") if recipe.network.embedding == "located" else ("points",)
     faces = load_faces(recipe)
 
-    def errors(samples: list[Sample], level: float = 0.0) -> Any:
-        return measure([predict], samples, recipe.size, recipe.margin, "patch: face", level)[0]
+    def errors(samples: list[Sample], level: float = 0.0) -> list[Errors]:
+        predicts = [predictor(network, output) for output in outputs]
+        return measure(predicts, samples, recipe.size, recipe.margin, "patch: face", level)
 
     plain, patched = errors(faces.held_out), errors(faces.held_out, HIDDEN)
-    result = {"held-out": plain.all, "hidden": patched.hidden, "visible": patched.visible}
+    result = {"held-out": plain[0].all, "hidden": patched[0].hidden, "visible": patched[0].visible}
+    if len(plain) > 1:
+        result |= {"positions": plain[1].all, "hidden positions": patched[1].hidden}
     for test in tests:
-        result[test.name] = errors(_test_faces(test, recipe)).all
+        result[test.name] = errors(_test_faces(test, recipe))[0].all
     parameters = sum(p.numel() for p in network.parameters())
     return {
         "recipe": state["recipe"],

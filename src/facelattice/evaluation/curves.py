@@ -75,7 +75,7 @@ def curves(
 
 
 def draw(result: dict[str, Any], path: Path) -> None:
-    """The curves of a result as a picture (.png, .svg, .pdf): one plot for each change, a colour for each model."""
+    """The curves of a result as a picture (.png, .jpg, .svg, .pdf): a plot for each change, a colour for each model."""
     from matplotlib.figure import Figure  # not pyplot: that would look for a screen
 
     rows = result["curves"]
@@ -124,12 +124,13 @@ def _load(path: str) -> tuple[Predict, Scheme, int, float]:
     return predictor(load_network(state, recipe)), scheme, recipe.size, recipe.margin
 
 
-def predictor(network: Any) -> Predict:
-    """A network in torch as a function of crops in numpy."""
+def predictor(network: Any, output: str = "points") -> Predict:
+    """A network in torch as a function of crops in numpy, which gives its points, or where they were before the graph
+    ("anchors")."""
     import torch
 
     @torch.inference_mode()
     def predict(crops: np.ndarray) -> np.ndarray:
-        return network(torch.from_numpy(crops)).points.numpy()
+        return getattr(network(torch.from_numpy(crops)), output).numpy()
 
     return predict

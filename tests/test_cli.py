@@ -12,8 +12,10 @@ import pytest
 
 import facelattice
 from facelattice.cli import app
+from facelattice.data.sources import read_samples
 from facelattice.formats import read_csv, read_pts
 from facelattice.pictures import read_picture
+from facelattice.schemes import get_scheme
 from facelattice.weights import find_model
 
 ASTRONAUT = Path(__file__).parents[1] / "examples" / "astronaut.jpg"
@@ -238,3 +240,24 @@ def test_ctrl_c_stops_with_130_and_leaves_only_whole_files(tmp_path):
     written = list((tmp_path / "out").iterdir())
     assert 0 < len(written) < 300
     assert all(path.suffix == ".json" and json.loads(path.read_text())["faces"] for path in written)
+
+
+def test_label_makes_a_table_to_train_on(run, folder, tmp_path):
+    status, out, err = run("label", folder, "-o", tmp_path / "labels.csv")
+    assert status == 1  # one picture could not be read
+    assert "bad.jpg" in err
+    assert "2 faces in 4 pictures" in out
+    rows = read_csv(tmp_path / "labels.csv")
+    assert sorted(image for image, _, _ in rows) == ["photos/ann.jpg", "photos/more/ann.png"]
+    (plain, mirrored) = (points for _, points, _ in sorted(rows, key=lambda row: len(row[0])))
+    width, mirror = read_picture(ASTRONAUT).shape[1], get_scheme("ibug68").mirror
+    off = mirrored[mirror] * [-1, 1] + [width - 1, 0] - plain
+    assert np.nanmean(np.hypot(*off.T)) < 2  # of a face of about 110 px
+    assert len(read_samples(tmp_path / "labels.csv")) == 2
+
+
+def test_label_without_a_face_writes_nothing(run, tmp_path):
+    cv2.imwrite(str(tmp_path / "wall.png"), np.full((200, 300), 90, np.uint8))
+    status, _, err = run("label", "wall.png", "-o", "labels.csv")
+    assert (status, files(tmp_path)) == (2, ["wall.png"])
+    assert "no face was found in 1 pictures" in err

@@ -277,6 +277,14 @@ def test_nothing_readable(write_recipe, faces, tmp_path, part):
     assert not (tmp_path / "run" / "last.pt").exists()
 
 
+def test_no_face_of_a_source_that_is_not_to_validate_is_held_out(write_recipe, faces):
+    source = {"path": str(faces), "name": "tiny"}
+    both = load_faces(load_recipe(write_recipe(data=[source, {**source, "validate": False}])))
+    one = load_faces(load_recipe(write_recipe(data=[source])))
+    assert [s.path for s in both.held_out] == [s.path for s in one.held_out]
+    assert len(both.training) == len(one.training) + 12
+
+
 def test_no_faces(write_recipe, tmp_path):
     (tmp_path / "empty").mkdir()
     with pytest.raises(DataError, match="empty: not a data set"):

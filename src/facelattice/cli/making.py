@@ -1,4 +1,4 @@
-"""The verbs that make models: train, export, and ablate, which makes many to compare them."""
+"""The verbs that make models: label, train, export, and ablate, which makes many to compare them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,43 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
-from facelattice.cli.program import Overrides, app, out
+from facelattice.aligner import FaceAligner
+from facelattice.cli.program import Overrides, app, out, progress_bar, say
+from facelattice.formats import write_csv
+from facelattice.formats.files import seen_from
+from facelattice.pictures import PictureError, find_pictures
+from facelattice.weights import DEFAULT
+
+
+@app.command()
+def label(
+    inputs: Annotated[list[str], typer.Argument(metavar="INPUT...", help="Pictures, folders, or globs in quotes.")],
+    output: Annotated[Path, typer.Option("-o", metavar="TABLE.csv", help="The table to write.")],
+    model: Annotated[str, typer.Option(help="A bundled model, or the path of a model file.")] = DEFAULT,
+) -> None:
+    """Make a table to train on of pictures without annotation: a model's own points, where it agrees with itself.
+
+    Each face is looked at in several shifted, turned and mirrored crops. Points that move with the crop are left out.
+    """
+    from facelattice.data.agreement import label
+
+    pictures = find_pictures(inputs)
+    unreadable: list[Path] = []
+
+    def on_error(picture: Path, error: PictureError) -> None:
+        unreadable.append(picture)
+        say(str(error))
+
+    with progress_bar() as progress:
+        faces = list(label(FaceAligner(model), progress.track(pictures), on_error))
+    if not faces:
+        raise ValueError(f"no face was found in {len(pictures)} pictures on which the model agrees with itself")
+    write_csv(output, ((seen_from(output.parent, picture), points, mask) for picture, points, mask in faces))
+    share = sum(float(mask.mean()) for _, _, mask in faces) / len(faces)
+    counts = f"{len(faces)} faces in {len(pictures)} pictures, with {100 * share:.0f} % of their points"
+    out.print(Text(f"written: {output}, {counts}"), soft_wrap=True)
+    if unreadable:
+        raise typer.Exit(1)
 
 
 @app.command()

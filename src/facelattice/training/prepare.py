@@ -49,7 +49,7 @@ def load_faces(recipe: Recipe) -> Faces:
     held: list[Sample] = []
     repeats: list[int] = []
     for source, samples in zip(recipe.data, sources, strict=True):
-        inside, outside = hold_out(to_scheme(samples, target, mean), recipe.held_out)
+        inside, outside = hold_out(to_scheme(samples, target, mean), recipe.held_out if source.validate else 0)
         training, held = training + inside, held + outside
         repeats += [source.repeat] * len(inside)
     if not training or not held:

@@ -26,7 +26,8 @@ class Source:
     """One data set, of any layout that `data.sources` knows.
 
     scheme: a point scheme's name or YAML file, where it cannot be told by the number of points. repeat: how often its
-    faces come in an epoch. name, terms: what the model file says of it.
+    faces come in an epoch. validate: False where no face may be held out, as with points that a model made: nothing
+    should be chosen by them. name, terms: what the model file says of it.
     """
 
     path: str = MISSING
@@ -35,6 +36,7 @@ class Source:
     subset: str | None = None
     scheme: str | None = None
     repeat: int = 1
+    validate: bool = True
 
 
 @dataclass

@@ -191,3 +191,15 @@ def test_a_face_in_a_huge_picture_costs_no_memory_for_the_rest():
     crop = geometry.warp(picture, geometry.crop_transform(np.array([38_991.5, -0.5, 39_007.5, 7.5]), 16, 1.0), 16)
     assert crop[8, :8].max() == 0
     assert crop[8, 8:].min() == 255
+
+
+def test_a_box_beside_faces_touches_none_and_lies_in_the_picture():
+    rng, faces = np.random.default_rng(0), [np.array([50.0, 50, 150, 170]), np.array([300.0, 200, 360, 260])]
+    found = [box for _ in range(50) if (box := geometry.box_beside(faces, 600, 500, rng)) is not None]
+    assert len(found) > 40
+    for box in found:
+        assert max(geometry.overlap(box, face) for face in faces) < 0.02
+        assert 30 <= geometry.box_side(box) <= 120
+        assert np.all(geometry.box_centre(box) >= 0)
+        assert np.all(geometry.box_centre(box) <= [600, 500])
+    assert geometry.box_beside([np.array([0.0, 0, 100, 100])], 100, 100, rng) is None

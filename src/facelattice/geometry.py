@@ -12,6 +12,7 @@ that takes points of one picture to points of another.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import cv2
 import numpy as np
@@ -55,6 +56,21 @@ def overlap(a: np.ndarray, b: np.ndarray) -> float:
     shared = max(width, 0.0) * max(height, 0.0)
     union = (a[2] - a[0]) * (a[3] - a[1]) + (b[2] - b[0]) * (b[3] - b[1]) - shared
     return float(shared / union) if union > 0 else 0.0
+
+
+def box_beside(boxes: Sequence[np.ndarray], width: int, height: int, rng: np.random.Generator) -> np.ndarray | None:
+    """A square box (4,) beside all of ``boxes`` (M, 4) in a picture of that size; None where there is no room.
+
+    Its side is 1/4 to 1 of the first box's, and at least half of it lies in the picture.
+    """
+    side = box_side(boxes[0])
+    for _ in range(10):
+        size = side * rng.uniform(0.25, 1.0)
+        other = square_box(rng.uniform([0, 0], [width, height]), size)
+        inside = overlap(other, np.array([0, 0, width, height])) * width * height
+        if all(overlap(other, box) < 0.02 for box in boxes) and inside > 0.5 * size * size:
+            return other
+    return None
 
 
 def most_overlapping(boxes: np.ndarray | list[np.ndarray], box: np.ndarray, least: float) -> int | None:

@@ -6,10 +6,9 @@ import pytest
 import torch
 from torch.utils.data import DataLoader
 
-from facelattice.data.augment import Augment, background_box, crop_matrix, occlude, photometric
+from facelattice.data.augment import Augment, crop_matrix, occlude, photometric
 from facelattice.data.dataset import FaceCrops
 from facelattice.data.sample import Sample, make_sample
-from facelattice.geometry import overlap
 from facelattice.schemes import get_scheme, mean_shape
 
 FIVE = get_scheme("five")
@@ -157,11 +156,6 @@ def test_background_is_beside_the_face_and_has_no_points(tmp_path):
     items = [faces[0, place, 0] for place in range(10)]
     assert all(item["background"] and not item["mask"].any() for item in items)
     assert max(int((item["crop"] > 200).sum()) for item in items) < 300  # at most the edge of a disc
-    rng = np.random.default_rng(0)
-    for _ in range(50):
-        box = background_box(sample.box, 600, 500, rng)
-        assert box is None or overlap(box, sample.box) < 0.02
-    assert background_box(np.array([0.0, 0, 100, 100]), 100, 100, rng) is None
 
 
 # --- augmentation

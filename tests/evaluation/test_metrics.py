@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from facelattice.evaluation.metrics import auc, face_size, failure_rate, nme, rank_correlation
+from facelattice.evaluation.metrics import auc, auroc, face_size, failure_rate, nme, rank_correlation
 from facelattice.schemes import Scheme, get_scheme
 
 NO_EYES = Scheme.from_dict({"name": "mine", "points": 3})
@@ -90,6 +90,13 @@ def test_rank_correlation_by_hand():
     assert rank_correlation(np.array([1, 2, 2, 3]), np.array([10, 20, 20, 900])) == pytest.approx(1)
     assert rank_correlation(np.arange(4), -np.arange(4.0)) == pytest.approx(-1)
     assert np.isnan(rank_correlation(np.arange(4), np.ones(4)))
+
+
+def test_auroc_by_hand():
+    """Of the pairs of 0.9, 0.5 and 0.5 with 0.5 and 0.1, four are won and two tied: 5 of 6."""
+    assert auroc(np.array([0.9, 0.5, 0.5]), np.array([0.5, 0.1])) == pytest.approx(5 / 6)
+    assert auroc(np.array([2.0, 3.0]), np.array([0.0, 1.0])) == 1
+    assert auroc(np.array([0.0]), np.array([1.0])) == 0
 
 
 def test_an_unknown_normaliser():

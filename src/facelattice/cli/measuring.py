@@ -49,7 +49,7 @@ def evaluate(
 
         report.mkdir(parents=True, exist_ok=True)
     with progress_bar() as progress:
-        evaluation = run(model, data, box, subset, progress.track, protocol, seed)
+        evaluation = run(model, data, box, subset, progress.track, protocol, seed, with_presence=report is not None)
     if not processes.is_main():
         return
     result = evaluation.result
@@ -77,6 +77,8 @@ def evaluate(
         f"itself says. Failures: over {threshold}, or missed. AUC: up to {threshold}. Protocol: {result['protocol']}.",
         soft_wrap=True,
     )
+    if result["rank_correlation"]:
+        out.print(_belief(result), soft_wrap=True)
     if result["not_measurable"]:
         out.print(f"{result['not_measurable']} faces have no size to divide by, and take no part.", soft_wrap=True)
 
@@ -148,6 +150,20 @@ def robustness(
     with atomic_write(output.with_suffix(".json")) as file:
         json.dump(result, file)
     out.print(Text(f"written: {output}, {output.with_suffix('.json')}"), soft_wrap=True)
+
+
+def _belief(result: dict[str, Any]) -> str:
+    """How far the program's own expectations can be believed."""
+    known = {what: value for what, value in result["rank_correlation"].items() if value is not None}
+    ranks = ", ".join(f"{value:.2f} over {what}" for what, value in known.items())
+    said = [f"Rank correlation of expected and true errors: {ranks}."]
+    if result["unsure_tenth"] is not None:
+        share = f"{100 * result['unsure_tenth']:.0f} %"
+        said.append(f"The tenth of the faces with the largest expected error holds {share} of the failures.")
+    if result["presence"]:
+        none = result["presence"]["beside"] + result["presence"]["painted"]
+        said.append(f"The score tells faces from {none} places without one: AUROC {result['presence']['auroc']:.3f}.")
+    return " ".join(said)
 
 
 def _difference(row: dict[str, Any] | None) -> tuple[str, str, str, str]:

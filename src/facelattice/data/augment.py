@@ -59,18 +59,6 @@ def crop_matrix(box: np.ndarray, size: int, margin: float, augment: Augment, rng
     return geometry.crop_transform(geometry.square_box(centre, side), size, margin, rotation, mirrored), mirrored
 
 
-def background_box(box: np.ndarray, width: int, height: int, rng: Generator) -> np.ndarray | None:
-    """A square box of a face's size or smaller beside the face, in the picture; None where there is no room."""
-    side = geometry.box_side(box)
-    for _ in range(10):
-        size = side * rng.uniform(0.25, 1.0)
-        other = geometry.square_box(rng.uniform([0, 0], [width, height]), size)
-        inside = geometry.overlap(other, np.array([0, 0, width, height])) * width * height
-        if geometry.overlap(other, box) < 0.02 and inside > 0.5 * size * size:
-            return other
-    return None
-
-
 def photometric(crop: Tensor, augment: Augment, rng: Generator) -> Tensor:
     """Colour, light, blur, resolution, noise and compression of a crop, uint8 (3, S, S)."""
     size = crop.shape[-1]

@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from facelattice import geometry
-from facelattice.data.augment import Augment, background_box, crop_matrix, occlude, photometric
+from facelattice.data.augment import Augment, crop_matrix, occlude, photometric
 from facelattice.data.sample import Sample
 from facelattice.pictures import PictureError, read_picture
 
@@ -70,7 +70,7 @@ class FaceCrops(Dataset):
         background = rng.random() < augment.background
         if background:
             height, width = read_picture(sample.path).shape[:2]
-            box = background_box(sample.box, width, height, rng)
+            box = geometry.box_beside([sample.box], width, height, rng)
             background = box is not None
             matrix = matrix if box is None else geometry.crop_transform(box, self.size, self.margin)
         crop = self._cut(sample, matrix, fill=0 if rng.random() < 0.5 else int(rng.integers(256)))

@@ -74,6 +74,13 @@ def auc(errors: np.ndarray, threshold: float = 0.1) -> float:
     return float(np.clip(1 - np.where(np.isnan(errors), np.inf, errors) / threshold, 0, 1).mean())
 
 
+def auroc(more: np.ndarray, less: np.ndarray) -> float:
+    """The chance that one of ``more`` (M,) is larger than one of ``less`` (K,), a tie counting half: the area under the
+    receiver operating characteristic."""
+    below, upto = (np.searchsorted(np.sort(less), more, side) for side in ("left", "right"))
+    return float((below + upto).mean() / (2 * len(less)))
+
+
 def rank_correlation(a: np.ndarray, b: np.ndarray) -> float:
     """Spearman's rank correlation of two lists (M,), -1 to 1, ties at their mean rank; NaN where one does not vary."""
     ranks = []

@@ -21,6 +21,7 @@ from facelattice.data.sources import read_samples
 from facelattice.evaluation import metrics
 from facelattice.evaluation.answers import BOXES, Answers, ask
 from facelattice.evaluation.predictions import holds_predictions, match, read_predictions
+from facelattice.evaluation.presence import presence
 from facelattice.evaluation.protocols import Protocol, choose
 from facelattice.evaluation.provenance import provenance
 from facelattice.evaluation.scores import Scores, mean_of, number, score, summary
@@ -51,16 +52,18 @@ def run(
     data: Path,
     box: str | None = None,
     subset: str | None = None,
-    progress: Callable[[list[list[int]]], Any] = iter,
+    progress: Callable[[list[Any]], Any] = iter,
     protocol: str | None = None,
     seed: int = 0,
+    with_presence: bool = False,
 ) -> Evaluation:
     """NME, failure rate and AUC over the faces at ``data`` (`data.sources.read_samples`), and over its subsets.
 
     model: a bundled model, a model file, or predictions (`predictions.read_predictions`). box: where a model's boxes
     come from, "annotation" if not said (`answers.ask`); ``seed`` is that of noisy ones. protocol: one of
     `protocols.PROTOCOLS`; if not said, that of the data set. Means are over the faces found; a face not found, or in a
-    picture that cannot be read, is missed: a failure, and 0 in the AUC. Shares, not per cent.
+    picture that cannot be read, is missed: a failure, and 0 in the AUC. ``with_presence`` also measures whether a
+    model's score tells faces from none (`presence.presence`), which takes as long again. Shares, not per cent.
 
     Raises DataError and ModelError for what the user can mend.
     """
@@ -70,6 +73,7 @@ def run(
         if box is not None:
             raise DataError(f"{model} holds points already; where boxes come from can be said of a model only")
         source = Path(model)
+        aligner = None
         predictions = read_predictions(source)
         faces = read_samples(data, subset, assumed_scheme(predictions.scheme()))
         samples, seen = _seen_as(faces, predictions.scheme(faces[0].scheme))
@@ -81,7 +85,10 @@ def run(
         samples, seen = _seen_as(faces, aligner.model.scheme)
         answers = ask(aligner, seen, box or "annotation", seed, progress)
     head = {"model": answers.name, "data": str(data), "subset": subset, "made": provenance(source, samples)}
-    return assess(samples, answers, choose(samples, protocol), head)
+    evaluation = assess(samples, answers, choose(samples, protocol), head)
+    if with_presence and aligner is not None:
+        evaluation.result["presence"] = presence(aligner, seen, answers, progress)
+    return evaluation
 
 
 def assess(
@@ -110,6 +117,8 @@ def assess(
         },
         "visibility": _visibility(scores),
         "rank_correlation": _ranks(scores),
+        "unsure_tenth": _unsure(scores, protocol.threshold),
+        "presence": None,
         "unreadable": answers.unreadable,
         "unmatched": answers.unmatched,
         "per_point": [
@@ -176,6 +185,18 @@ def _visibility(scores: Scores) -> dict[str, Any] | None:
             "nme": number(mean_of(faces, 0)),
         }  # fmt: skip
     return result
+
+
+def _unsure(scores: Scores, threshold: float) -> float | None:
+    """The share of the failures (of the faces found) that lie in the tenth of the faces with the largest expected
+    error; None where the program expects nothing, or nothing failed."""
+    expected = mean_of(scores.expected, 1)
+    known = np.isfinite(expected)
+    failed = scores.nme[known] > threshold
+    if not failed.any():
+        return None
+    tenth = np.argsort(-expected[known], kind="stable")[: -(-len(failed) // 10)]
+    return float(failed[tenth].sum() / failed.sum())
 
 
 def _ranks(scores: Scores) -> dict[str, float | None] | None:

@@ -10,11 +10,12 @@ from typer.testing import CliRunner
 
 from facelattice import geometry
 from facelattice.cli import app
-from facelattice.data.sample import make_sample
+from facelattice.data.sample import DataError, make_sample
 from facelattice.data.sources import read_samples
 from facelattice.evaluation.curves import curves, draw
 from facelattice.evaluation.robustness import CHANGES, cover, measure, turn
 from facelattice.schemes import get_scheme
+from facelattice.training.fit import train
 
 SIZE, MARGIN = 64, 1.3
 ROW = {"model": "ours", "part": "all", "level": 0.0, "nme": 0.03, "deviation": None, "faces": 5}
@@ -136,6 +137,19 @@ def test_robustness_end_to_end(faces, tmp_path):
     assert blur[-1] > blur[0]
     assert {row["part"] for row in rows if row["change"] == "patch: flat"} == {"all", "hidden", "visible"}
     assert {row["model"] for row in rows} == {"ours"}
+
+
+def test_checkpoints_of_one_label_are_runs_with_other_seeds(write_recipe, faces, tmp_path):
+    runs = [str(train(write_recipe(epochs=1, seed=seed), [], tmp_path / str(seed))) for seed in (0, 1)]
+    samples = read_samples(faces)
+    rows = curves({"both": runs, "one": runs[:1]}, samples)["curves"]
+    blurred = {row["model"]: row for row in rows if (row["change"], row["level"]) == ("blur", 0.03)}
+    assert blurred["one"]["deviation"] is None
+    assert blurred["both"]["deviation"] == pytest.approx(
+        2**0.5 * abs(blurred["both"]["nme"] - blurred["one"]["nme"]), rel=1e-6
+    )
+    with pytest.raises(DataError, match=r"the same crops .* ibug68, 64 px x 1.3 is not ibug68, 128 px x 1.3"):
+        curves({"one": runs[:1], "bundled": ["ibug68"]}, samples)
 
 
 def test_a_picture_of_a_kind_that_cannot_be_drawn_leaves_no_file(faces, tmp_path):

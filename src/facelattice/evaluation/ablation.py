@@ -199,7 +199,7 @@ def to_markdown(results: list[dict[str, Any]]) -> str:
     ]
     for row, of_row in rows.items():
         figures = [_figures(result) for result in of_row]
-        shown = [_mean_and_deviation([f[name] for f in figures]) if name in figures[0] else "" for name in columns]
+        shown = [_mean_and_deviation([f[name] for f in figures if name in f]) for name in columns]
         size = f"{of_row[0]['parameters'] / 1e6:.2f} M"
         verdicts = ["" if of_row is first else _verdict(of_row, first, part) for part in COMPARED]
         lines.append(f"| {' | '.join([row, str(len(of_row)), *shown, size, *verdicts])} |")
@@ -262,6 +262,8 @@ def _figures(result: dict[str, Any]) -> dict[str, float]:
 
 
 def _mean_and_deviation(values: list[float]) -> str:
+    if not values:
+        return ""
     return f"{np.mean(values):.2f}" + (f" ± {np.std(values, ddof=1):.2f}" if len(values) > 1 else "")
 
 

@@ -57,21 +57,21 @@ class Flatten(nn.Module):
 class Located(nn.Module):
     """Each node knows where it seems to be: one map a landmark at stride 8, its spatial softmax and what lies under it.
 
+    The map is made from the backbone's maps at stride 8 and coarser ones, each added to the next finer (Lin et al.,
+    "Feature Pyramid Networks", CVPR 2017): the deepest see the whole face, which a hidden point needs.
+
     A node's features are its map, the picture's features under it, its position, the spread and the peak of the map (a
     hidden point has a wide, low one, so neighbours can tell whom to trust), and a learned vector of its own. The edge
     weights are made from the pooled features and all the spreads.
     """
 
-    reductions = (8, 16)
     grid: Tensor
     reach: Tensor
     centre: Tensor
 
     def __init__(self, points: int, channels: list[int], size: int, width: int = 128, own: int = 16):
         super().__init__()
-        fine, coarse = channels
-        self.lateral = nn.Conv2d(fine, width, 1)
-        self.top = nn.Conv2d(coarse, width, 1)
+        self.laterals = nn.ModuleList(nn.Conv2d(count, width, 1) for count in channels)
         self.fuse = nn.Sequential(
             nn.BatchNorm2d(width), nn.ReLU(inplace=True), nn.Conv2d(width, width, 3, padding=1, bias=False),
             nn.BatchNorm2d(width), nn.ReLU(inplace=True),
@@ -88,9 +88,10 @@ class Located(nn.Module):
         self.register_buffer("centre", torch.tensor((size - 1) / 2), persistent=False)
 
     def forward(self, maps: list[Tensor]) -> Nodes:
-        fine, coarse = maps
-        coarse = F.interpolate(self.top(coarse), size=fine.shape[-2:])
-        fused = self.fuse(self.lateral(fine) + coarse)
+        *finer, joined = (lateral(each) for lateral, each in zip(self.laterals, maps, strict=True))
+        for each in reversed(finer):
+            joined = each + F.interpolate(joined, size=each.shape[-2:])
+        fused = self.fuse(joined)
         # Positions need more than bf16's three digits: from here on everything is float32.
         with torch.autocast(fused.device.type, enabled=False):
             logits = self.maps(fused.float()).flatten(2)

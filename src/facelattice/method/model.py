@@ -35,7 +35,8 @@ class SDFL(nn.Module):
     graph: bool (N, N), who listens to whom (`method.graph.neighbours`).
     size: side of the square crops, pixels; a multiple of 32.
     backbone, pretrained: a timm model's name; False for a random start, True for timm's weights, or a weight file.
-    embedding: "located" (ours) or "flatten" (the paper's, with ``expansion`` maps a landmark).
+    embedding: "located" (ours, from the backbone's maps down to stride ``deepest``, 16 or 32) or "flatten" (the
+    paper's, with ``expansion`` maps a landmark).
     head: "graph", or "linear" for the fully connected baseline; ``edges`` as in `EdgeWeights`; ``depth`` residual
     blocks.
     pooled: "nodes" (the paper) or "backbone" (the released code), what the flatten embedding's edge weights are made
@@ -56,6 +57,7 @@ class SDFL(nn.Module):
         backbone: str = "mobilenetv2_100",
         pretrained: bool | str = False,
         embedding: str = "located",
+        deepest: int = 32,
         head: str = "graph",
         edges: str = "dynamic",
         depth: int = 4,
@@ -68,14 +70,16 @@ class SDFL(nn.Module):
             raise ValueError(f"crop size must be a multiple of 32, not {size}; try {max(32, round(size / 32) * 32)}")
         for name, value, choices in (
             ("embedding", embedding, ("located", "flatten")),
+            ("deepest", deepest, (16, 32)),
             ("head", head, ("graph", "linear")),
             ("pooled", pooled, ("nodes", "backbone")),
             ("normalisation", normalisation, ("backbone", "picture")),
         ):
             if value not in choices:
-                raise ValueError(f"{name} is {' or '.join(choices)}, not {value!r}")
+                raise ValueError(f"{name} is {' or '.join(map(str, choices))}, not {value!r}")
         points = len(graph)
-        reductions = Located.reductions if embedding == "located" else Flatten.reductions
+        strides = tuple(stride for stride in (8, 16, 32) if stride <= deepest)
+        reductions = strides if embedding == "located" else Flatten.reductions
         self.backbone, channels, statistics = make_backbone(backbone, pretrained, reductions)
         self.embedding: Located | Flatten
         if embedding == "located":

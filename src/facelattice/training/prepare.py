@@ -95,6 +95,7 @@ def make_network(neighbours: Tensor, recipe: Recipe, pretrained: bool = True) ->
         n.backbone,
         (n.weights or n.pretrained) if pretrained else False,
         n.embedding,
+        n.deepest,
         n.head,
         n.edges,
         n.depth,

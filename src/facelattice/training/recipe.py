@@ -47,6 +47,7 @@ class Network:
     pretrained: bool = True
     weights: str | None = None
     embedding: str = "located"
+    deepest: int = 32
     head: str = "graph"
     edges: str = "dynamic"
     depth: int = 4
@@ -125,6 +126,7 @@ class RecipeError(ValueError):
 
 CHOICES = {
     "network.embedding": ("located", "flatten"),
+    "network.deepest": (16, 32),
     "network.head": ("graph", "linear"),
     "network.edges": ("dynamic", "static", "binary", "dense"),
     "network.pooled": ("nodes", "backbone"),
@@ -207,9 +209,10 @@ def _check_values(recipe: Recipe, path: str | Path) -> None:
 
     for key, choices in CHOICES.items():
         if value(key) not in choices:
-            near = difflib.get_close_matches(str(value(key)), choices, n=1)
+            named = [str(choice) for choice in choices]
+            near = difflib.get_close_matches(str(value(key)), named, n=1)
             hint = f"; did you mean {near[0]!r}?" if near else ""
-            raise RecipeError(f"{path}: {key} is one of {', '.join(choices)}, not {value(key)!r}{hint}")
+            raise RecipeError(f"{path}: {key} is one of {', '.join(named)}, not {value(key)!r}{hint}")
     for key in POSITIVE:
         if not value(key) > 0:
             raise RecipeError(f"{path}: {key} must be above 0, not {value(key)}")

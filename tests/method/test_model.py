@@ -79,7 +79,7 @@ def test_an_unknown_backbone_names_those_near_it():
 
 
 def test_a_backbone_without_the_strides():
-    with pytest.raises(ValueError, match=r"'vit_tiny_patch16_224' has maps at strides \[16.*but \[8, 16, 32\] are needed"):
+    with pytest.raises(ValueError, match=r"'vit_tiny_patch16_224' has maps at strides \[16.* \[8, 16, 32\] are needed"):
         SDFL(RING, SIZE, "vit_tiny_patch16_224")
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
+from textwrap import fill
 from typing import Any
 
 import numpy as np
@@ -100,7 +101,7 @@ def draw(result: dict[str, Any], path: Path) -> None:
             bins = [r for r in rows if r["change"] == "turn" and r["model"] == next(iter(colours))]
             axes.set_xticks(range(len(bins)), [f"from {r['level']:g}\n({r['faces']} faces)" for r in bins])
         axes.set_title(change)
-        axes.set_xlabel(UNITS[change])
+        axes.set_xlabel(fill(UNITS[change], 40))
         axes.set_ylabel("NME, %")
         axes.set_ylim(bottom=0)
         axes.grid(alpha=0.3)

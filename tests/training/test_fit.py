@@ -145,13 +145,14 @@ def test_two_processes_do_what_one_does(write_recipe, tmp_path):
     # A smooth loss and small steps of SGD: with others a run magnifies rounding, also that of one more thread.
     overrides = ["epochs=3", "loss.points=soft_wing_smooth", "optimiser.name=momentum"]
     recipe = write_recipe()
-    launch = [sys.executable, "-m", "accelerate.commands.launch", "--multi_gpu", "--num_processes", "2"]
-    command = [*launch, "-m", "facelattice", "train", str(recipe), *overrides, "--out", str(tmp_path / "two")]
-    environment = {**ENVIRONMENT, "ACCELERATE_USE_CPU": "1"}
-    done = subprocess.run(command, env=environment, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    assert "device cpu, processes: 2" in done.stdout
-    train(recipe, overrides, tmp_path / "one")
+    launch = ["-m", "accelerate.commands.launch", "--multi_gpu", "--num_processes", "2"]
+    arguments = ["-m", "facelattice", "train", str(recipe), *overrides, "--out"]
+    environment = {**ENVIRONMENT, "ACCELERATE_USE_CPU": "1", "OMP_NUM_THREADS": "1"}
+    for start, out, count in (([], "one", 1), (launch, "two", 2)):
+        command = [sys.executable, *start, *arguments, str(tmp_path / out)]
+        done = subprocess.run(command, env=environment, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        assert f"device cpu, processes: {count}" in done.stdout
     one, two = log(tmp_path / "one"), log(tmp_path / "two")
     assert len(one) == len(two) == 3
     for key in one[0].keys() - {"images_per_second"}:

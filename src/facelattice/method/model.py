@@ -60,7 +60,7 @@ class SDFL(nn.Module):
         deepest: int = 32,
         head: str = "graph",
         edges: str = "dynamic",
-        depth: int = 2,
+        depth: int = 4,
         expansion: int = 4,
         pooled: str = "nodes",
         normalisation: str = "backbone",

@@ -50,7 +50,7 @@ class Network:
     deepest: int = 32
     head: str = "graph"
     edges: str = "dynamic"
-    depth: int = 2
+    depth: int = 4
     expansion: int = 4
     pooled: str = "nodes"
     normalisation: str = "backbone"
@@ -61,9 +61,9 @@ class Network:
 @dataclass
 class Loss:
     """The loss on points and the weights of the parts beside it: relative location, positions before the graph,
-    errors. Why L1 and not the paper's Soft Wing: docs/ablation.md."""
+    errors."""
 
-    points: str = "l1"
+    points: str = "soft_wing"
     relative: float = 1.0
     anchors: float = 0.5
     errors: float = 1.0

@@ -123,6 +123,15 @@ def test_nothing_to_compare_on(shaken, faces, tmp_path):
     assert not (tmp_path / "model.onnx").exists()
 
 
+def test_weights_of_another_network_are_not_exported(shaken, tmp_path):
+    state = checkpoint.load(shaken)
+    state["recipe"] = state["recipe"].replace("deepest: 32", "deepest: 16")
+    checkpoint.save(state, tmp_path / "older.pt")
+    with pytest.raises(CheckpointError, match="the weights of the run tiny do not fit the network"):
+        export(tmp_path / "older.pt", tmp_path / "model.onnx")
+    assert not (tmp_path / "model.onnx").exists()
+
+
 def test_a_damaged_checkpoint_is_not_exported(shaken, tmp_path):
     shaken.write_bytes(shaken.read_bytes()[:-1000])
     with pytest.raises(CheckpointError, match=r"shaken.pt: not a checkpoint"):

@@ -79,9 +79,18 @@ def export(checkpoint_path: Path, output: Path) -> dict[str, Any]:
 
 
 def load_network(state: dict[str, Any], recipe: Recipe) -> SDFL:
-    """The network of a checkpoint, with its averaged weights, ready to run on the CPU."""
+    """The network of a checkpoint, with its averaged weights, ready to run on the CPU.
+
+    Raises CheckpointError where the weights are of a network that this version makes otherwise.
+    """
     network = make_network(state["info"]["graph"], recipe, pretrained=False)
-    network.load_state_dict(state["ema"])
+    try:
+        network.load_state_dict(state["ema"])
+    except RuntimeError as error:
+        raise checkpoint.CheckpointError(
+            f"the weights of the run {recipe.name} do not fit the network that facelattice {facelattice.__version__} "
+            "makes of its recipe; export them with the version that trained them, or train again"
+        ) from error
     return network.eval()
 
 

@@ -16,7 +16,7 @@ from facelattice import geometry
 from facelattice.data.sample import to_scheme
 from facelattice.data.sources import read_samples
 from facelattice.evaluation.bootstrap import bootstrap
-from facelattice.evaluation.robustness import cover
+from facelattice.evaluation.robustness import cover, in_crop
 from facelattice.pictures import read_picture
 from facelattice.runtime import Model
 from facelattice.weights import find_model
@@ -32,9 +32,8 @@ def main(name: str, data: str) -> None:
         matrix = geometry.crop_transform(sample.box, model.size, model.margin)
         crop = geometry.warp(read_picture(sample.path), matrix, model.size)
         box, hidden = cover(sample.points, sample.mask, SHARE, np.random.default_rng([0, i]))
-        x0, y0, x1, y1 = np.round(geometry.apply(matrix, box.reshape(2, 2))).astype(int).ravel()
         patched = crop.copy()
-        patched[max(y0, 0) : max(y1 + 1, 0), max(x0, 0) : max(x1 + 1, 0)] = 128
+        patched[in_crop(box, matrix)] = 128
         before, after = model.weights(np.stack([crop, patched]))
         plain.append(before)
         others = (before > 0) & ~np.eye(len(hidden), dtype=bool)

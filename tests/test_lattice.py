@@ -71,6 +71,15 @@ def test_the_verb_draws_models_and_data(faces, tmp_path):
     assert int(re.search(r"(\d+) edges", result.output)[1]) > 68 * 5
 
 
+def test_a_graph_without_edges_is_drawn_too(bundled, tmp_path, monkeypatch):
+    """network.k=0: nobody listens to anybody."""
+    monkeypatch.setattr("facelattice.lattice.of_model", lambda model: Lattice(model.scheme, 0, False, [], None))
+    result = CliRunner().invoke(app, ["graph", "ibug68", "-o", str(tmp_path / "none.png")])
+    assert result.exit_code == 0
+    assert "0 edges" in result.output
+    assert read_picture(tmp_path / "none.png").shape[0] > 500
+
+
 def test_the_graph_of_real_faces_moves_together(shared_data, tmp_path):
     path = tmp_path / "wflw.svg"
     command = ["graph", str(shared_data / "WFLW"), "--subset", "train", "-o", str(path)]

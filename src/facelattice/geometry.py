@@ -58,6 +58,14 @@ def overlap(a: np.ndarray, b: np.ndarray) -> float:
     return float(shared / union) if union > 0 else 0.0
 
 
+def jitter_box(box: np.ndarray, shift: float, growth: float, rng: np.random.Generator) -> np.ndarray:
+    """The square box (4,) around ``box``, its centre moved by N(0, ``shift``) of its side each way and its side times
+    exp(N(0, ``growth``))."""
+    side = box_side(box)
+    centre = box_centre(box) + shift * side * rng.normal(size=2)
+    return square_box(centre, side * math.exp(growth * rng.normal()))
+
+
 def box_beside(boxes: Sequence[np.ndarray], width: int, height: int, rng: np.random.Generator) -> np.ndarray | None:
     """A square box (4,) beside all of ``boxes`` (M, 4) in a picture of that size; None where there is no room.
 

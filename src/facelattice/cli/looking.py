@@ -40,11 +40,9 @@ def graph(
 
         lattice = lattice_of(read_samples(Path(source), subset), k, symmetric)
     draw(lattice, output)
-    closest = [f"{c:.3f}" for c in sorted(c for _, _, c in lattice.edges)]
-    out.print(
-        Text(f"written: {output}, {len(lattice.edges)} edges, correlations {closest[0]} to {closest[-1]}"),
-        soft_wrap=True,
-    )
+    closeness = sorted(c for _, _, c in lattice.edges)
+    span = f", correlations {closeness[0]:.3f} to {closeness[-1]:.3f}" if closeness else ""
+    out.print(Text(f"written: {output}, {len(closeness)} edges{span}"), soft_wrap=True)
 
 
 @app.command()

@@ -9,7 +9,6 @@ where it is in the photo; one that it guesses moves with the crop, and is left o
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
@@ -53,11 +52,9 @@ def agree(model: Model, picture: np.ndarray, points: np.ndarray, seed: int = 0) 
     """
     rng = np.random.default_rng(seed)
     box = geometry.points_box(points)
-    side = geometry.box_side(box)
     crops, matrices = [], []
     for view in range(VIEWS):
-        centre = geometry.box_centre(box) + SHIFT * side * rng.normal(size=2)
-        moved = geometry.square_box(centre, side * math.exp(GROWTH * rng.normal()))
+        moved = geometry.jitter_box(box, SHIFT, GROWTH, rng)
         mirrored = view % 2 == 1
         matrices.append(
             geometry.crop_transform(moved, model.size, model.margin, rng.uniform(-ROTATION, ROTATION), mirrored)
@@ -67,4 +64,4 @@ def agree(model: Model, picture: np.ndarray, points: np.ndarray, seed: int = 0) 
     found[1::2] = found[1::2, model.scheme.mirror]
     seen = np.stack([geometry.apply(geometry.invert(m), p) for m, p in zip(matrices, found, strict=True)])
     middle = np.median(seen, axis=0)
-    return middle.astype(np.float32), np.linalg.norm(seen - middle, axis=-1).mean(0) / side
+    return middle.astype(np.float32), np.linalg.norm(seen - middle, axis=-1).mean(0) / geometry.box_side(box)

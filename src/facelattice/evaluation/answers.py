@@ -6,7 +6,6 @@ answers.each[0]                        # Answer(points, errors) for the first fa
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -62,12 +61,9 @@ def ask(
     "detector" the whole picture and nothing else: faces found there are then paired with the annotated ones. Several
     processes take some pictures each, and all of them get all answers.
     """
-    pictures: dict[Path, list[int]] = {}
-    for i, sample in enumerate(samples):
-        pictures.setdefault(sample.path, []).append(i)
     found: list[tuple[int, Answer | None]] = []
     unreadable: list[str] = []
-    for group in progress(processes.share(list(pictures.values()))):
+    for group in progress(processes.share(by_picture(samples))):
         try:
             answers = _answers(aligner, [samples[i] for i in group], box, seed, group)
         except PictureError as error:
@@ -82,13 +78,18 @@ def ask(
     )  # fmt: skip
 
 
+def by_picture(samples: Sequence[Sample]) -> list[list[int]]:
+    """The places of the faces in the data, picture by picture."""
+    pictures: dict[Path, list[int]] = {}
+    for i, sample in enumerate(samples):
+        pictures.setdefault(sample.path, []).append(i)
+    return list(pictures.values())
+
+
 def noisy_box(box: np.ndarray, seed: int, index: int) -> np.ndarray:
     """The square box (4,) of a face, its centre shifted by N(0, 5 %) of its side each way and its side times
     exp(N(0, 0.1)). It depends on the seed and the face's place in the data alone."""
-    rng = np.random.default_rng([seed, index])
-    side = geometry.box_side(box)
-    centre = geometry.box_centre(box) + SHIFT * side * rng.normal(size=2)
-    return geometry.square_box(centre, side * math.exp(GROWTH * rng.normal()))
+    return geometry.jitter_box(box, SHIFT, GROWTH, np.random.default_rng([seed, index]))
 
 
 def pair(found: Sequence[np.ndarray], boxes: Sequence[np.ndarray], least: float = SAME_FACE) -> list[int | None]:

@@ -7,7 +7,6 @@ result["auroc"]                        # how often a face scores more than what 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any
 
 import cv2
@@ -17,7 +16,7 @@ from facelattice import geometry
 from facelattice.aligner import FaceAligner, face_score
 from facelattice.data.sample import Sample
 from facelattice.evaluation import metrics, processes
-from facelattice.evaluation.answers import Answers
+from facelattice.evaluation.answers import Answers, by_picture
 from facelattice.pictures import PictureError, read_picture
 
 PAINTED = ("flat", "noise", "texture")
@@ -38,11 +37,8 @@ def presence(
     blurred noise. Everything depends on the photos alone.
     """
     faces = [face_score(a.points, a.errors) for a in answers.each if a is not None and a.errors is not None]
-    pictures: dict[Path, list[int]] = {}
-    for i, sample in enumerate(samples):
-        pictures.setdefault(sample.path, []).append(i)
     beside: list[float] = []
-    for number, group in progress(processes.share(list(enumerate(pictures.values())))):
+    for number, group in progress(processes.share(list(enumerate(by_picture(samples))))):
         beside += _beside(aligner, [samples[i] for i in group], np.random.default_rng([0, number]))
     beside = sorted(processes.gather(beside))
     middle = geometry.square_box(np.array([SIDE, SIDE]) / 2, SIDE / 2)

@@ -100,6 +100,12 @@ def cover(points: np.ndarray, mask: np.ndarray, share: float, rng: Generator) ->
     return geometry.square_box(centre, 2 * radius), reach <= radius
 
 
+def in_crop(box: np.ndarray, matrix: np.ndarray) -> tuple[slice, slice]:
+    """The rows and columns that a box (4,) of the picture takes up in the crop that ``matrix`` cuts."""
+    x0, y0, x1, y1 = np.round(geometry.apply(matrix, box.reshape(2, 2))).astype(int).ravel()
+    return slice(max(y0, 0), max(y1 + 1, 0)), slice(max(x0, 0), max(x1 + 1, 0))
+
+
 def turn(sample: Sample) -> float:
     """How far a head is turned, 0 from the front to about 0.5 in profile; NaN where the scheme does not tell.
 
@@ -129,19 +135,15 @@ def _changed(
     hidden = np.zeros(len(sample.points), bool)
     box = sample.box
     if change == "box noise":
-        shift, growth = rng.normal(size=2), rng.normal()
-        side = geometry.box_side(box)
-        box = geometry.square_box(geometry.box_centre(box) + level * side * shift, side * math.exp(level * growth))
+        box = geometry.jitter_box(box, level, level, rng)
     matrix = geometry.crop_transform(box, size, margin)
     crop = geometry.warp(picture, matrix, size)
     if change == "blur" and level > 0:
         crop = cv2.GaussianBlur(crop, (0, 0), level * size / margin)
     elif change.startswith("patch") and level > 0:
         patch, hidden = cover(sample.points, sample.mask, level, rng)
-        x0, y0, x1, y1 = np.round(geometry.apply(matrix, patch.reshape(2, 2))).astype(int).ravel()
-        painted = _paint(change.removeprefix("patch: "), samples, i, size, rng)
-        rows, columns = slice(max(y0, 0), max(y1 + 1, 0)), slice(max(x0, 0), max(x1 + 1, 0))
-        crop[rows, columns] = painted[rows, columns]
+        area = in_crop(patch, matrix)
+        crop[area] = _paint(change.removeprefix("patch: "), samples, i, size, rng)[area]
     return crop, matrix, hidden
 
 

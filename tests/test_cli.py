@@ -11,11 +11,12 @@ import numpy as np
 import pytest
 
 import facelattice
+from facelattice.aligner import FaceAligner
 from facelattice.cli import app
 from facelattice.data.sources import read_samples
-from facelattice.formats import read_csv, read_pts
+from facelattice.formats import read_csv, read_pts, write_csv
 from facelattice.pictures import read_picture
-from facelattice.schemes import get_scheme
+from facelattice.schemes import convert, get_scheme
 from facelattice.weights import find_model
 
 ASTRONAUT = Path(__file__).parents[1] / "examples" / "astronaut.jpg"
@@ -254,6 +255,19 @@ def test_label_makes_a_table_to_train_on(run, folder, tmp_path):
     off = mirrored[mirror] * [-1, 1] + [width - 1, 0] - plain
     assert np.nanmean(np.hypot(*off.T)) < 2  # of a face of about 110 px
     assert len(read_samples(tmp_path / "labels.csv")) == 2
+
+
+def test_label_makes_68_points_of_a_table_of_five(run, folder, tmp_path):
+    (face,) = FaceAligner()(folder / "ann.jpg")
+    five, _ = convert(face.points, np.ones(68, bool), get_scheme("ibug68"), get_scheme("five"))
+    write_csv(tmp_path / "five.csv", [("photos/ann.jpg", five, np.ones(5, bool))])
+    status, out, err = run("label", tmp_path / "five.csv", "-o", tmp_path / "labels.csv")
+    assert (status, err) == (0, "")
+    assert "1 faces of 1 that are annotated" in out
+    ((image, points, mask),) = read_csv(tmp_path / "labels.csv")
+    assert image == "photos/ann.jpg"
+    assert points.shape == (68, 2)
+    assert np.linalg.norm(points - face.points, axis=1)[mask].max() < 10
 
 
 def test_label_without_a_face_writes_nothing(run, tmp_path):

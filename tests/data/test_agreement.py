@@ -9,8 +9,10 @@ import pytest
 
 from facelattice import geometry
 from facelattice.aligner import FaceAligner
-from facelattice.data.agreement import LIMIT, agree, label
+from facelattice.data.agreement import LIMIT, agree, label, relabel
+from facelattice.data.sample import make_sample
 from facelattice.pictures import read_picture
+from facelattice.schemes import convert, get_scheme
 
 PHOTO = Path(__file__).parents[2] / "examples" / "astronaut.jpg"
 
@@ -64,3 +66,32 @@ def test_a_broken_picture_is_reported_and_the_rest_is_labelled(aligner, tmp_path
     assert (path, said) == (PHOTO, [broken])
     assert points.shape == (68, 2)
     assert mask.mean() > 0.9
+
+
+def test_noisy_or_sparse_points_are_made_anew_and_those_of_another_face_are_left_out(aligner):
+    (face,) = aligner(PHOTO)
+    noise = np.random.default_rng(0).normal(0, 0.02 * geometry.box_side(face.box), face.points.shape)
+    five, ibug68 = get_scheme("five"), get_scheme("ibug68")
+    sparse, _ = convert(face.points, np.ones(68, bool), ibug68, five)
+    samples = [
+        make_sample(PHOTO, face.points + noise, ibug68, "a", "noisy"),
+        make_sample(PHOTO, face.points + np.array([200, 0]), ibug68, "b", "beside the face"),
+        make_sample(PHOTO, face.points + np.array([0, 0.1 * geometry.box_side(face.box)]), ibug68, "c", "too far down"),
+    ]
+    ((path, points, mask),) = relabel(aligner, samples, pytest.fail)
+    assert path == PHOTO
+    assert mask.mean() > 0.9
+    moved = np.linalg.norm(points - face.points, axis=1).mean()
+    assert moved < 0.25 * np.linalg.norm(noise, axis=1).mean()
+    ((_, points, mask),) = relabel(aligner, [make_sample(PHOTO, sparse, five, "d", "five points")], pytest.fail)
+    assert points.shape == (68, 2)
+    assert np.linalg.norm(points - face.points, axis=1).max() / geometry.box_side(face.box) < 0.05
+
+
+def test_an_annotated_picture_that_cannot_be_read_is_reported(aligner, tmp_path):
+    broken = tmp_path / "broken.jpg"
+    broken.write_bytes(b"not a picture")
+    said = []
+    sample = make_sample(broken, np.random.default_rng(0).uniform(0, 9, (68, 2)), get_scheme("ibug68"), "a", "broken")
+    assert list(relabel(aligner, [sample], lambda path, error: said.append(path))) == []
+    assert said == [broken]

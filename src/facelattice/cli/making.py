@@ -15,33 +15,46 @@ from facelattice.formats.files import seen_from
 from facelattice.pictures import PictureError, find_pictures
 from facelattice.weights import DEFAULT
 
+TABLES = (".csv", ".json", ".xml")
+
 
 @app.command()
 def label(
-    inputs: Annotated[list[str], typer.Argument(metavar="INPUT...", help="Pictures, folders, or globs in quotes.")],
+    inputs: Annotated[
+        list[str], typer.Argument(metavar="INPUT...", help="Pictures, folders, globs in quotes; or an annotated table.")
+    ],
     output: Annotated[Path, typer.Option("-o", metavar="TABLE.csv", help="The table to write.")],
     model: Annotated[str, typer.Option(help="A bundled model, or the path of a model file.")] = DEFAULT,
 ) -> None:
-    """Make a table to train on of pictures without annotation: a model's own points, where it agrees with itself.
+    """Make a table to train on of a model's own points, where it agrees with itself: for pictures without annotation.
 
     Each face is looked at in several shifted, turned and mirrored crops. Points that move with the crop are left out.
+    Of a table (.csv, .json, .xml) of faces with few or noisy points those faces are kept where the model's points are
+    near the annotated ones.
     """
-    from facelattice.data.agreement import label
+    from facelattice.data import agreement
+    from facelattice.data.sources import read_samples
 
-    pictures = find_pictures(inputs)
+    aligner = FaceAligner(model)
     unreadable: list[Path] = []
 
     def on_error(picture: Path, error: PictureError) -> None:
         unreadable.append(picture)
         say(str(error))
 
+    table = Path(inputs[0])
     with progress_bar() as progress:
-        faces = list(label(FaceAligner(model), progress.track(pictures), on_error))
+        if len(inputs) == 1 and table.suffix.lower() in TABLES:
+            where = f"of {len(samples := read_samples(table))} that are annotated"
+            faces = list(agreement.relabel(aligner, samples, on_error, progress.track))
+        else:
+            where = f"in {len(pictures := find_pictures(inputs))} pictures"
+            faces = list(agreement.label(aligner, progress.track(pictures), on_error))
     if not faces:
-        raise ValueError(f"no face was found in {len(pictures)} pictures on which the model agrees with itself")
+        raise ValueError(f"no face was found {where} on which the model agrees with itself")
     write_csv(output, ((seen_from(output.parent, picture), points, mask) for picture, points, mask in faces))
     share = sum(float(mask.mean()) for _, _, mask in faces) / len(faces)
-    counts = f"{len(faces)} faces in {len(pictures)} pictures, with {100 * share:.0f} % of their points"
+    counts = f"{len(faces)} faces {where}, with {100 * share:.0f} % of their points"
     out.print(Text(f"written: {output}, {counts}"), soft_wrap=True)
     if unreadable:
         raise typer.Exit(1)

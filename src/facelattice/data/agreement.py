@@ -1,6 +1,8 @@
-"""Labels for photos that have none: a model's own points, kept where it agrees with itself (self-training).
+"""Labels by a model's own points, kept where it agrees with itself (self-training).
 
-    for picture, points, mask in label(FaceAligner("ibug68"), photos):
+    for picture, points, mask in label(FaceAligner("ibug68"), photos, on_error):        # photos that have none
+        ...
+    for picture, points, mask in relabel(FaceAligner("ibug68"), samples, on_error):     # noisy or sparse ones
         ...
 
 Each face is looked at again in crops that are shifted, resized, turned and mirrored. A point that the model sees stays
@@ -11,23 +13,28 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from facelattice import geometry
 from facelattice.aligner import FaceAligner
+from facelattice.data.sample import Sample, seen_as
 from facelattice.pictures import PictureError, read_picture
 from facelattice.runtime import Model
+from facelattice.schemes import convert
 
 VIEWS = 8
 SHIFT, GROWTH, ROTATION = 0.04, 0.07, 15.0  # of a view: deviations as shares of the side; degrees to either side
 LIMIT = 0.015  # points that move more, as a mean over the views, are left out: share of the side of the face's box
 LEAST = 0.3  # share of the points that must agree, or the face is left out
+NEAR = 0.06  # how far the points may lie from annotated ones on average, or the face is left out: the same share
+
+Found = tuple[Path, np.ndarray, np.ndarray]
+OnError = Callable[[Path, PictureError], None]
 
 
-def label(
-    aligner: FaceAligner, pictures: Iterable[Path], on_error: Callable[[Path, PictureError], None]
-) -> Iterator[tuple[Path, np.ndarray, np.ndarray]]:
+def label(aligner: FaceAligner, pictures: Iterable[Path], on_error: OnError) -> Iterator[Found]:
     """The faces that the aligner finds in pictures: (path, points (N, 2), mask (N,)), pixels, agreed points masked in.
 
     ``on_error`` is called for pictures that cannot be read.
@@ -39,10 +46,37 @@ def label(
             on_error(path, error)
             continue
         for face in aligner(picture):
-            points, spread = agree(aligner.model, picture, face.points)
-            mask = spread < LIMIT
+            points, mask = _agreed(aligner.model, picture, face.points)
             if mask.mean() >= LEAST:
                 yield path, points, mask
+
+
+def relabel(
+    aligner: FaceAligner, samples: list[Sample], on_error: OnError, progress: Callable[[list[Any]], Any] = iter
+) -> Iterator[Found]:
+    """The same for faces that are annotated already, with few points or noisy ones, which say where to look.
+
+    A face is left out where the model's points are not those of the face that was annotated. Raises DataError where the
+    annotation shares no point with the model's scheme.
+    """
+    pairs = list(zip(*seen_as(samples, aligner.model.scheme), strict=True))
+    for sample, seen in progress(pairs):
+        try:
+            picture = read_picture(sample.path)
+        except PictureError as error:
+            on_error(sample.path, error)
+            continue
+        (face,) = aligner(picture, boxes=[seen.box])
+        points, mask = _agreed(aligner.model, picture, face.points)
+        same, known = convert(points, np.ones(len(points), bool), aligner.model.scheme, sample.scheme)
+        distance = np.linalg.norm(same - sample.points, axis=-1)[known & sample.mask].mean()
+        if mask.mean() >= LEAST and distance <= NEAR * geometry.box_side(geometry.points_box(points)):
+            yield sample.path, points, mask
+
+
+def _agreed(model: Model, picture: np.ndarray, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    points, spread = agree(model, picture, points)
+    return points, spread < LIMIT
 
 
 def agree(model: Model, picture: np.ndarray, points: np.ndarray, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from facelattice import geometry
-from facelattice.schemes import SCHEMES, Scheme, convert
+from facelattice.schemes import SCHEMES, Scheme, convert, mean_shape
 
 
 class DataError(ValueError):
@@ -86,17 +86,17 @@ def assumed_scheme(target: Scheme) -> Scheme | None:
     return None if target.name in SCHEMES else target
 
 
-def to_scheme(samples: list[Sample], target: Scheme, mean_shape: np.ndarray | None) -> list[Sample]:
+def to_scheme(samples: list[Sample], target: Scheme, mean: np.ndarray | None) -> list[Sample]:
     """The samples with their points as ``target``'s, masked where the data set does not know them.
 
-    The landmark box stays that of a whole face: where points are missing, ``mean_shape`` (N, 2) of the target is laid
+    The landmark box stays that of a whole face: where points are missing, ``mean`` (N, 2) of the target is laid
     on those that are there, and the box drawn around it. Samples that share no point with the target are left out.
     """
     converted = []
     for sample in samples:
         points, mask = convert(sample.points, sample.mask, sample.scheme, target)
         if mask.any():
-            box = geometry.points_box(points, mask) if mask.all() else whole_box(sample, target, mean_shape)
+            box = geometry.points_box(points, mask) if mask.all() else whole_box(sample, target, mean)
             covered = np.repeat(sample.hidden[:, None], 2, 1)
             # A point made of several is hidden if one of them is.
             hidden = convert(covered, sample.mask, sample.scheme, target)[0][:, 0] > 0
@@ -104,15 +104,27 @@ def to_scheme(samples: list[Sample], target: Scheme, mean_shape: np.ndarray | No
     return converted
 
 
-def whole_box(sample: Sample, target: Scheme, mean_shape: np.ndarray | None) -> np.ndarray:
+def seen_as(samples: list[Sample], scheme: Scheme) -> tuple[list[Sample], list[Sample]]:
+    """The samples that share a point with a program's scheme, as they are, and in that scheme with boxes as it knows
+    them. Raises DataError where there are none."""
+    mean = mean_shape(scheme) if scheme.name in SCHEMES else None
+    pairs = [(sample, one) for sample in samples for one in to_scheme([sample], scheme, mean)]
+    if not pairs:
+        raise DataError(
+            f"none of the {len(samples)} faces, {samples[0].scheme.name}, shares a point with {scheme.name}"
+        )
+    return [sample for sample, _ in pairs], [one for _, one in pairs]
+
+
+def whole_box(sample: Sample, target: Scheme, mean: np.ndarray | None) -> np.ndarray:
     """The box of ``target``'s mean shape laid on the sample's points, or the sample's own box where that cannot be."""
     try:
-        if mean_shape is None:
+        if mean is None:
             return sample.box
         everything = np.ones(len(target), bool)
-        shape, known = convert(mean_shape, everything, target, sample.scheme)
+        shape, known = convert(mean, everything, target, sample.scheme)
         shared = known & sample.mask
-        placed = geometry.apply(geometry.similarity(shape[shared], sample.points[shared]), mean_shape)
+        placed = geometry.apply(geometry.similarity(shape[shared], sample.points[shared]), mean)
     except ValueError:  # no conversion back, or too few points: the tight box is the best there is
         return sample.box
     # The annotated points belong to the face as well, where the mean shape falls short of them.

@@ -14,9 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from facelattice import schemes
 from facelattice.aligner import FaceAligner
-from facelattice.data.sample import DataError, Sample, assumed_scheme, to_scheme
+from facelattice.data.sample import DataError, Sample, assumed_scheme, seen_as
 from facelattice.data.sources import read_samples
 from facelattice.evaluation import metrics
 from facelattice.evaluation.answers import BOXES, Answers, ask
@@ -76,13 +75,13 @@ def run(
         aligner = None
         predictions = read_predictions(source)
         faces = read_samples(data, subset, assumed_scheme(predictions.scheme()))
-        samples, seen = _seen_as(faces, predictions.scheme(faces[0].scheme))
+        samples, seen = seen_as(faces, predictions.scheme(faces[0].scheme))
         answers = match(predictions, seen)
     else:
         source = find_model(model)
         aligner = FaceAligner(source)
         faces = read_samples(data, subset, assumed_scheme(aligner.model.scheme))
-        samples, seen = _seen_as(faces, aligner.model.scheme)
+        samples, seen = seen_as(faces, aligner.model.scheme)
         answers = ask(aligner, seen, box or "annotation", seed, progress)
     head = {"model": answers.name, "data": str(data), "subset": subset, "made": provenance(source, samples)}
     evaluation = assess(samples, answers, choose(samples, protocol), head)
@@ -157,18 +156,6 @@ def write_report(evaluation: Evaluation, folder: Path) -> None:
     with atomic_write(folder / "result.json") as result, atomic_write(folder / "index.html") as html:
         json.dump(evaluation.result, result, indent=1)
         html.write(page)
-
-
-def _seen_as(samples: list[Sample], scheme: Scheme) -> tuple[list[Sample], list[Sample]]:
-    """The samples that share a point with a program's scheme, as they are, and in that scheme with boxes as it knows
-    them. Raises DataError where there are none."""
-    mean = schemes.mean_shape(scheme) if scheme.name in schemes.SCHEMES else None
-    pairs = [(sample, one) for sample in samples for one in to_scheme([sample], scheme, mean)]
-    if not pairs:
-        raise DataError(
-            f"none of the {len(samples)} faces, {samples[0].scheme.name}, shares a point with {scheme.name}"
-        )
-    return [sample for sample, _ in pairs], [one for _, one in pairs]
 
 
 def _visibility(scores: Scores) -> dict[str, Any] | None:

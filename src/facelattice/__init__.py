@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from facelattice.pictures import PictureError, read_picture
     from facelattice.runtime import Model, ModelError
     from facelattice.schemes import Scheme, get_scheme
+    from facelattice.video.tracking import Tracker
 
 __version__ = "0.1.0"
 
@@ -29,6 +30,7 @@ _HOME = {
     "ModelError": "runtime",
     "PictureError": "pictures",
     "Scheme": "schemes",
+    "Tracker": "video.tracking",
     "draw_faces": "draw",
     "get_scheme": "schemes",
     "read_picture": "pictures",
@@ -41,6 +43,7 @@ __all__ = [
     "ModelError",
     "PictureError",
     "Scheme",
+    "Tracker",
     "__version__",
     "draw_faces",
     "get_scheme",

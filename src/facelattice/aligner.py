@@ -80,7 +80,7 @@ class FaceAligner:
         """
         picture = read_picture(picture)
         if boxes is None:
-            boxes = self._detect(picture)
+            boxes = self.detect(picture)
             return self._select(self._faces([picture] * len(boxes), boxes))
         return self._faces([picture] * len(boxes), _checked(boxes))
 
@@ -103,12 +103,18 @@ class FaceAligner:
             except PictureError as error:
                 waiting.append((source, error, np.zeros((0, 4))))
             else:
-                waiting.append((source, picture, self._detect(picture)))
+                waiting.append((source, picture, self.detect(picture)))
                 crops, pixels = crops + len(waiting[-1][2]), pixels + picture.shape[0] * picture.shape[1]
             if crops >= self.batch_size or pixels >= _HELD_PIXELS:
                 yield from self._finish(waiting, on_error)
                 waiting, crops, pixels = [], 0, 0
         yield from self._finish(waiting, on_error)
+
+    def detect(self, picture: np.ndarray) -> np.ndarray:
+        """Landmark boxes (M, 4) of what the detector finds in a picture, uint8 RGB (H, W, 3)."""
+        boxes = np.asarray(self.detector(picture)[0], dtype=np.float64).reshape(-1, 4)
+        boxes = boxes[np.isfinite(boxes).all(1) & (boxes[:, 2:] > boxes[:, :2]).all(1)]
+        return boxes if self._mapping is None else np.array([map_box(box, self._mapping) for box in boxes])
 
     def _finish(
         self,
@@ -124,12 +130,6 @@ class FaceAligner:
                     raise picture
                 on_error(source, picture)
             yield self._select([next(faces) for _ in boxes])
-
-    def _detect(self, picture: np.ndarray) -> np.ndarray:
-        """Landmark boxes (M, 4) of what the detector finds."""
-        boxes = np.asarray(self.detector(picture)[0], dtype=np.float64).reshape(-1, 4)
-        boxes = boxes[np.isfinite(boxes).all(1) & (boxes[:, 2:] > boxes[:, :2]).all(1)]
-        return boxes if self._mapping is None else np.array([map_box(box, self._mapping) for box in boxes])
 
     def _faces(self, pictures: Sequence[Any], boxes: Sequence[np.ndarray] | np.ndarray) -> list[Face]:
         """One Face for each box, which is in the picture of the same index."""

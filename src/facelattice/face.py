@@ -27,6 +27,7 @@ class Face:
     box: float32 (4,), x0, y0, x1, y1: the tight box of the points.
     scheme: what the points mean.
     picture: uint8 (H, W, 3), the picture it was found in, for `crop`; not part of `to_dict`.
+    track: in a video, the number of the face that this is; else None.
     """
 
     points: np.ndarray
@@ -35,10 +36,13 @@ class Face:
     box: np.ndarray
     scheme: Scheme
     picture: np.ndarray | None = None
+    track: int | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Plain numbers and strings, ready for JSON: coordinates to 1/100 pixel."""
+        track = {} if self.track is None else {"track": self.track}
         return {
+            **track,
             "scheme": self.scheme.name,
             "score": round(self.score, 4),
             "box": [round(float(v), 2) for v in self.box],

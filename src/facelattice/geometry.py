@@ -143,22 +143,25 @@ def scale_of(matrix: np.ndarray) -> float:
     return math.sqrt(abs(np.linalg.det(matrix[:, :2])))
 
 
-def similarity(source: np.ndarray, target: np.ndarray) -> np.ndarray:
+def similarity(source: np.ndarray, target: np.ndarray, weights: np.ndarray | None = None) -> np.ndarray:
     """The least-squares similarity transform (2, 3) that takes points ``source`` (N, 2) to ``target`` (N, 2), no
-    mirror.
+    mirror; ``weights`` (N,) say how much each point counts.
 
     Umeyama, "Least-squares estimation of transformation parameters between two point patterns", TPAMI 1991. Raises
     ValueError where all source points coincide.
     """
     source, target = np.asarray(source, dtype=np.float64), np.asarray(target, dtype=np.float64)
-    a, b = source - source.mean(0), target - target.mean(0)
+    weights = np.ones(len(source)) if weights is None else weights
+    share = (weights / weights.sum())[:, None]
+    from_middle, to_middle = (share * source).sum(0), (share * target).sum(0)
+    a, b = np.sqrt(share) * (source - from_middle), np.sqrt(share) * (target - to_middle)
     spread = (a**2).sum()
     if not spread > 0:
         raise ValueError("cannot fit a similarity transform to points that all coincide")
     cos = (a * b).sum() / spread
     sin = (a[:, 0] * b[:, 1] - a[:, 1] * b[:, 0]).sum() / spread
     linear = np.array([[cos, -sin], [sin, cos]])
-    return np.column_stack([linear, target.mean(0) - linear @ source.mean(0)])
+    return np.column_stack([linear, to_middle - linear @ from_middle])
 
 
 def warp(picture: np.ndarray, matrix: np.ndarray, size: int | tuple[int, int], fill: float = 0.0) -> np.ndarray:

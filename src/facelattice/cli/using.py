@@ -16,6 +16,7 @@ from rich.text import Text
 
 from facelattice.aligner import MIN_SCORE, FaceAligner
 from facelattice.cli.program import AsJson, app, err, out, progress_bar, say
+from facelattice.cli.watching import align_videos, is_video
 from facelattice.draw import draw_faces, draw_scheme
 from facelattice.face import Face
 from facelattice.formats import FORMATS, atomic_write, free_name, save_faces
@@ -30,7 +31,10 @@ _ROWS = 60  # a longer table pushes what matters off the screen
 
 @app.command()
 def align(
-    inputs: Annotated[list[str], typer.Argument(metavar="INPUT...", help="Pictures, folders, or globs in quotes.")],
+    inputs: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[INPUT...]", help="Pictures, folders, globs in quotes; or videos, frames/%04d.png."),
+    ] = None,
     out_dir: Annotated[
         Path | None, typer.Option("--out", metavar="DIR", file_okay=False, help="The folder to write into.")
     ] = None,
@@ -51,15 +55,28 @@ def align(
     min_score: Annotated[float, typer.Option(min=0, max=1, help="Leave out faces below this score.")] = MIN_SCORE,
     max_faces: Annotated[int | None, typer.Option(min=1, help="Keep only the best so many of a picture.")] = None,
     as_json: AsJson = False,
+    camera: Annotated[int | None, typer.Option(min=0, help="Follow the faces that this camera sees.")] = None,
+    smooth: Annotated[float, typer.Option(min=0, help="Videos: how strongly points are smoothed, 0 for not.")] = 1.0,
+    crops: Annotated[bool, typer.Option("--crops", help="Videos: write each face, held still, as a video.")] = False,
 ) -> None:
-    """Find the landmarks of the faces in pictures.
+    """Find the landmarks of the faces in pictures, or follow them through videos.
 
-    A table says what was found. Exit status 1 if some pictures could not be read; each is named.
+    A table says what was found. Exit status 1 if some pictures or videos could not be read; each is named.
     """
+    if not inputs and camera is None:
+        raise typer.BadParameter("give pictures, folders or videos, or --camera NUMBER")
     if format and not out_dir:
         raise typer.BadParameter("--format says what to write into --out; give --out DIR too")
     # OpenCV's own lines about bad pictures go: ours say more. The function moved in OpenCV 5.
     (getattr(cv2, "setLogLevel", None) or cv2.utils.logging.setLogLevel)(0)
+    inputs = inputs or []
+    videos = [name for name in inputs if is_video(name)]
+    if videos or camera is not None:
+        if len(videos) < len(inputs):
+            raise typer.BadParameter("videos and pictures are done apart; name one kind of them at a time")
+        aligner = FaceAligner(model, detector, min_score=min_score, max_faces=max_faces)
+        align_videos(videos, camera, aligner, smooth, out_dir, format, draw is not False, crops)
+        return
     pictures = _without_drawings(find_pictures(inputs))
     aligner = FaceAligner(model, detector, min_score=min_score, max_faces=max_faces)
     if out_dir is not None:

@@ -1,0 +1,105 @@
+"""What `align` does with videos: clips, cameras and numbered pictures."""
+
+from __future__ import annotations
+
+import time as clock
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import typer
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.text import Text
+
+from facelattice.aligner import FaceAligner
+from facelattice.cli.program import err, out, say
+from facelattice.draw import draw_faces
+from facelattice.formats import atomic_write, free_name
+from facelattice.video.crops import CropWriter
+from facelattice.video.reading import VIDEO_SUFFIXES, Video, VideoError, open_camera, open_video
+from facelattice.video.rows import ROW_FORMATS, RowWriter
+from facelattice.video.tracking import Tracker
+from facelattice.video.writing import VideoWriter
+
+
+def is_video(name: str) -> bool:
+    """True for a video file by its name, and for a pattern of numbered pictures such as frames/%04d.png."""
+    return Path(name).suffix.lower() in VIDEO_SUFFIXES or "%" in Path(name).name
+
+
+def align_videos(
+    inputs: list[str], camera: int | None, aligner: FaceAligner, smooth: float, out_dir: Path | None,
+    format: str | None, draw: bool, crops: bool,
+) -> None:
+    """Follow the faces of each video and write what was asked for. One that cannot be read is named, and the rest
+    done."""
+    if format is not None and format not in ROW_FORMATS:
+        raise typer.BadParameter(f"--format of a video is one of {', '.join(ROW_FORMATS)}, not {format!r}")
+    taken: set[str] = set()
+    failed = False
+    sources: list[str | int] = [*inputs, *([camera] if camera is not None else [])]
+    for source in sources:
+        stem = free_name(f"camera{source}" if isinstance(source, int) else Path(source).stem.replace("%", ""), taken)
+        try:
+            with open_camera(source) if isinstance(source, int) else open_video(source) as video:
+                sound = Path(source) if isinstance(source, str) and Path(source).is_file() else None
+                _align(video, sound, Tracker(aligner, smooth), (out_dir or Path()) / stem, out_dir, format, draw, crops)
+        except VideoError as error:
+            failed = True
+            say(str(error))
+    if failed:
+        raise typer.Exit(1)
+
+
+def _align(
+    video: Video, sound: Path | None, tracker: Tracker, stem: Path, out_dir: Path | None, format: str | None,
+    draw: bool, crops: bool,
+) -> None:
+    written: list[Path] = []
+    count = faces_seen = 0
+    tracks: set[int] = set()
+    stopped = False
+    with ExitStack() as files, _bar(video) as progress:
+        rows = drawn = None
+        cut = files.enter_context(CropWriter(stem, video.rate)) if crops else None
+        if out_dir is not None:
+            written.append(stem.with_name(f"{stem.name}.{'csv' if format == 'csv' else 'jsonl'}"))
+            rows = RowWriter(files.enter_context(atomic_write(written[-1])), format or "json")
+        bar = progress.add_task(stem.name, total=video.frames)
+        start = clock.monotonic()
+        try:
+            for count, (time, picture) in enumerate(video, 1):
+                faces = tracker(picture, time)
+                faces_seen += len(faces)
+                tracks |= {face.track for face in faces if face.track is not None}
+                if rows is not None:
+                    rows.write(count - 1, time, faces)
+                if draw:
+                    if drawn is None:
+                        written.append(stem.with_name(f"{stem.name}_faces.mp4"))
+                        drawn = files.enter_context(VideoWriter(written[-1], video.rate, sound, video.start))
+                    drawn.write(draw_faces(picture, faces), time)
+                if cut is not None:
+                    cut.write(faces, time)
+                progress.update(bar, advance=1, description=f"{count / (clock.monotonic() - start):.0f} frames/s")
+        except KeyboardInterrupt:  # what was done so far becomes whole files
+            stopped = True
+    if count == 0 and not stopped:
+        raise VideoError(f"{video.name}: not one of its frames can be read")
+    broken = f", {video.broken} broken frames passed over" if video.broken else ""
+    out.print(
+        Text(f"{video.name}: {len(tracks)} faces followed, {faces_seen} sights in {count} frames{broken}"),
+        soft_wrap=True,
+    )
+    for path in [*written, *(cut.paths if cut else [])]:
+        out.print(Text(f"written: {path}"), soft_wrap=True)
+    if stopped:
+        raise KeyboardInterrupt
+
+
+def _bar(video: Video) -> Progress:
+    known: list[Any] = [BarColumn(), TaskProgressColumn(), TimeRemainingColumn()] if video.frames else []
+    return Progress(
+        TimeElapsedColumn(), *known, TextColumn("{task.description}"), console=err, transient=True,
+        disable=not err.is_terminal,
+    )  # fmt: skip

@@ -1,0 +1,133 @@
+"""Frames of anything that PyAV reads: video files, cameras, and folders of numbered pictures.
+
+    with open_video("clip.mp4") as video:
+        for time, picture in video:                 # seconds, uint8 RGB (H, W, 3), upright
+            ...
+        video.broken                                # frames that could not be decoded, passed over
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+VIDEO_SUFFIXES = frozenset({".avi", ".flv", ".m4v", ".mjpeg", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".mts"})
+VIDEO_SUFFIXES |= {".ogv", ".ts", ".webm", ".wmv", ".3gp"}
+SEQUENCE_RATE = 25.0  # frames a second of a folder of pictures
+
+
+class VideoError(ValueError):
+    """A video that cannot be read or written. The message names it, says what is wrong and what to do."""
+
+
+class Video:
+    """Frames in their order, as (time in seconds from the first frame, picture).
+
+    rate: frames a second, on average. frames: how many there should be, None where that is not known. broken: those
+    that could not be decoded, so far. start: the time of the first frame by the file's own clock, once it was read.
+    """
+
+    def __init__(self, container: Any, name: str):
+        self._container, self.name, self.broken, self.start = container, name, 0, 0.0
+        self.stream = next(iter(container.streams.video), None)
+        if self.stream is None:
+            raise VideoError(f"{name}: there are no pictures in it")
+        self.stream.thread_type = "AUTO"
+        self.rate = float(self.stream.average_rate or self.stream.guessed_rate or SEQUENCE_RATE)
+        self.frames = self.stream.frames or None
+        if self.frames is None and container.duration:
+            self.frames = max(1, round(container.duration / 1e6 * self.rate))
+
+    def __enter__(self) -> Video:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._container.close()
+
+    def __iter__(self) -> Iterator[tuple[float, np.ndarray]]:
+        import av
+
+        last = None
+        packets = self._container.demux(self.stream)
+        while True:
+            try:
+                packet = next(packets)
+            except StopIteration:
+                return
+            except (av.error.EOFError, av.error.BlockingIOError):
+                return
+            except av.error.FFmpegError:  # a file cut short: what was read of it stands
+                self.broken += 1
+                return
+            try:
+                decoded = packet.decode()
+            except av.error.FFmpegError:
+                self.broken += 1
+                continue
+            for frame in decoded:
+                if frame.is_corrupt:
+                    self.broken += 1
+                    continue
+                seconds = frame.time
+                if seconds is None or (last is not None and seconds <= last):  # no clock, or one that went back
+                    seconds = 0.0 if last is None else last + 1 / self.rate
+                if last is None:
+                    self.start = seconds
+                last = seconds
+                yield seconds - self.start, _upright(frame)
+
+
+def open_video(source: str | Path) -> Video:
+    """A video file, or numbered pictures by a pattern such as frames/%04d.png.
+
+    Raises VideoError for one that is missing, empty, or no video; ImportError without PyAV.
+    """
+    av = load_av()
+    path = Path(source)
+    if "%" not in path.name and not path.exists():
+        raise VideoError(f"{path}: no such file")
+    try:
+        return Video(av.open(str(path)), str(path))
+    except (av.error.FFmpegError, OSError) as error:
+        raise VideoError(f"{path}: not a video that can be read, or a damaged one ({_reason(error)})") from None
+
+
+def open_camera(number: int) -> Video:
+    """A camera of this machine, by its number. Raises VideoError where it cannot be opened; ImportError without
+    PyAV."""
+    av = load_av()
+    name, kind = {
+        "linux": (f"/dev/video{number}", "v4l2"),
+        "darwin": (f"{number}:none", "avfoundation"),
+    }.get(sys.platform, (f"video={number}", "dshow"))
+    try:
+        return Video(av.open(name, format=kind), f"camera {number}")
+    except (av.error.FFmpegError, OSError, ValueError) as error:
+        raise VideoError(
+            f"camera {number} cannot be opened ({_reason(error)}); is it plugged in, and used by no other program?"
+        ) from None
+
+
+def load_av() -> Any:
+    """PyAV. Raises ImportError, saying how to install it."""
+    try:
+        import av
+    except ImportError as error:
+        raise ImportError('to read and write videos, run: pip install "facelattice[video]"') from error
+    av.logging.set_level(av.logging.PANIC)  # errors come as exceptions and counts; the log would say them twice
+    return av
+
+
+def _upright(frame: Any) -> np.ndarray:
+    """The frame as RGB, turned as the file's rotation says."""
+    picture = frame.to_ndarray(format="rgb24")
+    turns = round((getattr(frame, "rotation", 0) or 0) / 90) % 4
+    return np.ascontiguousarray(np.rot90(picture, turns)) if turns else picture
+
+
+def _reason(error: Exception) -> str:
+    return str(getattr(error, "strerror", None) or error)

@@ -1,0 +1,129 @@
+"""`facelattice align` on videos, end to end."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+import facelattice
+from facelattice.cli import app
+from facelattice.video.reading import open_video
+
+
+@pytest.fixture
+def clip(write_clip, view):
+    """A second of a camera that moves over the photo, with a tone."""
+    return write_clip("clip.mp4", ((i / 25, view(40 + 2 * i, 20 + i)) for i in range(25)), tone="aac")
+
+
+def align(*arguments: object):
+    return CliRunner().invoke(app, ["align", *map(str, arguments)])
+
+
+def test_a_clip_gives_a_drawing_with_sound(clip, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    done = align(clip)
+    assert (done.exit_code, done.stderr) == (0, "")
+    assert "1 faces followed, 25 sights in 25 frames" in done.stdout
+    with open_video("clip_faces.mp4") as drawn, open_video(clip) as plain:
+        assert len(drawn._container.streams.audio) == 1
+        for (a, picture), (b, original) in zip(drawn, plain, strict=True):
+            assert a == pytest.approx(b, abs=1e-3)
+            assert picture.shape == original.shape
+            difference = np.abs(picture.astype(int) - original).max(2)
+            assert (difference > 60).sum() > 150  # the drawing
+            assert np.median(difference) < 8  # and the photo under it
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["clip.mp4", "clip_faces.mp4"]
+
+
+def test_rows_and_crops(clip, tmp_path):
+    assert align(clip, "--out", tmp_path / "out", "--no-draw", "--crops").exit_code == 0
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["clip.jsonl", "clip_track1.mp4"]
+    rows = [json.loads(line) for line in (tmp_path / "out" / "clip.jsonl").read_text().splitlines()]
+    assert [row["frame"] for row in rows] == list(range(25))
+    np.testing.assert_allclose([row["time"] for row in rows], np.arange(25) / 25, atol=2e-3)
+    assert all(face["track"] == 1 and len(face["points"]) == 68 for row in rows for face in row["faces"])
+    nose = np.array([row["faces"][0]["points"][30] for row in rows])
+    np.testing.assert_allclose(nose[-1] - nose[0], [-48, -24], atol=3)  # as the camera moved
+    with open_video(tmp_path / "out" / "clip_track1.mp4") as crops:
+        assert [picture.shape for _, picture in crops] == [(256, 256, 3)] * 25
+
+    assert align(clip, "--out", tmp_path / "table", "--format", "csv", "--no-draw", "--smooth", "0").exit_code == 0
+    with open(tmp_path / "table" / "clip.csv", newline="") as file:
+        table = list(csv.DictReader(file))
+    assert len(table) == 25
+    assert (table[0]["track"], len(table[0])) == ("1", 4 + 3 * 68)
+    np.testing.assert_allclose(float(table[-1]["x30"]) - float(table[0]["x30"]), -48, atol=3)
+    assert float(table[0]["e30"]) > 0
+
+
+def test_numbered_pictures_are_a_video(view, tmp_path):
+    for i in range(4):
+        cv2.imwrite(str(tmp_path / f"{i:03}.png"), cv2.cvtColor(view(60 + i, 30), cv2.COLOR_RGB2BGR))
+    done = align(tmp_path / "%03d.png", "--out", tmp_path / "out")
+    assert done.exit_code == 0
+    assert "1 faces followed, 4 sights in 4 frames" in done.stdout
+
+
+def test_a_broken_video_is_named_and_the_rest_is_done(clip, tmp_path):
+    (tmp_path / "broken.mp4").write_bytes(b"no video")
+    done = align(tmp_path / "broken.mp4", clip, "--out", tmp_path / "out")
+    assert done.exit_code == 1
+    assert "broken.mp4: not a video" in done.stderr
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["clip.jsonl", "clip_faces.mp4"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([], "give pictures, folders or videos, or --camera"),
+        (["clip.mp4", "photo.jpg"], "videos and pictures are done apart"),
+        (["clip.mp4", "--out", "out", "--format", "pts"], "--format of a video is one of json, csv"),
+    ],
+)
+def test_wrong_use(arguments, message):
+    done = align(*arguments)
+    assert done.exit_code == 2
+    assert message in " ".join(done.stderr.replace("│", " ").split())
+
+
+def test_a_camera_that_is_not_there(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    done = align("--camera", 97)
+    assert done.exit_code == 1
+    assert "camera 97 cannot be opened" in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGINT to send to one process")
+def test_ctrl_c_leaves_whole_files_of_what_was_done(write_clip, view, tmp_path):
+    clip = write_clip("long.mp4", ((i / 25, view(40 + i % 50, 20)) for i in range(1500)))
+    environment = {**os.environ, "PYTHONPATH": str(Path(facelattice.__file__).parents[1])}
+    command = [sys.executable, "-m", "facelattice", "align", str(clip), "--out", "out", "--crops"]
+    run = subprocess.Popen(command, cwd=tmp_path, env=environment, stderr=subprocess.PIPE, text=True)
+    parts: list[Path] = []
+    while run.poll() is None and not parts:
+        time.sleep(0.05)
+        parts = [path for path in tmp_path.glob("out/.*.part") if path.stat().st_size > 20_000]
+    run.send_signal(signal.SIGINT)
+    _, said = run.communicate()
+    assert run.returncode == 130
+    assert "stopped" in said
+    rows = (tmp_path / "out" / "long.jsonl").read_text().splitlines()
+    assert 0 < len(rows) < 1500
+    assert len(json.loads(rows[-1])["faces"]) == 1
+    for name in ("long_faces.mp4", "long_track1.mp4"):
+        with open_video(tmp_path / "out" / name) as video:
+            assert abs(len(list(video)) - len(rows)) <= 1
+    assert len(list((tmp_path / "out").iterdir())) == 3

@@ -1,0 +1,202 @@
+"""Videos read and written: times, sound, rotation, and files that are broken in every way."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import av
+import cv2
+import numpy as np
+import pytest
+
+import facelattice
+from facelattice.video.reading import VideoError, open_camera, open_video
+from facelattice.video.writing import VideoWriter
+
+
+def stripes(i: int, width: int = 64, height: int = 48) -> np.ndarray:
+    """Dark, with a light square in the upper left corner and a brightness that tells the frame's number."""
+    picture = np.full((height, width, 3), 4 * i, np.uint8)
+    picture[:16, :16] = 255
+    return picture
+
+
+UNEVEN = [0.0, 0.04, 0.08, 0.2, 0.24, 0.5, 0.54, 1.0, 1.5, 1.54]
+
+
+def read(path):
+    with open_video(path) as video:
+        times, pictures = zip(*video, strict=True)
+        return video, np.array(times), pictures
+
+
+def test_frames_keep_their_times(write_clip):
+    clip = write_clip("clip.mp4", ((7 + time, stripes(i)) for i, time in enumerate(UNEVEN)))
+    video, times, pictures = read(clip)
+    np.testing.assert_allclose(times, UNEVEN, atol=2e-3)
+    assert video.start == pytest.approx(7, abs=0.01) or video.start == 0
+    assert (video.frames, video.broken) == (10, 0)
+    assert [picture.shape for picture in pictures] == [(48, 64, 3)] * 10
+    np.testing.assert_allclose([picture[40, 40].mean() for picture in pictures], 4 * np.arange(10), atol=3)
+
+
+@pytest.mark.parametrize("container", ["clip.mkv", "clip.avi", "clip.mov", "clip.webm"])
+def test_containers(write_clip, container):
+    codec = {"clip.webm": "libvpx", "clip.avi": "mpeg4"}.get(container, "libx264")
+    _, times, _ = read(write_clip(container, ((0.04 * i, stripes(i)) for i in range(10)), codec))
+    np.testing.assert_allclose(times, 0.04 * np.arange(10), atol=2e-3)
+
+
+@pytest.mark.parametrize("degrees", [90, 180, 270])
+def test_rotated_as_the_file_says(write_clip, degrees):
+    clip = write_clip("phone.mp4", ((0.04 * i, stripes(10)) for i in range(5)))
+    data = bytearray(clip.read_bytes())
+    cos, sin = {90: (0, 1), 180: (-1, 0), 270: (0, -1)}[degrees]
+    matrix = np.array([cos << 16, sin << 16, 0, -sin << 16, cos << 16, 0, 0, 0, 1 << 30], ">i4").tobytes()
+    at = data.index(b"tkhd") + 44
+    data[at : at + 36] = matrix
+    clip.write_bytes(data)
+    _, _, pictures = read(clip)
+    upright = np.rot90(stripes(10), -degrees // 90)  # a display matrix turns clockwise
+    assert pictures[2].shape == upright.shape
+    assert np.abs(pictures[2].astype(int) - upright).mean() < 6
+
+
+def test_numbered_pictures(tmp_path):
+    for i in range(5):
+        cv2.imwrite(str(tmp_path / f"{i:04}.png"), stripes(i))
+    _, times, pictures = read(tmp_path / "%04d.png")
+    np.testing.assert_allclose(times, 0.04 * np.arange(5), atol=1e-6)
+    assert pictures[3][40, 40].tolist() == [12, 12, 12]
+
+
+def test_broken_frames_are_counted_and_passed_over(write_clip):
+    rng = np.random.default_rng(0)
+    noise = rng.integers(0, 255, (30, 48, 64, 3), dtype=np.uint8)
+    clip = write_clip("clip.mkv", ((0.04 * i, noise[i]) for i in range(30)))
+    data = bytearray(clip.read_bytes())
+    for at in range(len(data) // 3, 2 * len(data) // 3, 97):
+        data[at] ^= 0x5A
+    clip.write_bytes(data)
+    with open_video(clip) as video:
+        whole = list(video)
+    assert 5 < len(whole) < 31
+    assert video.broken > 0
+    times = [time for time, _ in whole]
+    assert times == sorted(times)
+
+
+def test_a_video_cut_short_gives_what_is_left(write_clip):
+    rng = np.random.default_rng(0)
+    noise = rng.integers(0, 255, (30, 48, 64, 3), dtype=np.uint8)
+    clip = write_clip("clip.mkv", ((0.04 * i, noise[i]) for i in range(30)))
+    clip.write_bytes(clip.read_bytes()[: clip.stat().st_size // 2])
+    _, times, _ = read(clip)
+    assert 5 < len(times) < 25
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [(None, "no such file"), (b"", "not a video"), (b"no video at all" * 99, "not a video"), ("sound", "no pictures")],
+)
+def test_files_that_are_no_videos(write_clip, tmp_path, content, message):
+    path = tmp_path / "clip.mp4"
+    if content == "sound":
+        with av.open(str(path), "w") as out:
+            stream = out.add_stream("aac", rate=16000, layout="mono")
+            silence = av.AudioFrame.from_ndarray(np.zeros((1, 1024), np.int16), format="s16", layout="mono")
+            silence.sample_rate = 16000
+            out.mux(stream.encode(silence))
+            out.mux(stream.encode(None))
+    elif content is not None:
+        path.write_bytes(content)
+    with pytest.raises(VideoError, match=message):
+        open_video(path)
+
+
+def test_a_camera_that_is_not_there():
+    with pytest.raises(VideoError, match="camera 97 cannot be opened"):
+        open_camera(97)
+
+
+@pytest.mark.parametrize(("container", "tone", "copied"), [("a.mp4", "aac", True), ("a.mkv", "pcm_s16le", False)])
+def test_a_written_video_has_the_times_and_the_sound_of_the_original(write_clip, tmp_path, container, tone, copied):
+    clip = write_clip(container, ((0.5 + time, stripes(i)) for i, time in enumerate(UNEVEN)), tone=tone)
+    writer = None
+    with open_video(clip) as video:
+        for time, picture in video:
+            writer = writer or VideoWriter(tmp_path / "new" / "out.mp4", video.rate, clip, video.start)
+            writer.write(picture, time)
+    writer.__exit__(None)
+    _, times, pictures = read(tmp_path / "new" / "out.mp4")
+    np.testing.assert_allclose(times, UNEVEN, atol=2e-3)
+    np.testing.assert_allclose([picture[40, 40].mean() for picture in pictures], 4 * np.arange(10), atol=4)
+    with av.open(str(tmp_path / "new" / "out.mp4")) as out:
+        assert out.streams.audio[0].codec_context.name == "aac"
+        frames = list(out.decode(audio=0))
+        assert 1.3 < frames[-1].time < 1.8  # as far as the pictures go, of three seconds
+        loud = np.concatenate([frame.to_ndarray()[0] for frame in frames[3:]]).astype(np.float64)
+        spectrum = np.abs(np.fft.rfft(loud))
+        assert np.argmax(spectrum) * 16000 / len(loud) == pytest.approx(440, abs=5)
+    assert [path.name for path in (tmp_path / "new").iterdir()] == ["out.mp4"]
+
+
+def test_odd_sides_lose_a_line_and_sizes_may_not_change(tmp_path):
+    with VideoWriter(tmp_path / "odd.mp4", 25) as writer:
+        writer.write(stripes(1, 65, 49), 0.0)
+        with pytest.raises(VideoError, match="frames of 64 x 48 px, then one of 32 x 48"):
+            writer.write(stripes(1, 32, 48), 0.04)
+    assert read(tmp_path / "odd.mp4")[2][0].shape == (48, 64, 3)
+
+
+def test_stopped_by_ctrl_c_the_file_is_playable_and_after_an_error_there_is_none(tmp_path):
+    def write(path, error):
+        with VideoWriter(path, 25) as writer:
+            for i in range(5):
+                writer.write(stripes(i), 0.04 * i)
+            raise error
+
+    for error, count in ((KeyboardInterrupt, 5), (RuntimeError, None)):
+        path = tmp_path / f"{error.__name__}.mp4"
+        with pytest.raises(error):
+            write(path, error)
+        assert (len(read(path)[1]) if path.exists() else None) == count
+    assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_where_nothing_can_be_written(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises((VideoError, OSError)):
+        VideoWriter(tmp_path / "file" / "out.mp4", 25)
+
+
+def test_a_full_disk_is_an_error_and_leaves_nothing(tmp_path):
+    code = (
+        "import resource, signal, sys; import numpy as np; from pathlib import Path\n"
+        "from facelattice.video.writing import VideoWriter\n"
+        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN); resource.setrlimit(resource.RLIMIT_FSIZE, (20000, 20000))\n"
+        "rng = np.random.default_rng(0)\n"
+        "with VideoWriter(Path('out.mp4'), 25) as writer:\n"
+        "    for i in range(100): writer.write(rng.integers(0, 255, (96, 96, 3), dtype=np.uint8), i / 25)\n"
+    )
+    environment = {**os.environ, "PYTHONPATH": os.path.dirname(os.path.dirname(facelattice.__file__))}
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, env=environment, capture_output=True, text=True)
+    assert "VideoError: out.mp4: cannot be written (File too large)" in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_without_pyav_it_says_how_to_get_it(write_clip, monkeypatch):
+    clip = write_clip("clip.mp4", [(0.0, stripes(0))])
+    monkeypatch.setitem(sys.modules, "av", None)
+    with pytest.raises(ImportError, match=r'pip install "facelattice\[video\]"'):
+        open_video(clip)
+
+
+def test_the_original_may_be_silent(write_clip, tmp_path, view):
+    clip = write_clip("clip.mp4", ((0.04 * i, view(i, 0)) for i in range(5)))
+    with VideoWriter(tmp_path / "out.mp4", 25, clip) as writer:
+        writer.write(view(0, 0), 0.0)
+    with av.open(str(tmp_path / "out.mp4")) as out:
+        assert len(out.streams.audio) == 0

@@ -1,0 +1,140 @@
+"""Faces followed through frames whose content is known, with the real model and detector."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import pytest
+
+from facelattice import geometry
+from facelattice.aligner import FaceAligner
+from facelattice.video.crops import stable_crop
+from facelattice.video.tracking import DETECT_EVERY, PATIENCE, Tracker
+
+RATE = 25
+
+
+@pytest.fixture(scope="module")
+def aligner():
+    return FaceAligner()
+
+
+@pytest.fixture(scope="module")
+def heads(photo) -> list[np.ndarray]:
+    """Two heads to tell apart, 120 px, cut out of the photo: as it is, and mirrored with other colours."""
+    head = photo[60:200, 155:275]
+    other = cv2.convertScaleAbs(head[:, ::-1, ::-1], alpha=0.7, beta=60)
+    return [head, np.ascontiguousarray(other)]
+
+
+def paste(canvas: np.ndarray, head: np.ndarray, x: float, y: float) -> None:
+    matrix = np.array([[1.0, 0, x], [0, 1, y]])
+    size = canvas.shape[1::-1]
+    cover = cv2.warpAffine(np.full(head.shape[:2], 255, np.uint8), matrix, size) > 127
+    canvas[cover] = cv2.warpAffine(head, matrix, size)[cover]
+
+
+def scene(heads, places, size=(480, 240)) -> np.ndarray:
+    """A grey wall with heads at places (x, y); later ones in front."""
+    canvas = np.full((size[1], size[0], 3), 120, np.uint8)
+    for head, place in zip(heads, places, strict=True):
+        if place is not None:
+            paste(canvas, head, *place)
+    return canvas
+
+
+def test_a_face_keeps_its_number_and_the_detector_rests(aligner, view):
+    looks = []
+
+    def counting(picture):
+        looks.append(1)
+        return aligner.detector(picture)
+
+    counted = FaceAligner(aligner.model, counting)
+    counted._mapping = aligner._mapping
+    tracker = Tracker(counted, smooth=0)
+    for i in range(25):
+        x, y = 40 + 2 * i, 20 + i
+        (face,) = tracker(view(x, y), i / RATE)
+        assert face.track == 1
+        (alone,) = aligner(view(x, y))
+        assert np.linalg.norm(face.points - alone.points, axis=1).mean() < 0.02 * geometry.box_side(alone.box)
+    assert len(looks) == 3  # frames 0, 10 and 20
+
+
+def test_smoothing_stills_a_face_that_is_still(aligner, view):
+    rng = np.random.default_rng(0)
+    noisy = [
+        np.clip(view(60, 30) + rng.normal(0, 25, (240, 320, 3)), 0, 255).astype(np.uint8) for _ in range(40)
+    ]  # fmt: skip
+
+    def jitter(smooth: float) -> float:
+        tracker = Tracker(aligner, smooth)
+        points = np.array([tracker(picture, i / RATE)[0].points for i, picture in enumerate(noisy)])
+        return float(np.linalg.norm(np.diff(points[15:], axis=0), axis=-1).mean())
+
+    assert jitter(1.0) < 0.25 * jitter(0.0)
+
+
+def test_two_people_who_cross_keep_their_numbers(aligner, heads):
+    tracker = Tracker(aligner)
+    places = {}
+    for i in range(60):
+        x = 6.0 * i
+        faces = tracker(scene(heads, [(x, 60), (354 - x, 62)]), i / RATE)
+        places[i] = {face.track: geometry.box_centre(face.box)[0] for face in faces}
+        assert len(set(places[i])) == len(faces) <= 2
+    assert set(places[5]) == set(places[59]) == {1, 2}
+    left = min(places[5], key=lambda track: places[5][track])
+    assert max(places[59], key=lambda track: places[59][track]) == left  # who came from the left went to the right
+    assert {track for frame in places.values() for track in frame} == {1, 2}
+
+
+def test_a_face_hidden_for_half_a_second_is_known_again_and_not_drawn_meanwhile(aligner, heads):
+    tracker = Tracker(aligner)
+    seen = []
+    for i in range(50):
+        wall = scene(heads[:1], [(100 + 2 * i, 60)])
+        if 20 <= i < 33:
+            wall[:, :] = 90
+        seen.append([face.track for face in tracker(wall, i / RATE)])
+    assert seen == [[1]] * 20 + [[]] * 13 + [[1]] * 17
+
+
+def test_another_person_at_the_same_place_is_someone_else(aligner, heads):
+    tracker = Tracker(aligner)
+    for i in range(10):
+        tracker(scene(heads[:1], [(150, 60)]), i / RATE)
+    for i in range(10, 15):
+        assert tracker(scene([], []), i / RATE) == []
+    (face,) = tracker(scene(heads[1:], [(150, 60)]), 15 / RATE)
+    assert face.track == 2
+
+
+def test_whoever_stays_away_is_forgotten(aligner, heads):
+    tracker = Tracker(aligner)
+    assert [face.track for face in tracker(scene(heads[:1], [(150, 60)]), 0.0)] == [1]
+    assert tracker(scene([], []), 0.5) == []
+    later = [tracker(scene(heads[:1], [(150, 60)]), 0.6 + PATIENCE + i / RATE) for i in range(DETECT_EVERY)]
+    assert [face.track for face in later[-1]] == [2]
+
+
+def test_frames_out_of_order_and_wrong_settings(aligner, heads):
+    tracker = Tracker(aligner)
+    tracker(scene(heads[:1], [(150, 60)]), 1.0)
+    with pytest.raises(ValueError, match=r"0.5 s is before the last"):
+        tracker(scene(heads[:1], [(150, 60)]), 0.5)
+    for wrong in ({"smooth": -1}, {"every": 0}):
+        with pytest.raises(ValueError, match=r"smooth >= 0 and every >= 1"):
+            Tracker(aligner, **wrong)
+
+
+def test_crops_hold_the_face_still(aligner, view):
+    tracker = Tracker(aligner)
+    crops = [stable_crop(tracker(view(40 + 3 * i, 30), i / RATE)[0], 128) for i in range(12)]
+    for crop in crops[4:]:
+        assert np.abs(crop.astype(int)[16:112, 16:112] - crops[3][16:112, 16:112]).mean() < 8
+    (face,) = aligner(crops[5], boxes=[(20, 20, 108, 108)])
+    eyes = face.points[[36, 45]]
+    assert abs(eyes[0, 1] - eyes[1, 1]) < 4  # upright
+    assert abs(eyes[:, 0].mean() - 63.5) < 6

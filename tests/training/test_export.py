@@ -121,9 +121,9 @@ def test_the_file_holds_its_weights_in_16_bits(shaken, tmp_path):
     assert (tmp_path / "model.onnx").stat().st_size < 2 * weights + 200_000 < len(to_onnx(network, 64))
     # Weights that no 16 bits can hold, in a network that does the same.
     with torch.no_grad():
-        network.error[0].weight *= 1e6
-        network.error[0].bias *= 1e6
-        network.error[2].weight /= 1e6
+        network.errors.layers[0].weight *= 1e6
+        network.errors.layers[0].bias *= 1e6
+        network.errors.layers[2].weight /= 1e6
     checkpoint.save(state | {"ema": network.state_dict()}, tmp_path / "large.pt")
     with pytest.raises(ExportError, match="with weights in 16 bits"):
         export(tmp_path / "large.pt", tmp_path / "large.onnx")

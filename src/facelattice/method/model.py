@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from facelattice.method.embedding import Flatten, Located
+from facelattice.method.errors import ExpectedErrors
 from facelattice.method.relation import EdgeWeights, GraphConv, GraphHead, LinearHead
 
 
@@ -100,8 +101,7 @@ class SDFL(nn.Module):
         for name, parameter in self.last.named_parameters():
             if name.endswith("weight"):  # the first prediction is where the embedding says, or the middle of the crop
                 nn.init.zeros_(parameter)
-        self.error = nn.Sequential(nn.Linear(width, 64), nn.ReLU(inplace=True), nn.Linear(64, 1))
-        self.point_error = nn.Parameter(torch.full((points,), 1.5))  # some points are harder than others in any face
+        self.errors = ExpectedErrors(points, width + self.embedding.features + 2)
         self.per_picture = normalisation == "picture"
         self.register_buffer("mean", 255 * torch.tensor(statistics[0])[:, None, None], persistent=False)
         self.register_buffer("std", 255 * torch.tensor(statistics[1])[:, None, None], persistent=False)
@@ -125,9 +125,8 @@ class SDFL(nn.Module):
                 hidden = self.head(nodes.features, weights)
                 offsets = self.last(hidden, weights)
             points = nodes.anchors + offsets * self.embedding.step
-            # The logarithm of the error is bounded so that no single face can blow up the loss; 1/20 px to 150 px.
-            log_error = self.error(hidden.detach()).squeeze(-1) + self.point_error
-            errors = log_error.clamp(-3, 5).exp()
+            evidence = torch.cat([hidden, nodes.features, offsets], -1)
+            errors = self.errors(evidence.detach())  # being honest must not move the points
         return Prediction(points, errors, nodes.anchors if nodes.located else None, weights)
 
 

@@ -16,7 +16,7 @@ from facelattice.runtime import METADATA_KEY, Model, ModelError
 from facelattice.training import checkpoint
 from facelattice.training import export as export_module
 from facelattice.training.checkpoint import CheckpointError
-from facelattice.training.export import ExportError, export, load_network, to_onnx
+from facelattice.training.export import ExportError, Outputs, export, load_network, to_onnx
 from facelattice.training.fit import train
 from facelattice.training.recipe import from_yaml
 
@@ -102,9 +102,9 @@ def test_a_model_file_describes_itself_and_is_sealed(shaken, tmp_path):
 
 
 def test_a_file_that_differs_from_the_network_is_not_written(shaken, tmp_path, monkeypatch):
-    def tampered(network, size):
-        data = to_onnx(network, size)
-        shake(network, 0.3)  # the network that the file is compared with is no longer the one it was made of
+    def tampered(outputs, size):
+        data = to_onnx(outputs, size)
+        shake(outputs.network, 0.3)  # the network that the file is compared with is no longer the one it was made of
         return data
 
     monkeypatch.setattr(export_module, "to_onnx", tampered)
@@ -113,12 +113,43 @@ def test_a_file_that_differs_from_the_network_is_not_written(shaken, tmp_path, m
     assert not (tmp_path / "model.onnx").exists()
 
 
+@pytest.mark.parametrize("edges", ["dynamic", "static"])
+def test_a_mirrored_file_gives_the_mean_of_a_crop_and_its_mirror(write_recipe, faces, tmp_path, edges):
+    network = {"backbone": "test_efficientnet", "pretrained": False, "edges": edges}
+    best = train(write_recipe(epochs=1, mirrored=True, network=network), [], tmp_path / "run")
+    state = checkpoint.load(best)
+    shaken = load_network(state, from_yaml(state["recipe"]))
+    shake(shaken, 0.2)
+    checkpoint.save(state | {"ema": shaken.state_dict()}, tmp_path / "shaken.pt")
+    export(tmp_path / "shaken.pt", tmp_path / "both.onnx")
+    recipe = state["recipe"].replace("mirrored: true", "mirrored: false")
+    checkpoint.save(state | {"ema": shaken.state_dict(), "recipe": recipe}, tmp_path / "single.pt")
+    export(tmp_path / "single.pt", tmp_path / "one.onnx")
+
+    crops = np.stack([cv2.imread(str(path))[16:80, 16:80, ::-1] for path in sorted(faces.glob("*.png"))[:3]])
+    one, both = Model(tmp_path / "one.onnx"), Model(tmp_path / "both.onnx")
+    mirror = one.scheme.mirror
+    points, errors = one(crops)
+    other, other_errors = one(np.ascontiguousarray(crops[:, :, ::-1]))
+    other, other_errors = (other * [-1, 1] + [63, 0])[:, mirror], other_errors[:, mirror]
+    apart = np.linalg.norm(points - other, axis=-1) / 2
+    assert apart.max() > 0.3
+    found, expected = both(crops)
+    np.testing.assert_allclose(found, (points + other) / 2, atol=0.01)
+    np.testing.assert_allclose(expected, np.hypot((errors + other_errors) / 2, apart), atol=0.02)
+    mean = one.weights(crops), one.weights(np.ascontiguousarray(crops[:, :, ::-1]))[:, mirror][:, :, mirror]
+    wanted = sum(mean) / 2 if edges == "dynamic" else mean[0]
+    np.testing.assert_allclose(both.weights(crops), wanted, atol=1e-4)
+    turned, _ = both(np.ascontiguousarray(crops[:, :, ::-1]))
+    np.testing.assert_allclose((turned * [-1, 1] + [63, 0])[:, mirror], found, atol=0.01)
+
+
 def test_the_file_holds_its_weights_in_16_bits(shaken, tmp_path):
     export(shaken, tmp_path / "model.onnx")
     state = checkpoint.load(shaken)
     network = load_network(state, from_yaml(state["recipe"]))
     weights = sum(parameter.numel() for parameter in network.parameters())
-    assert (tmp_path / "model.onnx").stat().st_size < 2 * weights + 200_000 < len(to_onnx(network, 64))
+    assert (tmp_path / "model.onnx").stat().st_size < 2 * weights + 200_000 < len(to_onnx(Outputs(network), 64))
     # Weights that no 16 bits can hold, in a network that does the same.
     with torch.no_grad():
         network.errors.layers[0].weight *= 1e6

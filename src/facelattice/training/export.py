@@ -25,6 +25,7 @@ from facelattice.formats import atomic_write
 from facelattice.method.model import SDFL
 from facelattice.pictures import PictureError
 from facelattice.runtime import FORMAT, METADATA_KEY, seal
+from facelattice.schemes import Scheme
 from facelattice.training import checkpoint
 from facelattice.training.prepare import load_faces, make_network
 from facelattice.training.recipe import Recipe, from_yaml, to_yaml
@@ -47,10 +48,11 @@ def export(checkpoint_path: Path, output: Path) -> dict[str, Any]:
     """
     state = checkpoint.load(checkpoint_path)
     recipe = from_yaml(state["recipe"])
-    network = load_network(state, recipe)
-    data = to_onnx(network, recipe.size)
+    mirror = Scheme.from_dict(state["info"]["scheme"]).mirror if recipe.mirrored else None
+    outputs = Outputs(load_network(state, recipe), mirror)
+    data = to_onnx(outputs, recipe.size)
     crops = _real_crops(recipe)
-    difference = compare(network, data, crops)
+    difference = compare(outputs, data, crops)
     if not difference <= TOLERANCE:
         raise ExportError(
             f"ONNX Runtime and torch differ by {difference:.3g} px, more than {TOLERANCE}; nothing was written"
@@ -75,7 +77,7 @@ def export(checkpoint_path: Path, output: Path) -> dict[str, Any]:
         "sha256": "0" * 64,
     }
     model = halve(onnx.load_from_string(data))
-    rounded = compare(network, model.SerializeToString(), crops)
+    rounded = compare(outputs, model.SerializeToString(), crops)
     if not rounded <= ROUNDING:
         raise ExportError(
             f"with weights in 16 bits the points differ by {rounded:.3g} px, more than {ROUNDING}; nothing was written"
@@ -102,29 +104,48 @@ def load_network(state: dict[str, Any], recipe: Recipe) -> SDFL:
     return network.eval()
 
 
-class _Outputs(nn.Module):
-    """What a model file gives: points, errors and weights, and nothing that only training looks at."""
+class Outputs(nn.Module):
+    """What a model file gives for crops uint8 (B, S, S, 3): points, errors and, with a graph, weights; nothing that
+    only training looks at. ``mirror`` is the scheme's permutation (N,) where the crop's mirror is looked at too."""
 
-    def __init__(self, network: SDFL):
+    def __init__(self, network: SDFL, mirror: np.ndarray | None = None):
         super().__init__()
         self.network = network
+        self.mirror = None if mirror is None else torch.from_numpy(mirror)
 
     def forward(self, crops: Tensor) -> tuple[Tensor, ...]:
-        points, errors, _, weights = self.network(crops)
+        if self.mirror is None:
+            points, errors, _, weights = self.network(crops)
+        else:
+            points, errors, weights = self._both(crops, self.mirror)
         return (points, errors) if weights is None else (points, errors, weights)
 
+    def _both(self, crops: Tensor, mirror: Tensor) -> tuple[Tensor, Tensor, Tensor | None]:
+        """The mean of the crops and of their mirrors, whose points lie mirrored and change places."""
+        points, errors, _, weights = self.network(torch.cat([crops, crops.flip(2)]))
+        points, other = points.reshape(2, -1, *points.shape[1:])  # not chunk: a traced batch stays free
+        other = torch.stack([crops.shape[2] - 1 - other[..., 0], other[..., 1]], -1)[:, mirror]
+        error, other_error = errors.reshape(2, -1, errors.shape[1])
+        # Where the two differ, neither is as sure as it says: half their distance is the deviation of their mean.
+        apart = (points - other).square().sum(-1) / 4
+        errors = (((error + other_error[:, mirror]) / 2).square() + apart).sqrt()
+        if weights is not None and weights.shape[0] > 1:  # a kind that is the same for all faces is mirrored already
+            weights, other_weights = weights.reshape(2, -1, *weights.shape[1:])
+            weights = (weights + other_weights[:, mirror][:, :, mirror]) / 2
+        return (points + other) / 2, errors, weights
 
-def to_onnx(network: SDFL, size: int) -> bytes:
+
+def to_onnx(outputs: Outputs, size: int) -> bytes:
     """The ONNX file, without metadata, for any B: crops uint8 (B, S, S, 3) -> points (B, N, 2), errors (B, N) and,
     where there is a graph, weights (B or 1, N, N)."""
-    names = ("crops", "points", "errors", *(["weights"] if network.edges is not None else []))
+    names = ("crops", "points", "errors", *(["weights"] if outputs.network.edges is not None else []))
     file = io.BytesIO()
     with warnings.catch_warnings():
         # The tracing exporter warns of Python numbers it keeps; they are sizes of the crop, which are meant to be kept.
         # It is used because the newer one wants onnxscript, one more package to install.
         warnings.simplefilter("ignore")
         torch.onnx.export(
-            _Outputs(network).eval(),
+            outputs.eval(),
             (torch.zeros(2, size, size, 3, dtype=torch.uint8),),
             file,  # type: ignore[arg-type]  # file objects are taken too, whatever its type says
             dynamo=False,
@@ -154,13 +175,13 @@ def halve(model: onnx.ModelProto) -> onnx.ModelProto:
 
 
 @torch.inference_mode()
-def compare(network: SDFL, data: bytes, crops: np.ndarray) -> float:
+def compare(outputs: Outputs, data: bytes, crops: np.ndarray) -> float:
     """The largest difference, crop pixels, between torch and ONNX Runtime over points and errors of crops (B, S, S,
     3)."""
     session = onnxruntime.InferenceSession(data, providers=["CPUExecutionProvider"])
     points, errors = session.run(["points", "errors"], {"crops": crops})
-    expected = network(torch.from_numpy(crops))
-    differences = np.abs(points - expected.points.numpy()).max(), np.abs(errors - expected.errors.numpy()).max()
+    wanted, expected, *_ = outputs(torch.from_numpy(crops))
+    differences = np.abs(points - wanted.numpy()).max(), np.abs(errors - expected.numpy()).max()
     return float(np.max(differences))  # NaN where either is
 
 

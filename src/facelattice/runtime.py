@@ -61,10 +61,12 @@ class Model:
     path: where it was read from. info: its metadata, as above. name, scheme: what it is called and what its points
     mean. size, margin: crops are squares of ``size`` px whose side is ``margin`` times the landmark box.
 
+    threads: how many to run on; None is as many as there are processors, up to 8.
+
     Raises ModelError for a file that is missing, cut short, damaged, newer than this program, or of another kind.
     """
 
-    def __init__(self, path: str | os.PathLike[str]):
+    def __init__(self, path: str | os.PathLike[str], threads: int | None = None):
         self.path = Path(path)
         try:
             data = self.path.read_bytes()
@@ -75,7 +77,7 @@ class Model:
         if stated and stated != [digest(data)]:
             raise ModelError(f"{path}: the model file is damaged, its SHA-256 is not the one it states; get it again")
         options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = min(_cpus(), _MAX_THREADS)
+        options.intra_op_num_threads = threads or min(usable_cpus(), _MAX_THREADS)
         options.log_severity_level = 4  # errors come as exceptions; the log would say them twice
         try:
             self._session = onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
@@ -152,7 +154,7 @@ class Model:
             )
 
 
-def _cpus() -> int:
+def usable_cpus() -> int:
     """The processors this process may use: in a container ONNX Runtime would count those of the machine."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 

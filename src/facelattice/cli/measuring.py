@@ -1,4 +1,4 @@
-"""The verbs that measure: evaluate, compare, robustness."""
+"""The verbs that measure: evaluate, compare, robustness, bench."""
 
 from __future__ import annotations
 
@@ -8,11 +8,13 @@ from typing import Annotated, Any
 
 import typer
 from rich.box import SIMPLE_HEAD
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 from facelattice.cli.program import AsJson, Subset, app, err, out, percent, progress_bar, say
 from facelattice.formats import atomic_write
+from facelattice.pictures import find_pictures
+from facelattice.weights import DEFAULT, list_models
 
 _MODEL = Annotated[str, typer.Argument(help="A bundled model, a model file, or points that any program wrote.")]
 _DATA = Annotated[Path, typer.Argument(help="Annotated faces.")]
@@ -172,3 +174,30 @@ def _difference(row: dict[str, Any] | None) -> tuple[str, str, str, str]:
         return "-", "-", "-", "-"
     low, high = (f"{100 * row[key]:+.2f}" for key in ("low", "high"))
     return percent(row["a"]), percent(row["b"]), f"{100 * row['difference']:+.2f} ({low} to {high})", row["verdict"]
+
+
+@app.command()
+def bench(
+    pictures: Annotated[
+        list[str] | None, typer.Argument(metavar="[PICTURE...]", help="To time the detector and the whole way with.")
+    ] = None,
+    model: Annotated[
+        list[str] | None, typer.Option(help="A bundled model or a model file, several times for several; else all.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Say how long everything takes on this machine: medians, as a table."""
+    from facelattice.speed import measure
+
+    models = model or sorted(list_models(), key=lambda name: name != DEFAULT)
+    found = find_pictures(pictures) if pictures else []
+    rows = []
+    table = Table("what", "how", Column("median", justify="right"), box=SIMPLE_HEAD)
+    with err.status("measuring; keep the machine quiet"):
+        for row in measure(models, found):
+            rows.append(row._asdict())
+            table.add_row(row.part, row.setting, f"{row.value:.3g} {row.unit}")
+    if as_json:
+        print(json.dumps(rows))
+    else:
+        out.print(table)

@@ -1,0 +1,98 @@
+"""How long everything takes on this machine: models, detector, whole pictures, folders; and how much memory.
+
+for part, setting, value, unit in measure(["ibug68"], [Path("photo.jpg")]):
+    ...
+"""
+
+from __future__ import annotations
+
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from facelattice.aligner import FaceAligner
+from facelattice.pictures import read_picture
+from facelattice.runtime import Model, usable_cpus
+from facelattice.weights import find_model
+
+BATCHES = (1, 32)
+FOLDER = 64  # pictures that throughput is measured over, those given again and again
+FRESH = """
+import sys, time
+start = time.perf_counter()
+from facelattice import FaceAligner
+aligner = FaceAligner(sys.argv[1])
+for path in sys.argv[2:]: aligner(path)
+seconds = time.perf_counter() - start
+peak = float("nan")  # Windows does not say
+if sys.platform == "darwin":
+    import resource
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+elif sys.platform == "linux":  # ru_maxrss would count the process that this one was forked from
+    peak = next(int(line.split()[1]) for line in open("/proc/self/status") if line.startswith("VmHWM")) / 2**10
+print(seconds, peak)
+"""
+
+
+class Timing(NamedTuple):
+    """part: what was measured. setting: how. value, unit: the median."""
+
+    part: str
+    setting: str
+    value: float
+    unit: str
+
+
+def measure(models: Sequence[str], pictures: Sequence[Path], repeats: int = 20) -> Iterator[Timing]:
+    """Time each model on crops, with one thread and with all, one and 32 at a time; then, where there are pictures, the
+    detector and the whole way from file to points. Raises ModelError and PictureError."""
+    rng = np.random.default_rng(0)
+    for name in models:
+        path = find_model(name)
+        for threads in dict.fromkeys((1, usable_cpus())):
+            model = Model(path, threads)
+            crops = rng.integers(0, 256, (max(BATCHES), model.size, model.size, 3), dtype=np.uint8)
+            for batch in BATCHES:
+                some, times = crops[:batch], max(3, repeats // batch * 4) if batch > 1 else repeats
+                value = _median_ms(lambda m=model, c=some: m(c), times) / batch  # type: ignore[misc]
+                yield Timing(name, f"{_threads(threads)}, {batch} at a time", value, "ms a crop")
+    if not pictures:
+        return
+    aligner = FaceAligner(models[0])
+    opened = [read_picture(path) for path in pictures]
+    yield Timing("detector", "a picture", _mean_ms(aligner.detector, opened, repeats), "ms")
+    yield Timing(models[0], "a picture in memory, all its faces, two looks", _mean_ms(aligner, opened, repeats), "ms")
+    many = [pictures[i % len(pictures)] for i in range(FOLDER)]
+    start = time.perf_counter()
+    for _ in aligner.batch(many):
+        pass
+    yield Timing(models[0], "files, one after another", FOLDER / (time.perf_counter() - start), "pictures a second")
+    command = [sys.executable, "-c", FRESH, models[0], *map(str, pictures)]
+    seconds, peak = map(float, subprocess.run(command, check=True, capture_output=True, text=True).stdout.split())
+    yield Timing(models[0], f"a fresh process, {len(pictures)} pictures", seconds, "s")
+    yield Timing(models[0], "peak memory of that process", peak, "MiB")
+
+
+def _median_ms(function: Callable[[], object], repeats: int) -> float:
+    """The median time of a call, milliseconds, after two that are not counted."""
+    times = []
+    for _ in range(repeats + 2):
+        start = time.perf_counter()
+        function()
+        times.append(1000 * (time.perf_counter() - start))
+    return statistics.median(times[2:])
+
+
+def _mean_ms(function: Callable[[np.ndarray], object], pictures: list[np.ndarray], repeats: int) -> float:
+    """The mean over pictures of the median time of each."""
+    return statistics.mean(_median_ms(lambda p=picture: function(p), repeats) for picture in pictures)  # type: ignore[misc]
+
+
+def _threads(count: int) -> str:
+    return f"{count} thread{'s' * (count > 1)}"

@@ -128,7 +128,7 @@ def test_settings_reach_the_aligner(run):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["align"], "Missing argument"),
+        (["align"], "give pictures, folders or videos"),
         (["align", ASTRONAUT, "--model", "ibug86"], "no model is named 'ibug86'"),
         (["align", ASTRONAUT, "--model", "gone.onnx"], "gone.onnx: cannot read"),
         (["align", ASTRONAUT, "--detector", "eyes"], "unknown detector 'eyes'"),

@@ -17,6 +17,8 @@ from facelattice.data.sample import DataError
 from facelattice.evaluation.ablation import ablate, load_ablation, to_markdown
 from facelattice.training.recipe import RecipeError
 
+RECIPES = Path(__file__).parents[2] / "recipes"
+PLANS = sorted(set(RECIPES.glob("ablation*.yaml")) - {RECIPES / "ablation-base.yaml"})
 ROWS = {"the method": [], "head: fully connected": ["network.head=linear"]}
 
 
@@ -148,8 +150,8 @@ def test_the_verb_prints_the_table_and_fails_with_a_cell(write_plan, tmp_path):
     assert "loss.points is one of" in result.output
 
 
-def test_the_ablation_of_the_repository_is_whole(tmp_path):
-    plan = Path(__file__).parents[2] / "recipes" / "ablation.yaml"
+@pytest.mark.parametrize("plan", PLANS, ids=lambda plan: plan.stem)
+def test_the_ablations_of_the_repository_are_whole(plan, tmp_path):
     cells = load_ablation(plan, [], tmp_path)
     assert len({cell.seed for cell in cells}) >= 3
     assert len(cells) == 3 * len({cell.row for cell in cells})

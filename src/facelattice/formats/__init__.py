@@ -15,6 +15,7 @@ from facelattice.formats.csv import Row, read_csv, write_csv
 from facelattice.formats.dlib_xml import read_dlib_xml, write_dlib_xml
 from facelattice.formats.files import atomic_write, free_name
 from facelattice.formats.json import read_json, write_json
+from facelattice.formats.parquet import images_in, write_parquet
 from facelattice.formats.pts import read_pts, write_pts
 from facelattice.formats.save import FORMATS, save_faces
 
@@ -24,6 +25,7 @@ __all__ = [
     "Row",
     "atomic_write",
     "free_name",
+    "images_in",
     "read_coco",
     "read_csv",
     "read_dlib_xml",
@@ -34,5 +36,6 @@ __all__ = [
     "write_csv",
     "write_dlib_xml",
     "write_json",
+    "write_parquet",
     "write_pts",
 ]

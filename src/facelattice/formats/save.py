@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from facelattice.face import Face
 from facelattice.formats.coco import write_coco
@@ -23,7 +24,10 @@ FORMATS = ("json", "pts", *TABLES)
 
 
 def save_faces(
-    results: Iterable[tuple[str | os.PathLike, Sequence[Face]]], out_dir: str | os.PathLike, format: str
+    results: Iterable[tuple[str | os.PathLike, Sequence[Face]]],
+    out_dir: str | os.PathLike,
+    format: str,
+    stems: Mapping[Any, str] | None = None,
 ) -> list[Path]:
     """Write the faces of pictures, given as (path of the picture, its faces), and return the files written.
 
@@ -32,9 +36,9 @@ def save_faces(
     "csv": one out_dir/landmarks.csv with a line for each face: image,face,score,x0,y0,...
     "coco": one out_dir/landmarks.json, COCO keypoints. "dlib": one out_dir/landmarks.xml, imglab's, whole pixels.
 
-    STEM is the picture's name without its suffix; a second picture of that name becomes STEM-2. The image named inside
-    a file is the path as seen from ``out_dir``, so that training finds it. ``results`` may be a generator: files of
-    one picture each are written as it comes, the others appear at the end.
+    STEM is what ``stems`` has for the path, else the picture's name without its suffix; a second picture of that name
+    becomes STEM-2. The image named inside a file is the path as seen from ``out_dir``, so that training finds it.
+    ``results`` may be a generator: files of one picture each are written as it comes, the others appear at the end.
 
     Raises ValueError for an unknown format, or where one file would have to mix faces of different schemes.
     """
@@ -48,7 +52,7 @@ def save_faces(
     written: list[Path] = []
     taken: set[str] = set()
     for picture, faces in results:
-        stem = free_name(Path(picture).stem, taken)
+        stem = stems[picture] if stems is not None else free_name(Path(picture).stem, taken)
         if format == "json":
             written.append(out_dir / f"{stem}.json")
             write_json(written[-1], seen_from(out_dir, picture), faces)

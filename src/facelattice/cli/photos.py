@@ -1,0 +1,205 @@
+"""What `align` does with pictures: one, or a hundred thousand in parts that are gone on with."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import typer
+from rich.table import Column, Table
+from rich.text import Text
+
+from facelattice.aligner import FaceAligner
+from facelattice.cli.program import err, out, progress_bar, say
+from facelattice.draw import draw_faces
+from facelattice.face import Face
+from facelattice.formats import FORMATS, atomic_write, free_name, images_in, save_faces, write_parquet
+from facelattice.formats.files import seen_from
+from facelattice.geometry import box_side
+from facelattice.pictures import PictureError
+
+_ROWS = 60  # a longer table pushes what matters off the screen
+
+
+@dataclass
+class Summary:
+    """What is said at the end. It keeps what a screen can show, and counts the rest: there may be many pictures."""
+
+    pictures: int = 0
+    faces: int = 0
+    failed: int = 0
+    rows: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
+    without: list[str] = field(default_factory=list)
+
+    def add(self, image: str, faces: list[Face]) -> None:
+        self.pictures, self.faces = self.pictures + 1, self.faces + len(faces)
+        self.rows += [(image, face.to_dict()) for face in faces[: _ROWS - len(self.rows)]]
+        if not faces and len(self.without) < _ROWS:
+            self.without.append(image)
+
+    def show(self) -> None:
+        table = Table(Column("picture", overflow="fold"), "score", "face at x, y", "size", "expected error")
+        for image, face in self.rows:
+            x0, y0, x1, y1 = face["box"]
+            side = max(box_side(np.array(face["box"])), 1e-6)
+            error = float(np.mean(face["errors"]))
+            table.add_row(
+                Text(image), f"{face['score']:.2f}", f"{x0:.0f}, {y0:.0f}", f"{x1 - x0:.0f} x {y1 - y0:.0f} px",
+                f"{error:.1f} px, {100 * error / side:.1f} %",
+            )  # fmt: skip
+        if self.rows:
+            out.print(table)
+        if self.faces > len(self.rows):
+            out.print(f"and {self.faces - len(self.rows)} more")
+        for image in self.without:
+            out.print(Text(f"no face found: {image}"), soft_wrap=True)
+        counts = f"{_count(self.faces, 'face')} in {_count(self.pictures + self.failed, 'picture')}"
+        out.print(counts + (f", {self.failed} could not be read" if self.failed else ""))
+
+
+def align_pictures(
+    found: list[Path], aligner: FaceAligner, out_dir: Path | None, format: str, draw: bool | None, as_json: bool,
+    resume: bool, shard: str | None,
+) -> None:
+    """Align the pictures found and write what was asked for; a picture that cannot be read is named, and the rest
+    done."""
+    if format not in (*FORMATS, "parquet"):
+        raise typer.BadParameter(f"unknown format {format!r}; known are {', '.join(FORMATS)}, parquet")
+    if out_dir is not None:
+        out_dir.mkdir(parents=True, exist_ok=True)  # now, so that a folder which cannot be made costs no waiting
+    taken: set[str] = set()
+    stems = {picture: free_name(picture.stem, taken) for picture in _without_drawings(found)}
+    pictures, label = _share(list(stems), shard)
+    if resume:
+        pictures = _still_to_do(pictures, stems, out_dir, format)
+    if draw is None:
+        draw = format != "parquet" if out_dir is not None else len(stems) == 1 and not as_json
+    summary = Summary()
+    written = _Written(out_dir or Path().absolute())
+    failed: PictureError | None = None
+
+    def on_error(picture: Path, error: PictureError) -> None:
+        nonlocal failed
+        failed = error
+        say(str(error))
+
+    def results() -> Iterator[tuple[Path, list[Face]]]:
+        nonlocal failed
+        for picture, faces in zip(_progress(pictures), aligner.batch(pictures, on_error), strict=True):
+            if failed is not None:
+                summary.failed += 1
+                _print_json(as_json, {"image": str(picture), "error": str(failed)}, summary)
+                failed = None
+                continue
+            summary.add(str(picture), faces)
+            _print_json(as_json, {"image": str(picture), "faces": [face.to_dict() for face in faces]}, summary)
+            if draw and faces and faces[0].picture is not None:
+                path = (out_dir or Path()) / f"{stems[picture]}_faces.jpg"
+                write_picture(path, draw_faces(faces[0].picture, faces))
+                written.add([path])
+            yield picture, faces
+
+    if as_json:
+        print("[", end="")
+    if out_dir is None:
+        for _ in results():
+            pass
+    elif format == "parquet":
+        written.add(write_parquet(out_dir, ((seen_from(out_dir, path), faces) for path, faces in results()), label))
+    else:
+        written.add(save_faces(results(), out_dir, format, stems))
+    if as_json:
+        print("]")
+    else:
+        summary.show()
+        written.show()
+    if summary.failed:
+        raise typer.Exit(1)
+
+
+def write_picture(path: Path, picture: np.ndarray) -> None:
+    """Write a picture (H, W, 3) RGB as a file of the kind that its name says."""
+    try:
+        data = cv2.imencode(path.suffix or ".png", cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))[1]
+    except cv2.error:
+        raise ValueError(f"{path}: cannot write a picture of {picture.shape[1]} x {picture.shape[0]} px so") from None
+    with atomic_write(path, "wb") as file:
+        file.write(data.tobytes())
+
+
+@dataclass
+class _Written:
+    """How many files were written into a folder, and the first."""
+
+    folder: Path
+    count: int = 0
+    first: Path | None = None
+
+    def add(self, paths: Iterable[Path]) -> None:
+        for path in paths:
+            self.first, self.count = self.first or path, self.count + 1
+
+    def show(self) -> None:
+        if self.count:
+            what = str(self.first) if self.count == 1 else f"{self.count} files in {self.folder}"
+            out.print(Text(f"written: {what}"), soft_wrap=True)
+
+
+def _print_json(wanted: bool, entry: dict[str, Any], summary: Summary) -> None:
+    if wanted:
+        print("" if summary.pictures + summary.failed == 1 else ",\n", json.dumps(entry), sep="", end="")
+
+
+def _share(pictures: list[Path], shard: str | None) -> tuple[list[Path], str]:
+    """Every N-th picture from the I-th on, and what tells the files of this part from those of others."""
+    if shard is None:
+        return pictures, ""
+    match = re.fullmatch(r"(\d+)/(\d+)", shard)
+    if match is None or not 1 <= int(match[1]) <= int(match[2]):
+        raise typer.BadParameter(f"--shard is I/N with I from 1 to N, such as 2/4, not {shard!r}")
+    return pictures[int(match[1]) - 1 :: int(match[2])], f"{match[1]}of{match[2]}-"
+
+
+def _still_to_do(pictures: list[Path], stems: dict[Path, str], out_dir: Path | None, format: str) -> list[Path]:
+    """Without those that ``out_dir`` has the points of."""
+    if out_dir is None or format not in ("json", "parquet"):
+        raise typer.BadParameter("--resume looks into --out DIR, with --format json or parquet: others have one file")
+    if format == "json":
+        left = [picture for picture in pictures if not (out_dir / f"{stems[picture]}.json").exists()]
+    else:
+        done = images_in(out_dir)
+        left = [picture for picture in pictures if seen_from(out_dir, picture) not in done]
+    err.print(f"{len(pictures) - len(left)} of {_count(len(pictures), 'picture')} done before, {len(left)} to do")
+    return left
+
+
+def _without_drawings(pictures: list[Path]) -> list[Path]:
+    """Without the drawings of an earlier run, which lie beside their pictures where the current folder was aligned."""
+    stems = {picture.stem for picture in pictures}
+    drawing = re.compile(r"(.*?)(-\d+)?_faces\.jpg")
+    kept = [p for p in pictures if not ((match := drawing.fullmatch(p.name)) and match[1] in stems)]
+    if len(kept) < len(pictures):
+        err.print(f"left out: {len(pictures) - len(kept)} drawings (STEM_faces.jpg) of an earlier run")
+    return kept
+
+
+def _progress(pictures: list[Path]) -> Iterator[Path]:
+    """The pictures one by one, with a bar and the time left where there are several."""
+    if len(pictures) < 2:
+        yield from pictures
+        return
+    with progress_bar() as progress:
+        task = progress.add_task("", total=len(pictures))
+        for picture in pictures:
+            yield picture
+            progress.update(task, advance=1, description=picture.name)
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}{'s' * (number != 1)}"

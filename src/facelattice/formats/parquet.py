@@ -1,0 +1,69 @@
+"""Parquet tables, in parts that appear one by one: for so many pictures that the work is stopped and gone on with."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from facelattice.face import Face
+from facelattice.formats.files import atomic_write
+
+PART = 500  # pictures of a part: what is lost at most when the work is killed
+
+
+def write_parquet(
+    out_dir: str | os.PathLike, pictures: Iterable[tuple[str, Sequence[Face]]], label: str = ""
+) -> Iterator[Path]:
+    """Pictures, as (name, its faces), into out_dir/landmarks-LABEL00000.parquet and so on; yields each part written.
+
+    A row is a face: image, face (from 0), scheme, score, box (4), points (x0, y0, x1, ...), errors, all float32. A
+    picture without faces has one row with nothing but its name. Parts that are there already stay. Raises ImportError
+    without pyarrow.
+    """
+    parts = (Path(out_dir) / f"landmarks-{label}{number:05}.parquet" for number in range(10**5))
+    rows: list[dict[str, Any]] = []
+    for count, (image, faces) in enumerate(pictures, 1):
+        rows += [_row(image, i, face) for i, face in enumerate(faces)] or [{"image": image}]
+        if count % PART == 0:
+            yield _write(next(part for part in parts if not part.exists()), rows)
+            rows = []
+    if rows:
+        yield _write(next(part for part in parts if not part.exists()), rows)
+
+
+def images_in(out_dir: str | os.PathLike) -> set[str]:
+    """The names of all pictures in the parts in a folder."""
+    import pyarrow.parquet as pq
+
+    parts = Path(out_dir).glob("landmarks-*.parquet")
+    return {image for part in parts for image in pq.read_table(part, columns=["image"])["image"].to_pylist()}
+
+
+def _row(image: str, number: int, face: Face) -> dict[str, Any]:
+    return {
+        "image": image,
+        "face": number,
+        "scheme": face.scheme.name,
+        "score": face.score,
+        "box": face.box.tolist(),
+        "points": face.points.ravel().tolist(),
+        "errors": face.errors.tolist(),
+    }
+
+
+def _write(path: Path, rows: list[dict[str, Any]]) -> Path:
+    try:
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+    except ImportError as error:
+        raise ImportError('to write Parquet, run: pip install "facelattice[parquet]"') from error
+    floats = pa.list_(pa.float32())
+    schema = pa.schema(
+        [("image", pa.string()), ("face", pa.int32()), ("scheme", pa.string()), ("score", pa.float32()),
+         ("box", floats), ("points", floats), ("errors", floats)]
+    )  # fmt: skip
+    with atomic_write(path, "wb") as file:
+        pq.write_table(pa.Table.from_pylist(rows, schema), file, compression="zstd")
+    return path

@@ -1,0 +1,162 @@
+"""`facelattice align` over many pictures: in parts, gone on with, and as Parquet."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+from typer.testing import CliRunner
+
+import facelattice
+from facelattice.aligner import FaceAligner
+from facelattice.cli import app
+from facelattice.face import Face
+from facelattice.formats import images_in, parquet, write_parquet
+from facelattice.schemes import get_scheme
+
+PHOTO = Path(__file__).parents[1] / "examples" / "astronaut.jpg"
+
+
+@pytest.fixture
+def photos(tmp_path) -> Path:
+    """Nine pictures: seven views of a face, two of them of one name, one without a face and one that is broken."""
+    folder = tmp_path / "photos"
+    (folder / "more").mkdir(parents=True)
+    picture = cv2.imread(str(PHOTO))
+    for i in range(6):
+        cv2.imwrite(str(folder / f"face{i}.jpg"), picture[40 : 240 + i, 100 + 4 * i : 340])
+    cv2.imwrite(str(folder / "more" / "face0.jpg"), picture[40:240, 110:340])
+    cv2.imwrite(str(folder / "wall.png"), np.full((80, 80, 3), 99, np.uint8))
+    (folder / "broken.jpg").write_bytes(b"no picture")
+    return folder
+
+
+def align(*arguments: object):
+    return CliRunner().invoke(app, ["align", *map(str, arguments)])
+
+
+def faces_of(folder: Path) -> dict[str, list]:
+    return {path.name: json.loads(path.read_text())["faces"] for path in folder.glob("*.json")}
+
+
+def test_shards_are_exactly_the_whole(photos, tmp_path):
+    assert align(photos, "--out", tmp_path / "whole", "--no-draw").exit_code == 1  # one is broken
+    for i in (1, 2, 3):
+        align(photos, "--out", tmp_path / "parts", "--no-draw", "--shard", f"{i}/3")
+    whole, parts = faces_of(tmp_path / "whole"), faces_of(tmp_path / "parts")
+    assert set(whole) == {*(f"face{i}.json" for i in range(6)), "face0-2.json", "wall.json"}
+    assert parts.keys() == whole.keys()
+    for name, faces in whole.items():
+        assert len(parts[name]) == len(faces) == (name != "wall.json")
+        for a, b in zip(faces, parts[name], strict=True):
+            np.testing.assert_allclose(a["points"], b["points"], atol=0.02)
+
+
+def test_going_on_passes_over_what_is_done_and_does_the_rest(photos, tmp_path):
+    out = tmp_path / "out"
+    align(photos, "--out", out, "--no-draw", "--shard", "1/2")
+    before = {path.name: path.stat().st_mtime_ns for path in out.iterdir()}
+    assert 0 < len(before) < 8
+    done = align(photos, "--out", out, "--no-draw", "--resume")
+    assert f"{len(before)} of 9 pictures done before" in done.stderr
+    assert done.exit_code == 1  # the broken one is tried again
+    assert len(list(out.iterdir())) == 8
+    assert all((out / name).stat().st_mtime_ns == time for name, time in before.items())
+    assert "8 of 9 pictures done before, 1 to do" in align(photos, "--out", out, "--no-draw", "--resume").stderr
+
+
+def test_parquet_has_all_that_json_has(photos, tmp_path):
+    assert align(photos, "--out", tmp_path, "--format", "parquet").exit_code == 1
+    rows = pq.read_table(tmp_path / "landmarks-00000.parquet").to_pylist()
+    assert len(rows) == 8
+    assert sorted(row["image"] for row in rows if row["face"] is None) == ["photos/wall.png"]
+    row = next(row for row in rows if row["image"] == "photos/face3.jpg")
+    (face,) = FaceAligner()(photos / "face3.jpg")
+    np.testing.assert_allclose(np.reshape(row["points"], (-1, 2)), face.points, atol=0.02)
+    np.testing.assert_allclose(row["errors"], face.errors, atol=0.02)
+    assert (row["face"], row["scheme"], row["score"]) == (0, "ibug68", pytest.approx(face.score, abs=1e-3))
+    assert not list(tmp_path.glob("*_faces.jpg"))
+
+
+def test_killed_amid_the_work_nothing_is_lost_or_doubled(photos, tmp_path, monkeypatch):
+    code = (
+        "import os, signal, sys; from facelattice.formats import parquet; from facelattice.cli import app\n"
+        "parquet.PART = 2; write = parquet._write; count = 0\n"
+        "def killing(path, rows):\n"
+        "    global count; count += 1\n"
+        "    if count == 3: os.kill(os.getpid(), signal.SIGKILL)\n"
+        "    return write(path, rows)\n"
+        "parquet._write = killing; app(sys.argv[1:])\n"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(Path(facelattice.__file__).parents[1])}
+    arguments = ["align", str(photos), "--out", str(tmp_path / "out"), "--format", "parquet"]
+    assert subprocess.run([sys.executable, "-c", code, *arguments], env=environment).returncode == -9
+    assert len(images_in(tmp_path / "out")) == 4
+    done = align(*arguments[1:], "--resume")
+    assert "4 of 9 pictures done before, 5 to do" in done.stderr
+    images = [row["image"] for p in (tmp_path / "out").glob("*.parquet") for row in pq.read_table(p).to_pylist()]
+    assert len(images) == len(set(images)) == 8
+
+
+def test_parts_of_several_machines_lie_side_by_side(photos, tmp_path):
+    for i in (1, 2):
+        align(photos, "--out", tmp_path / "out", "--format", "parquet", "--shard", f"{i}/2")
+    names = sorted(path.name for path in (tmp_path / "out").iterdir())
+    assert names == ["landmarks-1of2-00000.parquet", "landmarks-2of2-00000.parquet"]
+    assert len(images_in(tmp_path / "out")) == 8
+
+
+def test_parts_are_written_one_by_one(tmp_path, monkeypatch):
+    monkeypatch.setattr(parquet, "PART", 3)
+    points = np.random.default_rng(0).uniform(0, 99, (5, 2)).astype(np.float32)
+    face = Face(points, np.ones(5, np.float32), 0.9, np.array([0, 0, 99, 99], np.float32), get_scheme("five"))
+    given: list[int] = []
+
+    def pictures():
+        for i in range(7):
+            given.append(i)
+            yield f"{i}.jpg", [face]
+
+    seen = [(path.name, len(given), pq.read_table(path).num_rows) for path in write_parquet(tmp_path, pictures())]
+    assert seen == [
+        ("landmarks-00000.parquet", 3, 3), ("landmarks-00001.parquet", 6, 3), ("landmarks-00002.parquet", 7, 1)
+    ]  # fmt: skip
+
+
+def test_json_on_stdout_is_one_list(photos):
+    entries = json.loads(align(photos, "--json").stdout)
+    assert [("error" in entry, len(entry.get("faces", []))) for entry in entries].count((False, 1)) == 7
+    assert sum("error" in entry for entry in entries) == 1
+    assert json.loads(align(photos / "wall.png", "--json").stdout)[0]["faces"] == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--shard", "0/3"], "--shard is I/N"),
+        (["--shard", "4/3"], "--shard is I/N"),
+        (["--shard", "half"], "--shard is I/N"),
+        (["--resume"], "--resume looks into --out"),
+        (["--resume", "--out", "out", "--format", "csv"], "--resume looks into --out"),
+        (["--out", "out", "--format", "parquet", "--json"], "choose one of them"),
+    ],
+)
+def test_wrong_use(arguments, message, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    done = align(PHOTO, *arguments)
+    assert done.exit_code == 2
+    assert message in " ".join(done.stderr.replace("│", " ").split())
+
+
+def test_without_pyarrow_it_says_how_to_get_it(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    done = align(PHOTO, "--out", tmp_path, "--format", "parquet")
+    assert done.exit_code == 2
+    assert 'pip install "facelattice[parquet]"' in done.stderr

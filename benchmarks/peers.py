@@ -1,0 +1,188 @@
+"""Ours beside dlib and MediaPipe: error, failures and time a face, in one run, on the same faces and processor.
+
+    python benchmarks/peers.py DATA/WFLW --subset test -o docs/images/peers.svg       # needs the extra dev, and pip
+
+dlib's 68 points (dlib-bin, its model out of face-recognition-models) and MediaPipe's face mesh (0.10.21, its vertices
+mapped to the 68 points) are installed by this script with pip, each into a virtual environment of its own (--folder
+keeps them). Every program gets the same pictures: a square of 2.2 times the landmark box around each face, as it lies
+in the photo, and finds the face in it by its own detector; of several it may choose the one that overlaps the
+annotation most. The time is that of the whole call, picture in memory to points, the median over the faces. dlib's
+model was probably trained on the photos of HELEN test, and MediaPipe's on points of another kind, which costs it
+something in any such comparison.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+import venv
+from collections.abc import Callable
+from pathlib import Path
+
+SIDE = 2.2  # of a picture, landmark boxes
+PEERS = {
+    "dlib 20, 68 points": ["dlib-bin==20.0.0", "face-recognition-models==0.3.0", "setuptools<81"],
+    "MediaPipe 0.10.21 mesh": ["mediapipe==0.10.21"],
+}
+# Vertices of MediaPipe's mesh that lie nearest to the 68 points, in their order.
+MESH = [
+    162, 234, 93, 58, 172, 136, 149, 148, 152, 377, 378, 365, 397, 288, 323, 454, 389, 71, 63, 105, 66, 107,
+    336, 296, 334, 293, 301, 168, 197, 5, 4, 75, 97, 2, 326, 305, 33, 160, 158, 133, 153, 144, 362, 385, 387,
+    263, 373, 380, 61, 39, 37, 0, 267, 269, 291, 405, 314, 17, 84, 181, 78, 82, 13, 312, 308, 317, 14, 87,
+]  # fmt: skip
+
+
+def dlib_points() -> Callable:
+    """A picture, RGB -> the 68 points of each face that dlib finds."""
+    import dlib
+    import face_recognition_models
+
+    detect = dlib.get_frontal_face_detector()
+    predict = dlib.shape_predictor(face_recognition_models.pose_predictor_model_location())
+
+    def run(picture):  # type: ignore[no-untyped-def]
+        shapes = [predict(picture, box) for box in detect(picture, 1)]
+        return [[(shape.part(i).x, shape.part(i).y) for i in range(68)] for shape in shapes]
+
+    return run
+
+
+def mediapipe_points() -> Callable:
+    """A picture, RGB -> the 68 points of each face that MediaPipe finds."""
+    import mediapipe
+
+    mesh = mediapipe.solutions.face_mesh.FaceMesh(static_image_mode=True, max_num_faces=4, refine_landmarks=False)
+
+    def run(picture):  # type: ignore[no-untyped-def]
+        height, width = picture.shape[:2]
+        faces = mesh.process(picture).multi_face_landmarks or []
+        # Its coordinates are shares of the picture, from edge to edge; ours have whole numbers at pixel centres.
+        return [[(f.landmark[i].x * width - 0.5, f.landmark[i].y * height - 0.5) for i in MESH] for f in faces]
+
+    return run
+
+
+def ours(model: str) -> Callable:
+    """A picture, RGB -> the points of each face that FaceAligner finds."""
+    from facelattice import FaceAligner
+
+    aligner = FaceAligner(model, min_score=0.1)
+    return lambda picture: [face.points.tolist() for face in aligner(picture)]
+
+
+def work(program: str, folder: Path) -> None:
+    """Run one program over the pictures in a folder, in this process, and write what it found and how long it took."""
+    import cv2
+
+    makers = {"dlib": dlib_points, "MediaPipe": mediapipe_points}
+    run = makers[program.split()[0]]() if program in PEERS else ours(program)
+    pictures = [cv2.cvtColor(cv2.imread(str(path)), cv2.COLOR_BGR2RGB) for path in sorted(folder.glob("*.png"))]
+    for picture in pictures[:5]:
+        run(picture)  # not counted: what loads when first used
+    found, milliseconds = [], []
+    for picture in pictures:
+        start = time.perf_counter()
+        found.append(run(picture))
+        milliseconds.append(1000 * (time.perf_counter() - start))
+    (folder / "found.json").write_text(json.dumps({"faces": found, "ms": statistics.median(milliseconds)}))
+
+
+def python_of(program: str, folder: Path) -> str:
+    """The interpreter that a program is installed in, made where it is not there yet."""
+    if program not in PEERS:
+        return sys.executable
+    home = folder / program.split()[0]
+    python = home / ("Scripts" if os.name == "nt" else "bin") / "python"
+    if not python.exists():
+        venv.create(home, with_pip=True)
+        packages = ["opencv-python-headless<5", *PEERS[program]]
+        subprocess.run([str(python), "-m", "pip", "install", "--quiet", *packages], check=True)
+    return str(python)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("data", type=Path)
+    parser.add_argument("--subset", default=None)
+    parser.add_argument("--model", action="append", default=None, help="of ours; all that are bundled with 68 points")
+    parser.add_argument("--folder", type=Path, default=Path("runs/peers"), help="where the environments are kept")
+    parser.add_argument("--most", type=int, default=None, help="only the first so many faces")
+    parser.add_argument("-o", type=Path, default=None, help="draw error against time")
+    options = parser.parse_args()
+
+    import cv2
+    import numpy as np
+
+    from facelattice import geometry, get_scheme, read_picture
+    from facelattice.data.sample import to_scheme
+    from facelattice.data.sources import read_samples
+    from facelattice.evaluation import metrics
+    from facelattice.runtime import Model
+    from facelattice.weights import find_model, list_models
+
+    scheme = get_scheme("ibug68")
+    samples = to_scheme(read_samples(options.data, options.subset), scheme, None)[: options.most]
+    models = options.model or [name for name in list_models() if Model(find_model(name)).scheme.name == scheme.name]
+    rows = []
+    with tempfile.TemporaryDirectory() as temporary:
+        truths = []
+        for i, sample in enumerate(samples):
+            size = round(SIDE * geometry.box_side(sample.box))
+            matrix = geometry.crop_transform(sample.box, size, SIDE)
+            cut = geometry.warp(read_picture(sample.path), matrix, size)
+            cv2.imwrite(str(Path(temporary) / f"{i:05}.png"), cv2.cvtColor(cut, cv2.COLOR_RGB2BGR))
+            truths.append(geometry.apply(matrix, sample.points))
+        for program in [*models, *PEERS]:
+            python = python_of(program, options.folder)
+            subprocess.run([python, __file__, "--work", program, temporary], check=True)
+            result = json.loads((Path(temporary) / "found.json").read_text())
+            errors = []
+            for faces, truth in zip(result["faces"], truths, strict=True):
+                points = [np.array(face, np.float32) for face in faces]
+                boxes = [geometry.points_box(p) for p in points]
+                best = geometry.most_overlapping(boxes, geometry.points_box(truth), 0.2)
+                errors.append(np.inf if best is None else metrics.nme(points[best], truth, scheme))
+            known = np.array(errors)
+            rows.append((program, float(known[np.isfinite(known)].mean()), known, result["ms"]))
+    print("| program | found | NME of those found | failures over 10 % | AUC to 10 % | ms a face |")
+    print("|---|---|---|---|---|---|")
+    for program, nme, known, ms in rows:
+        failures, auc = metrics.failure_rate(known), metrics.auc(known)
+        found = f"{np.isfinite(known).sum()} of {len(known)}"
+        print(f"| {program} | {found} | {100 * nme:.2f} % | {100 * failures:.1f} % | {100 * auc:.1f} % | {ms:.1f} |")
+    if options.o is not None:
+        draw(rows, options.o)
+
+
+def draw(rows: list, path: Path) -> None:
+    """Failures against the time a face takes."""
+    from matplotlib.figure import Figure
+
+    from facelattice.evaluation import metrics
+    from facelattice.figures import save
+
+    figure = Figure(figsize=(7, 4), layout="constrained")
+    axes = figure.add_subplot()
+    for program, _, known, ms in rows:
+        failures = 100 * metrics.failure_rate(known)
+        axes.scatter(ms, failures, s=60)
+        axes.annotate(program, (ms, failures), xytext=(7, 4), textcoords="offset points")
+    axes.set_xscale("log")
+    axes.set_xlabel("ms a face, the whole call")
+    axes.set_ylabel("faces off by more than 10 %, or not found, %")
+    axes.set_ylim(bottom=0)
+    axes.grid(alpha=0.3)
+    save(figure, path)
+
+
+if __name__ == "__main__":
+    if "--work" in sys.argv:  # this file, run by the interpreter that one program is installed in
+        work(sys.argv[-2], Path(sys.argv[-1]))
+    else:
+        main()

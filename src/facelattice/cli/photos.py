@@ -15,13 +15,13 @@ import typer
 from rich.table import Column, Table
 from rich.text import Text
 
-from facelattice.aligner import FaceAligner
 from facelattice.cli.program import err, out, progress_bar, say
 from facelattice.draw import draw_faces
 from facelattice.face import Face
 from facelattice.formats import FORMATS, atomic_write, free_name, images_in, save_faces, write_parquet
 from facelattice.formats.files import seen_from
 from facelattice.geometry import box_side
+from facelattice.parallel import align_all
 from facelattice.pictures import PictureError
 
 _ROWS = 60  # a longer table pushes what matters off the screen
@@ -64,11 +64,11 @@ class Summary:
 
 
 def align_pictures(
-    found: list[Path], aligner: FaceAligner, out_dir: Path | None, format: str, draw: bool | None, as_json: bool,
+    found: list[Path], settings: dict[str, Any], out_dir: Path | None, format: str, draw: bool | None, as_json: bool,
     resume: bool, shard: str | None,
 ) -> None:
     """Align the pictures found and write what was asked for; a picture that cannot be read is named, and the rest
-    done."""
+    done. settings: those of `FaceAligner`."""
     if format not in (*FORMATS, "parquet"):
         raise typer.BadParameter(f"unknown format {format!r}; known are {', '.join(FORMATS)}, parquet")
     if out_dir is not None:
@@ -91,7 +91,7 @@ def align_pictures(
 
     def results() -> Iterator[tuple[Path, list[Face]]]:
         nonlocal failed
-        for picture, faces in zip(_progress(pictures), aligner.batch(pictures, on_error), strict=True):
+        for picture, faces in zip(_progress(pictures), found_faces, strict=True):
             if failed is not None:
                 summary.failed += 1
                 _print_json(as_json, {"image": str(picture), "error": str(failed)}, summary)
@@ -105,6 +105,7 @@ def align_pictures(
                 written.add([path])
             yield picture, faces
 
+    found_faces = align_all(pictures, settings, on_error, keep_pictures=draw)
     if as_json:
         print("[", end="")
     if out_dir is None:

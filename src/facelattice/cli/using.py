@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import cv2
 import typer
@@ -67,18 +67,19 @@ def align(
         raise typer.BadParameter("--format says what to write into --out; give --out DIR too")
     # OpenCV's own lines about bad pictures go: ours say more. The function moved in OpenCV 5.
     (getattr(cv2, "setLogLevel", None) or cv2.utils.logging.setLogLevel)(0)
+    settings: dict[str, Any] = {
+        "model": model, "detector": detector, "min_score": min_score, "max_faces": max_faces
+    }  # fmt: skip
     inputs = inputs or []
     videos = [name for name in inputs if is_video(name)]
     if videos or camera is not None:
         if len(videos) < len(inputs):
             raise typer.BadParameter("videos and pictures are done apart; name one kind of them at a time")
-        aligner = FaceAligner(model, detector, min_score=min_score, max_faces=max_faces)
-        align_videos(videos, camera, aligner, smooth, out_dir, format, draw is not False, crops)
+        align_videos(videos, camera, FaceAligner(**settings), smooth, out_dir, format, draw is not False, crops)
         return
     if as_json and format == "parquet":
         raise typer.BadParameter("--json prints what --format parquet writes; choose one of them")
-    aligner = FaceAligner(model, detector, min_score=min_score, max_faces=max_faces)
-    align_pictures(find_pictures(inputs), aligner, out_dir, format or "json", draw, as_json, resume, shard)
+    align_pictures(find_pictures(inputs), settings, out_dir, format or "json", draw, as_json, resume, shard)
 
 
 @app.command()

@@ -1,0 +1,122 @@
+"""Many pictures on all processors: each process does whole pictures, with one thread.
+
+    for faces in align_all(pictures, settings, on_error):        # in the order of the pictures
+        ...
+
+Processes, because the bundled detector holds Python's lock while it looks; one thread each, because a network of this
+size gains little from a second one, and a second picture gains all of it.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from facelattice.aligner import FaceAligner
+from facelattice.face import Face
+from facelattice.pictures import PictureError
+from facelattice.runtime import Model, usable_cpus
+from facelattice.weights import find_model
+
+CHUNK = 8  # pictures that a process takes at a time
+FEW = 24  # pictures that one process has done before others would have started
+
+_aligner: FaceAligner | None = None
+_keep_pictures = False
+
+
+class WorkerError(RuntimeError):
+    """A process died amid its work."""
+
+
+def align_all(
+    pictures: Sequence[Path],
+    settings: dict[str, Any],
+    on_error: Callable[[Path, PictureError], None],
+    jobs: int | None = None,
+    keep_pictures: bool = False,
+) -> Iterator[list[Face]]:
+    """The faces of each picture file, in order, as `FaceAligner.batch` gives them.
+
+    settings: those of `FaceAligner`, with names in place of objects. jobs: processes; None is one for each processor
+    where there are many pictures. keep_pictures: whether faces of other processes hold their picture, which costs its
+    way from there. ``on_error`` is called in the turn of a picture that cannot be read; its faces are an empty list.
+    Memory is bounded: few chunks are under way at a time. Raises at once what FaceAligner raises, WorkerError later.
+    """
+    aligner = FaceAligner(**settings)
+    jobs = jobs or (usable_cpus() if len(pictures) > FEW else 1)
+    if jobs == 1:
+        return aligner.batch(pictures, on_error)
+    return _in_processes(pictures, settings, on_error, jobs, keep_pictures)
+
+
+def _in_processes(
+    pictures: Sequence[Path], settings: dict[str, Any], on_error: Callable[[Path, PictureError], None], jobs: int,
+    keep_pictures: bool,
+) -> Iterator[list[Face]]:
+    spawn = multiprocessing.get_context("spawn")
+    with _one_thread_each(), ProcessPoolExecutor(jobs, spawn, _start, (settings, keep_pictures)) as pool:
+        waiting: deque[Future] = deque()
+        try:
+            for i in range(0, len(pictures), CHUNK):
+                waiting.append(pool.submit(_align, pictures[i : i + CHUNK]))
+                if len(waiting) > 2 * jobs:
+                    yield from _take(waiting.popleft().result(), on_error)
+            while waiting:
+                yield from _take(waiting.popleft().result(), on_error)
+        except BrokenProcessPool as error:
+            raise WorkerError("a process died amid its work; was there too little memory?") from error
+        finally:  # Ctrl-C, or nobody wants the rest
+            pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _take(
+    results: list[list[Face] | tuple[Path, str]], on_error: Callable[[Path, PictureError], None]
+) -> Iterator[list[Face]]:
+    for result in results:
+        if isinstance(result, tuple):
+            on_error(result[0], PictureError(result[1]))
+            yield []
+        else:
+            yield result
+
+
+@contextmanager
+def _one_thread_each() -> Iterator[None]:
+    """Processes started meanwhile load their OpenMP with one thread: it reads the environment as it is loaded."""
+    before = os.environ.get("OMP_NUM_THREADS")
+    os.environ["OMP_NUM_THREADS"] = "1"
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ["OMP_NUM_THREADS"]
+        else:
+            os.environ["OMP_NUM_THREADS"] = before
+
+
+def _start(settings: dict[str, Any], keep_pictures: bool) -> None:
+    """In a new process: make its aligner. Ctrl-C is for the process that started this one, which will end it."""
+    global _aligner, _keep_pictures
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    _aligner = FaceAligner(**{**settings, "model": Model(find_model(settings.get("model")), threads=1)})
+    _keep_pictures = keep_pictures
+
+
+def _align(pictures: Sequence[Path]) -> list[list[Face] | tuple[Path, str]]:
+    """In a process: the faces of each picture, or the picture with what is wrong with it."""
+    assert _aligner is not None, "_start has run"
+    wrong: dict[Path, str] = {}
+    found = list(_aligner.batch(pictures, lambda path, error: wrong.update({path: str(error)})))
+    if not _keep_pictures:
+        found = [[replace(face, picture=None) for face in faces] for faces in found]
+    return [(path, wrong[path]) if path in wrong else faces for path, faces in zip(pictures, found, strict=True)]

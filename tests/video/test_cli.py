@@ -84,6 +84,17 @@ def test_a_broken_video_is_named_and_the_rest_is_done(clip, tmp_path):
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["clip.jsonl", "clip_faces.mp4"]
 
 
+def test_a_video_without_a_readable_frame_leaves_nothing(clip, tmp_path):
+    data = bytearray(clip.read_bytes())
+    start = data.index(b"mdat") + 4
+    data[start : data.index(b"moov") - 4] = bytes(data.index(b"moov") - 4 - start)
+    (tmp_path / "zeros.mp4").write_bytes(data)
+    done = align(tmp_path / "zeros.mp4", "--out", tmp_path / "out")
+    assert done.exit_code == 1
+    assert "not one of its frames can be read" in done.stderr
+    assert not list((tmp_path / "out").glob("*"))
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

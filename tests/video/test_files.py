@@ -143,12 +143,15 @@ def test_a_written_video_has_the_times_and_the_sound_of_the_original(write_clip,
     assert [path.name for path in (tmp_path / "new").iterdir()] == ["out.mp4"]
 
 
-def test_odd_sides_lose_a_line_and_sizes_may_not_change(tmp_path):
+def test_odd_sides_lose_a_line_and_other_sizes_are_brought_to_the_first(tmp_path):
     with VideoWriter(tmp_path / "odd.mp4", 25) as writer:
         writer.write(stripes(1, 65, 49), 0.0)
-        with pytest.raises(VideoError, match="frames of 64 x 48 px, then one of 32 x 48"):
-            writer.write(stripes(1, 32, 48), 0.04)
-    assert read(tmp_path / "odd.mp4")[2][0].shape == (48, 64, 3)
+        writer.write(stripes(20, 32, 24), 0.04)
+    _, _, (first, second) = read(tmp_path / "odd.mp4")
+    assert first.shape == second.shape == (48, 64, 3)
+    assert first[40, 40].mean() == pytest.approx(4, abs=4)
+    assert second[40, 40].mean() == pytest.approx(80, abs=4)
+    assert second[10, 25].mean() > 200  # the square of 16 px fills 32 now
 
 
 def test_stopped_by_ctrl_c_the_file_is_playable_and_after_an_error_there_is_none(tmp_path):

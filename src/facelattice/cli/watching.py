@@ -84,8 +84,8 @@ def _align(
                 progress.update(bar, advance=1, description=f"{count / (clock.monotonic() - start):.0f} frames/s")
         except KeyboardInterrupt:  # what was done so far becomes whole files
             stopped = True
-    if count == 0 and not stopped:
-        raise VideoError(f"{video.name}: not one of its frames can be read")
+        if count == 0 and not stopped:
+            raise VideoError(f"{video.name}: not one of its frames can be read")
     broken = f", {video.broken} broken frames passed over" if video.broken else ""
     out.print(
         Text(f"{video.name}: {len(tracks)} faces followed, {faces_seen} sights in {count} frames{broken}"),

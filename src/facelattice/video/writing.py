@@ -12,6 +12,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 
 from facelattice.video.reading import VideoError, load_av
@@ -21,7 +22,7 @@ COPIED = ("aac", "ac3", "alac", "eac3", "flac", "mp3", "opus")  # sound that MP4
 
 
 class VideoWriter:
-    """An H.264 video of frames (H, W, 3) RGB, all of one size, at the times given.
+    """An H.264 video of frames (H, W, 3) RGB at the times given.
 
     rate: frames a second, about: it only sets how the encoder spends its bits. sound: a video whose sound is kept;
     ``offset`` is the time in it, seconds, at which the first frame lies. The file appears under its name when it is
@@ -48,18 +49,18 @@ class VideoWriter:
         return self
 
     def write(self, picture: np.ndarray, time: float) -> None:
-        """Add a frame at a time, seconds from the first. What an odd side has too much is cut off."""
+        """Add a frame at a time, seconds from the first. What an odd side has too much is cut off; a frame of another
+        size than the first, as in some recorded calls, is brought to the size of that."""
         height, width = (side - side % 2 for side in picture.shape[:2])
         if self._video is None:
             self._video = self._out.add_stream("libx264", rate=self._rate)
             self._video.width, self._video.height, self._video.pix_fmt = width, height, "yuv420p"
             self._video.codec_context.time_base = Fraction(1, CLOCK)
             self._video.options = {"crf": "20", "preset": "veryfast"}
+        picture = picture[:height, :width]
         if (width, height) != (self._video.width, self._video.height):
-            raise VideoError(
-                f"{self.path}: frames of {self._video.width} x {self._video.height} px, then one of {width} x {height}"
-            )
-        frame = self._av.VideoFrame.from_ndarray(np.ascontiguousarray(picture[:height, :width]), format="rgb24")
+            picture = cv2.resize(picture, (self._video.width, self._video.height), interpolation=cv2.INTER_AREA)
+        frame = self._av.VideoFrame.from_ndarray(np.ascontiguousarray(picture), format="rgb24")
         self._last = max(self._last + 1, round(time * CLOCK))
         frame.pts, frame.time_base = self._last, Fraction(1, CLOCK)
         self._mux(self._video.encode(frame))

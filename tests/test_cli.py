@@ -4,9 +4,11 @@ import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import cv2
+import httpx
 import numpy as np
 import pytest
 
@@ -280,6 +282,40 @@ def test_bench_times_every_part(run):
     assert 40 < value["peak memory of that process"] < 1000
     assert value["a picture in memory, all its faces, two looks"] > value["a picture"]  # it holds the detector
     assert [row["setting"] for row in rows][:2] == ["1 thread, 1 at a time", "1 thread, 32 at a time"]
+
+
+def test_serve_refuses_to_be_open_to_others_without_a_token(run, monkeypatch):
+    monkeypatch.delenv("FACELATTICE_TOKEN", raising=False)
+    for host in ("0.0.0.0", "::", "example.org"):
+        status, _, err = run("serve", "--host", host)
+        assert status == 2
+        assert "give --token" in " ".join(err.replace("│", " ").split())
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGINT to send to one process")
+def test_serve_answers_and_ends_gracefully(tmp_path):
+    environment = {**os.environ, "PYTHONPATH": str(Path(facelattice.__file__).parents[1])}
+    command = [sys.executable, "-m", "facelattice", "serve", "--port", "0", "--workers", "1"]
+    server = subprocess.Popen(command, cwd=tmp_path, env=environment, stderr=subprocess.PIPE, text=True)
+    address = server.stderr.readline().split("/docs")[0]
+    for _ in range(200):  # it says where before its workers are up
+        try:
+            assert httpx.get(f"{address}/healthz").status_code == 200
+            break
+        except httpx.ConnectError:
+            time.sleep(0.1)
+    assert len(httpx.post(f"{address}/v1/align", content=ASTRONAUT.read_bytes()).json()["faces"]) == 1
+    with ThreadPoolExecutor() as pool:
+        asked = [pool.submit(httpx.post, f"{address}/v1/align", content=ASTRONAUT.read_bytes()) for _ in range(6)]
+        while "facelattice_waiting 0.0" in httpx.get(f"{address}/metrics").text and not any(a.done() for a in asked):
+            pass
+        server.send_signal(signal.SIGINT)
+        answers = [one.result() for one in asked if one.exception() is None]
+    assert answers
+    assert all(len(answer.json()["faces"]) == 1 for answer in answers)
+    server.wait(20)
+    assert "Traceback" not in server.stderr.read()
+    assert list(tmp_path.iterdir()) == []  # nothing was written
 
 
 def test_label_without_a_face_writes_nothing(run, tmp_path):

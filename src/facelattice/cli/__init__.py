@@ -6,10 +6,10 @@ and, with the extra "train", those that make models. Exit status: 0 all done, 1 
 use or an error that stopped the work, 130 stopped by Ctrl-C.
 """
 
-from facelattice.cli import using, making, measuring, looking  # noqa: I001  the order in which --help lists their verbs
+from facelattice.cli import using, making, measuring, looking, serving  # noqa: I001  the order in which --help lists their verbs
 from facelattice.cli.program import app
 
-__all__ = ["app", "looking", "main", "making", "measuring", "using"]
+__all__ = ["app", "looking", "main", "making", "measuring", "serving", "using"]
 
 
 def main() -> None:

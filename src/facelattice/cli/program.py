@@ -14,6 +14,11 @@ import facelattice
 out, err = Console(highlight=False), Console(stderr=True, highlight=False)
 
 
+# Which extra brings a package that is missing; the others come with "train".
+EXTRAS = {"jinja2": "evaluate", "matplotlib": "evaluate"}
+EXTRAS |= dict.fromkeys(("fastapi", "uvicorn", "PIL", "prometheus_client", "starlette", "swagger_ui_bundle"), "serve")
+
+
 class _Verbs(typer.core.TyperGroup):
     """Turns what a user can put right into one line on stderr, where Python would show a traceback."""
 
@@ -28,7 +33,7 @@ class _Verbs(typer.core.TyperGroup):
         except ImportError as error:
             if (error.name or "").startswith("facelattice"):
                 raise
-            extra = "evaluate" if (error.name or "").split(".")[0] in ("jinja2", "matplotlib") else "train"
+            extra = EXTRAS.get((error.name or "").split(".")[0], "train")
             hint = "" if "pip install" in str(error) else f'; run: pip install "facelattice[{extra}]"'
             say(f"{error}{hint}")
         except OSError as error:

@@ -28,8 +28,9 @@ def write_csv(target: str | os.PathLike | IO[str], rows: Iterable[Row]) -> None:
             write_csv(file, rows)
 
 
-def write_faces_csv(path: str | os.PathLike, pictures: Iterable[tuple[str, Sequence[Face]]]) -> None:
-    """Pictures, as (name, its faces): image,face,score,x0,y0,... with a line for each face, for `read_csv`."""
+def write_faces_csv(target: str | os.PathLike | IO[str], pictures: Iterable[tuple[str, Sequence[Face]]]) -> None:
+    """Pictures, as (name, its faces): image,face,score,x0,y0,... with a line for each face, for `read_csv`; into a file
+    or an open text stream."""
 
     def rows() -> Iterator[tuple[str, list[Any], np.ndarray, np.ndarray]]:
         for image, faces in pictures:
@@ -37,8 +38,11 @@ def write_faces_csv(path: str | os.PathLike, pictures: Iterable[tuple[str, Seque
                 known = np.isfinite(face.points).all(1)
                 yield image, [image, k, f"{face.score:.4f}"], face.points, known
 
-    with atomic_write(path) as file:
-        _write_table(file, ["image", "face", "score"], rows())
+    if hasattr(target, "write"):
+        _write_table(target, ["image", "face", "score"], rows())
+    else:
+        with atomic_write(target) as file:
+            _write_table(file, ["image", "face", "score"], rows())
 
 
 def read_csv(path: str | os.PathLike) -> list[Row]:

@@ -14,9 +14,14 @@ def write_pts(path: str | os.PathLike, points: np.ndarray) -> None:
     points = np.asarray(points, dtype=np.float64)
     if points.ndim != 2 or points.shape[1] != 2 or not np.isfinite(points).all():
         raise ValueError(f"{path}: a .pts file takes finite points (N, 2); use CSV where points are missing")
-    lines = [f"{x:.4f} {y:.4f}\n" for x, y in points + 1]
     with atomic_write(path) as file:
-        file.writelines(["version: 1\n", f"n_points: {len(points)}\n", "{\n", *lines, "}\n"])
+        file.write(pts_text(points))
+
+
+def pts_text(points: np.ndarray) -> str:
+    """What a .pts file of finite points (N, 2) holds."""
+    lines = [f"{x:.4f} {y:.4f}\n" for x, y in np.asarray(points, dtype=np.float64) + 1]
+    return "".join(["version: 1\n", f"n_points: {len(points)}\n", "{\n", *lines, "}\n"])
 
 
 def read_pts(path: str | os.PathLike) -> np.ndarray:

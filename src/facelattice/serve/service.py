@@ -1,0 +1,253 @@
+"""The service: pictures in over HTTP, faces out. Nothing is written to disk, and no picture is logged.
+
+    app = create_service(Settings(token="..."))        # a FastAPI application, for uvicorn or any ASGI server
+
+POST /v1/align, GET /v1/models, /healthz, /metrics, and /docs, which loads nothing from other hosts.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hmac
+import io
+import time
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
+
+from fastapi import FastAPI, HTTPException, Query, Request, Response
+from fastapi.openapi.docs import get_swagger_ui_html
+from fastapi.responses import HTMLResponse, JSONResponse, PlainTextResponse
+from fastapi.staticfiles import StaticFiles
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from starlette.formparsers import MultiPartException, MultiPartParser
+from swagger_ui_bundle import swagger_ui_path
+
+import facelattice
+from facelattice.face import Face
+from facelattice.formats.csv import write_faces_csv
+from facelattice.formats.pts import pts_text
+from facelattice.pictures import PictureError
+from facelattice.runtime import Model, usable_cpus
+from facelattice.serve.workers import Busy, Crashed, Job, Workers
+from facelattice.weights import DEFAULT, find_model, list_models
+
+HEADERS = {
+    "Content-Security-Policy": "default-src 'self'; img-src 'self' data: blob:; style-src 'self' 'unsafe-inline'; "
+    "object-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(self), microphone=(), geolocation=()",
+    "Cache-Control": "no-store",
+}
+OPEN = ("/healthz",)  # paths that need no token
+PICTURE = {"type": "string", "format": "binary"}
+BODY = {
+    "required": True,
+    "description": "A picture: JPEG, PNG, WebP, BMP or GIF (its first frame), as it is or as the only file of a form.",
+    "content": {
+        "multipart/form-data": {"schema": {"type": "object", "properties": {"file": PICTURE}, "required": ["file"]}},
+        "image/*": {"schema": PICTURE},
+    },
+}
+EXAMPLE = {
+    "model": "ibug68",
+    "faces": [
+        {"scheme": "ibug68", "score": 0.8, "box": [163.6, 72.3, 254, 162], "points": [[163.8, 83.5]], "errors": [1.2]}
+    ],
+}
+EXAMPLES = {
+    "application/json": {"example": EXAMPLE},
+    "text/plain": {"example": "version: 1\nn_points: 68\n{\n164.7700 84.5100\n...\n}\n"},
+    "text/csv": {"example": "image,face,score,x0,y0,x1,y1\n,0,0.7990,163.770,83.510,163.560,95.210\n"},
+}
+ERRORS: dict[int | str, dict[str, Any]] = {
+    400: {"description": "The form is broken, or does not hold one file."},
+    401: {"description": "The token is missing or wrong."},
+    404: {"description": "pts was asked for, and there is no face."},
+    413: {"description": "The body is too large."},
+    422: {"description": "Not a picture that can be read, or a wrong parameter."},
+    503: {"description": "Too many requests wait; try again after the seconds in Retry-After."},
+    504: {"description": "It took too long."},
+}
+
+
+@dataclass(frozen=True)
+class Settings:
+    """token: what every request but /healthz must bear, None for open. workers: processes. queue: requests that may
+    wait. seconds: what a request may take. most_bytes: of a request's body."""
+
+    token: str | None = None
+    workers: int = 0
+    queue: int = 64
+    seconds: float = 30.0
+    most_bytes: int = 20_000_000
+
+
+class Metrics:
+    """What /metrics gives, in Prometheus' format."""
+
+    def __init__(self, workers: Workers):
+        self.registry = CollectorRegistry()
+        self.requests = Counter("facelattice_requests", "Requests.", ["path", "status"], registry=self.registry)
+        self.seconds = Histogram("facelattice_align_seconds", "Time of /v1/align.", registry=self.registry)
+        self.faces = Counter("facelattice_faces", "Faces found.", registry=self.registry)
+        waiting = Gauge("facelattice_waiting", "Requests that wait for a worker.", registry=self.registry)
+        waiting.set_function(lambda: len(workers.waiting))
+
+
+def create_service(settings: Settings | None = None) -> FastAPI:
+    """The application. Its workers start and stop with it; stopping, it answers what is under way first."""
+    settings = settings or Settings()
+    workers = Workers(settings.workers or usable_cpus(), settings.queue, settings.seconds)
+    metrics = Metrics(workers)
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        await workers.start()
+        yield
+        await workers.stop()
+
+    app = FastAPI(
+        title="facelattice", version=facelattice.__version__, lifespan=lifespan, docs_url=None, redoc_url=None,
+        description="Facial landmarks with an expected error for each point.",
+    )  # fmt: skip
+    app.openapi_version = "3.0.3"  # the newest that the bundled documentation page can show
+
+    @app.middleware("http")
+    async def guard(request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:
+        given = request.headers.get("authorization", "").removeprefix("Bearer ")
+        if settings.token and request.url.path not in OPEN and not hmac.compare_digest(given, settings.token):
+            response: Response = JSONResponse(
+                {"detail": "give the token: Authorization: Bearer TOKEN"}, 401, {"WWW-Authenticate": "Bearer"}
+            )
+        else:
+            response = await call_next(request)
+        for name, value in HEADERS.items():
+            response.headers.setdefault(name, value)
+        route = request.scope.get("route")
+        metrics.requests.labels(getattr(route, "path", "other"), response.status_code).inc()
+        return response
+
+    @app.post(
+        "/v1/align",
+        summary="Find the faces in a picture",
+        responses={200: {"content": EXAMPLES}, **ERRORS},
+        openapi_extra={"requestBody": BODY},
+    )
+    async def align(
+        request: Request,
+        model: Annotated[Literal[tuple(list_models())], Query(description="A bundled model.")] = DEFAULT,  # type: ignore
+        format: Annotated[Literal["json", "pts", "csv"], Query(description="pts has the best face alone.")] = "json",
+        min_score: Annotated[float, Query(ge=0, le=1, description="Leave out faces below this score.")] = 0.25,
+        max_faces: Annotated[int, Query(ge=1, le=1000, description="Keep only the best so many.")] = 100,
+    ) -> Response:
+        start = time.perf_counter()
+        data = await _picture(request, settings.most_bytes)
+        job = Job(data, model, min_score, 1 if format == "pts" else max_faces)
+        try:
+            faces = await _while_connected(request, workers.ask(job), settings.seconds)
+        except Busy as error:
+            raise HTTPException(503, str(error), {"Retry-After": "1"}) from None
+        except PictureError as error:
+            raise HTTPException(422, str(error)) from None
+        except Crashed as error:
+            raise HTTPException(422, f"the picture {error}") from None
+        except TimeoutError:
+            raise HTTPException(504, f"not done within {settings.seconds:g} s") from None
+        metrics.faces.inc(len(faces))
+        metrics.seconds.observe(time.perf_counter() - start)
+        return _written(faces, format, model)
+
+    @app.get("/v1/models", summary="The models that can be asked for")
+    async def models() -> list[dict[str, Any]]:
+        described = []
+        for name in list_models():
+            model = Model(find_model(name), threads=1)
+            described.append(
+                {"name": name, "scheme": model.scheme.name, "points": len(model.scheme), "crop": model.size,
+                 "licence": model.info.get("licence", "not stated"), "default": name == DEFAULT}
+            )  # fmt: skip
+        return described
+
+    @app.get("/healthz", summary="Whether it is up")
+    async def healthz() -> dict[str, str]:
+        return {"status": "ok", "version": facelattice.__version__}
+
+    @app.get("/metrics", summary="Counts and times, for Prometheus", response_class=PlainTextResponse)
+    async def prometheus() -> PlainTextResponse:
+        return PlainTextResponse(generate_latest(metrics.registry).decode())
+
+    @app.get("/docs", include_in_schema=False)
+    async def documentation() -> HTMLResponse:
+        page = get_swagger_ui_html(
+            openapi_url="/openapi.json", title="facelattice",
+            swagger_js_url="/docs/files/swagger-ui-bundle.js", swagger_css_url="/docs/files/swagger-ui.css",
+            swagger_favicon_url="/docs/files/favicon-32x32.png",
+        )  # fmt: skip
+        # The page starts its script in itself, which the other pages' policy forbids.
+        policy = HEADERS["Content-Security-Policy"] + "; script-src 'self' 'unsafe-inline'"
+        return HTMLResponse(page.body, headers={"Content-Security-Policy": policy})
+
+    app.mount("/docs/files", StaticFiles(directory=swagger_ui_path))
+    return app
+
+
+async def _picture(request: Request, most: int) -> bytes:
+    """The picture in a request, as its body or as the one file of a form; its size is limited as it comes in."""
+    too_large = HTTPException(413, f"the body is larger than {most / 1e6:g} MB")
+    if int(request.headers.get("content-length") or 0) > most:
+        raise too_large
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > most:
+            raise too_large
+    if not request.headers.get("content-type", "").startswith("multipart/form-data"):
+        return bytes(body)
+
+    async def again() -> AsyncGenerator[bytes, None]:
+        yield bytes(body)
+
+    parser = MultiPartParser(request.headers, again(), max_files=1, max_fields=8)
+    parser.spool_max_size = most + 1  # nothing goes to disk
+    try:
+        form = await parser.parse()
+    except (MultiPartException, ValueError, KeyError) as error:
+        raise HTTPException(400, f"the form cannot be read: {getattr(error, 'message', error)}") from None
+    files = [value for value in form.values() if not isinstance(value, str)]
+    if not files:
+        raise HTTPException(400, "the form holds no file")
+    return await files[0].read()
+
+
+async def _while_connected(request: Request, answer: Awaitable[list[Face]], seconds: float) -> list[Face]:
+    """The answer, unless it takes too long (TimeoutError) or whoever asked has gone: then its place is given up."""
+    task = asyncio.ensure_future(answer)
+    ends = asyncio.get_running_loop().time() + seconds
+    try:
+        while not task.done():
+            await asyncio.wait({task}, timeout=0.5)
+            if not task.done() and asyncio.get_running_loop().time() > ends:
+                raise TimeoutError
+            if not task.done() and await request.is_disconnected():
+                raise HTTPException(499, "the client has gone")
+        return task.result()
+    finally:
+        task.cancel()
+
+
+def _written(faces: list[Face], format: str, model: str) -> Response:
+    if format == "json":
+        return JSONResponse({"model": model, "faces": [face.to_dict() for face in faces]})
+    if format == "csv":
+        table = io.StringIO()
+        write_faces_csv(table, [("", faces)])
+        return PlainTextResponse(table.getvalue(), media_type="text/csv")
+    if not faces:
+        raise HTTPException(404, "there is no face in the picture")
+    return PlainTextResponse(pts_text(faces[0].points))

@@ -1,0 +1,222 @@
+"""Processes that find faces, fed with the pictures that wait: what arrives together runs together.
+
+    workers = Workers(count=2, limit=64)
+    await workers.start()
+    faces = await workers.ask(Job(data, "ibug68", 0.25, None))
+    await workers.stop()
+
+Processes, because decoding and the detector hold Python's lock, and because a picture that crashes its decoder must
+take nobody with it. A worker takes all that waits when it gets free, up to a batch, and runs their faces together.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import multiprocessing
+import os
+import signal
+from collections import deque
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from multiprocessing.connection import Connection
+
+import numpy as np
+
+from facelattice.aligner import FaceAligner
+from facelattice.face import Face
+from facelattice.pictures import PictureError
+from facelattice.runtime import Model
+from facelattice.serve.uploads import decode
+from facelattice.weights import DEFAULT, find_model
+
+BATCH = 8  # pictures that a worker takes at a time
+
+
+@dataclass(frozen=True)
+class Job:
+    """A picture file's bytes, and what is asked of it."""
+
+    data: bytes
+    model: str
+    min_score: float
+    max_faces: int | None
+
+
+class Busy(RuntimeError):
+    """Too many requests wait already."""
+
+
+class Crashed(RuntimeError):
+    """The picture took its worker down, or kept it for too long."""
+
+
+@dataclass
+class _Waiting:
+    job: Job
+    future: asyncio.Future
+    alone: bool = False  # it is to be run by itself, as a batch that it was in ended badly
+
+
+@dataclass
+class Workers:
+    """count: processes. limit: jobs that may wait. seconds: what a batch may take."""
+
+    count: int = 1
+    limit: int = 64
+    seconds: float = 30.0
+    waiting: deque[_Waiting] = field(default_factory=deque)
+
+    async def start(self) -> None:
+        """Start the processes; returns when they are ready."""
+        self._wake = asyncio.Condition()
+        self._stopping = False
+        self._threads = ThreadPoolExecutor(self.count)
+        self._processes = [_Process() for _ in range(self.count)]
+        loop = asyncio.get_running_loop()
+        await asyncio.gather(*(loop.run_in_executor(self._threads, process.start) for process in self._processes))
+        self._tasks = [asyncio.create_task(self._serve(process)) for process in self._processes]
+
+    async def ask(self, job: Job) -> list[Face]:
+        """The faces of a job, without their picture. Raises Busy, PictureError, or Crashed. Cancelled, it gives its
+        place up."""
+        if len(self.waiting) >= self.limit:
+            raise Busy(f"{len(self.waiting)} requests wait already")
+        future = asyncio.get_running_loop().create_future()
+        async with self._wake:
+            self.waiting.append(_Waiting(job, future))
+            self._wake.notify()
+        result: list[Face] = await future
+        return result
+
+    async def stop(self) -> None:
+        """Answer what is under way and what waits, then end the processes."""
+        async with self._wake:
+            self._stopping = True
+            self._wake.notify_all()
+        await asyncio.gather(*self._tasks)
+        for process in self._processes:
+            process.end()
+        self._threads.shutdown()
+
+    async def _serve(self, process: _Process) -> None:
+        """Feed one process until there is no more to come."""
+        loop = asyncio.get_running_loop()
+        while True:
+            async with self._wake:
+                await self._wake.wait_for(lambda: self.waiting or self._stopping)
+                batch = self._next()
+            if not batch:
+                if self._stopping:
+                    return
+                continue
+            jobs = [waiting.job for waiting in batch]
+            try:
+                results = await loop.run_in_executor(self._threads, process.run, jobs, self.seconds)
+            except Crashed as error:
+                await self._again(batch, error)
+                continue
+            for waiting, result in zip(batch, results, strict=True):
+                if waiting.future.done():
+                    continue
+                if isinstance(result, str):
+                    waiting.future.set_exception(PictureError(result))
+                else:
+                    waiting.future.set_result(result)
+
+    def _next(self) -> list[_Waiting]:
+        """What waits, without those who have gone, up to a batch of one model's."""
+        batch: list[_Waiting] = []
+        while self.waiting and len(batch) < BATCH:
+            first = self.waiting[0]
+            if not first.future.done() and batch and (first.alone or batch[0].alone or not _alike(first, batch[0])):
+                break
+            self.waiting.popleft()
+            if not first.future.done():
+                batch.append(first)
+        return batch
+
+    async def _again(self, batch: list[_Waiting], error: Crashed) -> None:
+        """One of a batch took the worker down: each is tried alone, and who does it again is told."""
+        async with self._wake:
+            for waiting in reversed(batch):
+                if waiting.future.done():
+                    continue
+                if waiting.alone or len(batch) == 1:
+                    waiting.future.set_exception(error)
+                else:
+                    self.waiting.appendleft(replace(waiting, alone=True))
+            self._wake.notify_all()
+
+
+def _alike(a: _Waiting, b: _Waiting) -> bool:
+    return replace(a.job, data=b"") == replace(b.job, data=b"")
+
+
+class _Process:
+    """A worker process and the pipe to it; made anew where it dies."""
+
+    def start(self) -> None:
+        spawn = multiprocessing.get_context("spawn")
+        self._pipe, theirs = spawn.Pipe()
+        self._process = spawn.Process(target=_work, args=(theirs,), daemon=True)
+        before = os.environ.get("OMP_NUM_THREADS")
+        os.environ["OMP_NUM_THREADS"] = "1"  # read as the process loads its OpenMP
+        try:
+            self._process.start()
+        finally:
+            os.environ.pop("OMP_NUM_THREADS") if before is None else os.environ.update(OMP_NUM_THREADS=before)
+        theirs.close()
+        self._pipe.recv()  # it is ready
+
+    def run(self, jobs: list[Job], seconds: float) -> list[list[Face] | str]:
+        """The faces of each job, or what is wrong with its picture. Raises Crashed, and is ready again then."""
+        try:
+            self._pipe.send(jobs)
+            if self._pipe.poll(seconds):
+                results: list[list[Face] | str] = self._pipe.recv()
+                return results
+            reason = f"took longer than {seconds:g} s"
+        except (EOFError, OSError):
+            reason = "could not be processed"
+        self.end()
+        self.start()
+        raise Crashed(reason)
+
+    def end(self) -> None:
+        """End the process at once."""
+        self._process.kill()
+        self._process.join()
+        self._pipe.close()
+
+
+def _work(pipe: Connection) -> None:
+    """In a worker process: answer one batch after another, until the other end is closed."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the server, which answers what is under way first
+    models = {DEFAULT: Model(find_model(), threads=1)}
+    pipe.send("ready")
+    with suppress(EOFError):
+        while True:
+            jobs: list[Job] = pipe.recv()
+            first = jobs[0]
+            if first.model not in models:
+                models[first.model] = Model(find_model(first.model), threads=1)
+            aligner = FaceAligner(models[first.model], min_score=first.min_score, max_faces=first.max_faces)
+            pipe.send(_answer(aligner, jobs))
+
+
+def _answer(aligner: FaceAligner, jobs: list[Job]) -> list[list[Face] | str]:
+    """The faces of each job, or what is wrong with its picture. Pictures are decoded as the aligner takes them, so that
+    few lie in memory."""
+    wrong: dict[int, str] = {}
+
+    def pictures() -> Iterator[np.ndarray]:
+        for i, job in enumerate(jobs):
+            try:
+                yield decode(job.data)
+            except PictureError as error:
+                wrong[i] = str(error)
+
+    found = iter([[replace(face, picture=None) for face in faces] for faces in aligner.batch(pictures())])
+    return [wrong[i] if i in wrong else next(found) for i in range(len(jobs))]

@@ -1,0 +1,231 @@
+"""The service over HTTP, with real workers."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import struct
+import zlib
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from pathlib import Path
+
+import numpy as np
+import pytest
+from fastapi.testclient import TestClient
+from PIL import Image
+
+from facelattice.aligner import FaceAligner
+from facelattice.pictures import PictureError
+from facelattice.serve.service import Settings, create_service
+from facelattice.serve.uploads import decode
+from facelattice.serve.workers import Busy, Crashed, Job, Workers
+
+PHOTO = (Path(__file__).parents[2] / "examples" / "astronaut.jpg").read_bytes()
+JPEG = {"Content-Type": "image/jpeg"}
+
+
+@pytest.fixture(scope="module")
+def client():
+    with TestClient(create_service(Settings(workers=2, most_bytes=2_000_000))) as client:
+        yield client
+
+
+@pytest.fixture(scope="module")
+def face():
+    (face,) = FaceAligner()(Path(__file__).parents[2] / "examples" / "astronaut.jpg")
+    return face
+
+
+def png(width: int, height: int, data: bytes = b"") -> bytes:
+    """A PNG that says it is of that size, with that little in it."""
+
+    def chunk(kind: bytes, content: bytes) -> bytes:
+        return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+
+    head = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(data)) + chunk(b"IEND", b"")
+
+
+def test_a_photo_as_body_or_as_form(client, face):
+    for answer in (
+        client.post("/v1/align", content=PHOTO, headers=JPEG),
+        client.post("/v1/align", content=PHOTO),  # what it is is seen, not told
+        client.post("/v1/align", files={"file": ("whatever.txt", PHOTO, "text/plain")}),
+    ):
+        assert answer.status_code == 200
+        (found,) = answer.json()["faces"]
+        np.testing.assert_allclose(found["points"], face.points, atol=0.5)  # another JPEG decoder
+        assert answer.json()["model"] == "ibug68"
+
+
+def test_the_formats(client, face):
+    pts = client.post("/v1/align?format=pts", content=PHOTO)
+    assert pts.text.startswith("version: 1\nn_points: 68\n{\n")
+    x, y = map(float, pts.text.splitlines()[3].split())
+    np.testing.assert_allclose([x - 1, y - 1], face.points[0], atol=0.5)
+    header, row = client.post("/v1/align?format=csv", content=PHOTO).text.splitlines()
+    assert header.startswith("image,face,score,x0,y0")
+    np.testing.assert_allclose(float(row.split(",")[3]), face.points[0, 0], atol=0.5)
+    assert client.post("/v1/align?min_score=0.99", content=PHOTO).json()["faces"] == []
+    assert client.post("/v1/align?min_score=0.99&format=pts", content=PHOTO).status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("content", "status", "message"),
+    [
+        (b"", 422, "holds no picture"),
+        (b"<html>", 422, "not a picture of a kind"),
+        (PHOTO[:3000], 422, "cut short or damaged"),
+        (PHOTO[:20], 422, "not a picture of a kind"),
+        (png(8000, 8000), 422, "8000 x 8000 px are too many"),
+        (png(60_000, 60_000), 422, "too many pixels"),
+        (png(5000, 5000), 422, "cut short or damaged"),
+        (b"\0" * 3_000_000, 413, "larger than 2 MB"),
+    ],
+)
+def test_bad_pictures(client, content, status, message):
+    answer = client.post("/v1/align", content=content)
+    assert answer.status_code == status
+    assert message in answer.json()["detail"]
+
+
+def test_of_a_moving_picture_the_first_frame():
+    frames = [Image.fromarray(np.full((40, 40, 3), i % 250, np.uint8)) for i in range(300)]
+    data = io.BytesIO()
+    frames[0].save(data, "GIF", save_all=True, append_images=frames[1:])
+    assert decode(data.getvalue()).shape == (40, 40, 3)
+    assert decode(data.getvalue()).max() == 0
+
+
+def test_a_picture_taken_upright_by_its_exif():
+    wide = Image.fromarray(np.zeros((20, 40, 3), np.uint8))
+    exif = Image.Exif()
+    exif[274] = 6
+    data = io.BytesIO()
+    wide.save(data, "JPEG", exif=exif)
+    assert decode(data.getvalue()).shape == (40, 20, 3)
+
+
+def test_mutated_pictures_are_pictures_or_errors_with_words():
+    rng = np.random.default_rng(0)
+    small = io.BytesIO()
+    Image.open(io.BytesIO(PHOTO)).resize((64, 64)).save(small, "PNG")
+    for seed in (PHOTO[:20000], small.getvalue()):
+        for _ in range(200):
+            data = bytearray(seed)
+            for at in rng.integers(0, len(data), 8):
+                data[at] = rng.integers(256)
+            with suppress(PictureError):  # and nothing else
+                assert decode(bytes(data)).dtype == np.uint8
+
+
+@pytest.mark.parametrize(
+    ("query", "status"),
+    [("model=gone", 422), ("min_score=2", 422), ("max_faces=0", 422), ("format=xls", 422), ("max_faces=many", 422)],
+)
+def test_wrong_parameters(client, query, status):
+    assert client.post(f"/v1/align?{query}", content=PHOTO).status_code == status
+
+
+def test_wrong_forms(client):
+    assert client.post("/v1/align", files={}, data={"a": "b"}).status_code in (400, 422)
+    form = {"Content-Type": "multipart/form-data; boundary=x"}
+    assert client.post("/v1/align", content=b"--x\r\nnonsense", headers=form).status_code == 400
+    nothing = client.post("/v1/align", content=b"", headers={"Content-Type": "multipart/form-data"})
+    assert nothing.status_code == 400
+
+
+def test_models_health_metrics_and_documentation(client):
+    assert any(model["name"] == "ibug68" and model["points"] == 68 for model in client.get("/v1/models").json())
+    assert client.get("/healthz").json()["status"] == "ok"
+    client.post("/v1/align", content=PHOTO)
+    counts = client.get("/metrics").text
+    assert 'facelattice_requests_total{path="/v1/align",status="200"}' in counts
+    assert "facelattice_faces_total" in counts
+    page = client.get("/docs").text
+    assert "http" not in page.replace("http-equiv", "")  # nothing of other hosts
+    for file in ("swagger-ui-bundle.js", "swagger-ui.css"):
+        assert client.get(f"/docs/files/{file}").status_code == 200
+    assert client.get("/openapi.json").json()["paths"]["/v1/align"]["post"]["requestBody"]["required"]
+
+
+def test_every_answer_has_the_headers_of_a_careful_server(client):
+    for path in ("/healthz", "/v1/models", "/nothing", "/docs"):
+        headers = client.get(path).headers
+        assert headers["x-content-type-options"] == "nosniff"
+        assert "default-src 'self'" in headers["content-security-policy"]
+
+
+def test_a_token(face):
+    with TestClient(create_service(Settings(token="secret", workers=1))) as client:
+        assert client.get("/healthz").status_code == 200
+        for headers in ({}, {"Authorization": "Bearer wrong"}, {"Authorization": "secret-ish"}):
+            assert client.post("/v1/align", content=PHOTO, headers=headers).status_code == 401
+            assert client.get("/metrics", headers=headers).status_code == 401
+        assert client.post("/v1/align", content=PHOTO, headers={"Authorization": "Bearer secret"}).status_code == 200
+
+
+def test_many_at_once_each_gets_its_own(client):
+    picture = Image.open(io.BytesIO(PHOTO))
+
+    def ask(i: int) -> tuple[int, float]:
+        data = io.BytesIO()
+        picture.crop((i, 0, 512, 300)).save(data, "PNG")
+        (face,) = client.post("/v1/align", content=data.getvalue()).json()["faces"]
+        return i, face["points"][30][0]
+
+    with ThreadPoolExecutor(16) as pool:
+        for i, x in pool.map(ask, range(0, 96, 4)):
+            assert x == pytest.approx(227 - i, abs=3)
+
+
+def job(data: bytes = PHOTO, max_faces: int | None = None) -> Job:
+    return Job(data, "ibug68", 0.25, max_faces)
+
+
+def test_a_full_queue_says_so_and_who_leaves_frees_a_place():
+    async def run() -> None:
+        workers = Workers(count=1, limit=3)
+        await workers.start()
+        first = asyncio.create_task(workers.ask(job()))
+        await asyncio.sleep(0.01)  # it is with the worker now
+        others = [asyncio.create_task(workers.ask(job())) for _ in range(3)]
+        await asyncio.sleep(0.01)
+        with pytest.raises(Busy):
+            await workers.ask(job())
+        others[1].cancel()
+        assert len(await first) == len(await others[0]) == len(await others[2]) == 1
+        assert len(await workers.ask(job())) == 1
+        await workers.stop()
+
+    asyncio.run(run())
+
+
+def test_stopping_answers_what_waits():
+    async def run() -> None:
+        workers = Workers(count=1)
+        await workers.start()
+        asked = [asyncio.create_task(workers.ask(job())) for _ in range(12)]
+        await asyncio.sleep(0.01)
+        await workers.stop()
+        assert [len(await task) for task in asked] == [1] * 12
+
+    asyncio.run(run())
+
+
+def test_what_takes_too_long_is_ended_and_the_others_are_answered(monkeypatch):
+    async def run() -> None:
+        workers = Workers(count=1, seconds=0.0)
+        await workers.start()
+        with pytest.raises(Crashed, match="took longer than 0 s"):
+            await workers.ask(job())
+        workers.seconds = 30.0
+        assert len(await workers.ask(job())) == 1
+        workers._processes[0]._process.kill()  # as if a decoder had crashed between two requests
+        with pytest.raises(Crashed, match="could not be processed"):
+            await workers.ask(job())
+        assert [len(faces) for faces in await asyncio.gather(*(workers.ask(job()) for _ in range(5)))] == [1] * 5
+        await workers.stop()
+
+    asyncio.run(run())

@@ -59,6 +59,17 @@ def test_a_photo_as_body_or_as_form(client, face):
         assert answer.json()["model"] == "ibug68"
 
 
+def test_whom_each_point_listens_to(client):
+    answer = client.post("/v1/align?listening=true", content=PHOTO).json()
+    (found,) = answer["faces"]
+    total = np.zeros(68)
+    for listener, _, weight in found["listening"]:
+        total[listener] += weight
+    np.testing.assert_allclose(total, 1, atol=0.01)
+    assert "listening" not in client.post("/v1/align", content=PHOTO).json()["faces"][0]
+    assert answer["milliseconds"]["find"] > answer["milliseconds"]["decode"] > 0
+
+
 def test_the_formats(client, face):
     pts = client.post("/v1/align?format=pts", content=PHOTO)
     assert pts.text.startswith("version: 1\nn_points: 68\n{\n")
@@ -195,8 +206,8 @@ def test_a_full_queue_says_so_and_who_leaves_frees_a_place():
         with pytest.raises(Busy):
             await workers.ask(job())
         others[1].cancel()
-        assert len(await first) == len(await others[0]) == len(await others[2]) == 1
-        assert len(await workers.ask(job())) == 1
+        assert [len((await task).faces) for task in (first, others[0], others[2])] == [1, 1, 1]
+        assert len((await workers.ask(job())).faces) == 1
         await workers.stop()
 
     asyncio.run(run())
@@ -209,7 +220,7 @@ def test_stopping_answers_what_waits():
         asked = [asyncio.create_task(workers.ask(job())) for _ in range(12)]
         await asyncio.sleep(0.01)
         await workers.stop()
-        assert [len(await task) for task in asked] == [1] * 12
+        assert [len((await task).faces) for task in asked] == [1] * 12
 
     asyncio.run(run())
 
@@ -221,11 +232,12 @@ def test_what_takes_too_long_is_ended_and_the_others_are_answered(monkeypatch):
         with pytest.raises(Crashed, match="took longer than 0 s"):
             await workers.ask(job())
         workers.seconds = 30.0
-        assert len(await workers.ask(job())) == 1
+        assert len((await workers.ask(job())).faces) == 1
         workers._processes[0]._process.kill()  # as if a decoder had crashed between two requests
         with pytest.raises(Crashed, match="could not be processed"):
             await workers.ask(job())
-        assert [len(faces) for faces in await asyncio.gather(*(workers.ask(job()) for _ in range(5)))] == [1] * 5
+        answers = await asyncio.gather(*(workers.ask(job()) for _ in range(5)))
+        assert [len(answer.faces) for answer in answers] == [1] * 5
         await workers.stop()
 
     asyncio.run(run())

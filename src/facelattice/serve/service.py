@@ -2,7 +2,8 @@
 
     app = create_service(Settings(token="..."))        # a FastAPI application, for uvicorn or any ASGI server
 
-POST /v1/align, GET /v1/models, /healthz, /metrics, and /docs, which loads nothing from other hosts.
+The page for people at /, POST /v1/align, GET /v1/models, /healthz, /metrics, and /docs. Nothing is loaded from other
+hosts.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import time
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from fastapi import FastAPI, HTTPException, Query, Request, Response
@@ -25,12 +27,11 @@ from starlette.formparsers import MultiPartException, MultiPartParser
 from swagger_ui_bundle import swagger_ui_path
 
 import facelattice
-from facelattice.face import Face
 from facelattice.formats.csv import write_faces_csv
 from facelattice.formats.pts import pts_text
 from facelattice.pictures import PictureError
 from facelattice.runtime import Model, usable_cpus
-from facelattice.serve.workers import Busy, Crashed, Job, Workers
+from facelattice.serve.workers import Answer, Busy, Crashed, Job, Workers
 from facelattice.weights import DEFAULT, find_model, list_models
 
 HEADERS = {
@@ -44,7 +45,8 @@ HEADERS = {
     "Permissions-Policy": "camera=(self), microphone=(), geolocation=()",
     "Cache-Control": "no-store",
 }
-OPEN = ("/healthz",)  # paths that need no token
+PAGE = Path(__file__).with_name("page")
+OPEN = ("/healthz", "/", *(f"/{path.name}" for path in PAGE.iterdir()))  # paths that need no token
 PICTURE = {"type": "string", "format": "binary"}
 BODY = {
     "required": True,
@@ -145,12 +147,13 @@ def create_service(settings: Settings | None = None) -> FastAPI:
         format: Annotated[Literal["json", "pts", "csv"], Query(description="pts has the best face alone.")] = "json",
         min_score: Annotated[float, Query(ge=0, le=1, description="Leave out faces below this score.")] = 0.25,
         max_faces: Annotated[int, Query(ge=1, le=1000, description="Keep only the best so many.")] = 100,
+        listening: Annotated[bool, Query(description="Give whom each point listens to, too (json).")] = False,
     ) -> Response:
         start = time.perf_counter()
         data = await _picture(request, settings.most_bytes)
-        job = Job(data, model, min_score, 1 if format == "pts" else max_faces)
+        job = Job(data, model, min_score, 1 if format == "pts" else max_faces, listening)
         try:
-            faces = await _while_connected(request, workers.ask(job), settings.seconds)
+            answer = await _while_connected(request, workers.ask(job), settings.seconds)
         except Busy as error:
             raise HTTPException(503, str(error), {"Retry-After": "1"}) from None
         except PictureError as error:
@@ -159,9 +162,9 @@ def create_service(settings: Settings | None = None) -> FastAPI:
             raise HTTPException(422, f"the picture {error}") from None
         except TimeoutError:
             raise HTTPException(504, f"not done within {settings.seconds:g} s") from None
-        metrics.faces.inc(len(faces))
+        metrics.faces.inc(len(answer.faces))
         metrics.seconds.observe(time.perf_counter() - start)
-        return _written(faces, format, model)
+        return _written(answer, format, model)
 
     @app.get("/v1/models", summary="The models that can be asked for")
     async def models() -> list[dict[str, Any]]:
@@ -170,6 +173,7 @@ def create_service(settings: Settings | None = None) -> FastAPI:
             model = Model(find_model(name), threads=1)
             described.append(
                 {"name": name, "scheme": model.scheme.name, "points": len(model.scheme), "crop": model.size,
+                 "names": model.scheme.names, "lines": model.scheme.lines,
                  "licence": model.info.get("licence", "not stated"), "default": name == DEFAULT}
             )  # fmt: skip
         return described
@@ -194,6 +198,7 @@ def create_service(settings: Settings | None = None) -> FastAPI:
         return HTMLResponse(page.body, headers={"Content-Security-Policy": policy})
 
     app.mount("/docs/files", StaticFiles(directory=swagger_ui_path))
+    app.mount("/", StaticFiles(directory=PAGE, html=True))
     return app
 
 
@@ -225,7 +230,7 @@ async def _picture(request: Request, most: int) -> bytes:
     return await files[0].read()
 
 
-async def _while_connected(request: Request, answer: Awaitable[list[Face]], seconds: float) -> list[Face]:
+async def _while_connected(request: Request, answer: Awaitable[Answer], seconds: float) -> Answer:
     """The answer, unless it takes too long (TimeoutError) or whoever asked has gone: then its place is given up."""
     task = asyncio.ensure_future(answer)
     ends = asyncio.get_running_loop().time() + seconds
@@ -241,9 +246,13 @@ async def _while_connected(request: Request, answer: Awaitable[list[Face]], seco
         task.cancel()
 
 
-def _written(faces: list[Face], format: str, model: str) -> Response:
+def _written(answer: Answer, format: str, model: str) -> Response:
+    faces = answer.faces
     if format == "json":
-        return JSONResponse({"model": model, "faces": [face.to_dict() for face in faces]})
+        found = [face.to_dict() for face in faces]
+        for one, edges in zip(found, answer.listening or [], strict=False):
+            one["listening"] = edges
+        return JSONResponse({"model": model, "faces": found, "milliseconds": answer.milliseconds})
     if format == "csv":
         table = io.StringIO()
         write_faces_csv(table, [("", faces)])

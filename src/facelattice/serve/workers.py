@@ -2,7 +2,7 @@
 
     workers = Workers(count=2, limit=64)
     await workers.start()
-    faces = await workers.ask(Job(data, "ibug68", 0.25, None))
+    answer = await workers.ask(Job(data, "ibug68", 0.25, None))
     await workers.stop()
 
 Processes, because decoding and the detector hold Python's lock, and because a picture that crashes its decoder must
@@ -15,6 +15,7 @@ import asyncio
 import multiprocessing
 import os
 import signal
+import time
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -24,10 +25,11 @@ from multiprocessing.connection import Connection
 
 import numpy as np
 
+from facelattice import geometry
 from facelattice.aligner import FaceAligner
 from facelattice.face import Face
 from facelattice.pictures import PictureError
-from facelattice.runtime import Model
+from facelattice.runtime import Model, ModelError
 from facelattice.serve.uploads import decode
 from facelattice.weights import DEFAULT, find_model
 
@@ -36,12 +38,23 @@ BATCH = 8  # pictures that a worker takes at a time
 
 @dataclass(frozen=True)
 class Job:
-    """A picture file's bytes, and what is asked of it."""
+    """A picture file's bytes, and what is asked of it; listening: whether whom each point listens to is wanted too."""
 
     data: bytes
     model: str
     min_score: float
     max_faces: int | None
+    listening: bool = False
+
+
+@dataclass(frozen=True)
+class Answer:
+    """faces: without their picture. listening: (point, the point it listens to, weight) of each face's edges, None
+    where not asked for. milliseconds: what decoding took, and finding the faces of the batch that it was in."""
+
+    faces: list[Face]
+    listening: list[list[tuple[int, int, float]]] | None
+    milliseconds: dict[str, float]
 
 
 class Busy(RuntimeError):
@@ -78,16 +91,15 @@ class Workers:
         await asyncio.gather(*(loop.run_in_executor(self._threads, process.start) for process in self._processes))
         self._tasks = [asyncio.create_task(self._serve(process)) for process in self._processes]
 
-    async def ask(self, job: Job) -> list[Face]:
-        """The faces of a job, without their picture. Raises Busy, PictureError, or Crashed. Cancelled, it gives its
-        place up."""
+    async def ask(self, job: Job) -> Answer:
+        """What is found in a job's picture. Raises Busy, PictureError, or Crashed. Cancelled, it gives its place up."""
         if len(self.waiting) >= self.limit:
             raise Busy(f"{len(self.waiting)} requests wait already")
         future = asyncio.get_running_loop().create_future()
         async with self._wake:
             self.waiting.append(_Waiting(job, future))
             self._wake.notify()
-        result: list[Face] = await future
+        result: Answer = await future
         return result
 
     async def stop(self) -> None:
@@ -170,12 +182,12 @@ class _Process:
         theirs.close()
         self._pipe.recv()  # it is ready
 
-    def run(self, jobs: list[Job], seconds: float) -> list[list[Face] | str]:
+    def run(self, jobs: list[Job], seconds: float) -> list[Answer | str]:
         """The faces of each job, or what is wrong with its picture. Raises Crashed, and is ready again then."""
         try:
             self._pipe.send(jobs)
             if self._pipe.poll(seconds):
-                results: list[list[Face] | str] = self._pipe.recv()
+                results: list[Answer | str] = self._pipe.recv()
                 return results
             reason = f"took longer than {seconds:g} s"
         except (EOFError, OSError):
@@ -206,17 +218,45 @@ def _work(pipe: Connection) -> None:
             pipe.send(_answer(aligner, jobs))
 
 
-def _answer(aligner: FaceAligner, jobs: list[Job]) -> list[list[Face] | str]:
-    """The faces of each job, or what is wrong with its picture. Pictures are decoded as the aligner takes them, so that
-    few lie in memory."""
+def _answer(aligner: FaceAligner, jobs: list[Job]) -> list[Answer | str]:
+    """What is found for each job, or what is wrong with its picture. Pictures are decoded as the aligner takes them, so
+    that few lie in memory."""
     wrong: dict[int, str] = {}
+    decoding: dict[int, float] = {}
 
     def pictures() -> Iterator[np.ndarray]:
         for i, job in enumerate(jobs):
+            began = time.perf_counter()
             try:
-                yield decode(job.data)
+                picture = decode(job.data)
             except PictureError as error:
                 wrong[i] = str(error)
+                continue
+            decoding[i] = 1000 * (time.perf_counter() - began)
+            yield picture
 
-    found = iter([[replace(face, picture=None) for face in faces] for faces in aligner.batch(pictures())])
-    return [wrong[i] if i in wrong else next(found) for i in range(len(jobs))]
+    start = time.perf_counter()
+    found = []
+    for faces in aligner.batch(pictures()):
+        listening = _listening(aligner.model, faces) if jobs[0].listening else None
+        found.append(([replace(face, picture=None) for face in faces], listening))
+    spent = 1000 * (time.perf_counter() - start) - sum(decoding.values())
+    answers = iter(found)
+    return [
+        wrong[i] if i in wrong else Answer(*next(answers), {"decode": round(decoding[i], 1), "find": round(spent, 1)})
+        for i in range(len(jobs))
+    ]  # fmt: skip
+
+
+def _listening(model: Model, faces: list[Face]) -> list[list[tuple[int, int, float]]]:
+    """The weights of each face's edges; none for a model without a graph."""
+    edges = []
+    for face in faces:
+        assert face.picture is not None
+        matrix = geometry.crop_transform(face.box, model.size, model.margin)
+        try:
+            (weights,) = model.weights(geometry.warp(face.picture, matrix, model.size)[None])
+        except ModelError:
+            weights = np.zeros((len(model.scheme),) * 2)
+        edges.append([(int(i), int(j), round(float(weights[i, j]), 4)) for i, j in np.argwhere(weights > 1e-4)])
+    return edges

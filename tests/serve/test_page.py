@@ -1,0 +1,231 @@
+"""The page in headless Chromium: photos, camera, paint, the graph, downloads, and what it says when things go wrong."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import cv2
+import httpx
+import numpy as np
+import pytest
+from playwright.sync_api import Browser, Error, Page, expect, sync_playwright
+
+import facelattice
+from facelattice.pictures import read_picture
+
+PHOTO = Path(__file__).parents[2] / "examples" / "astronaut.jpg"
+PATIENCE = 30_000  # milliseconds
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory):
+    environment = {**os.environ, "PYTHONPATH": str(Path(facelattice.__file__).parents[1])}
+    command = [sys.executable, "-m", "facelattice", "serve", "--port", "0", "--workers", "1"]
+    server = subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True)
+    address = server.stderr.readline().split("/docs")[0]
+    for _ in range(200):
+        with contextlib.suppress(httpx.ConnectError):
+            httpx.get(f"{address}/healthz")
+            break
+        time.sleep(0.1)
+    yield address
+    server.terminate()
+    server.wait(20)
+
+
+@pytest.fixture(scope="module")
+def clip(tmp_path_factory) -> Path:
+    """A second of the photo, moving, as a file that Chromium takes for a camera."""
+    folder = tmp_path_factory.mktemp("camera")
+    photo = cv2.imread(str(PHOTO))
+    with open(folder / "clip.mjpeg", "wb") as file:
+        for i in range(20):
+            view = np.ascontiguousarray(photo[10 + i : 250 + i, 60 + 2 * i : 380 + 2 * i])
+            file.write(cv2.imencode(".jpg", view)[1].tobytes())
+    return folder / "clip.mjpeg"
+
+
+@pytest.fixture(scope="module")
+def launch():
+    """Starts Chromium with some arguments, for as long as the tests of this file run."""
+    with sync_playwright() as playwright:
+
+        def start(*arguments: str) -> Browser:
+            path = shutil.which("chromium") or shutil.which("google-chrome")
+            try:
+                return playwright.chromium.launch(
+                    executable_path=path, args=["--no-sandbox", "--disable-gpu", *arguments]
+                )
+            except Error:
+                pytest.skip("needs Chromium: playwright install chromium")
+
+        yield start
+
+
+@pytest.fixture(scope="module")
+def browser(launch, clip):
+    fake = ("--use-fake-ui-for-media-stream", "--use-fake-device-for-media-stream")
+    browser = launch(*fake, f"--use-file-for-fake-video-capture={clip}")
+    yield browser
+    browser.close()
+
+
+@pytest.fixture
+def page(browser, address):
+    context = browser.new_context(viewport={"width": 1180, "height": 900}, accept_downloads=True)
+    page = context.new_page()
+    wrong: list[str] = []
+    page.on("pageerror", lambda error: wrong.append(str(error)))
+    page.on("request", lambda request: request.url.startswith((address, "blob:", "data:")) or wrong.append(request.url))
+    page.goto(address)
+    yield page
+    context.close()
+    assert wrong == []  # no error in the page, and nothing asked of another host
+
+
+def say(page: Page, words: str) -> None:
+    expect(page.locator("#message")).to_have_text(words, timeout=PATIENCE)
+
+
+def canvas(page: Page) -> np.ndarray:
+    """What the stage shows, RGB, in the photo's own pixels."""
+    data = page.locator("#view").screenshot()
+    return cv2.cvtColor(cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB)
+
+
+def at(page: Page, x: float, y: float) -> tuple[float, float]:
+    """Where a pixel of the 512-px photo lies on the screen."""
+    box = page.locator("#view").bounding_box()
+    scale = box["width"] / 512
+    return box["x"] + x * scale, box["y"] + y * scale
+
+
+def test_the_sample_and_its_graph(page):
+    expect(page.locator("#model option")).not_to_have_count(0)
+    page.click("#sample")
+    say(page, "One face.")
+    expect(page.locator("#empty")).to_be_hidden()
+    expect(page.locator("#times")).to_contain_text("to find faces and points")
+    page.check("input[value=graph]")
+    page.mouse.click(*at(page, 227, 130))
+    expect(page.locator("#listening")).to_contain_text("nose_tip listens to")
+    shares = [int(text.rstrip(" %")) for text in page.locator("#listening td:nth-child(2)").all_inner_texts()]
+    assert 95 <= sum(shares) <= 105
+    page.hover("#view", position={"x": 20, "y": 20})
+    expect(page.locator("#tip")).to_be_hidden()
+    page.mouse.move(*at(page, 227, 130))
+    expect(page.locator("#tip")).to_contain_text("30 nose_tip, off by")
+
+
+def test_several_photos_are_chosen_from_and_walked_through_by_keyboard(page, tmp_path):
+    wall = tmp_path / "wall.png"
+    cv2.imwrite(str(wall), np.full((200, 300, 3), 120, np.uint8))
+    page.set_input_files("#files", [str(PHOTO), str(wall)])
+    say(page, "One face.")
+    page.locator("#photos button").nth(1).click()
+    say(page, "No face was found in this picture.")
+    page.locator("#photos button").nth(0).click()
+    say(page, "One face.")
+    page.focus("#view")
+    page.keyboard.press("ArrowRight")
+    expect(page.locator("#message")).to_contain_text("0 left_jaw_0, off by")
+    page.keyboard.press("ArrowLeft")
+    expect(page.locator("#message")).to_contain_text("67 ")
+
+
+def test_the_slider_hides_unsure_points(page):
+    page.click("#sample")
+    say(page, "One face.")
+    with_points = canvas(page)
+    page.locator("#limit").fill("0.5")
+    expect(page.locator("#limit-value")).to_have_text("0.5 %")
+    without = canvas(page)
+    assert (np.abs(with_points.astype(int) - without).max(2) > 60).sum() > 150
+
+
+def test_paint_over_the_mouth_and_the_points_answer(page):
+    page.click("#sample")
+    say(page, "One face.")
+    before = page.locator("#faces td").nth(3).inner_text()
+    page.check("input[value=paint]")
+    page.mouse.move(*at(page, 200, 145))
+    page.mouse.down()
+    page.mouse.move(*at(page, 250, 148), steps=5)
+    page.mouse.up()
+    expect(page.locator("#faces td").nth(3)).not_to_have_text(before, timeout=PATIENCE)
+    assert float(page.locator("#faces td").nth(3).inner_text().rstrip(" %")) > float(before.rstrip(" %"))
+    page.click("#clear")
+    expect(page.locator("#faces td").nth(3)).to_have_text(before, timeout=PATIENCE)
+
+
+def test_the_camera_is_followed_live(page):
+    page.click("#camera")
+    expect(page.locator("#times")).to_contain_text("frames/s", timeout=PATIENCE)
+    say(page, "One face.")
+    expect(page.locator("#camera")).to_have_attribute("aria-pressed", "true")
+    page.click("#camera")
+    expect(page.locator("#camera")).to_have_attribute("aria-pressed", "false")
+
+
+def test_downloads(page, tmp_path):
+    page.click("#sample")
+    say(page, "One face.")
+    got: dict[str, Path] = {}
+    for kind in ("json", "csv", "pts", "png", "crops"):
+        with page.expect_download() as download:
+            page.click(f"[data-save={kind}]")
+        got[kind] = tmp_path / download.value.suggested_filename
+        download.value.save_as(got[kind])
+    assert [path.name for path in got.values()] == [
+        "sample.json", "sample.csv", "sample.pts", "sample_faces.png", "sample_0.png"
+    ]  # fmt: skip
+    (face,) = json.loads(got["json"].read_text())["faces"]
+    assert (len(face["points"]), "listening" in face) == (68, False)
+    assert got["csv"].read_text().startswith("image,face,score,x0")
+    assert got["pts"].read_text().startswith("version: 1")
+    assert read_picture(got["png"]).shape == (512, 512, 3)
+    assert read_picture(got["crops"]).shape == (256, 256, 3)
+
+
+def test_what_goes_wrong_is_said_in_words(page, tmp_path):
+    (tmp_path / "notes.txt").write_text("no picture")
+    (tmp_path / "broken.jpg").write_bytes(PHOTO.read_bytes()[:50])
+    page.set_input_files("#files", str(tmp_path / "notes.txt"))
+    say(page, "notes.txt is not a picture.")
+    page.set_input_files("#files", str(tmp_path / "broken.jpg"))
+    say(page, "broken.jpg cannot be read as a picture. It may be damaged.")
+    with open(tmp_path / "large.jpg", "wb") as file:
+        file.truncate(61_000_000)
+    page.set_input_files("#files", str(tmp_path / "large.jpg"))
+    say(page, "large.jpg is larger than 60 MB. Make it smaller first.")
+    page.route("**/v1/align*", lambda route: route.abort())
+    page.click("#sample")
+    say(page, "The server does not answer. Is facelattice serve still running?")
+
+
+def test_without_a_camera_it_says_so(launch, address):
+    browser = launch()
+    page = browser.new_page()
+    page.goto(address)
+    page.click("#camera")
+    say(page, "There is no camera on this machine.")
+    browser.close()
+
+
+def test_light_and_dark_wide_and_narrow(page):
+    grounds = []
+    for scheme in ("light", "dark"):
+        page.emulate_media(color_scheme=scheme)
+        grounds.append(page.locator("body").evaluate("body => getComputedStyle(body).backgroundColor"))
+    assert grounds[0] != grounds[1]
+    page.set_viewport_size({"width": 360, "height": 740})
+    page.click("#sample")
+    say(page, "One face.")
+    assert page.locator("html").evaluate("html => html.scrollWidth") <= 360  # nothing sticks out

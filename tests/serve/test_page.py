@@ -2,42 +2,19 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
-import os
 import shutil
-import subprocess
-import sys
-import time
 from pathlib import Path
 
 import cv2
-import httpx
 import numpy as np
 import pytest
 from playwright.sync_api import Browser, Error, Page, expect, sync_playwright
 
-import facelattice
 from facelattice.pictures import read_picture
 
 PHOTO = Path(__file__).parents[2] / "examples" / "astronaut.jpg"
 PATIENCE = 30_000  # milliseconds
-
-
-@pytest.fixture(scope="module")
-def address(tmp_path_factory):
-    environment = {**os.environ, "PYTHONPATH": str(Path(facelattice.__file__).parents[1])}
-    command = [sys.executable, "-m", "facelattice", "serve", "--port", "0", "--workers", "1"]
-    server = subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True)
-    address = server.stderr.readline().split("/docs")[0]
-    for _ in range(200):
-        with contextlib.suppress(httpx.ConnectError):
-            httpx.get(f"{address}/healthz")
-            break
-        time.sleep(0.1)
-    yield address
-    server.terminate()
-    server.wait(20)
 
 
 @pytest.fixture(scope="module")

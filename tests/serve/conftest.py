@@ -1,0 +1,31 @@
+from __future__ import annotations
+
+import contextlib
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+import facelattice
+
+
+@pytest.fixture(scope="module")
+def address() -> Iterator[str]:
+    """A server of its own process, and where it is."""
+    environment = {**os.environ, "PYTHONPATH": str(Path(facelattice.__file__).parents[1])}
+    command = [sys.executable, "-m", "facelattice", "serve", "--port", "0", "--workers", "1"]
+    server = subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True)
+    address = server.stderr.readline().split("/docs")[0]
+    for _ in range(200):
+        with contextlib.suppress(httpx.ConnectError):
+            httpx.get(f"{address}/healthz")
+            break
+        time.sleep(0.1)
+    yield address
+    server.terminate()
+    server.wait(20)

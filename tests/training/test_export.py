@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from facelattice.aligner import FaceAligner
+from facelattice.data.dataset import FaceCrops
 from facelattice.evaluation.report import evaluate
 from facelattice.formats import read_pts
 from facelattice.geometry import points_box
@@ -18,6 +19,7 @@ from facelattice.training import export as export_module
 from facelattice.training.checkpoint import CheckpointError
 from facelattice.training.export import ExportError, Outputs, export, load_network, to_onnx
 from facelattice.training.fit import train
+from facelattice.training.prepare import load_faces
 from facelattice.training.recipe import from_yaml
 
 
@@ -52,7 +54,7 @@ def test_a_model_file_does_what_the_network_does_for_any_batch(shaken, faces, tm
         with torch.inference_mode():
             expected = network(torch.from_numpy(crops))
         np.testing.assert_allclose(points, expected.points.numpy(), atol=0.01, rtol=0)
-        np.testing.assert_allclose(errors, expected.errors.numpy(), atol=0.01, rtol=0)
+        np.testing.assert_allclose(errors, metadata["error_scale"] * expected.errors.numpy(), atol=0.02, rtol=0)
         np.testing.assert_allclose(model.weights(crops), expected.weights.numpy(), atol=1e-4, rtol=0)
     assert np.ptp(model(np.stack(pictures))[0], axis=0).max() > 0.1  # and it does look at the picture
     assert model.info == json.loads(json.dumps(metadata)) | {"sha256": model.info["sha256"]}
@@ -136,12 +138,26 @@ def test_a_mirrored_file_gives_the_mean_of_a_crop_and_its_mirror(write_recipe, f
     assert apart.max() > 0.3
     found, expected = both(crops)
     np.testing.assert_allclose(found, (points + other) / 2, atol=0.01)
-    np.testing.assert_allclose(expected, np.hypot((errors + other_errors) / 2, apart), atol=0.02)
+    scales = [model.info["error_scale"] for model in (one, both)]
+    mean = (errors + other_errors) / 2 / scales[0]
+    np.testing.assert_allclose(expected / scales[1], np.hypot(mean, apart), atol=0.02)
     mean = one.weights(crops), one.weights(np.ascontiguousarray(crops[:, :, ::-1]))[:, mirror][:, :, mirror]
     wanted = sum(mean) / 2 if edges == "dynamic" else mean[0]
     np.testing.assert_allclose(both.weights(crops), wanted, atol=1e-4)
     turned, _ = both(np.ascontiguousarray(crops[:, :, ::-1]))
     np.testing.assert_allclose((turned * [-1, 1] + [63, 0])[:, mirror], found, atol=0.01)
+
+
+def test_expected_errors_have_the_mean_of_the_true_ones_on_held_out_faces(shaken, write_recipe, tmp_path):
+    metadata = export(shaken, tmp_path / "model.onnx")
+    model = Model(tmp_path / "model.onnx")
+    held_out = load_faces(from_yaml(checkpoint.load(shaken)["recipe"])).held_out
+    crops = FaceCrops(held_out, 64, 1.3)
+    items = [crops[0, i, i] for i in range(len(held_out))]
+    points, errors = model(np.stack([item["crop"].numpy() for item in items]))
+    distances = np.linalg.norm(points - np.stack([item["points"].numpy() for item in items]), axis=-1)
+    assert errors.mean() == pytest.approx(distances.mean(), rel=1e-3)
+    assert metadata["error_scale"] != pytest.approx(1, abs=0.02)
 
 
 def test_the_file_holds_its_weights_in_16_bits(shaken, tmp_path):

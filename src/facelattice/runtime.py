@@ -102,8 +102,8 @@ class Model:
     def weights(self, crops: np.ndarray) -> np.ndarray:
         """How much each point listens to each other on these crops, float32 (B, N, N).
 
-        Row i is what point i listens to, itself too; it is 1 in sum, and 0 where the graph has no edge. Raises
-        ModelError for a model without a landmark graph.
+        Row i is what point i listens to, itself too; it is 1 in sum, and 0 where the graph has no edge (in a file that
+        looks at the mirrored crop too: nor the mirror of one). Raises ModelError for a model without a landmark graph.
         """
         self._check(crops)
         if "weights" not in {output.name for output in self._session.get_outputs()}:

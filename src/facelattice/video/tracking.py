@@ -27,7 +27,7 @@ from facelattice.video.smoothing import FaceSmoother
 DETECT_EVERY = 10  # frames
 PATIENCE = 1.0  # seconds that a hidden face is waited for
 SAME_PLACE = 0.4  # overlap from which two faces are one, and a face is where it was looked for
-TOUCHING = 0.05  # overlap from which on one face may be behind another
+TOUCHING = 0.02  # overlap from which on one face may be behind another
 SURE = 0.5  # a followed face that scores less must look as before, or be found by the detector
 LOOK_SIDE = 24  # pixels of the small upright picture that a face is known again by
 LOOK_RATE = 0.1  # how fast the memory of a face's look follows it
@@ -52,11 +52,13 @@ class Track:
         gone = min(time - self.time, 0.25)
         return self.face.box.astype(np.float64) + np.tile(self.velocity * gone, 2)
 
-    def move(self, face: Face, time: float) -> None:
-        """Take a new sight of the face in."""
-        step = geometry.box_centre(face.box) - geometry.box_centre(self.face.box)
-        self.velocity = 0.5 * self.velocity + 0.5 * step / max(time - self.time, 1e-3)
-        self.look = self.look + LOOK_RATE * (look_of(face) - self.look)
+    def move(self, face: Face, time: float, free: bool) -> None:
+        """Take a new sight of the face in. One that is not ``free`` of others may be half hidden by them: how it moves
+        and looks then says nothing of it."""
+        if free:
+            step = geometry.box_centre(face.box) - geometry.box_centre(self.face.box)
+            self.velocity = 0.5 * self.velocity + 0.5 * step / max(time - self.time, 1e-3)
+            self.look = self.look + LOOK_RATE * (look_of(face) - self.look)
         self.face, self.time = face, time
 
 
@@ -95,7 +97,8 @@ class Tracker:
         faces = []
         for track in self._tracks:
             if track.number in seen:
-                track.move(seen[track.number], time)
+                others = [face for number, face in seen.items() if number != track.number]
+                track.move(seen[track.number], time, _is_beside(seen[track.number].box, others, TOUCHING))
                 faces.append(self._smoothed(track, time))
         return faces
 

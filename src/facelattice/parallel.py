@@ -64,7 +64,7 @@ def _in_processes(
     keep_pictures: bool,
 ) -> Iterator[list[Face]]:
     spawn = multiprocessing.get_context("spawn")
-    with _one_thread_each(), ProcessPoolExecutor(jobs, spawn, _start, (settings, keep_pictures)) as pool:
+    with one_thread_each(), ProcessPoolExecutor(jobs, spawn, _start, (settings, keep_pictures)) as pool:
         waiting: deque[Future] = deque()
         try:
             for i in range(0, len(pictures), CHUNK):
@@ -91,7 +91,7 @@ def _take(
 
 
 @contextmanager
-def _one_thread_each() -> Iterator[None]:
+def one_thread_each() -> Iterator[None]:
     """Processes started meanwhile load their OpenMP with one thread: it reads the environment as it is loaded."""
     before = os.environ.get("OMP_NUM_THREADS")
     os.environ["OMP_NUM_THREADS"] = "1"

@@ -107,6 +107,7 @@ def create_service(settings: Settings | None = None) -> FastAPI:
     settings = settings or Settings()
     workers = Workers(settings.workers or usable_cpus(), settings.queue, settings.seconds)
     metrics = Metrics(workers)
+    described = [_described(name) for name in list_models()]  # now: opening a model would hold up the requests
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -168,14 +169,6 @@ def create_service(settings: Settings | None = None) -> FastAPI:
 
     @app.get("/v1/models", summary="The models that can be asked for")
     async def models() -> list[dict[str, Any]]:
-        described = []
-        for name in list_models():
-            model = Model(find_model(name), threads=1)
-            described.append(
-                {"name": name, "scheme": model.scheme.name, "points": len(model.scheme), "crop": model.size,
-                 "names": model.scheme.names, "lines": model.scheme.lines,
-                 "licence": model.info.get("licence", "not stated"), "default": name == DEFAULT}
-            )  # fmt: skip
         return described
 
     @app.get("/healthz", summary="Whether it is up")
@@ -200,6 +193,15 @@ def create_service(settings: Settings | None = None) -> FastAPI:
     app.mount("/docs/files", StaticFiles(directory=swagger_ui_path))
     app.mount("/", StaticFiles(directory=PAGE, html=True))
     return app
+
+
+def _described(name: str) -> dict[str, Any]:
+    model = Model(find_model(name), threads=1)
+    return {
+        "name": name, "scheme": model.scheme.name, "points": len(model.scheme), "crop": model.size,
+        "names": model.scheme.names, "lines": model.scheme.lines,
+        "licence": model.info.get("licence", "not stated"), "default": name == DEFAULT,
+    }  # fmt: skip
 
 
 async def _picture(request: Request, most: int) -> bytes:

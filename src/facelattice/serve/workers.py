@@ -13,8 +13,8 @@ from __future__ import annotations
 
 import asyncio
 import multiprocessing
-import os
 import signal
+import threading
 import time
 from collections import deque
 from collections.abc import Iterator
@@ -28,12 +28,15 @@ import numpy as np
 from facelattice import geometry
 from facelattice.aligner import FaceAligner
 from facelattice.face import Face
+from facelattice.parallel import one_thread_each
 from facelattice.pictures import PictureError
 from facelattice.runtime import Model, ModelError
 from facelattice.serve.uploads import decode
 from facelattice.weights import DEFAULT, find_model
 
 BATCH = 8  # pictures that a worker takes at a time
+
+_starting = threading.Lock()  # processes are started from several threads, and the environment is one for all
 
 
 @dataclass(frozen=True)
@@ -173,12 +176,8 @@ class _Process:
         spawn = multiprocessing.get_context("spawn")
         self._pipe, theirs = spawn.Pipe()
         self._process = spawn.Process(target=_work, args=(theirs,), daemon=True)
-        before = os.environ.get("OMP_NUM_THREADS")
-        os.environ["OMP_NUM_THREADS"] = "1"  # read as the process loads its OpenMP
-        try:
+        with _starting, one_thread_each():
             self._process.start()
-        finally:
-            os.environ.pop("OMP_NUM_THREADS") if before is None else os.environ.update(OMP_NUM_THREADS=before)
         theirs.close()
         self._pipe.recv()  # it is ready
 

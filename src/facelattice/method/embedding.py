@@ -63,14 +63,22 @@ class Located(nn.Module):
     A node's features are its map, the picture's features under it, its position, the spread and the peak of the map (a
     hidden point has a wide, low one, so neighbours can tell whom to trust), and a learned vector of its own. The edge
     weights are made from the pooled features and all the spreads.
+
+    With ``closer`` the first of the backbone's maps is one at stride 4, and a node also gets what that shows in 3 x 3
+    places around its position, 4 px apart: the position itself is a mean over cells of 8 px.
     """
 
     grid: Tensor
     reach: Tensor
     centre: Tensor
 
-    def __init__(self, points: int, channels: list[int], size: int, width: int = 128, own: int = 16):
+    def __init__(
+        self, points: int, channels: list[int], size: int, closer: bool = False, width: int = 128, own: int = 16
+    ):
         super().__init__()
+        self.close: CloseLook | None = None
+        if closer:
+            self.close, channels = CloseLook(channels[0], width, size), channels[1:]
         self.laterals = nn.ModuleList(nn.Conv2d(count, width, 1) for count in channels)
         self.fuse = nn.Sequential(
             nn.BatchNorm2d(width), nn.ReLU(inplace=True), nn.Conv2d(width, width, 3, padding=1, bias=False),
@@ -79,7 +87,7 @@ class Located(nn.Module):
         self.maps = nn.Conv2d(width, points, 1)
         self.own = nn.Parameter(torch.randn(points, own) * 0.1)
         cells = -(-size // 8)
-        self.features = cells * cells + width + 2 + 2 + own
+        self.features = cells * cells + width + 2 + 2 + own + (self.close.features if self.close is not None else 0)
         self.pooled = width + points
         self.step = 8.0
         # Cell i of the grid looks at pixels 8 i to 8 i + 7; positions are found in [-1, 1] and then turned into pixels.
@@ -88,10 +96,13 @@ class Located(nn.Module):
         self.register_buffer("centre", torch.tensor((size - 1) / 2), persistent=False)
 
     def forward(self, maps: list[Tensor]) -> Nodes:
+        if self.close is not None:
+            finest, *maps = maps
         *finer, joined = (lateral(each) for lateral, each in zip(self.laterals, maps, strict=True))
         for each in reversed(finer):
             joined = each + F.interpolate(joined, size=each.shape[-2:])
         fused = self.fuse(joined)
+        detail = None if self.close is None else self.close.detail(finest, fused)
         # Positions need more than bf16's three digits: from here on everything is float32.
         with torch.autocast(fused.device.type, enabled=False):
             logits = self.maps(fused.float()).flatten(2)
@@ -105,5 +116,38 @@ class Located(nn.Module):
             seen = share @ fused.transpose(1, 2)
             peak = share.amax(-1, keepdim=True)
             features = torch.cat([logits, seen, position, spread[..., None], peak, own], -1)
+            if self.close is not None:
+                features = torch.cat([features, self.close(detail.float(), position)], -1)
             pooled = torch.cat([fused.mean(-1), spread], -1)
             return Nodes(features, pooled, position * self.reach + self.centre, located=True)
+
+
+class CloseLook(nn.Module):
+    """What a map at stride 4, told by the coarser features what it looks at, shows around each position."""
+
+    around: Tensor
+
+    def __init__(self, channels: int, context: int, size: int, width: int = 32):
+        super().__init__()
+        self.own, self.context = nn.Conv2d(channels, width, 1, bias=False), nn.Conv2d(context, width, 1)
+        self.norm = nn.BatchNorm2d(width)
+        self.features = 9 * width
+        # Positions are in units of half the way between the middles of the outermost cells of stride 8, which is what
+        # the picture is cut to here: a step is 4 px.
+        step = torch.linspace(-1, 1, 3) * 4 / (8 * (-(-size // 8) - 1) / 2)
+        self.register_buffer("around", torch.cartesian_prod(step, step), persistent=False)
+
+    def detail(self, finest: Tensor, fused: Tensor) -> Tensor:
+        """Maps at stride 4 (B, channels, 2 h, 2 w) and the fused ones at stride 8 (B, context, h, w) -> (B, width, 2 h,
+        2 w)."""
+        context = F.interpolate(self.context(fused), size=finest.shape[-2:])
+        return self.norm(self.own(finest) + context).relu()
+
+    def forward(self, detail: Tensor, position: Tensor) -> Tensor:
+        """Detail and positions (B, N, 2) in Located's [-1, 1] -> (B, N, 9 width). Positions are held fixed: where to
+        look is learned by their own loss."""
+        places = position.detach()[:, :, None] + self.around
+        cells = detail.shape[-1] // 2
+        # From the middles of stride 8's cells to the edges of the map, as grid_sample counts.
+        seen = F.grid_sample(detail, places * ((cells - 1) / cells), align_corners=False, padding_mode="border")
+        return seen.permute(0, 2, 3, 1).flatten(2)

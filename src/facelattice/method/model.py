@@ -36,7 +36,8 @@ class SDFL(nn.Module):
     graph: bool (N, N), who listens to whom (`method.graph.neighbours`).
     size: side of the square crops, pixels; a multiple of 32.
     backbone, pretrained: a timm model's name; False for a random start, True for timm's weights, or a weight file.
-    embedding: "located" (ours, from the backbone's maps down to stride ``deepest``, 16 or 32) or "flatten" (the
+    embedding: "located" (ours, from the backbone's maps down to stride ``deepest``, 16 or 32, and with
+    a closer look from the map at stride 4 where ``closer``) or "flatten" (the
     paper's, with ``expansion`` maps a landmark).
     head: "graph", or "linear" for the fully connected baseline; ``edges`` as in `EdgeWeights`; ``depth`` residual
     blocks.
@@ -59,6 +60,7 @@ class SDFL(nn.Module):
         pretrained: bool | str = False,
         embedding: str = "located",
         deepest: int = 32,
+        closer: bool = False,
         head: str = "graph",
         edges: str = "dynamic",
         depth: int = 4,
@@ -79,12 +81,12 @@ class SDFL(nn.Module):
             if value not in choices:
                 raise ValueError(f"{name} is {' or '.join(map(str, choices))}, not {value!r}")
         points = len(graph)
-        strides = tuple(stride for stride in (8, 16, 32) if stride <= deepest)
+        strides = tuple(stride for stride in (4, 8, 16, 32) if (8 - 4 * closer) <= stride <= deepest)
         reductions = strides if embedding == "located" else Flatten.reductions
         self.backbone, channels, statistics = make_backbone(backbone, pretrained, reductions)
         self.embedding: Located | Flatten
         if embedding == "located":
-            self.embedding = Located(points, channels, size)
+            self.embedding = Located(points, channels, size, closer)
         else:
             self.embedding = Flatten(points, channels, size, expansion, pooled == "backbone")
         width = 128

@@ -121,10 +121,12 @@ def objective(prediction: Prediction, batch: dict[str, Tensor], recipe: Recipe, 
     }
     if prediction.anchors is not None:
         parts["anchors"] = weights.anchors * point_loss(loss, (prediction.anchors - batch["points"]) * scale, mask)
+    # A model is hardly ever far from points that it made itself: how far off it may be is learned from people's alone.
+    checked = mask & batch["annotated"][:, None]
     distance = (prediction.points - batch["points"]).norm(dim=-1)
     nothing = batch["background"][:, None].expand_as(mask)
     distance = torch.where(nothing, NO_FACE_ERROR * recipe.size / recipe.margin, distance)
-    parts["errors"] = weights.errors * expected_error_loss(prediction.errors, distance, mask | nothing)
+    parts["errors"] = weights.errors * expected_error_loss(prediction.errors, distance, checked | nothing)
     return parts
 
 
@@ -162,6 +164,7 @@ class Run:
         self.loader: DataLoader = DataLoader(
             crops, batch_sampler=self.batches, num_workers=recipe.workers, persistent_workers=recipe.workers > 0
         )  # type: ignore[arg-type]
+        self.annotated = torch.from_numpy(faces.annotated)
         self.held_out = FaceCrops(faces.held_out, recipe.size, recipe.margin)
         self.readable: dict[int, bool] = {}
         self.reported: set[Path] = set()
@@ -211,7 +214,9 @@ class Run:
         self.batches.epoch = epoch
         for step, batch in enumerate(self.loader):
             self.readable |= dict(zip(batch["index"].tolist(), batch["readable"].tolist(), strict=True))
-            moved = {k: batch[k].to(self.accelerator.device) for k in ("crop", "points", "mask", "background")}
+            batch["annotated"] = self.annotated[batch["index"]]
+            keys = ("crop", "points", "mask", "background", "annotated")
+            moved = {key: batch[key].to(self.accelerator.device) for key in keys}
             with self.accelerator.autocast():
                 prediction = self.network(moved["crop"])
             parts = objective(prediction, moved, self.recipe, self.relation)

@@ -27,12 +27,14 @@ from facelattice.training.recipe import Recipe, RecipeError
 
 @dataclass
 class Faces:
-    """training and held-out samples in the recipe's scheme; order: which training samples make up an epoch."""
+    """training and held-out samples in the recipe's scheme; order: which training samples make up an epoch; annotated:
+    bool, which of the training samples have points of people and not of a model (the recipe's ``validate``)."""
 
     scheme: Scheme
     training: list[Sample]
     held_out: list[Sample]
     order: np.ndarray
+    annotated: np.ndarray
 
 
 def load_faces(recipe: Recipe) -> Faces:
@@ -48,17 +50,19 @@ def load_faces(recipe: Recipe) -> Faces:
     training: list[Sample] = []
     held: list[Sample] = []
     repeats: list[int] = []
+    annotated: list[bool] = []
     for source, samples in zip(recipe.data, sources, strict=True):
         inside, outside = hold_out(to_scheme(samples, target, mean), recipe.held_out if source.validate else 0)
         training, held = training + inside, held + outside
         repeats += [source.repeat] * len(inside)
+        annotated += [source.validate] * len(inside)
     if not training or not held:
         raise DataError(
             f"{len(training)} faces to train on and {len(held)} held out: both are needed; give more data with points "
             f"of the scheme {target.name}, or change held_out ({recipe.held_out})"
         )
     order = np.repeat(np.arange(len(training)), np.array(repeats) * pose_repeats(training, recipe.balance))
-    return Faces(target, training, held, order)
+    return Faces(target, training, held, order, np.array(annotated))
 
 
 def landmark_graph(faces: Faces, recipe: Recipe) -> Tensor:
@@ -96,6 +100,7 @@ def make_network(neighbours: Tensor, recipe: Recipe, pretrained: bool = True) ->
         (n.weights or n.pretrained) if pretrained else False,
         n.embedding,
         n.deepest,
+        n.closer,
         n.head,
         n.edges,
         n.depth,

@@ -26,8 +26,8 @@ class Source:
     """One data set, of any layout that `data.sources` knows.
 
     scheme: a point scheme's name or YAML file, where it cannot be told by the number of points. repeat: how often its
-    faces come in an epoch. validate: False where no face may be held out, as with points that a model made: nothing
-    should be chosen by them. name, terms: what the model file says of it.
+    faces come in an epoch. validate: False for points that a model made: no face is held out, as nothing should be
+    chosen by them, and expected errors are not learned from them. name, terms: what the model file says of it.
     """
 
     path: str = MISSING
@@ -48,6 +48,7 @@ class Network:
     weights: str | None = None
     embedding: str = "located"
     deepest: int = 32
+    closer: bool = False
     head: str = "graph"
     edges: str = "dynamic"
     depth: int = 4

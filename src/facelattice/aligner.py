@@ -48,6 +48,7 @@ class FaceAligner:
     max_faces: keep only so many, the best. With 1 the bundled detector first glances at the picture made small, which
         is enough where it is sure of a large face.
     batch_size: crops run at a time; memory grows with it.
+    provider: what runs a model that is given by name or path: "cpu", "cuda", "openvino" or "coreml".
 
     Raises ModelError for a model file that cannot be used, ValueError for any other wrong setting.
     """
@@ -60,6 +61,7 @@ class FaceAligner:
         min_score: float = MIN_SCORE,
         max_faces: int | None = None,
         batch_size: int = 32,
+        provider: str = "cpu",
     ):
         if refine < 0 or batch_size < 1 or not 0 <= min_score <= 1 or (max_faces is not None and max_faces < 1):
             raise ValueError(
@@ -67,7 +69,7 @@ class FaceAligner:
                 f"refine={refine}, min_score={min_score}, max_faces={max_faces}, batch_size={batch_size}"
             )
         if model is None or isinstance(model, (str, os.PathLike)):
-            model = Model(find_model(model))
+            model = Model(find_model(model), provider=provider)
         self.model = model
         self.detector = get_detector(detector, one=max_faces == 1)
         self.refine, self.min_score, self.max_faces, self.batch_size = refine, min_score, max_faces, batch_size

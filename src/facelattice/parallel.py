@@ -108,7 +108,8 @@ def _start(settings: dict[str, Any], keep_pictures: bool) -> None:
     """In a new process: make its aligner. Ctrl-C is for the process that started this one, which will end it."""
     global _aligner, _keep_pictures
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    _aligner = FaceAligner(**{**settings, "model": Model(find_model(settings.get("model")), threads=1)})
+    model = Model(find_model(settings.get("model")), 1, settings.get("provider", "cpu"))
+    _aligner = FaceAligner(**{**settings, "model": model})
     _keep_pictures = keep_pictures
 
 

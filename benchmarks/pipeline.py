@@ -1,0 +1,98 @@
+"""What is around the network and the detector, and what it costs: a picture, and a folder of many.
+
+    python benchmarks/pipeline.py DATA/300W/helen/testset            # no extra needed; --pictures 60 for a quick look
+
+The first table is one picture at a time, in memory: the whole call against what ONNX Runtime and the detector take by
+themselves for the same crops and pictures. The second is files to faces: one after another in one process, against
+the processes of `facelattice align`. Both must find the same. Pictures of the folder are taken again until there are
+as many as asked for.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import time
+from pathlib import Path
+
+import numpy as np
+
+from facelattice import FaceAligner, read_picture
+from facelattice.parallel import align_all
+from facelattice.pictures import find_pictures
+from facelattice.runtime import usable_cpus
+from facelattice.weights import DEFAULT, list_models
+
+
+class Watched:
+    """A function, and the milliseconds spent in it."""
+
+    def __init__(self, function):  # type: ignore[no-untyped-def]
+        self.function, self.ms = function, 0.0
+
+    def __call__(self, *arguments):  # type: ignore[no-untyped-def]
+        start = time.perf_counter()
+        try:
+            return self.function(*arguments)
+        finally:
+            self.ms += 1000 * (time.perf_counter() - start)
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self.function, name)
+
+
+def overhead(model: str, pictures: list[np.ndarray], max_faces: int | None) -> tuple[float, float, float]:
+    """Medians over pictures, ms: the whole call, and of that what the detector and ONNX Runtime take."""
+    aligner = FaceAligner(model, max_faces=max_faces)
+    aligner.model, aligner.detector = Watched(aligner.model), Watched(aligner.detector)  # type: ignore[assignment]
+    for picture in pictures[:3]:
+        aligner(picture)
+    rows = []
+    for picture in pictures:
+        aligner.model.ms = aligner.detector.ms = 0.0  # type: ignore[union-attr]
+        start = time.perf_counter()
+        aligner(picture)
+        rows.append((1000 * (time.perf_counter() - start), aligner.detector.ms, aligner.model.ms))  # type: ignore[union-attr]
+    whole, found, run = zip(*rows, strict=True)
+    return statistics.median(whole), statistics.median(found), statistics.median(run)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--pictures", type=int, default=500)
+    parser.add_argument("--model", default=DEFAULT)
+    options = parser.parse_args()
+    paths = find_pictures([str(options.folder)])
+    opened = [read_picture(path) for path in paths[:60]]
+    print("| model | faces wanted | detector | ONNX Runtime | the whole call | over both |\n|---|---|---|---|---|---|")
+    for model in sorted(list_models(), key=lambda name: name != DEFAULT):
+        for most in (None, 1):
+            whole, found, run = overhead(model, opened, most)
+            print(
+                f"| {model} | {most or 'all'} | {found:.1f} ms | {run:.1f} ms | {whole:.1f} ms "
+                f"| {whole / (found + run):.2f} x |"
+            )
+    many = [paths[i % len(paths)] for i in range(options.pictures)]
+    settings = {"model": options.model}
+
+    def wrong(path: Path, error: Exception) -> None:
+        raise SystemExit(str(error))
+
+    seconds, points = [], []
+    for jobs in (1, usable_cpus()):
+        start = time.perf_counter()
+        faces = list(align_all(many, settings, wrong, jobs, keep_pictures=False))
+        seconds.append(time.perf_counter() - start)
+        points.append([face.points for some in faces for face in some])
+    same = len(points[0]) == len(points[1]) and all(
+        np.allclose(a, b, atol=0.01) for a, b in zip(*points, strict=True)
+    )
+    print(f"\n{len(many)} pictures, {len(points[0])} faces, {options.model}:")
+    print(f"  one after another {seconds[0]:.1f} s, {len(many) / seconds[0]:.1f} a second")
+    print(f"  {usable_cpus()} processes      {seconds[1]:.1f} s, {len(many) / seconds[1]:.1f} a second")
+    print(f"  {seconds[0] / seconds[1]:.2f} times as fast, {'the same points' if same else 'OTHER POINTS'}")
+
+
+if __name__ == "__main__":
+    main()

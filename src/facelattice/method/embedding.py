@@ -102,23 +102,22 @@ class Located(nn.Module):
         for each in reversed(finer):
             joined = each + F.interpolate(joined, size=each.shape[-2:])
         fused = self.fuse(joined)
-        detail = None if self.close is None else self.close.detail(finest, fused)
         # Positions need more than bf16's three digits: from here on everything is float32.
         with torch.autocast(fused.device.type, enabled=False):
-            logits = self.maps(fused.float()).flatten(2)
-            fused = fused.float().flatten(2)
+            fused = fused.float()
+            logits, cells = self.maps(fused).flatten(2), fused.flatten(2)
             share = logits.softmax(-1)
             by_row_column = share.unflatten(2, (len(self.grid), len(self.grid)))
             columns, rows = by_row_column.sum(2), by_row_column.sum(3)
             position = torch.stack([columns @ self.grid, rows @ self.grid], -1)
             spread = ((columns + rows) @ self.grid**2 - position.square().sum(-1)).clamp(min=1e-6).sqrt()
             own = self.own.expand(share.shape[0], -1, -1)  # .shape, not len(): a traced batch stays free
-            seen = share @ fused.transpose(1, 2)
+            seen = share @ cells.transpose(1, 2)
             peak = share.amax(-1, keepdim=True)
             features = torch.cat([logits, seen, position, spread[..., None], peak, own], -1)
             if self.close is not None:
-                features = torch.cat([features, self.close(detail.float(), position)], -1)
-            pooled = torch.cat([fused.mean(-1), spread], -1)
+                features = torch.cat([features, self.close(finest.float(), fused, position)], -1)
+            pooled = torch.cat([cells.mean(-1), spread], -1)
             return Nodes(features, pooled, position * self.reach + self.centre, located=True)
 
 
@@ -132,22 +131,22 @@ class CloseLook(nn.Module):
         self.own, self.context = nn.Conv2d(channels, width, 1, bias=False), nn.Conv2d(context, width, 1)
         self.norm = nn.BatchNorm2d(width)
         self.features = 9 * width
-        # Positions are in units of half the way between the middles of the outermost cells of stride 8, which is what
-        # the picture is cut to here: a step is 4 px.
+        # A step of 4 px, in Located's units: half the way between the middles of stride 8's outermost cells.
         step = torch.linspace(-1, 1, 3) * 4 / (8 * (-(-size // 8) - 1) / 2)
         self.register_buffer("around", torch.cartesian_prod(step, step), persistent=False)
 
-    def detail(self, finest: Tensor, fused: Tensor) -> Tensor:
-        """Maps at stride 4 (B, channels, 2 h, 2 w) and the fused ones at stride 8 (B, context, h, w) -> (B, width, 2 h,
-        2 w)."""
+    def forward(self, finest: Tensor, fused: Tensor, position: Tensor) -> Tensor:
+        """Maps at stride 4 (B, channels, 2 h, 2 w), the fused ones at stride 8 (B, context, h, w), and positions (B, N,
+        2) in Located's [-1, 1] -> (B, N, 9 width). Positions are held fixed: where to look is learned by their own
+        loss."""
         context = F.interpolate(self.context(fused), size=finest.shape[-2:])
-        return self.norm(self.own(finest) + context).relu()
+        detail = self.norm(self.own(finest) + context).relu()
+        return self.around_position(detail, position.detach())
 
-    def forward(self, detail: Tensor, position: Tensor) -> Tensor:
-        """Detail and positions (B, N, 2) in Located's [-1, 1] -> (B, N, 9 width). Positions are held fixed: where to
-        look is learned by their own loss."""
-        places = position.detach()[:, :, None] + self.around
+    def around_position(self, detail: Tensor, position: Tensor) -> Tensor:
+        """What maps (B, width, 2 h, 2 w) show in the 9 places: (B, N, 9 width)."""
+        # From the middles of stride 8's outermost cells to the edges of the picture, between which grid_sample counts.
         cells = detail.shape[-1] // 2
-        # From the middles of stride 8's cells to the edges of the map, as grid_sample counts.
-        seen = F.grid_sample(detail, places * ((cells - 1) / cells), align_corners=False, padding_mode="border")
+        places = (position[:, :, None] + self.around) * ((cells - 1) / cells)
+        seen = F.grid_sample(detail, places, align_corners=False, padding_mode="border")
         return seen.permute(0, 2, 3, 1).flatten(2)

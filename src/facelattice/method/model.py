@@ -36,9 +36,8 @@ class SDFL(nn.Module):
     graph: bool (N, N), who listens to whom (`method.graph.neighbours`).
     size: side of the square crops, pixels; a multiple of 32.
     backbone, pretrained: a timm model's name; False for a random start, True for timm's weights, or a weight file.
-    embedding: "located" (ours, from the backbone's maps down to stride ``deepest``, 16 or 32, and with
-    a closer look from the map at stride 4 where ``closer``) or "flatten" (the
-    paper's, with ``expansion`` maps a landmark).
+    embedding: "located" (ours, from the backbone's maps down to stride ``deepest``, 16 or 32, where ``closer`` with a
+    look at that of stride 4) or "flatten" (the paper's, with ``expansion`` maps a landmark).
     head: "graph", or "linear" for the fully connected baseline; ``edges`` as in `EdgeWeights`; ``depth`` residual
     blocks.
     pooled: "nodes" (the paper) or "backbone" (the released code), what the flatten embedding's edge weights are made
@@ -81,7 +80,8 @@ class SDFL(nn.Module):
             if value not in choices:
                 raise ValueError(f"{name} is {' or '.join(map(str, choices))}, not {value!r}")
         points = len(graph)
-        strides = tuple(stride for stride in (4, 8, 16, 32) if (8 - 4 * closer) <= stride <= deepest)
+        finest = 4 if closer else 8
+        strides = tuple(stride for stride in (4, 8, 16, 32) if finest <= stride <= deepest)
         reductions = strides if embedding == "located" else Flatten.reductions
         self.backbone, channels, statistics = make_backbone(backbone, pretrained, reductions)
         self.embedding: Located | Flatten

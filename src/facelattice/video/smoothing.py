@@ -18,12 +18,12 @@ import numpy as np
 
 from facelattice import geometry
 
-# Chosen on clips made from training photos (`benchmarks/video.py`): the least error in motion that leaves a fifth of
-# the jitter at rest.
-POSE_CUTOFF, POSE_BETA = 0.5, 60.0  # Hz at rest; Hz more for each face side, unit of log size, or radian a second
+# Chosen on clips made from training photos (`benchmarks/video.py`): the least error in motion that leaves less than
+# a quarter of the jitter at rest.
+POSE_CUTOFF, POSE_BETA = 0.2, 120.0  # Hz at rest; Hz more for each face side, unit of log size, or radian a second
 SHAPE_CUTOFF, SHAPE_BETA = 0.4, 10.0  # the same within the face, for a point that is sure
 UNSURE = 0.03  # a point with this expected error, as a share of the face's side, moves half as fast as a sure one
-SLOPE_CUTOFF = 1.5  # Hz: speeds are noisy too
+SLOPE_CUTOFF = 1.0  # Hz: speeds are noisy too
 
 
 class OneEuro:

@@ -116,6 +116,22 @@ def test_a_file_that_differs_from_the_network_is_not_written(shaken, tmp_path, m
     assert not (tmp_path / "model.onnx").exists()
 
 
+def test_a_backbone_in_8_bits(shaken, faces, tmp_path, monkeypatch):
+    export(shaken, tmp_path / "float.onnx")
+    assert export(shaken, tmp_path / "int8.onnx", int8=True)["int8"]
+    kinds = {node.op_type for node in onnx.load(tmp_path / "int8.onnx").graph.node}
+    assert "QuantizeLinear" in kinds
+    crops = np.stack([cv2.imread(str(path))[16:80, 16:80, ::-1] for path in sorted(faces.glob("*.png"))])
+    points, _ = Model(tmp_path / "float.onnx")(crops)
+    rounded, _ = Model(tmp_path / "int8.onnx")(crops)
+    assert 0 < np.abs(points - rounded).mean() < 0.5
+
+    monkeypatch.setattr(export_module, "WORSE", -1.0)
+    with pytest.raises(ExportError, match=r"in 8 bits the NME .* without --int8"):
+        export(shaken, tmp_path / "worse.onnx", int8=True)
+    assert not (tmp_path / "worse.onnx").exists()
+
+
 @pytest.mark.parametrize("edges", ["dynamic", "static"])
 def test_a_mirrored_file_gives_the_mean_of_a_crop_and_its_mirror(write_recipe, faces, tmp_path, edges):
     network = {"backbone": "test_efficientnet", "pretrained": False, "edges": edges}

@@ -20,38 +20,48 @@ from onnx import helper, numpy_helper
 from torch import Tensor, nn
 
 import facelattice
+from facelattice.data.augment import Augment
 from facelattice.data.dataset import FaceCrops, Item
+from facelattice.data.sample import Sample
+from facelattice.evaluation.metrics import nme
 from facelattice.formats import atomic_write
 from facelattice.method.model import SDFL
 from facelattice.pictures import PictureError
 from facelattice.runtime import FORMAT, METADATA_KEY, seal
 from facelattice.schemes import Scheme
 from facelattice.training import checkpoint
-from facelattice.training.prepare import load_faces, make_network
+from facelattice.training.prepare import Faces, load_faces, make_network
+from facelattice.training.quantise import quantise
 from facelattice.training.recipe import Recipe, from_yaml, to_yaml
 
 TOLERANCE = 0.01  # pixels of the crop, between ONNX Runtime and torch
 ROUNDING = 0.2  # pixels of the crop, the most that weights of half the size may move a point; the mean is a hundredth
 CHECKED = 16  # held-out faces that the two are compared on
+WORSE = 0.0005  # of NME, the most that 8-bit weights may cost on the held-out faces
+CALIBRATION = 128  # augmented training faces that show how large the values of 8 bits must get
 
 
 class ExportError(ValueError):
     """The model file would not do what the network does, or there is nothing to compare them on."""
 
 
-def export(checkpoint_path: Path, output: Path) -> dict[str, Any]:
+def export(checkpoint_path: Path, output: Path, int8: bool = False) -> dict[str, Any]:
     """Write the model file of a checkpoint's averaged weights, and return its metadata.
 
     Points and errors of ONNX Runtime are compared with torch's on held-out crops of the recipe's data, before the
     weights are rounded to 16 bits and after. Raises ExportError where they differ by more than 0.01 px (0.2 after) or
     the data cannot be read, CheckpointError for a bad checkpoint; nothing is written then. Expected errors are scaled
     to the held-out faces (`error_scale`).
+
+    ``int8``: the backbone in 8-bit integers (`quantise`). Instead of the last comparison ExportError is raised where
+    the NME of the held-out faces gets worse by more than 0.05 per cent.
     """
     state = checkpoint.load(checkpoint_path)
     recipe = from_yaml(state["recipe"])
     mirror = Scheme.from_dict(state["info"]["scheme"]).mirror if recipe.mirrored else None
     outputs = Outputs(load_network(state, recipe), mirror)
-    faces = _held_out(recipe)
+    split = _split(recipe)
+    faces = _crops(split.held_out, recipe)
     outputs.error_scale = error_scale(outputs, faces)
     data = to_onnx(outputs, recipe.size)
     crops = np.stack([face["crop"].numpy() for face in faces[:CHECKED]])
@@ -77,15 +87,29 @@ def export(checkpoint_path: Path, output: Path) -> dict[str, Any]:
         "recipe": _shareable(recipe),
         "epoch": state["epoch"],
         "held_out_nme": state["nme"],
+        "int8": int8,
         "error_scale": round(outputs.error_scale, 4),
         "sha256": "0" * 64,
     }
-    model = halve(onnx.load_from_string(data))
-    rounded = compare(outputs, model.SerializeToString(), crops)
-    if not rounded <= ROUNDING:
-        raise ExportError(
-            f"with weights in 16 bits the points differ by {rounded:.3g} px, more than {ROUNDING}; nothing was written"
-        )
+    if int8:
+        chosen = np.random.default_rng(0).permutation(len(split.training))[:CALIBRATION]
+        shown = _crops([split.training[i] for i in chosen], recipe, recipe.augment)
+        small = quantise(data, np.stack([face["crop"].numpy() for face in shown]))
+        model = halve(onnx.load_from_string(small))
+        before, after = (mean_nme(file, faces, split.scheme) for file in (data, model.SerializeToString()))
+        if not after <= before + WORSE:
+            raise ExportError(
+                f"in 8 bits the NME of the held-out faces goes from {100 * before:.2f} % to {100 * after:.2f} %; "
+                "nothing was written, export it without --int8"
+            )
+    else:
+        model = halve(onnx.load_from_string(data))
+        rounded = compare(outputs, model.SerializeToString(), crops)
+        if not rounded <= ROUNDING:
+            raise ExportError(
+                f"with weights in 16 bits the points differ by {rounded:.3g} px, more than {ROUNDING}; nothing was "
+                "written"
+            )
     helper.set_model_props(model, {METADATA_KEY: json.dumps(metadata)})
     with atomic_write(output, "wb") as file:
         file.write(seal(model.SerializeToString()))
@@ -206,14 +230,31 @@ def error_scale(outputs: Outputs, faces: list[Item]) -> float:
     return truth / expected
 
 
-def _held_out(recipe: Recipe) -> list[Item]:
-    """The readable ones of the recipe's held-out faces. Raises ExportError where there are none."""
+def mean_nme(data: bytes, faces: list[Item], scheme: Scheme) -> float:
+    """The NME of an ONNX file on crops, the mean over faces."""
+    session = onnxruntime.InferenceSession(data, providers=["CPUExecutionProvider"])
+    errors = []
+    for face in faces:
+        points = session.run(["points"], {"crops": face["crop"].numpy()[None]})[0][0]
+        errors.append(nme(points, face["points"].numpy(), scheme, face["mask"].numpy()))
+    return float(np.mean(errors))
+
+
+def _split(recipe: Recipe) -> Faces:
+    """The recipe's faces. Raises ExportError where they cannot be had."""
     try:
-        held_out = load_faces(recipe).held_out
-        items = [FaceCrops(held_out, recipe.size, recipe.margin)[0, i, i] for i in range(len(held_out))]
-    except (ValueError, OSError, PictureError) as error:
+        return load_faces(recipe)
+    except (ValueError, OSError) as error:
         raise ExportError(f"the faces to compare ONNX with torch on cannot be read: {error}") from error
-    readable = [item for item in items if item["readable"]]
+
+
+def _crops(samples: list[Sample], recipe: Recipe, augment: Augment | None = None) -> list[Item]:
+    """The crops of the faces whose pictures can be read. Raises ExportError where there are none."""
+    crops = FaceCrops(samples, recipe.size, recipe.margin, augment)
+    try:
+        readable = [item for item in (crops[0, i, i] for i in range(len(samples))) if item["readable"]]
+    except (OSError, PictureError) as error:
+        raise ExportError(f"the faces to compare ONNX with torch on cannot be read: {error}") from error
     if not readable:
         raise ExportError("none of the held-out pictures can be read, so ONNX cannot be compared with torch")
     return readable

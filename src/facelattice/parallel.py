@@ -76,7 +76,7 @@ def _in_processes(
         except BrokenProcessPool as error:
             raise WorkerError("a process died amid its work; was there too little memory?") from error
         finally:  # Ctrl-C, or nobody wants the rest
-            pool.shutdown(wait=False, cancel_futures=True)
+            pool.shutdown(cancel_futures=True)
 
 
 def _take(

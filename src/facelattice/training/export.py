@@ -191,7 +191,8 @@ def halve(model: onnx.ModelProto) -> onnx.ModelProto:
     """Keep the large tensors in float16, each cast to float32 as the file is opened: half the size, the same speed."""
     casts = []
     # Scales of 8-bit numbers can be too small for float16.
-    scales = {name for node in model.graph.node if node.op_type in ("QuantizeLinear", "DequantizeLinear") for name in node.input}
+    eight_bit = [node for node in model.graph.node if node.op_type in ("QuantizeLinear", "DequantizeLinear")]
+    scales = {name for node in eight_bit for name in node.input}
     for tensor in model.graph.initializer:
         values = numpy_helper.to_array(tensor)
         if values.dtype == np.float32 and values.size >= 256 and tensor.name not in scales:

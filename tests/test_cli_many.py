@@ -18,7 +18,7 @@ import facelattice
 from facelattice.aligner import FaceAligner
 from facelattice.cli import app
 from facelattice.face import Face
-from facelattice.formats import images_in, parquet, write_parquet
+from facelattice.formats import images_in_parquet, parquet, write_parquet
 from facelattice.schemes import get_scheme
 
 PHOTO = Path(__file__).parents[1] / "examples" / "astronaut.jpg"
@@ -72,6 +72,58 @@ def test_going_on_passes_over_what_is_done_and_does_the_rest(photos, tmp_path):
     assert "8 of 9 pictures done before, 1 to do" in align(photos, "--out", out, "--no-draw", "--resume").stderr
 
 
+def test_going_on_with_other_pictures_of_the_same_names_does_them_too(photos, tmp_path):
+    out, others = tmp_path / "out", tmp_path / "others"
+    others.mkdir()
+    for name in ("face0.jpg", "face1.jpg"):
+        (others / name).write_bytes((photos / "face2.jpg").read_bytes())
+    align(photos, "--out", out, "--no-draw")
+    before = faces_of(out)
+    assert "0 of 2 pictures done before" in align(others, "--out", out, "--no-draw", "--resume").stderr
+    assert faces_of(out).keys() - before.keys() == {"face0-3.json", "face1-2.json"}  # the first folder has a face0-2
+    assert {name: faces for name, faces in faces_of(out).items() if name in before} == before
+
+
+def test_tables_of_several_machines_lie_side_by_side(photos, tmp_path):
+    for i in (1, 2):
+        align(photos, "--out", tmp_path / "out", "--format", "csv", "--no-draw", "--shard", f"{i}/2")
+    tables = sorted((tmp_path / "out").iterdir())
+    assert [path.name for path in tables] == ["landmarks-1of2.csv", "landmarks-2of2.csv"]
+    assert sum(len(path.read_text().splitlines()) - 1 for path in tables) == 7
+
+
+def test_drawings_of_pictures_with_numbers_in_their_names_are_left_out(photos, tmp_path):
+    more = tmp_path / "more"
+    more.mkdir()
+    for name in ("IMG-001.jpg", "IMG-001_faces.jpg", "me_faces.jpg"):
+        (more / name).write_bytes((photos / "face0.jpg").read_bytes())
+    done = align(more, "--out", tmp_path / "out", "--no-draw")
+    assert "left out: 1 drawings" in done.stderr
+    assert set(faces_of(tmp_path / "out")) == {"IMG-001.json", "me_faces.json"}
+
+
+def test_tables_of_an_earlier_run_are_not_added_to_unasked(photos, tmp_path):
+    arguments = (photos / "face0.jpg", "--out", tmp_path, "--format", "parquet")
+    assert align(*arguments).exit_code == 0
+    again = align(*arguments)
+    assert again.exit_code == 2
+    assert "add --resume" in " ".join(again.stderr.replace("│", " ").split())
+    assert "1 of 1 picture done before" in align(*arguments, "--resume").stderr
+
+
+def test_names_that_are_not_utf8_go_into_tables(photos, tmp_path):
+    more = tmp_path / "more"
+    more.mkdir()
+    try:
+        (more / os.fsdecode(b"caf\xe9.jpg")).write_bytes((photos / "face0.jpg").read_bytes())
+    except OSError:
+        pytest.skip("this disk takes UTF-8 names only")
+    arguments = (more, "--out", tmp_path / "out", "--format", "parquet")
+    assert align(*arguments).exit_code == 0
+    assert images_in_parquet(tmp_path / "out") == {"../more/caf\\xe9.jpg"}
+    assert "1 of 1 picture done before" in align(*arguments, "--resume").stderr
+
+
 def test_parquet_has_all_that_json_has(photos, tmp_path):
     assert align(photos, "--out", tmp_path, "--format", "parquet").exit_code == 1
     rows = pq.read_table(tmp_path / "landmarks-00000.parquet").to_pylist()
@@ -98,7 +150,7 @@ def test_killed_amid_the_work_nothing_is_lost_or_doubled(photos, tmp_path, monke
     environment = {**os.environ, "PYTHONPATH": str(Path(facelattice.__file__).parents[1])}
     arguments = ["align", str(photos), "--out", str(tmp_path / "out"), "--format", "parquet"]
     assert subprocess.run([sys.executable, "-c", code, *arguments], env=environment).returncode == -9
-    assert len(images_in(tmp_path / "out")) == 4
+    assert len(images_in_parquet(tmp_path / "out")) == 4
     done = align(*arguments[1:], "--resume")
     assert "4 of 9 pictures done before, 5 to do" in done.stderr
     images = [row["image"] for p in (tmp_path / "out").glob("*.parquet") for row in pq.read_table(p).to_pylist()]
@@ -110,7 +162,7 @@ def test_parts_of_several_machines_lie_side_by_side(photos, tmp_path):
         align(photos, "--out", tmp_path / "out", "--format", "parquet", "--shard", f"{i}/2")
     names = sorted(path.name for path in (tmp_path / "out").iterdir())
     assert names == ["landmarks-1of2-00000.parquet", "landmarks-2of2-00000.parquet"]
-    assert len(images_in(tmp_path / "out")) == 8
+    assert len(images_in_parquet(tmp_path / "out")) == 8
 
 
 def test_parts_are_written_one_by_one(tmp_path, monkeypatch):
@@ -128,6 +180,16 @@ def test_parts_are_written_one_by_one(tmp_path, monkeypatch):
     assert seen == [
         ("landmarks-00000.parquet", 3, 3), ("landmarks-00001.parquet", 6, 3), ("landmarks-00002.parquet", 7, 1)
     ]  # fmt: skip
+
+
+def test_what_is_done_when_the_work_is_stopped_is_written(tmp_path):
+    def stopped():
+        yield "done.jpg", []
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        list(write_parquet(tmp_path, stopped()))
+    assert images_in_parquet(tmp_path) == {"done.jpg"}
 
 
 def test_json_on_stdout_is_one_list(photos):

@@ -66,9 +66,10 @@ def _in_processes(
     spawn = multiprocessing.get_context("spawn")
     with one_thread_each(), ProcessPoolExecutor(jobs, spawn, _start, (settings, keep_pictures)) as pool:
         waiting: deque[Future] = deque()
+        chunk = 1 if keep_pictures else CHUNK  # photos are large, and many would wait here
         try:
-            for i in range(0, len(pictures), CHUNK):
-                waiting.append(pool.submit(_align, pictures[i : i + CHUNK]))
+            for i in range(0, len(pictures), chunk):
+                waiting.append(pool.submit(_align, pictures[i : i + chunk]))
                 if len(waiting) > 2 * jobs:
                     yield from _take(waiting.popleft().result(), on_error)
             while waiting:
@@ -117,7 +118,8 @@ def _align(pictures: Sequence[Path]) -> list[list[Face] | tuple[Path, str]]:
     """In a process: the faces of each picture, or the picture with what is wrong with it."""
     assert _aligner is not None, "_start has run"
     wrong: dict[Path, str] = {}
-    found = list(_aligner.batch(pictures, lambda path, error: wrong.update({path: str(error)})))
-    if not _keep_pictures:
-        found = [[replace(face, picture=None) for face in faces] for faces in found]
+    found = [
+        faces if _keep_pictures else [replace(face, picture=None) for face in faces]
+        for faces in _aligner.batch(pictures, lambda path, error: wrong.update({path: str(error)}))
+    ]
     return [(path, wrong[path]) if path in wrong else faces for path, faces in zip(pictures, found, strict=True)]

@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +19,17 @@ from rich.text import Text
 from facelattice.cli.program import err, out, progress_bar, say
 from facelattice.draw import draw_faces
 from facelattice.face import Face
-from facelattice.formats import FORMATS, atomic_write, free_name, images_in, save_faces, write_parquet
-from facelattice.formats.files import seen_from
+from facelattice.formats import (
+    FORMATS,
+    atomic_write,
+    free_name,
+    images_in_json,
+    images_in_parquet,
+    save_faces,
+    write_parquet,
+)  # fmt: skip
+from facelattice.formats.files import seen_from, valid_utf8
+from facelattice.formats.parquet import part_name
 from facelattice.geometry import box_side
 from facelattice.parallel import align_all
 from facelattice.pictures import PictureError
@@ -73,13 +83,20 @@ def align_pictures(
         raise typer.BadParameter(f"unknown format {format!r}; known are {', '.join(FORMATS)}, parquet")
     if out_dir is not None:
         out_dir.mkdir(parents=True, exist_ok=True)  # now, so that a folder which cannot be made costs no waiting
-    taken: set[str] = set()
-    stems = {picture: free_name(picture.stem, taken) for picture in _without_drawings(found)}
-    pictures, label = _share(list(stems), shard)
+    found = _without_drawings(found)
+    pictures, label = _share(found, shard)
+    if format == "parquet" and out_dir is not None:
+        import_module("pyarrow")  # before the work and not after it
+        if not resume and part_name(out_dir, label, 0).exists():
+            raise typer.BadParameter(f"{out_dir} has tables of an earlier run: add --resume, or take another folder")
+    done, taken = _done_before(out_dir, format) if resume else (set(), set())
+    stems = {p: free_name(p.stem, taken) for p in found if not done or _name(p, out_dir, format) not in done}
     if resume:
-        pictures = _still_to_do(pictures, stems, out_dir, format)
+        left = [picture for picture in pictures if picture in stems]
+        err.print(f"{len(pictures) - len(left)} of {_count(len(pictures), 'picture')} done before, {len(left)} to do")
+        pictures = left
     if draw is None:
-        draw = format != "parquet" if out_dir is not None else len(stems) == 1 and not as_json
+        draw = format != "parquet" if out_dir is not None else len(found) == 1 and not as_json
     summary = Summary()
     written = _Written(out_dir or Path().absolute())
     failed: PictureError | None = None
@@ -105,7 +122,7 @@ def align_pictures(
                 written.add([path])
             yield picture, faces
 
-    found_faces = align_all(pictures, settings, on_error, keep_pictures=draw)
+    found_faces = align_all(pictures, settings, on_error, keep_pictures=draw or format == "coco")  # it states sizes
     if as_json:
         print("[", end="")
     if out_dir is None:
@@ -114,7 +131,7 @@ def align_pictures(
     elif format == "parquet":
         written.add(write_parquet(out_dir, ((seen_from(out_dir, path), faces) for path, faces in results()), label))
     else:
-        written.add(save_faces(results(), out_dir, format, stems))
+        written.add(save_faces(results(), out_dir, format, stems, label))
     if as_json:
         print("]")
     else:
@@ -164,27 +181,35 @@ def _share(pictures: list[Path], shard: str | None) -> tuple[list[Path], str]:
     match = re.fullmatch(r"(\d+)/(\d+)", shard)
     if match is None or not 1 <= int(match[1]) <= int(match[2]):
         raise typer.BadParameter(f"--shard is I/N with I from 1 to N, such as 2/4, not {shard!r}")
-    return pictures[int(match[1]) - 1 :: int(match[2])], f"{match[1]}of{match[2]}-"
+    return pictures[int(match[1]) - 1 :: int(match[2])], f"{match[1]}of{match[2]}"
 
 
-def _still_to_do(pictures: list[Path], stems: dict[Path, str], out_dir: Path | None, format: str) -> list[Path]:
-    """Without those that ``out_dir`` has the points of."""
+def _done_before(out_dir: Path | None, format: str) -> tuple[set[str], set[str]]:
+    """The names of the pictures that ``out_dir`` has the points of, and the stems that their files have taken."""
     if out_dir is None or format not in ("json", "parquet"):
         raise typer.BadParameter("--resume looks into --out DIR, with --format json or parquet: others have one file")
-    if format == "json":
-        left = [picture for picture in pictures if not (out_dir / f"{stems[picture]}.json").exists()]
-    else:
-        done = images_in(out_dir)
-        left = [picture for picture in pictures if seen_from(out_dir, picture) not in done]
-    err.print(f"{len(pictures) - len(left)} of {_count(len(pictures), 'picture')} done before, {len(left)} to do")
-    return left
+    if format == "parquet":
+        return images_in_parquet(out_dir), set()
+    images = images_in_json(out_dir)
+    return set(images), {stem.casefold() for stem in images.values()}
+
+
+def _name(picture: Path, out_dir: Path | None, format: str) -> str:
+    """What a picture is called in files of a format."""
+    name = seen_from(out_dir or Path(), picture)
+    return valid_utf8(name) if format == "parquet" else name
 
 
 def _without_drawings(pictures: list[Path]) -> list[Path]:
     """Without the drawings of an earlier run, which lie beside their pictures where the current folder was aligned."""
     stems = {picture.stem for picture in pictures}
     drawing = re.compile(r"(.*?)(-\d+)?_faces\.jpg")
-    kept = [p for p in pictures if not ((match := drawing.fullmatch(p.name)) and match[1] in stems)]
+    kept = [
+        p
+        for p in pictures
+        # A number before "_faces" may be the name's own, or that of a second picture of the name.
+        if not ((match := drawing.fullmatch(p.name)) and {match[1], match[1] + (match[2] or "")} & stems)
+    ]
     if len(kept) < len(pictures):
         err.print(f"left out: {len(pictures) - len(kept)} drawings (STEM_faces.jpg) of an earlier run")
     return kept

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+from io import TextIOWrapper
 from typing import Annotated, Any
 
 import typer
@@ -15,7 +17,7 @@ out, err = Console(highlight=False), Console(stderr=True, highlight=False)
 
 
 # Which extra brings a package that is missing; the others come with "train".
-EXTRAS = {"jinja2": "evaluate", "matplotlib": "evaluate"}
+EXTRAS = {"jinja2": "evaluate", "matplotlib": "evaluate", "pyarrow": "parquet", "av": "video", "ray": "ray"}
 EXTRAS |= dict.fromkeys(("fastapi", "uvicorn", "PIL", "prometheus_client", "starlette", "swagger_ui_bundle"), "serve")
 
 
@@ -23,6 +25,9 @@ class _Verbs(typer.core.TyperGroup):
     """Turns what a user can put right into one line on stderr, where Python would show a traceback."""
 
     def invoke(self, ctx: Any) -> Any:
+        for stream in (sys.stdout, sys.stderr):  # a file's name need not be text, and is still to be said
+            if isinstance(stream, TextIOWrapper):
+                stream.reconfigure(errors="backslashreplace")
         try:
             return super().invoke(ctx)
         except KeyboardInterrupt:

@@ -14,8 +14,8 @@ from facelattice.formats.coco import read_coco, write_coco
 from facelattice.formats.csv import Row, read_csv, write_csv
 from facelattice.formats.dlib_xml import read_dlib_xml, write_dlib_xml
 from facelattice.formats.files import atomic_write, free_name
-from facelattice.formats.json import read_json, write_json
-from facelattice.formats.parquet import images_in, write_parquet
+from facelattice.formats.json import images_in_json, read_json, write_json
+from facelattice.formats.parquet import images_in_parquet, write_parquet
 from facelattice.formats.pts import read_pts, write_pts
 from facelattice.formats.save import FORMATS, save_faces
 
@@ -25,7 +25,8 @@ __all__ = [
     "Row",
     "atomic_write",
     "free_name",
-    "images_in",
+    "images_in_json",
+    "images_in_parquet",
     "read_coco",
     "read_csv",
     "read_dlib_xml",

@@ -49,6 +49,12 @@ def seen_from(folder: Path, picture: str | os.PathLike) -> str:
         return Path(os.path.abspath(picture)).as_posix()
 
 
+def valid_utf8(name: str) -> str:
+    """A name whose bytes need not be UTF-8 (`os.fsdecode`), with those that are not written out, for files that take
+    nothing else."""
+    return os.fsencode(name).decode("utf-8", "backslashreplace")
+
+
 def numbers(where: str, cells: Sequence[str]) -> tuple[float, float]:
     """Two cells as finite numbers; ``where`` names file and line in the ValueError."""
     try:

@@ -5,11 +5,16 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from facelattice.face import Face
 from facelattice.formats.files import atomic_write
+
+_TEXT: dict[str, Any] = {"encoding": "utf-8", "errors": "surrogateescape"}
 
 
 def write_json(path: str | os.PathLike, image: str, faces: Sequence[Face]) -> None:
@@ -19,13 +24,22 @@ def write_json(path: str | os.PathLike, image: str, faces: Sequence[Face]) -> No
         file.write("\n")
 
 
+def images_in_json(out_dir: str | os.PathLike) -> dict[str, str]:
+    """The pictures whose faces `write_json` wrote into a folder, each with its file's name without the suffix."""
+    images = {}
+    for path in Path(out_dir).glob("*.json"):
+        with suppress(OSError, ValueError, KeyError, TypeError), open(path, **_TEXT) as file:
+            images[str(json.load(file)["image"])] = path.stem  # files of other programs have none
+    return images
+
+
 def read_json(path: str | os.PathLike) -> list[tuple[str, np.ndarray, np.ndarray, np.ndarray]]:
     """The faces that `write_json` wrote: (image, points float32 (N, 2), mask bool (N,), errors float32 (N,)).
 
     Raises ValueError, naming file and face.
     """
     try:
-        with open(path, encoding="utf-8", errors="surrogateescape") as file:
+        with open(path, **_TEXT) as file:
             content = json.load(file)
     except ValueError as error:
         raise ValueError(f"{path}: not JSON: {error}") from error

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from facelattice.face import Face
-from facelattice.formats.files import atomic_write
+from facelattice.formats.files import atomic_write, valid_utf8
 
 PART = 500  # pictures of a part: what is lost at most when the work is killed
 
@@ -16,24 +16,35 @@ PART = 500  # pictures of a part: what is lost at most when the work is killed
 def write_parquet(
     out_dir: str | os.PathLike, pictures: Iterable[tuple[str, Sequence[Face]]], label: str = ""
 ) -> Iterator[Path]:
-    """Pictures, as (name, its faces), into out_dir/landmarks-LABEL00000.parquet and so on; yields each part written.
+    """Pictures, as (name, its faces), into out_dir/landmarks-LABEL-00000.parquet and so on; yields each part written.
 
     A row is a face: image, face (from 0), scheme, score, box (4), points (x0, y0, x1, ...), errors, all float32. A
-    picture without faces has one row with nothing but its name. Parts that are there already stay. Raises ImportError
-    without pyarrow.
+    picture without faces has one row with nothing but its name. Parts that are there already stay, and what is done
+    when the work is stopped is written. Raises ImportError without pyarrow.
     """
-    parts = (Path(out_dir) / f"landmarks-{label}{number:05}.parquet" for number in range(10**5))
+    parts = (part_name(out_dir, label, number) for number in range(10**5))
     rows: list[dict[str, Any]] = []
-    for count, (image, faces) in enumerate(pictures, 1):
-        rows += [_row(image, i, face) for i, face in enumerate(faces)] or [{"image": image}]
-        if count % PART == 0:
-            yield _write(next(part for part in parts if not part.exists()), rows)
-            rows = []
+    try:
+        for count, (image, faces) in enumerate(pictures, 1):
+            image = valid_utf8(image)
+            rows += [_row(image, i, face) for i, face in enumerate(faces)] or [{"image": image}]
+            if count % PART == 0:
+                yield _write(next(part for part in parts if not part.exists()), rows)
+                rows = []
+    except BaseException:
+        if rows:
+            _write(next(part for part in parts if not part.exists()), rows)
+        raise
     if rows:
         yield _write(next(part for part in parts if not part.exists()), rows)
 
 
-def images_in(out_dir: str | os.PathLike) -> set[str]:
+def part_name(out_dir: str | os.PathLike, label: str, number: int) -> Path:
+    """Where a part goes; ``label`` tells the parts of one machine from those of others."""
+    return Path(out_dir) / f"landmarks-{label}{'-' * bool(label)}{number:05}.parquet"
+
+
+def images_in_parquet(out_dir: str | os.PathLike) -> set[str]:
     """The names of all pictures in the parts in a folder."""
     import pyarrow.parquet as pq
 

@@ -28,6 +28,7 @@ def save_faces(
     out_dir: str | os.PathLike,
     format: str,
     stems: Mapping[Any, str] | None = None,
+    label: str = "",
 ) -> list[Path]:
     """Write the faces of pictures, given as (path of the picture, its faces), and return the files written.
 
@@ -39,6 +40,7 @@ def save_faces(
     STEM is what ``stems`` has for the path, else the picture's name without its suffix; a second picture of that name
     becomes STEM-2. The image named inside a file is the path as seen from ``out_dir``, so that training finds it.
     ``results`` may be a generator: files of one picture each are written as it comes, the others appear at the end.
+    With a ``label`` those are called landmarks-LABEL, so that several machines can write into one folder.
 
     Raises ValueError for an unknown format, or where one file would have to mix faces of different schemes.
     """
@@ -47,8 +49,9 @@ def save_faces(
     out_dir = Path(out_dir)
     if format in TABLES:
         name, write = TABLES[format]
-        write(out_dir / name, ((seen_from(out_dir, picture), faces) for picture, faces in results))
-        return [out_dir / name]
+        path = out_dir / (name.replace(".", f"-{label}.") if label else name)
+        write(path, ((seen_from(out_dir, picture), faces) for picture, faces in results))
+        return [path]
     written: list[Path] = []
     taken: set[str] = set()
     for picture, faces in results:

@@ -79,7 +79,7 @@ def main() -> None:
     server = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
     try:
         assert server.stderr is not None
-        address = server.stderr.readline().split("/docs")[0]
+        address = server.stderr.readline().split("/    ")[0]
         for _ in range(300):
             with contextlib.suppress(httpx.ConnectError):
                 httpx.get(f"{address}/healthz")

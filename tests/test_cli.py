@@ -297,7 +297,7 @@ def test_serve_answers_and_ends_gracefully(tmp_path):
     environment = {**os.environ, "PYTHONPATH": str(Path(facelattice.__file__).parents[1])}
     command = [sys.executable, "-m", "facelattice", "serve", "--port", "0", "--workers", "1"]
     server = subprocess.Popen(command, cwd=tmp_path, env=environment, stderr=subprocess.PIPE, text=True)
-    address = server.stderr.readline().split("/docs")[0]
+    address = server.stderr.readline().split("/    ")[0]
     for _ in range(200):  # it says where before its workers are up
         try:
             assert httpx.get(f"{address}/healthz").status_code == 200

@@ -20,7 +20,7 @@ def address() -> Iterator[str]:
     environment = {**os.environ, "PYTHONPATH": str(Path(facelattice.__file__).parents[1])}
     command = [sys.executable, "-m", "facelattice", "serve", "--port", "0", "--workers", "1"]
     server = subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True)
-    address = server.stderr.readline().split("/docs")[0]
+    address = server.stderr.readline().split("/    ")[0]
     for _ in range(200):
         with contextlib.suppress(httpx.ConnectError):
             httpx.get(f"{address}/healthz")

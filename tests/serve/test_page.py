@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from playwright.sync_api import Browser, Error, Page, expect, sync_playwright
 
+from facelattice.aligner import FaceAligner
 from facelattice.pictures import read_picture
 
 PHOTO = Path(__file__).parents[2] / "examples" / "astronaut.jpg"
@@ -91,13 +92,13 @@ def test_the_sample_and_its_graph(page):
     expect(page.locator("#empty")).to_be_hidden()
     expect(page.locator("#times")).to_contain_text("to find faces and points")
     page.check("input[value=graph]")
-    page.mouse.click(*at(page, 227, 130))
+    page.mouse.click(*at(page, 223, 126))
     expect(page.locator("#listening")).to_contain_text("nose_tip listens to")
     shares = [int(text.rstrip(" %")) for text in page.locator("#listening td:nth-child(2)").all_inner_texts()]
     assert 95 <= sum(shares) <= 105
     page.hover("#view", position={"x": 20, "y": 20})
     expect(page.locator("#tip")).to_be_hidden()
-    page.mouse.move(*at(page, 227, 130))
+    page.mouse.move(*at(page, 223, 126))
     expect(page.locator("#tip")).to_contain_text("30 nose_tip, off by")
 
 
@@ -206,3 +207,23 @@ def test_light_and_dark_wide_and_narrow(page):
     page.click("#sample")
     say(page, "One face.")
     assert page.locator("html").evaluate("html => html.scrollWidth") <= 360  # nothing sticks out
+
+
+def test_a_large_photo_is_saved_in_its_own_pixels(page, tmp_path):
+    large = cv2.resize(cv2.imread(str(PHOTO)), None, fx=4, fy=4)
+    cv2.imwrite(str(tmp_path / "large.jpg"), large)
+    (tmp_path / "notes.txt").write_text("no picture")
+    page.set_input_files("#files", [str(tmp_path / "large.jpg"), str(tmp_path / "notes.txt")])
+    say(page, "One face. notes.txt is not a picture.")
+    (face,) = FaceAligner()(tmp_path / "large.jpg")
+    got = {}
+    for kind in ("json", "csv", "pts"):
+        with page.expect_download() as waiting:
+            page.click(f"[data-save={kind}]")
+        got[kind] = waiting.value.path().read_text()
+    points = np.array(json.loads(got["json"])["faces"][0]["points"])
+    assert np.abs(points - face.points).mean() < 0.02 * (face.box[2] - face.box[0])
+    row = got["csv"].splitlines()[1].split(",")
+    np.testing.assert_allclose(np.array(row[3:], float).reshape(-1, 2), points)
+    x, y = map(float, got["pts"].splitlines()[3].split())
+    np.testing.assert_allclose([x - 1, y - 1], points[0])

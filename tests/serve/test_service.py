@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import io
+import socket
 import struct
 import zlib
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import httpx
 import numpy as np
 import pytest
 from fastapi.testclient import TestClient
@@ -25,7 +27,7 @@ JPEG = {"Content-Type": "image/jpeg"}
 
 @pytest.fixture(scope="module")
 def client():
-    with TestClient(create_service(Settings(workers=2, most_bytes=2_000_000))) as client:
+    with TestClient(create_service(Settings(workers=2, most_bytes=2_000_000)), "http://127.0.0.1") as client:
         yield client
 
 
@@ -162,6 +164,31 @@ def test_a_token(face):
         assert client.post("/v1/align", content=PHOTO, headers={"Authorization": "Bearer secret"}).status_code == 200
 
 
+def test_a_token_that_is_not_ascii_is_wrong_and_no_fault_of_the_server():
+    with TestClient(create_service(Settings(token="sécret", workers=1))) as client:
+        for token in (b"s\xe9", "sécret ".encode()):
+            assert client.get("/metrics", headers={"Authorization": b"Bearer " + token}).status_code == 401
+        assert client.get("/docs").status_code == client.get("/docs/files/swagger-ui.css").status_code == 200
+        assert client.get("/openapi.json").json()["components"]["securitySchemes"]
+
+
+def test_without_a_token_pages_of_other_hosts_may_not_ask(client):
+    assert client.post("/v1/align", content=PHOTO, headers={"Host": "evil.example"}).status_code == 421
+    assert client.post("/v1/align", content=PHOTO, headers={"Sec-Fetch-Site": "cross-site"}).status_code == 403
+    for host in ("localhost:8000", "127.0.0.1", "[::1]:8000"):
+        assert client.get("/healthz", headers={"Host": host}).status_code == 200
+
+
+def test_clients_that_go_away_free_their_places(address):
+    host, port = address.removeprefix("http://").split(":")
+    head = f"POST /v1/align HTTP/1.1\r\nHost: {host}\r\nContent-Length: {len(PHOTO)}\r\n\r\n".encode()
+    for _ in range(60):
+        with socket.create_connection((host, int(port))) as one:
+            one.sendall(head + PHOTO)
+    assert len(httpx.post(f"{address}/v1/align", content=PHOTO, timeout=60).json()["faces"]) == 1
+    assert 'path="/v1/align",status="499"' in httpx.get(f"{address}/metrics").text
+
+
 def test_many_at_once_each_gets_its_own(client, face):
     picture = Image.open(io.BytesIO(PHOTO)).convert("RGB")  # loaded now, not in several threads
 
@@ -191,8 +218,9 @@ def test_a_full_queue_says_so_and_who_leaves_frees_a_place():
         with pytest.raises(Busy):
             await workers.ask(job())
         others[1].cancel()
-        assert [len((await task).faces) for task in (first, others[0], others[2])] == [1, 1, 1]
-        assert len((await workers.ask(job())).faces) == 1
+        await asyncio.sleep(0)
+        others[1] = asyncio.create_task(workers.ask(job()))  # there is room at once, not when the worker gets there
+        assert [len((await task).faces) for task in (first, *others)] == [1, 1, 1, 1]
         await workers.stop()
 
     asyncio.run(run())
@@ -218,9 +246,14 @@ def test_what_takes_too_long_is_ended_and_the_others_are_answered(monkeypatch):
             await workers.ask(job())
         workers.seconds = 30.0
         assert len((await workers.ask(job())).faces) == 1
-        workers._processes[0]._process.kill()  # as if a decoder had crashed between two requests
+        asked = asyncio.create_task(workers.ask(job()))
+        await asyncio.sleep(0.01)
+        workers._processes[0]._process.kill()  # as if its decoder had crashed
         with pytest.raises(Crashed, match="could not be processed"):
-            await workers.ask(job())
+            await asked
+        workers._processes[0].end()  # as if it had died as it started
+        assert not workers.alive
+        assert len((await workers.ask(job())).faces) == 1
         answers = await asyncio.gather(*(workers.ask(job()) for _ in range(5)))
         assert [len(answer.faces) for answer in answers] == [1] * 5
         await workers.stop()

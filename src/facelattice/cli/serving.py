@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import math
 import socket
 from typing import Annotated
 
@@ -42,8 +43,11 @@ def serve(
     service = create_service(Settings(token, workers, queue, seconds, round(megabytes * 1e6)))
     listening = socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
     shown = f"[{host}]" if ":" in host else host
-    err.print(Text(f"http://{shown}:{listening.getsockname()[1]}/docs    (Ctrl-C ends it)"), soft_wrap=True)
-    config = uvicorn.Config(service, log_level="warning", access_log=False, server_header=False, timeout_keep_alive=10)
+    err.print(Text(f"http://{shown}:{listening.getsockname()[1]}/    (Ctrl-C ends it)"), soft_wrap=True)
+    config = uvicorn.Config(
+        service, log_level="warning", access_log=False, server_header=False, timeout_keep_alive=10,
+        timeout_graceful_shutdown=math.ceil(seconds) + 5,  # a request that hangs does not keep it from ending
+    )  # fmt: skip
     uvicorn.Server(config).run(sockets=[listening])
 
 

@@ -11,19 +11,24 @@ from __future__ import annotations
 import asyncio
 import hmac
 import io
+import logging
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from fastapi import FastAPI, HTTPException, Query, Request, Response
+from fastapi import FastAPI, HTTPException, Query, Request, Response, Security
 from fastapi.openapi.docs import get_swagger_ui_html
 from fastapi.responses import HTMLResponse, JSONResponse, PlainTextResponse
+from fastapi.security import HTTPBearer
 from fastapi.staticfiles import StaticFiles
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from starlette.datastructures import Headers, MutableHeaders
 from starlette.formparsers import MultiPartException, MultiPartParser
+from starlette.requests import ClientDisconnect
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from swagger_ui_bundle import swagger_ui_path
 
 import facelattice
@@ -31,7 +36,7 @@ from facelattice.formats.csv import write_faces_csv
 from facelattice.formats.pts import pts_text
 from facelattice.pictures import PictureError
 from facelattice.runtime import Model, usable_cpus
-from facelattice.serve.workers import Answer, Busy, Crashed, Job, Workers
+from facelattice.serve.workers import BATCH, Answer, Busy, Crashed, Job, Workers
 from facelattice.weights import DEFAULT, find_model, list_models
 
 HEADERS = {
@@ -46,7 +51,9 @@ HEADERS = {
     "Cache-Control": "no-store",
 }
 PAGE = Path(__file__).with_name("page")
-OPEN = ("/healthz", "/", *(f"/{path.name}" for path in PAGE.iterdir()))  # paths that need no token
+# What needs no token: the page and the documentation, which hold nothing of anybody's, and what a monitor asks.
+OPEN = ("/healthz", "/", "/docs", "/openapi.json", *(f"/{path.name}" for path in PAGE.iterdir()))
+LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 PICTURE = {"type": "string", "format": "binary"}
 BODY = {
     "required": True,
@@ -65,7 +72,7 @@ EXAMPLE = {
 EXAMPLES = {
     "application/json": {"example": EXAMPLE},
     "text/plain": {"example": "version: 1\nn_points: 68\n{\n164.7700 84.5100\n...\n}\n"},
-    "text/csv": {"example": "image,face,score,x0,y0,x1,y1\n,0,0.7990,163.770,83.510,163.560,95.210\n"},
+    "text/csv": {"example": "image,face,score,x0,y0,x1,y1\npicture,0,0.7990,163.770,83.510,163.560,95.210\n"},
 }
 ERRORS: dict[int | str, dict[str, Any]] = {
     400: {"description": "The form is broken, or does not hold one file."},
@@ -118,23 +125,12 @@ def create_service(settings: Settings | None = None) -> FastAPI:
     app = FastAPI(
         title="facelattice", version=facelattice.__version__, lifespan=lifespan, docs_url=None, redoc_url=None,
         description="Facial landmarks with an expected error for each point.",
+        dependencies=[Security(HTTPBearer(auto_error=False))] if settings.token else [],  # for the documentation
     )  # fmt: skip
     app.openapi_version = "3.0.3"  # the newest that the bundled documentation page can show
 
-    @app.middleware("http")
-    async def guard(request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:
-        given = request.headers.get("authorization", "").removeprefix("Bearer ")
-        if settings.token and request.url.path not in OPEN and not hmac.compare_digest(given, settings.token):
-            response: Response = JSONResponse(
-                {"detail": "give the token: Authorization: Bearer TOKEN"}, 401, {"WWW-Authenticate": "Bearer"}
-            )
-        else:
-            response = await call_next(request)
-        for name, value in HEADERS.items():
-            response.headers.setdefault(name, value)
-        route = request.scope.get("route")
-        metrics.requests.labels(getattr(route, "path", "other"), response.status_code).inc()
-        return response
+    app.add_middleware(Guard, token=settings.token, counter=metrics.requests)
+    under_way = 0
 
     @app.post(
         "/v1/align",
@@ -150,19 +146,26 @@ def create_service(settings: Settings | None = None) -> FastAPI:
         max_faces: Annotated[int, Query(ge=1, le=1000, description="Keep only the best so many.")] = 100,
         listening: Annotated[bool, Query(description="Give whom each point listens to, too (json).")] = False,
     ) -> Response:
+        nonlocal under_way
         start = time.perf_counter()
-        data = await _picture(request, settings.most_bytes)
-        job = Job(data, model, min_score, 1 if format == "pts" else max_faces, listening)
+        if under_way >= settings.queue + workers.count * BATCH:  # before its body is taken in: bodies are large
+            raise HTTPException(503, f"{under_way} requests are under way already", {"Retry-After": "1"})
+        under_way += 1
         try:
-            answer = await _while_connected(request, workers.ask(job), settings.seconds)
+            data = await asyncio.wait_for(_picture(request, settings.most_bytes), settings.seconds)
+            job = Job(data, model, min_score, max_faces, listening)
+            left = settings.seconds - (time.perf_counter() - start)
+            answer = await _while_connected(request, workers.ask(job), left)
         except Busy as error:
             raise HTTPException(503, str(error), {"Retry-After": "1"}) from None
         except PictureError as error:
             raise HTTPException(422, str(error)) from None
         except Crashed as error:
             raise HTTPException(422, f"the picture {error}") from None
-        except TimeoutError:
+        except (TimeoutError, asyncio.TimeoutError):  # two of them before Python 3.11
             raise HTTPException(504, f"not done within {settings.seconds:g} s") from None
+        finally:
+            under_way -= 1
         metrics.faces.inc(len(answer.faces))
         metrics.seconds.observe(time.perf_counter() - start)
         return _written(answer, format, model)
@@ -173,6 +176,8 @@ def create_service(settings: Settings | None = None) -> FastAPI:
 
     @app.get("/healthz", summary="Whether it is up")
     async def healthz() -> dict[str, str]:
+        if not workers.alive:
+            raise HTTPException(503, "no worker is alive")
         return {"status": "ok", "version": facelattice.__version__}
 
     @app.get("/metrics", summary="Counts and times, for Prometheus", response_class=PlainTextResponse)
@@ -193,6 +198,58 @@ def create_service(settings: Settings | None = None) -> FastAPI:
     app.mount("/docs/files", StaticFiles(directory=swagger_ui_path))
     app.mount("/", StaticFiles(directory=PAGE, html=True))
     return app
+
+
+class Guard:
+    """Before all else: who may ask, what every answer bears, and how many there were. Around the application itself and
+    not one of FastAPI's middlewares, under which nobody is told that a client has gone."""
+
+    def __init__(self, app: ASGIApp, token: str | None, counter: Counter):
+        self.app, self.token, self.counter = app, token, counter
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        status = 499  # the client goes before there is an answer
+
+        async def guarded(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                headers = MutableHeaders(scope=message)
+                for name, value in HEADERS.items():
+                    headers.setdefault(name, value)
+            await send(message)
+
+        refused = self._refused(scope["path"], Headers(scope=scope))
+        try:
+            await (refused or self.app)(scope, receive, guarded)
+        except ClientDisconnect:
+            pass
+        except Exception as error:
+            if status != 499:
+                raise
+            logging.getLogger("facelattice").error("a request failed", exc_info=error)
+            await JSONResponse({"detail": "the server has failed"}, 500)(scope, receive, guarded)
+        finally:
+            self.counter.labels(getattr(scope.get("route"), "path", "other"), status).inc()
+
+    def _refused(self, path: str, headers: Headers) -> Response | None:
+        """The answer to who may not ask."""
+        if self.token:
+            given = headers.get("authorization", "").removeprefix("Bearer ").encode("latin-1")
+            if path in OPEN or path.startswith("/docs/") or hmac.compare_digest(given, self.token.encode()):
+                return None
+            words = {"detail": "give the token: Authorization: Bearer TOKEN"}
+            return JSONResponse(words, 401, {"WWW-Authenticate": "Bearer"})
+        # Without a token it is for this machine's own programs and page: not for pages of other hosts, whether they
+        # call themselves by a name that leads here (DNS rebinding) or send forms from the browser.
+        if headers.get("host", "").rsplit(":", 1)[0] not in LOOPBACK and headers.get("host") not in LOOPBACK:
+            return JSONResponse({"detail": "ask for 127.0.0.1 or localhost, or start it with a token"}, 421)
+        if headers.get("sec-fetch-site") == "cross-site":
+            return JSONResponse({"detail": "pages of other hosts may not ask; start it with a token"}, 403)
+        return None
 
 
 def _described(name: str) -> dict[str, Any]:
@@ -218,7 +275,9 @@ async def _picture(request: Request, most: int) -> bytes:
         return bytes(body)
 
     async def again() -> AsyncGenerator[bytes, None]:
-        yield bytes(body)
+        for start in range(0, len(body), 1 << 16):
+            yield bytes(body[start : start + (1 << 16)])
+            await asyncio.sleep(0)  # parsing is slow, and others want to be answered
 
     parser = MultiPartParser(request.headers, again(), max_files=1, max_fields=8)
     parser.spool_max_size = most + 1  # nothing goes to disk
@@ -257,7 +316,7 @@ def _written(answer: Answer, format: str, model: str) -> Response:
         return JSONResponse({"model": model, "faces": found, "milliseconds": answer.milliseconds})
     if format == "csv":
         table = io.StringIO()
-        write_faces_csv(table, [("", faces)])
+        write_faces_csv(table, [("picture", faces)])
         return PlainTextResponse(table.getvalue(), media_type="text/csv")
     if not faces:
         raise HTTPException(404, "there is no face in the picture")

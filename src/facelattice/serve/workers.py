@@ -102,8 +102,17 @@ class Workers:
         async with self._wake:
             self.waiting.append(_Waiting(job, future))
             self._wake.notify()
-        result: Answer = await future
+        try:
+            result: Answer = await future
+        finally:
+            if future.cancelled():  # whoever asked has gone
+                self.waiting = deque(one for one in self.waiting if one.future is not future)
         return result
+
+    @property
+    def alive(self) -> bool:
+        """Whether any of the processes lives."""
+        return any(process.alive for process in self._processes)
 
     async def stop(self) -> None:
         """Answer what is under way and what waits, then end the processes."""
@@ -184,6 +193,8 @@ class _Process:
     def run(self, jobs: list[Job], seconds: float) -> list[Answer | str]:
         """The faces of each job, or what is wrong with its picture. Raises Crashed, and is ready again then."""
         try:
+            if not self.alive:  # it died as it started
+                self.start()
             self._pipe.send(jobs)
             if self._pipe.poll(seconds):
                 results: list[Answer | str] = self._pipe.recv()
@@ -192,8 +203,13 @@ class _Process:
         except (EOFError, OSError):
             reason = "could not be processed"
         self.end()
-        self.start()
+        with suppress(EOFError, OSError):
+            self.start()
         raise Crashed(reason)
+
+    @property
+    def alive(self) -> bool:
+        return self._process.is_alive()
 
     def end(self) -> None:
         """End the process at once."""
@@ -204,7 +220,8 @@ class _Process:
 
 def _work(pipe: Connection) -> None:
     """In a worker process: answer one batch after another, until the other end is closed."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the server, which answers what is under way first
+    for stop in (signal.SIGINT, signal.SIGTERM):  # they are for the server, which answers what is under way first
+        signal.signal(stop, signal.SIG_IGN)
     models = {DEFAULT: Model(find_model(), threads=1)}
     pipe.send("ready")
     with suppress(EOFError):

@@ -7,10 +7,11 @@ const MOST_SIDE = 1600; // pictures are sent no larger than this, and shown as t
 const UNSURE = 0.08; // an expected error of this share of the face is the red end of the scale
 
 let models = [];
-let photos = []; // {name, picture: canvas, paint: canvas, answer}
+let photos = []; // {name, shrink: pixels of picture in one of the photo's, picture: canvas, paint: canvas, answer}
 let shown = null; // the photo on the stage
 let chosen = null; // {face, point} that was clicked or walked to
 let camera = null; // {video, stream}
+let starting = false; // the camera
 let busy = false;
 let waiting = false;
 let token = sessionStorage.getItem("token") ?? "";
@@ -78,7 +79,7 @@ async function align(photo) {
     photo.answer = answer;
     photo.times = { encode: encoded - start, ...answer.milliseconds, all: end - start };
     if (photo === shown) {
-      say(describe(answer));
+      say(describe(photo));
       draw();
     }
   } catch (error) {
@@ -96,9 +97,9 @@ async function align(photo) {
   }
 }
 
-function describe({ faces }) {
-  if (!faces.length) return "No face was found in this picture.";
-  return faces.length === 1 ? "One face." : `${faces.length} faces.`;
+function describe({ answer: { faces }, problems = "" }) {
+  const count = faces.length === 1 ? "One face." : `${faces.length} faces.`;
+  return `${faces.length ? count : "No face was found in this picture."} ${problems}`.trim();
 }
 
 // ---- pictures in ----------------------------------------------------------------------------------------------------
@@ -124,25 +125,33 @@ async function open(file) {
   } catch {
     throw new Error(`${file.name} cannot be read as a picture. It may be damaged.`);
   }
-  const shrink = Math.min(1, MOST_SIDE / Math.max(bitmap.width, bitmap.height));
+  let shrink = Math.min(1, MOST_SIDE / Math.max(bitmap.width, bitmap.height));
   const picture = canvasOf(Math.max(1, Math.round(bitmap.width * shrink)), Math.max(1, Math.round(bitmap.height * shrink)));
   picture.getContext("2d").drawImage(bitmap, 0, 0, picture.width, picture.height);
-  return { name: file.name, picture, paint: canvasOf(picture.width, picture.height), answer: null };
+  shrink = picture.width / bitmap.width;
+  return { name: file.name, shrink, picture, paint: canvasOf(picture.width, picture.height), answer: null };
 }
 
 async function take(files) {
   stopCamera();
-  let first = true;
+  const taken = [];
+  const problems = [];
   for (const file of files) {
     try {
-      const photo = await open(file);
-      photos.push(photo);
-      thumbnail(photo);
-      if (first) show(photo);
-      first = false;
+      taken.push(await open(file));
     } catch (error) {
-      say(error.message, true);
+      problems.push(error.message);
     }
+  }
+  for (const photo of taken) {
+    photos.push(photo);
+    thumbnail(photo);
+  }
+  if (taken.length) {
+    taken[0].problems = problems.join(" "); // said with what is found in it
+    show(taken[0]);
+  } else if (problems.length) {
+    say(problems.join(" "), true);
   }
 }
 
@@ -166,23 +175,27 @@ function show(photo) {
   say("Looking ...");
   draw();
   if (photo.answer) {
-    say(describe(photo.answer));
+    say(describe(photo));
   } else {
     align(photo);
   }
 }
 
 async function startCamera() {
+  if (starting) return; // one question to the user at a time
+  starting = true;
   try {
+    if (!navigator.mediaDevices) throw new Error("browsers allow it on 127.0.0.1 and over HTTPS only");
     const stream = await navigator.mediaDevices.getUserMedia({ video: { width: { ideal: 640 }, facingMode: "user" } });
     const video = document.createElement("video");
     video.srcObject = stream;
     video.playsInline = true;
     await video.play();
     camera = { video, stream };
+    starting = false;
     $("camera").setAttribute("aria-pressed", "true");
     const [width, height] = [video.videoWidth, video.videoHeight];
-    const photo = { name: "camera", picture: canvasOf(width, height), paint: canvasOf(width, height), answer: null };
+    const photo = { name: "camera", shrink: 1, picture: canvasOf(width, height), paint: canvasOf(width, height), answer: null };
     shown = photo;
     chosen = null;
     $("empty").hidden = true;
@@ -206,6 +219,7 @@ async function startCamera() {
 }
 
 function stopCamera() {
+  starting = false;
   for (const track of camera?.stream.getTracks() ?? []) track.stop();
   camera = null;
   $("camera").setAttribute("aria-pressed", "false");
@@ -431,15 +445,41 @@ function save(data, name) {
   setTimeout(() => URL.revokeObjectURL(link.href), 1000);
 }
 
+// Faces in pixels of the photo as it was chosen, which may be larger than what is shown. Whole numbers are pixel centres.
+function original({ answer, shrink }) {
+  const there = (x) => Math.round(100 * ((x + 0.5) / shrink - 0.5)) / 100;
+  return answer.faces.map(({ listening, ...face }) => ({
+    ...face,
+    box: face.box.map(there),
+    points: face.points.map((point) => point.map(there)),
+    errors: face.errors.map((error) => Math.round((100 * error) / shrink) / 100),
+  }));
+}
+
+function table(name, faces) {
+  const points = faces[0]?.points ?? [];
+  const quoted = /[",\n]/.test(name) ? `"${name.replaceAll('"', '""')}"` : name;
+  const rows = faces.map(({ score, points }, i) => [quoted, i, score, ...points.flat()]);
+  return [["image", "face", "score", ...points.flatMap((_, i) => [`x${i}`, `y${i}`])], ...rows].join("\n") + "\n";
+}
+
+// The best face, counted from 1 as such files are.
+function pts([{ points }]) {
+  const lines = points.map(([x, y]) => `${(x + 1).toFixed(4)} ${(y + 1).toFixed(4)}`);
+  return `version: 1\nn_points: ${points.length}\n{\n${lines.join("\n")}\n}\n`;
+}
+
 async function download(kind) {
   const stem = shown.name.replace(/\.[^.]*$/, "") || "faces";
   const { faces } = shown.answer;
-  if (kind === "json") {
-    const plain = faces.map(({ listening, ...face }) => face);
-    save(new Blob([JSON.stringify({ image: shown.name, faces: plain })], { type: "application/json" }), `${stem}.json`);
-  } else if (kind === "csv" || kind === "pts") {
-    const path = `v1/align?model=${encodeURIComponent($("model").value)}&format=${kind}`;
-    save(await (await ask(path, { method: "POST", body: await blob(painted(shown)) })).blob(), `${stem}.${kind}`);
+  const text = {
+    json: (all) => JSON.stringify({ image: shown.name, faces: all }),
+    csv: (all) => table(shown.name, all),
+    pts,
+  }[kind];
+  if (text) {
+    if (kind === "pts" && !faces.length) throw new Error("There is no face to save.");
+    save(new Blob([text(original(shown))], { type: "text/plain" }), `${stem}.${kind}`);
   } else if (kind === "png") {
     const canvas = canvasOf(1, 1);
     draw(canvas, canvas.getContext("2d"));
@@ -471,8 +511,12 @@ function crop(source, face) {
 
 $("files").onchange = (event) => take(event.target.files);
 $("sample").onclick = async () => {
-  const data = await (await fetch("sample.jpg")).blob();
-  take([new File([data], "sample.jpg", { type: "image/jpeg" })]);
+  try {
+    const data = await (await ask("sample.jpg")).blob();
+    take([new File([data], "sample.jpg", { type: "image/jpeg" })]);
+  } catch (error) {
+    say(error.message, true);
+  }
 };
 $("camera").onclick = () => (camera ? stopCamera() : startCamera());
 $("model").onchange = () => {

@@ -136,11 +136,27 @@ def test_a_written_video_has_the_times_and_the_sound_of_the_original(write_clip,
     with av.open(str(tmp_path / "new" / "out.mp4")) as out:
         assert out.streams.audio[0].codec_context.name == "aac"
         frames = list(out.decode(audio=0))
-        assert 1.3 < frames[-1].time < 1.8  # as far as the pictures go, of three seconds
+        assert 2.4 < frames[-1].time < 2.6  # all of its three seconds from the first picture on, which comes at 0.5
         loud = np.concatenate([frame.to_ndarray()[0] for frame in frames[3:]]).astype(np.float64)
         spectrum = np.abs(np.fft.rfft(loud))
         assert np.argmax(spectrum) * 16000 / len(loud) == pytest.approx(440, abs=5)
     assert [path.name for path in (tmp_path / "new").iterdir()] == ["out.mp4"]
+
+
+def test_damaged_sound_costs_no_pictures(write_clip, tmp_path):
+    clip = write_clip("a.mkv", ((time, stripes(i)) for i, time in enumerate(UNEVEN)), tone="mp2")
+    data = bytearray(clip.read_bytes())
+    with av.open(str(clip)) as whole:
+        places = [(packet.pos, packet.size) for packet in whole.demux(audio=0) if packet.size]
+    for at, size in places[3:9]:
+        data[at + 12 : at + size] = bytes(size - 12)
+    clip.write_bytes(data)
+    with open_video(clip) as video, VideoWriter(tmp_path / "out.mp4", video.rate, clip, video.start) as writer:
+        for time, picture in video:
+            writer.write(picture, time)
+    assert len(read(tmp_path / "out.mp4")[1]) == len(UNEVEN)
+    with av.open(str(tmp_path / "out.mp4")) as out:
+        assert list(out.decode(audio=0))
 
 
 def test_odd_sides_lose_a_line_and_other_sizes_are_brought_to_the_first(tmp_path):

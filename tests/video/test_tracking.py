@@ -119,6 +119,16 @@ def test_whoever_stays_away_is_forgotten(aligner, heads):
     assert [face.track for face in later[-1]] == [2]
 
 
+def test_frames_that_stand_for_long_do_not_cost_a_face_its_number(aligner, heads):
+    tracker = Tracker(aligner)
+    assert [[face.track for face in tracker(scene(heads[:1], [(150, 60)]), 5.0 * i)] for i in range(4)] == [[1]] * 4
+
+
+def test_as_many_faces_as_are_wanted(heads):
+    tracker = Tracker(FaceAligner(max_faces=1))
+    assert [len(tracker(scene(heads, [(60, 60), (260, 60)]), 0.04 * i)) for i in range(12)] == [1] * 12
+
+
 def test_frames_out_of_order_and_wrong_settings(aligner, heads):
     tracker = Tracker(aligner)
     tracker(scene(heads[:1], [(150, 60)]), 1.0)

@@ -88,7 +88,10 @@ class Tracker:
         picture = read_picture(picture)
         if self._tracks and time < max(track.time for track in self._tracks):
             raise ValueError(f"frames must come in their order, but {time:g} s is before the last")
-        self._tracks = [track for track in self._tracks if time - track.time <= PATIENCE]
+        # A face of the last frame is there still, however long that frame stood.
+        self._tracks = [
+            track for track in self._tracks if track.number in self._shown or time - track.time <= PATIENCE
+        ]
         seen = self._follow(picture, time)
         doubtful = len(seen) < len(self._tracks) or any(face.score < SURE for face in seen.values())
         if self._frames % self.every == 0 or doubtful:
@@ -100,7 +103,7 @@ class Tracker:
                 others = [face for number, face in seen.items() if number != track.number]
                 track.move(seen[track.number], time, _is_beside(seen[track.number].box, others, TOUCHING))
                 faces.append(self._smoothed(track, time))
-        return faces
+        return faces[: self.aligner.max_faces]
 
     def _follow(self, picture: np.ndarray, time: float) -> dict[int, Face]:
         """The tracks that are seen where they are expected, each in a face of its own."""
@@ -130,7 +133,7 @@ class Tracker:
                 del seen[track.number]
         new: list[Face] = []
         beside = [box for box in boxes if _is_beside(box, seen.values())]
-        for face in self.aligner(picture, boxes=beside):
+        for face in sorted(self.aligner(picture, boxes=beside), key=lambda face: -face.score):
             if face.score >= self.aligner.min_score and _is_beside(face.box, [*seen.values(), *new]):
                 new.append(face)
         known = list(seen.values())
@@ -150,7 +153,8 @@ class Tracker:
         for i, face in enumerate(new):
             # Half of a face behind another looks like nobody: who it is will be seen when the other has passed.
             behind = i in near and (face.score < SURE or not _is_beside(face.box, known, TOUCHING))
-            if i not in taken and not behind:
+            room = self.aligner.max_faces is None or len(seen) < self.aligner.max_faces
+            if i not in taken and not behind and room:
                 self._count += 1
                 smoother = FaceSmoother(self.smooth) if self.smooth > 0 else None
                 self._tracks.append(Track(self._count, face, time, look_of(face), smoother))

@@ -6,8 +6,10 @@ with VideoWriter(Path("clip_faces.mp4"), rate=30, sound=Path("clip.mp4")) as wri
 
 from __future__ import annotations
 
+import math
 import os
 import secrets
+from contextlib import suppress
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -73,7 +75,8 @@ class VideoWriter:
             if self._video is not None and (kind is None or kind is KeyboardInterrupt):
                 self._mux(self._video.encode(None))
                 if self._sound is not None:
-                    self._sound.copy_until(self._last / CLOCK, self._mux)
+                    # To its end, where the work came to its own: the last picture may be held for long.
+                    self._sound.copy_until(math.inf if kind is None else self._last / CLOCK, self._mux)
                 self._close()
                 os.replace(self._part, self.path)
         finally:
@@ -99,13 +102,15 @@ class VideoWriter:
 
 
 class Sound:
-    """The first sound track of a video, copied into another as far as its pictures go."""
+    """The first sound track of a video, copied into another as far as its pictures go. What of it is damaged is passed
+    over: nobody should lose the pictures for it."""
 
     def __init__(self, av: Any, source: Path, out: Any, offset: float):
+        self._damaged = av.error.FFmpegError
         self._source = av.open(str(source))
         self._stream = next(iter(self._source.streams.audio), None)
         self._offset, self._packet, self._out = offset, None, None
-        if self._stream is not None:
+        if self._stream is not None and self._stream.codec_context is not None:  # else in a codec that nobody knows
             self._copied = self._stream.codec_context.name in COPIED
             if self._copied:
                 self._out = out.add_stream_from_template(self._stream)
@@ -116,13 +121,18 @@ class Sound:
     def copy_until(self, time: float, mux: Any) -> None:
         """Copy what lies before a time, seconds from the first picture."""
         while self._out is not None:
-            packet = self._packet or next(self._packets, None)
+            try:
+                packet = self._packet or next(self._packets, None)
+            except self._damaged:
+                packet = None
             self._packet = None
-            if packet is None or packet.pts is None:  # the end
+            if packet is None or packet.size == 0:  # the end
                 if not self._copied:
                     mux(self._out.encode(None))
                 self._out = None
                 return
+            if packet.pts is None:  # there is no saying when it is
+                continue
             start = float(packet.pts * packet.time_base) - self._offset
             if start > time:
                 self._packet = packet
@@ -134,9 +144,10 @@ class Sound:
                 packet.pts, packet.dts, packet.stream = packet.pts - shift, packet.dts - shift, self._out
                 mux(packet)
             else:
-                for frame in packet.decode():
-                    frame.pts = None if frame.pts is None else frame.pts - shift
-                    mux(self._out.encode(frame))
+                with suppress(self._damaged):
+                    for frame in packet.decode():
+                        frame.pts = None if frame.pts is None else frame.pts - shift
+                        mux(self._out.encode(frame))
 
     def close(self) -> None:
         self._source.close()

@@ -22,7 +22,7 @@ def address() -> Iterator[str]:
     server = subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True)
     address = server.stderr.readline().split("/    ")[0]
     for _ in range(200):
-        with contextlib.suppress(httpx.ConnectError):
+        with contextlib.suppress(httpx.TransportError):
             httpx.get(f"{address}/healthz")
             break
         time.sleep(0.1)

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import io
+import os
+import signal
 import socket
 import struct
+import threading
+import time
 import zlib
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -13,13 +17,15 @@ from pathlib import Path
 import httpx
 import numpy as np
 import pytest
+import uvicorn
 from fastapi.testclient import TestClient
 from PIL import Image
 
 from facelattice.aligner import FaceAligner
+from facelattice.formats.csv import read_csv
 from facelattice.serve.service import Settings, create_service
 from facelattice.serve.uploads import decode
-from facelattice.serve.workers import Busy, Crashed, Job, Workers
+from facelattice.serve.workers import Busy, Crashed, Failed, Job, Slow, Workers
 
 PHOTO = (Path(__file__).parents[2] / "examples" / "astronaut.jpg").read_bytes()
 JPEG = {"Content-Type": "image/jpeg"}
@@ -179,6 +185,74 @@ def test_without_a_token_pages_of_other_hosts_may_not_ask(client):
         assert client.get("/healthz", headers={"Host": host}).status_code == 200
 
 
+def test_pages_of_other_hosts_may_link_here_but_not_send(client):
+    assert client.get("/", headers={"Sec-Fetch-Site": "cross-site"}).status_code == 200
+    for origin in ("http://evil.example", "null", "http://127.0.0.1:9000"):
+        assert client.post("/v1/align", content=PHOTO, headers={"Origin": origin}).status_code == 403
+    assert client.post("/v1/align", content=PHOTO, headers={"Origin": "http://127.0.0.1"}).status_code == 200
+
+
+def test_a_body_without_a_length_is_limited_too(client):
+    answer = client.post("/v1/align", content=(b"0" * 100_000 for _ in range(30)))
+    assert (answer.status_code, answer.json()["detail"]) == (413, "the body is larger than 2 MB")
+
+
+def test_a_form_gives_the_table_its_name(client, tmp_path):
+    answer = client.post("/v1/align?format=csv", files={"file": ("me, too.jpg", PHOTO)})
+    (tmp_path / "form.csv").write_text(answer.text)
+    (tmp_path / "body.csv").write_text(client.post("/v1/align?format=csv", content=PHOTO).text)
+    assert [read_csv(tmp_path / name)[0][0] for name in ("form.csv", "body.csv")] == ["me, too.jpg", "picture"]
+
+
+def test_one_face_is_the_best_of_all(client):
+    photo = Image.open(io.BytesIO(PHOTO)).convert("RGB")
+    both = Image.new("RGB", (2 * photo.width, photo.height))
+    both.paste(photo)
+    both.paste(photo.transpose(Image.Transpose.FLIP_LEFT_RIGHT).rotate(15), (photo.width, 0))
+    data = io.BytesIO()
+    both.save(data, "PNG")
+    best, *others = client.post("/v1/align", content=data.getvalue()).json()["faces"]
+    assert others
+    assert client.post("/v1/align?max_faces=1", content=data.getvalue()).json()["faces"] == [best]
+    pts = client.post("/v1/align?format=pts&max_faces=1", content=data.getvalue()).text.splitlines()[3]
+    np.testing.assert_allclose(np.array(pts.split(), float) - 1, best["points"][0], atol=0.01)
+
+
+def served(settings: Settings, ask) -> None:
+    """Run ask(port) against a service over a real socket."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        server = uvicorn.Server(uvicorn.Config(create_service(settings), log_level="warning"))
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
+        thread.start()
+        try:
+            while not server.started:
+                time.sleep(0.05)
+            ask(listening.getsockname()[1])
+        finally:
+            server.should_exit = True
+            thread.join()
+
+
+def test_bodies_that_do_not_come_take_places_until_their_time_is_over():
+    def ask(port: int) -> None:
+        head = f"POST /v1/align HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: {len(PHOTO)}\r\n\r\n".encode()
+        stalled = [socket.create_connection(("127.0.0.1", port)) for _ in range(9)]  # one more than a batch
+        for one in stalled:
+            one.sendall(head)
+        time.sleep(0.5)
+        full = httpx.post(f"http://127.0.0.1:{port}/v1/align", content=PHOTO)
+        assert (full.status_code, full.headers["retry-after"]) == (503, "1")
+        late = stalled[0].recv(1000)
+        assert late.startswith(b"HTTP/1.1 504")
+        assert b"x-frame-options" in late
+        for one in stalled[1:]:
+            one.recv(1000)
+            one.close()
+        assert httpx.get(f"http://127.0.0.1:{port}/healthz").status_code == 200
+
+    served(Settings(workers=1, queue=1, seconds=3), ask)
+
+
 def test_clients_that_go_away_free_their_places(address):
     host, port = address.removeprefix("http://").split(":")
     head = f"POST /v1/align HTTP/1.1\r\nHost: {host}\r\nContent-Length: {len(PHOTO)}\r\n\r\n".encode()
@@ -226,6 +300,32 @@ def test_a_full_queue_says_so_and_who_leaves_frees_a_place():
     asyncio.run(run())
 
 
+def test_a_batch_that_takes_too_long_is_done_again_in_the_time_of_its_requests():
+    async def run() -> None:
+        workers = Workers(count=1, seconds=20.0)
+        await workers.start()
+        os.kill(workers._processes[0]._process.pid, signal.SIGSTOP)  # as a picture would that is long to decode
+        start = time.perf_counter()
+        asked = [asyncio.create_task(workers.ask(job())) for _ in range(3)]
+        assert [len((await one).faces) for one in asked] == [1, 1, 1]
+        assert 5 < time.perf_counter() - start < 20
+        await workers.stop()
+
+    asyncio.run(run())
+
+
+def test_a_fault_of_the_server_is_not_said_to_be_the_pictures():
+    async def run() -> None:
+        workers = Workers(count=1)
+        await workers.start()
+        with pytest.raises(Failed):
+            await workers.ask(Job(PHOTO, "gone", 0.25, None))
+        assert len((await workers.ask(job())).faces) == 1
+        await workers.stop()
+
+    asyncio.run(run())
+
+
 def test_stopping_answers_what_waits():
     async def run() -> None:
         workers = Workers(count=1)
@@ -242,7 +342,7 @@ def test_what_takes_too_long_is_ended_and_the_others_are_answered(monkeypatch):
     async def run() -> None:
         workers = Workers(count=1, seconds=0.0)
         await workers.start()
-        with pytest.raises(Crashed, match="took longer than 0 s"):
+        with pytest.raises(Slow, match="took longer than 0 s"):
             await workers.ask(job())
         workers.seconds = 30.0
         assert len((await workers.ask(job())).faces) == 1

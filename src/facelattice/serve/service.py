@@ -36,7 +36,7 @@ from facelattice.formats.csv import write_faces_csv
 from facelattice.formats.pts import pts_text
 from facelattice.pictures import PictureError
 from facelattice.runtime import Model, usable_cpus
-from facelattice.serve.workers import BATCH, Answer, Busy, Crashed, Job, Workers
+from facelattice.serve.workers import BATCH, Answer, Busy, Crashed, Failed, Job, Slow, Workers
 from facelattice.weights import DEFAULT, find_model, list_models
 
 HEADERS = {
@@ -80,6 +80,7 @@ ERRORS: dict[int | str, dict[str, Any]] = {
     404: {"description": "pts was asked for, and there is no face."},
     413: {"description": "The body is too large."},
     422: {"description": "Not a picture that can be read, or a wrong parameter."},
+    500: {"description": "The server has failed."},
     503: {"description": "Too many requests wait; try again after the seconds in Retry-After."},
     504: {"description": "It took too long."},
 }
@@ -152,7 +153,7 @@ def create_service(settings: Settings | None = None) -> FastAPI:
             raise HTTPException(503, f"{under_way} requests are under way already", {"Retry-After": "1"})
         under_way += 1
         try:
-            data = await asyncio.wait_for(_picture(request, settings.most_bytes), settings.seconds)
+            data, name = await asyncio.wait_for(_picture(request, settings.most_bytes), settings.seconds)
             job = Job(data, model, min_score, max_faces, listening)
             left = settings.seconds - (time.perf_counter() - start)
             answer = await _while_connected(request, workers.ask(job), left)
@@ -160,15 +161,19 @@ def create_service(settings: Settings | None = None) -> FastAPI:
             raise HTTPException(503, str(error), {"Retry-After": "1"}) from None
         except PictureError as error:
             raise HTTPException(422, str(error)) from None
+        except Slow as error:
+            raise HTTPException(504, f"the picture {error}") from None
         except Crashed as error:
             raise HTTPException(422, f"the picture {error}") from None
+        except Failed as error:
+            raise HTTPException(500, str(error)) from None
         except (TimeoutError, asyncio.TimeoutError):  # two of them before Python 3.11
             raise HTTPException(504, f"not done within {settings.seconds:g} s") from None
         finally:
             under_way -= 1
         metrics.faces.inc(len(answer.faces))
         metrics.seconds.observe(time.perf_counter() - start)
-        return _written(answer, format, model)
+        return _written(answer, format, model, name)
 
     @app.get("/v1/models", summary="The models that can be asked for")
     async def models() -> list[dict[str, Any]]:
@@ -222,7 +227,7 @@ class Guard:
                     headers.setdefault(name, value)
             await send(message)
 
-        refused = self._refused(scope["path"], Headers(scope=scope))
+        refused = self._refused(scope["method"], scope["path"], Headers(scope=scope))
         try:
             await (refused or self.app)(scope, receive, guarded)
         except ClientDisconnect:
@@ -235,7 +240,7 @@ class Guard:
         finally:
             self.counter.labels(getattr(scope.get("route"), "path", "other"), status).inc()
 
-    def _refused(self, path: str, headers: Headers) -> Response | None:
+    def _refused(self, method: str, path: str, headers: Headers) -> Response | None:
         """The answer to who may not ask."""
         if self.token:
             given = headers.get("authorization", "").removeprefix("Bearer ").encode("latin-1")
@@ -247,7 +252,10 @@ class Guard:
         # call themselves by a name that leads here (DNS rebinding) or send forms from the browser.
         if headers.get("host", "").rsplit(":", 1)[0] not in LOOPBACK and headers.get("host") not in LOOPBACK:
             return JSONResponse({"detail": "ask for 127.0.0.1 or localhost, or start it with a token"}, 421)
-        if headers.get("sec-fetch-site") == "cross-site":
+        # Their links may lead here, and what they ask otherwise is not shown to them.
+        origin = headers.get("origin")
+        foreign = origin is not None and origin.split("://")[-1] != headers.get("host")
+        if method == "POST" and (foreign or headers.get("sec-fetch-site") == "cross-site"):
             return JSONResponse({"detail": "pages of other hosts may not ask; start it with a token"}, 403)
         return None
 
@@ -261,8 +269,9 @@ def _described(name: str) -> dict[str, Any]:
     }  # fmt: skip
 
 
-async def _picture(request: Request, most: int) -> bytes:
-    """The picture in a request, as its body or as the one file of a form; its size is limited as it comes in."""
+async def _picture(request: Request, most: int) -> tuple[bytes, str]:
+    """The picture in a request, as its body or as the one file of a form, and what it is called there; its size is
+    limited as it comes in."""
     too_large = HTTPException(413, f"the body is larger than {most / 1e6:g} MB")
     if int(request.headers.get("content-length") or 0) > most:
         raise too_large
@@ -272,7 +281,7 @@ async def _picture(request: Request, most: int) -> bytes:
         if len(body) > most:
             raise too_large
     if not request.headers.get("content-type", "").startswith("multipart/form-data"):
-        return bytes(body)
+        return bytes(body), "picture"
 
     async def again() -> AsyncGenerator[bytes, None]:
         for start in range(0, len(body), 1 << 16):
@@ -288,7 +297,7 @@ async def _picture(request: Request, most: int) -> bytes:
     files = [value for value in form.values() if not isinstance(value, str)]
     if not files:
         raise HTTPException(400, "the form holds no file")
-    return await files[0].read()
+    return await files[0].read(), files[0].filename or "picture"
 
 
 async def _while_connected(request: Request, answer: Awaitable[Answer], seconds: float) -> Answer:
@@ -307,7 +316,7 @@ async def _while_connected(request: Request, answer: Awaitable[Answer], seconds:
         task.cancel()
 
 
-def _written(answer: Answer, format: str, model: str) -> Response:
+def _written(answer: Answer, format: str, model: str, name: str) -> Response:
     faces = answer.faces
     if format == "json":
         found = [face.to_dict() for face in faces]
@@ -316,7 +325,7 @@ def _written(answer: Answer, format: str, model: str) -> Response:
         return JSONResponse({"model": model, "faces": found, "milliseconds": answer.milliseconds})
     if format == "csv":
         table = io.StringIO()
-        write_faces_csv(table, [("picture", faces)])
+        write_faces_csv(table, [(name, faces)])
         return PlainTextResponse(table.getvalue(), media_type="text/csv")
     if not faces:
         raise HTTPException(404, "there is no face in the picture")

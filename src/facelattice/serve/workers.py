@@ -12,6 +12,7 @@ take nobody with it. A worker takes all that waits when it gets free, up to a ba
 from __future__ import annotations
 
 import asyncio
+import logging
 import multiprocessing
 import signal
 import threading
@@ -35,6 +36,10 @@ from facelattice.serve.uploads import decode
 from facelattice.weights import DEFAULT, find_model
 
 BATCH = 8  # pictures that a worker takes at a time
+# The shares of a request's time that a batch may take, and then a picture of it alone: this leaves time to answer the
+# others of the batch.
+TOGETHER, ALONE = 0.25, 0.5
+PAUSE = 1.0  # seconds before a worker that could not start is started again
 
 _starting = threading.Lock()  # processes are started from several threads, and the environment is one for all
 
@@ -65,7 +70,15 @@ class Busy(RuntimeError):
 
 
 class Crashed(RuntimeError):
-    """The picture took its worker down, or kept it for too long."""
+    """The picture took its worker down."""
+
+
+class Slow(Crashed):
+    """The picture kept its worker for too long."""
+
+
+class Failed(RuntimeError):
+    """A fault of the server, not of the picture."""
 
 
 @dataclass
@@ -77,7 +90,7 @@ class _Waiting:
 
 @dataclass
 class Workers:
-    """count: processes. limit: jobs that may wait. seconds: what a batch may take."""
+    """count: processes. limit: jobs that may wait. seconds: what a request may take."""
 
     count: int = 1
     limit: int = 64
@@ -95,7 +108,8 @@ class Workers:
         self._tasks = [asyncio.create_task(self._serve(process)) for process in self._processes]
 
     async def ask(self, job: Job) -> Answer:
-        """What is found in a job's picture. Raises Busy, PictureError, or Crashed. Cancelled, it gives its place up."""
+        """What is found in a job's picture. Raises Busy, PictureError, Crashed, Slow or Failed. Cancelled, it gives its
+        place up."""
         if len(self.waiting) >= self.limit:
             raise Busy(f"{len(self.waiting)} requests wait already")
         future = asyncio.get_running_loop().create_future()
@@ -119,7 +133,7 @@ class Workers:
         async with self._wake:
             self._stopping = True
             self._wake.notify_all()
-        await asyncio.gather(*self._tasks)
+        await asyncio.gather(*self._tasks, return_exceptions=True)
         for process in self._processes:
             process.end()
         self._threads.shutdown()
@@ -136,16 +150,21 @@ class Workers:
                     return
                 continue
             jobs = [waiting.job for waiting in batch]
+            seconds = self.seconds * (TOGETHER if len(batch) > 1 else ALONE)
             try:
-                results = await loop.run_in_executor(self._threads, process.run, jobs, self.seconds)
+                results = await loop.run_in_executor(self._threads, process.run, jobs, seconds)
             except Crashed as error:
                 await self._again(batch, error)
                 continue
+            except Exception as error:  # it does not start, and is tried again with the next pictures
+                logging.getLogger("facelattice").error("a worker does not start", exc_info=error)
+                results = [Failed("the server cannot look at pictures now")] * len(batch)
+                await asyncio.sleep(PAUSE)
             for waiting, result in zip(batch, results, strict=True):
                 if waiting.future.done():
                     continue
-                if isinstance(result, str):
-                    waiting.future.set_exception(PictureError(result))
+                if isinstance(result, Exception):
+                    waiting.future.set_exception(result)
                 else:
                     waiting.future.set_result(result)
 
@@ -182,6 +201,7 @@ class _Process:
     """A worker process and the pipe to it; made anew where it dies."""
 
     def start(self) -> None:
+        """Start it; returns when it is ready. Raises EOFError or OSError where it does not get so far."""
         spawn = multiprocessing.get_context("spawn")
         self._pipe, theirs = spawn.Pipe()
         self._process = spawn.Process(target=_work, args=(theirs,), daemon=True)
@@ -190,22 +210,25 @@ class _Process:
         theirs.close()
         self._pipe.recv()  # it is ready
 
-    def run(self, jobs: list[Job], seconds: float) -> list[Answer | str]:
-        """The faces of each job, or what is wrong with its picture. Raises Crashed, and is ready again then."""
+    def run(self, jobs: list[Job], seconds: float) -> list[Answer | Exception]:
+        """The faces of each job, or what went wrong. Raises Crashed or Slow, and is made anew then; EOFError or
+        OSError where there is no process and none can be started."""
+        if not self.alive:  # it died as it started, or later of something else
+            self.end()
+            self.start()
+        error = Crashed("could not be processed")
         try:
-            if not self.alive:  # it died as it started
-                self.start()
             self._pipe.send(jobs)
             if self._pipe.poll(seconds):
-                results: list[Answer | str] = self._pipe.recv()
+                results: list[Answer | Exception] = self._pipe.recv()
                 return results
-            reason = f"took longer than {seconds:g} s"
+            error = Slow(f"took longer than {seconds:g} s")
         except (EOFError, OSError):
-            reason = "could not be processed"
+            pass
         self.end()
         with suppress(EOFError, OSError):
             self.start()
-        raise Crashed(reason)
+        raise error
 
     @property
     def alive(self) -> bool:
@@ -213,8 +236,9 @@ class _Process:
 
     def end(self) -> None:
         """End the process at once."""
-        self._process.kill()
-        self._process.join()
+        if self._process.pid:  # it may never have started
+            self._process.kill()
+            self._process.join()
         self._pipe.close()
 
 
@@ -226,18 +250,28 @@ def _work(pipe: Connection) -> None:
     pipe.send("ready")
     with suppress(EOFError):
         while True:
-            jobs: list[Job] = pipe.recv()
-            first = jobs[0]
-            if first.model not in models:
-                models[first.model] = Model(find_model(first.model), threads=1)
-            aligner = FaceAligner(models[first.model], min_score=first.min_score, max_faces=first.max_faces)
-            pipe.send(_answer(aligner, jobs))
+            pipe.send(_results(models, pipe.recv()))
 
 
-def _answer(aligner: FaceAligner, jobs: list[Job]) -> list[Answer | str]:
+def _results(models: dict[str, Model], jobs: list[Job]) -> list[Answer | Exception]:
+    """What is found for each job, or what went wrong; a fault of the server's is one for the picture that meets it."""
+    first = jobs[0]
+    try:
+        if first.model not in models:
+            models[first.model] = Model(find_model(first.model), threads=1)
+        # Without max_faces: for one face the aligner only glances, and the best would not be the best of all.
+        return _answer(FaceAligner(models[first.model], min_score=first.min_score), jobs)
+    except Exception as error:
+        if len(jobs) > 1:
+            return [result for job in jobs for result in _results(models, [job])]
+        logging.getLogger("facelattice").error("a worker has failed", exc_info=error)
+        return [Failed("the server has failed")]
+
+
+def _answer(aligner: FaceAligner, jobs: list[Job]) -> list[Answer | Exception]:
     """What is found for each job, or what is wrong with its picture. Pictures are decoded as the aligner takes them, so
     that few lie in memory."""
-    wrong: dict[int, str] = {}
+    wrong: dict[int, PictureError] = {}
     decoding: dict[int, float] = {}
 
     def pictures() -> Iterator[np.ndarray]:
@@ -246,14 +280,15 @@ def _answer(aligner: FaceAligner, jobs: list[Job]) -> list[Answer | str]:
             try:
                 picture = decode(job.data)
             except PictureError as error:
-                wrong[i] = str(error)
+                wrong[i] = error
                 continue
             decoding[i] = 1000 * (time.perf_counter() - began)
             yield picture
 
     start = time.perf_counter()
     found = []
-    for faces in aligner.batch(pictures()):
+    for all_faces in aligner.batch(pictures()):
+        faces = all_faces[: jobs[0].max_faces]
         listening = _listening(aligner.model, faces) if jobs[0].listening else None
         found.append(([replace(face, picture=None) for face in faces], listening))
     spent = 1000 * (time.perf_counter() - start) - sum(decoding.values())

@@ -29,8 +29,8 @@ def write_parquet(
             image = valid_utf8(image)
             rows += [_row(image, i, face) for i, face in enumerate(faces)] or [{"image": image}]
             if count % PART == 0:
-                yield _write(next(part for part in parts if not part.exists()), rows)
-                rows = []
+                full, rows = rows, []  # first, so that whoever stops here does not have them twice
+                yield _write(next(part for part in parts if not part.exists()), full)
     except BaseException:
         if rows:
             _write(next(part for part in parts if not part.exists()), rows)

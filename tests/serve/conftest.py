@@ -14,11 +14,11 @@ import pytest
 import facelattice
 
 
-@pytest.fixture(scope="module")
-def address() -> Iterator[str]:
+@contextlib.contextmanager
+def served(*arguments: str) -> Iterator[str]:
     """A server of its own process, and where it is."""
     environment = {**os.environ, "PYTHONPATH": str(Path(facelattice.__file__).parents[1])}
-    command = [sys.executable, "-m", "facelattice", "serve", "--port", "0", "--workers", "1"]
+    command = [sys.executable, "-m", "facelattice", "serve", "--port", "0", "--workers", "1", *arguments]
     server = subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True)
     address = server.stderr.readline().split("/    ")[0]
     for _ in range(200):
@@ -26,6 +26,21 @@ def address() -> Iterator[str]:
             httpx.get(f"{address}/healthz")
             break
         time.sleep(0.1)
-    yield address
-    server.terminate()
-    server.wait(20)
+    try:
+        yield address
+    finally:
+        server.terminate()
+        server.wait(20)
+
+
+@pytest.fixture(scope="module")
+def address() -> Iterator[str]:
+    with served() as address:
+        yield address
+
+
+@pytest.fixture
+def guarded() -> Iterator[str]:
+    """Where a server is that wants the token "secret"."""
+    with served("--token", "secret") as address:
+        yield address

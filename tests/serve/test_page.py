@@ -227,3 +227,73 @@ def test_a_large_photo_is_saved_in_its_own_pixels(page, tmp_path):
     np.testing.assert_allclose(np.array(row[3:], float).reshape(-1, 2), points)
     x, y = map(float, got["pts"].splitlines()[3].split())
     np.testing.assert_allclose([x - 1, y - 1], points[0])
+
+
+def test_a_wrong_token_is_said_and_escape_ends_the_question(browser, guarded):
+    page = browser.new_page()
+    page.goto(guarded)
+    expect(page.locator("#token-dialog")).to_be_visible()
+    expect(page.locator("#token-wrong")).to_be_hidden()
+    page.keyboard.press("Escape")
+    say(page, "This server wants a token.")
+    page.click("#sample")
+    page.fill("#token", "guess")
+    page.keyboard.press("Enter")
+    expect(page.locator("#token-wrong")).to_be_visible()
+    page.fill("#token", "secret")
+    page.keyboard.press("Enter")
+    say(page, "One face.")
+    page.close()
+
+
+def test_paint_by_keyboard_belongs_to_its_photo(page, tmp_path):
+    page.set_input_files("#files", str(PHOTO))
+    say(page, "One face.")
+    page.set_input_files("#files", str(PHOTO))  # the same again
+    expect(page.locator("#photos button")).to_have_count(2)
+    say(page, "One face.")
+    clean = canvas(page)
+    page.focus("#view")
+    page.keyboard.press("ArrowRight")
+    page.check("input[value=paint]")
+    page.focus("#view")
+    page.keyboard.press("Enter")
+    say(page, "One face.")
+    assert (np.abs(canvas(page).astype(int) - clean).max(2) > 60).sum() > 150
+    expect(page.locator("#clear")).to_be_enabled()
+    page.locator("#photos button").nth(0).click()
+    expect(page.locator("#clear")).to_be_disabled()
+    page.locator("#photos button").nth(1).click()
+    expect(page.locator("#clear")).to_be_enabled()
+
+
+def test_who_listens_is_asked_for_where_it_is_shown_and_the_end_of_the_slider_is_no_limit(page):
+    asked: list[str] = []
+    page.on("request", lambda request: "align" in request.url and asked.append(request.url.split("listening=")[1]))
+    expect(page.locator("#limit-value")).to_have_text("no limit")
+    page.locator("#limit").fill("10")
+    page.locator("#limit").fill("20")
+    expect(page.locator("#limit-value")).to_have_text("no limit")
+    page.click("#sample")
+    say(page, "One face.")
+    page.check("input[value=graph]")
+    page.mouse.click(*at(page, 223, 126))
+    expect(page.locator("#listening")).to_contain_text("nose_tip listens to", timeout=PATIENCE)
+    assert asked == ["false", "true"]
+
+
+def test_a_camera_is_asked_for_less_often_while_the_server_is_busy(page):
+    asked: list[str] = []
+
+    def busy(route) -> None:
+        asked.append(route.request.url)
+        route.fulfill(status=503, json={"detail": "busy"})
+
+    page.route("**/v1/align*", busy)
+    page.click("#camera")
+    say(page, "The server is busy. Try again in a moment.")
+    page.wait_for_timeout(2000)
+    assert len(asked) <= 4
+    page.unroute("**/v1/align*")
+    say(page, "One face.")
+    page.click("#camera")

@@ -7,14 +7,15 @@ const MOST_SIDE = 1600; // pictures are sent no larger than this, and shown as t
 const UNSURE = 0.08; // an expected error of this share of the face is the red end of the scale
 
 let models = [];
-let photos = []; // {name, shrink: pixels of picture in one of the photo's, picture: canvas, paint: canvas, answer}
+let photos = []; // {name, shrink: pixels of picture in one of the photo's, picture: canvas, paint: canvas, painted, answer}
 let shown = null; // the photo on the stage
 let chosen = null; // {face, point} that was clicked or walked to
 let camera = null; // {video, stream}
-let starting = false; // the camera
+let starting = null; // the camera, while the user is asked for it
 let busy = false;
 let waiting = false;
 let token = sessionStorage.getItem("token") ?? "";
+let asking = null; // for the token
 
 // ---- talking to the server ------------------------------------------------------------------------------------------
 
@@ -27,7 +28,7 @@ async function ask(path, options = {}) {
     throw new Error("The server does not answer. Is facelattice serve still running?");
   }
   if (answer.status === 401) {
-    await askForToken();
+    await (asking ??= askForToken().finally(() => (asking = null))); // once, however many requests want it
     return ask(path, options);
   }
   if (!answer.ok) {
@@ -40,9 +41,12 @@ async function ask(path, options = {}) {
 }
 
 function askForToken() {
-  return new Promise((resolve) => {
+  return new Promise((resolve, reject) => {
     const dialog = $("token-dialog");
+    $("token-wrong").hidden = !token;
+    dialog.returnValue = "";
     dialog.onclose = () => {
+      if (dialog.returnValue !== "given") return reject(new Error("This server wants a token."));
       token = $("token").value;
       sessionStorage.setItem("token", token);
       resolve();
@@ -69,13 +73,15 @@ async function align(photo) {
   }
   busy = true;
   try {
-    await ready; // a photo may be dropped before the models are known
+    await (ready = ready.catch(loadModels)); // a photo may be dropped before the models are known
     const start = performance.now();
+    const asked = $("model").value;
     const body = await blob(painted(photo));
     const encoded = performance.now();
-    const path = `v1/align?model=${encodeURIComponent($("model").value)}&listening=true`;
+    const path = `v1/align?model=${encodeURIComponent(asked)}&listening=${tool() === "graph"}`;
     const answer = await (await ask(path, { method: "POST", body })).json();
     const end = performance.now();
+    if (asked !== $("model").value) return; // another was chosen meanwhile, and is asked next
     photo.answer = answer;
     photo.times = { encode: encoded - start, ...answer.milliseconds, all: end - start };
     if (photo === shown) {
@@ -172,6 +178,7 @@ function show(photo) {
   chosen = null;
   $("empty").hidden = true;
   for (const { button } of photos) button?.setAttribute("aria-pressed", String(button === photo.button));
+  $("clear").disabled = !photo.painted;
   say("Looking ...");
   draw();
   if (photo.answer) {
@@ -183,29 +190,36 @@ function show(photo) {
 
 async function startCamera() {
   if (starting) return; // one question to the user at a time
-  starting = true;
+  const mine = (starting = {});
   try {
     if (!navigator.mediaDevices) throw new Error("browsers allow it on 127.0.0.1 and over HTTPS only");
     const stream = await navigator.mediaDevices.getUserMedia({ video: { width: { ideal: 640 }, facingMode: "user" } });
     const video = document.createElement("video");
+    if (starting !== mine) {
+      for (const track of stream.getTracks()) track.stop(); // a photo was opened meanwhile
+      return;
+    }
+    starting = null;
+    camera = { video, stream };
     video.srcObject = stream;
     video.playsInline = true;
     await video.play();
-    camera = { video, stream };
-    starting = false;
     $("camera").setAttribute("aria-pressed", "true");
     const [width, height] = [video.videoWidth, video.videoHeight];
     const photo = { name: "camera", shrink: 1, picture: canvasOf(width, height), paint: canvasOf(width, height), answer: null };
     shown = photo;
     chosen = null;
+    $("clear").disabled = true;
     $("empty").hidden = true;
     let frames = [];
+    let pause = 0; // milliseconds, longer with each failure
     while (camera?.video === video) {
       photo.picture.getContext("2d").drawImage(video, 0, 0);
       await align(photo);
       frames = [...frames.filter((t) => performance.now() - t < 2000), performance.now()];
       photo.rate = frames.length > 1 ? (1000 * (frames.length - 1)) / (frames.at(-1) - frames[0]) : 0;
-      await new Promise(requestAnimationFrame);
+      pause = photo.answer ? 0 : Math.min(8000, 2 * pause || 500);
+      await new Promise((resolve) => (pause ? setTimeout(resolve, pause) : requestAnimationFrame(resolve)));
     }
   } catch (error) {
     stopCamera();
@@ -219,7 +233,7 @@ async function startCamera() {
 }
 
 function stopCamera() {
-  starting = false;
+  starting = null;
   for (const track of camera?.stream.getTracks() ?? []) track.stop();
   camera = null;
   $("camera").setAttribute("aria-pressed", "false");
@@ -239,8 +253,10 @@ function colour(share) {
   return `rgb(${from.map((value, i) => Math.round(value + part * (to[i] - value))).join(" ")})`;
 }
 
+const unlimited = () => $("limit").value === $("limit").max;
+
 function visible(face, i) {
-  return face.errors[i] / side(face.box) <= Number($("limit").value) / 100;
+  return unlimited() || face.errors[i] / side(face.box) <= Number($("limit").value) / 100;
 }
 
 function draw(canvas = view, brush = pen) {
@@ -339,7 +355,7 @@ function tell(faces) {
 }
 
 function say(words, wrong = false) {
-  $("message").textContent = words;
+  if ($("message").textContent !== words) $("message").textContent = words; // screen readers say it each time it is set
   $("message").classList.toggle("wrong", wrong);
 }
 
@@ -416,6 +432,7 @@ function paintTo(to) {
   brush.lineTo(...to);
   brush.stroke();
   stroke = to;
+  shown.painted = true;
   $("clear").disabled = false;
   draw();
   if (!camera) align(shown);
@@ -423,6 +440,14 @@ function paintTo(to) {
 
 view.addEventListener("keydown", (event) => {
   const faces = shown?.answer?.faces ?? [];
+  const point = faces[chosen?.face]?.points[chosen.point];
+  if (tool() === "paint" && point && (event.key === "Enter" || event.key === " ")) {
+    event.preventDefault();
+    stroke = point;
+    paintTo([point[0] + 0.5, point[1] + 0.5]);
+    stroke = null;
+    return;
+  }
   const step = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 }[event.key];
   if (!faces.length || !step) return;
   event.preventDefault();
@@ -509,7 +534,10 @@ function crop(source, face) {
 
 // ---- wiring ---------------------------------------------------------------------------------------------------------
 
-$("files").onchange = (event) => take(event.target.files);
+$("files").onchange = ({ target }) => {
+  take([...target.files]);
+  target.value = ""; // so that the same photo can be opened again
+};
 $("sample").onclick = async () => {
   try {
     const data = await (await ask("sample.jpg")).blob();
@@ -525,12 +553,15 @@ $("model").onchange = () => {
   if (shown && !camera) show(shown);
 };
 $("limit").oninput = () => {
-  $("limit-value").textContent = `${$("limit").value} %`;
+  const words = unlimited() ? "no limit" : `${$("limit").value} %`;
+  $("limit-value").textContent = words;
+  $("limit").setAttribute("aria-valuetext", words);
   draw();
 };
 $("numbers").onchange = () => draw();
 $("clear").onclick = () => {
   shown.paint = canvasOf(shown.picture.width, shown.picture.height);
+  shown.painted = false;
   $("clear").disabled = true;
   draw();
   if (!camera) align(shown);
@@ -539,6 +570,8 @@ for (const radio of document.querySelectorAll('input[name="tool"]')) {
   radio.onchange = () => {
     view.classList.toggle("painting", tool() === "paint");
     draw();
+    const unheard = shown?.answer?.faces.some(({ listening }) => !listening);
+    if (tool() === "graph" && unheard && !camera) align(shown);
   };
 }
 for (const button of document.querySelectorAll("[data-save]")) {
@@ -563,5 +596,5 @@ async function loadModels() {
   $("licence").textContent = model()?.licence ?? "";
 }
 
-const ready = loadModels();
+let ready = loadModels();
 ready.catch((error) => say(error.message, true));

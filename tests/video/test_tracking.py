@@ -9,7 +9,7 @@ import pytest
 from facelattice import geometry
 from facelattice.aligner import FaceAligner
 from facelattice.video.crops import stable_crop
-from facelattice.video.tracking import DETECT_EVERY, PATIENCE, Tracker
+from facelattice.video.tracking import DETECT_EVERY, DETECT_HIDDEN, PATIENCE, Tracker
 
 RATE = 25
 
@@ -62,6 +62,21 @@ def test_a_face_keeps_its_number_and_the_detector_rests(aligner, view):
     assert len(looks) == 3  # frames 0, 10 and 20
 
 
+def test_the_detector_looks_at_once_where_a_face_goes_and_then_every_few_frames(aligner, heads):
+    looks: list[int] = []
+
+    def counting(picture):
+        looks.append(i)
+        return aligner.detector(picture)
+
+    counted = FaceAligner(aligner.model, counting)
+    counted._mapping = aligner._mapping
+    tracker = Tracker(counted)
+    for i in range(16):
+        tracker(scene(heads[:1] if i < 4 else [], [(150, 60)][: i < 4]), i / RATE)
+    assert looks == [0, 4, 7, 10, 13]
+
+
 def test_smoothing_stills_a_face_that_is_still(aligner, view):
     rng = np.random.default_rng(0)
     noisy = [
@@ -107,8 +122,8 @@ def test_another_person_at_the_same_place_is_someone_else(aligner, heads):
         tracker(scene(heads[:1], [(150, 60)]), i / RATE)
     for i in range(10, 15):
         assert tracker(scene([], []), i / RATE) == []
-    (face,) = tracker(scene(heads[1:], [(150, 60)]), 15 / RATE)
-    assert face.track == 2
+    later = [tracker(scene(heads[1:], [(150, 60)]), (15 + i) / RATE) for i in range(DETECT_HIDDEN)]
+    assert {face.track for faces in later for face in faces} == {2}
 
 
 def test_whoever_stays_away_is_forgotten(aligner, heads):

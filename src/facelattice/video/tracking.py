@@ -25,6 +25,7 @@ from facelattice.pictures import read_picture
 from facelattice.video.smoothing import FaceSmoother
 
 DETECT_EVERY = 10  # frames
+DETECT_HIDDEN = 3  # frames, while someone is hidden
 PATIENCE = 1.0  # seconds that a hidden face is waited for
 SAME_PLACE = 0.4  # overlap from which two faces are one, and a face is where it was looked for
 TOUCHING = 0.02  # overlap from which on one face may be behind another
@@ -78,6 +79,7 @@ class Tracker:
         self._tracks: list[Track] = []
         self._shown: set[int] = set()  # tracks seen in the last frame
         self._count = self._frames = 0
+        self._looked = -every  # the last frame that the detector looked at
 
     def __call__(self, picture: Any, time: float) -> list[Face]:
         """The faces of the next frame, a picture as `read_picture` takes it, at a time in seconds; oldest track first.
@@ -93,9 +95,10 @@ class Tracker:
             track for track in self._tracks if track.number in self._shown or time - track.time <= PATIENCE
         ]
         seen = self._follow(picture, time)
-        doubtful = len(seen) < len(self._tracks) or any(face.score < SURE for face in seen.values())
-        if self._frames % self.every == 0 or doubtful:
+        every = self.every if len(seen) == len(self._tracks) else min(self.every, DETECT_HIDDEN)
+        if self._frames - self._looked >= every or self._is_news(seen):
             self._find(picture, time, seen)
+            self._looked = self._frames
         self._frames, self._shown = self._frames + 1, set(seen)
         faces = []
         for track in self._tracks:
@@ -122,6 +125,13 @@ class Tracker:
             if _is_beside(face.box, seen.values()):
                 seen[number] = face
         return seen
+
+    def _is_news(self, seen: dict[int, Face]) -> bool:
+        """True where a face of the last frame is gone, or no longer sure."""
+        fell = any(
+            track.number in seen and seen[track.number].score < SURE <= track.face.score for track in self._tracks
+        )
+        return fell or not self._shown <= seen.keys()
 
     def _find(self, picture: np.ndarray, time: float, seen: dict[int, Face]) -> None:
         """Add what the detector finds beside the faces seen: those that were hidden, and new ones."""

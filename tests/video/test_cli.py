@@ -76,6 +76,32 @@ def test_numbered_pictures_are_a_video(view, tmp_path):
     assert "1 faces followed, 4 sights in 4 frames" in done.stdout
 
 
+def test_names_with_per_cent_signs_are_pictures_and_folders(view, tmp_path):
+    folder = tmp_path / "50%off"
+    folder.mkdir()
+    for name in ("100%.jpg", "%d.jpg"):
+        cv2.imwrite(str(folder / name), cv2.cvtColor(view(60, 30), cv2.COLOR_RGB2BGR))
+    assert align(folder, folder / "100%.jpg", folder / "%d.jpg", "--out", tmp_path / "out", "--no-draw").exit_code == 0
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["%d.json", "100%.json"]
+
+
+def test_a_glob_in_quotes_is_all_its_videos(write_clip, view, tmp_path):
+    for name in ("a.mp4", "b.mp4"):
+        write_clip(name, ((i / 25, view(60, 30)) for i in range(2)))
+    assert align(tmp_path / "*.mp4", "--out", tmp_path / "out", "--no-draw").exit_code == 0
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["a.jsonl", "b.jsonl"]
+
+
+def test_broken_frames_have_numbers_too(view, tmp_path):
+    for i in range(4):
+        cv2.imwrite(str(tmp_path / f"{i}.png"), cv2.cvtColor(view(60, 30), cv2.COLOR_RGB2BGR))
+    (tmp_path / "1.png").write_bytes(b"no picture")
+    done = align(tmp_path / "%d.png", "--out", tmp_path / "out", "--no-draw")
+    assert "3 frames, 1 broken" in done.stdout
+    rows = [json.loads(line) for path in (tmp_path / "out").iterdir() for line in path.read_text().splitlines()]
+    assert [row["frame"] for row in rows] == [0, 2, 3]
+
+
 def test_a_broken_video_is_named_and_the_rest_is_done(clip, tmp_path):
     (tmp_path / "broken.mp4").write_bytes(b"no video")
     done = align(tmp_path / "broken.mp4", clip, "--out", tmp_path / "out")
@@ -100,6 +126,8 @@ def test_a_video_without_a_readable_frame_leaves_nothing(clip, tmp_path):
     [
         ([], "give pictures, folders or videos, or --camera"),
         (["clip.mp4", "photo.jpg"], "videos and pictures are done apart"),
+        (["clip.mp4", "--json"], "--json, --resume and --shard are for pictures"),
+        (["clip.mp4", "--out", "out", "--shard", "1/2"], "--json, --resume and --shard are for pictures"),
         (["clip.mp4", "--out", "out", "--format", "pts"], "--format of a video is one of json, csv"),
     ],
 )

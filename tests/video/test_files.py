@@ -64,6 +64,14 @@ def test_rotated_as_the_file_says(write_clip, degrees):
     assert np.abs(pictures[2].astype(int) - upright).mean() < 6
 
 
+@pytest.mark.parametrize(("pattern", "first"), [("%04d.png", 7), ("shot%d of 9.png", 12)])
+def test_numbered_pictures_may_start_anywhere(tmp_path, pattern, first):
+    for i in range(first, first + 3):
+        cv2.imwrite(str(tmp_path / (pattern % i)), stripes(i))
+    cv2.imwrite(str(tmp_path / "1.png"), stripes(1))  # not of the pattern: it has no noughts
+    assert len(read(tmp_path / pattern)[2]) == 3
+
+
 def test_numbered_pictures(tmp_path):
     for i in range(5):
         cv2.imwrite(str(tmp_path / f"{i:04}.png"), stripes(i))

@@ -13,7 +13,7 @@ from rich.text import Text
 from facelattice.aligner import MIN_SCORE, FaceAligner
 from facelattice.cli.photos import align_pictures, write_picture
 from facelattice.cli.program import AsJson, app, out
-from facelattice.cli.watching import align_videos, is_video
+from facelattice.cli.watching import align_videos, is_video, matching_videos
 from facelattice.draw import draw_scheme
 from facelattice.formats import FORMATS
 from facelattice.pictures import find_pictures
@@ -72,11 +72,13 @@ def align(
     settings: dict[str, Any] = {
         "model": model, "detector": detector, "provider": provider, "min_score": min_score, "max_faces": max_faces,
     }  # fmt: skip
-    inputs = inputs or []
+    inputs = [match for name in inputs or [] for match in matching_videos(name)]
     videos = [name for name in inputs if is_video(name)]
     if videos or camera is not None:
         if len(videos) < len(inputs):
             raise typer.BadParameter("videos and pictures are done apart; name one kind of them at a time")
+        if as_json or resume or shard is not None:
+            raise typer.BadParameter("--json, --resume and --shard are for pictures; leave them out for videos")
         align_videos(videos, camera, FaceAligner(**settings), smooth, out_dir, format, draw is not False, crops)
         return
     if as_json and format == "parquet":

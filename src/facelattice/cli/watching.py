@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import glob
 import time as clock
+from collections import deque
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -16,15 +18,25 @@ from facelattice.cli.program import err, out, say
 from facelattice.draw import draw_faces
 from facelattice.formats import atomic_write, free_name
 from facelattice.video.crops import CropWriter
-from facelattice.video.reading import VIDEO_SUFFIXES, Video, VideoError, open_camera, open_video
+from facelattice.video.reading import VIDEO_SUFFIXES, Video, VideoError, is_sequence, open_camera, open_video
 from facelattice.video.rows import ROW_FORMATS, RowWriter
 from facelattice.video.tracking import Tracker
 from facelattice.video.writing import VideoWriter
 
+_RECENT = 50  # frames that the speed shown is of
+
 
 def is_video(name: str) -> bool:
     """True for a video file by its name, and for a pattern of numbered pictures such as frames/%04d.png."""
-    return Path(name).suffix.lower() in VIDEO_SUFFIXES or "%" in Path(name).name
+    path = Path(name)
+    return is_sequence(path) or (path.suffix.lower() in VIDEO_SUFFIXES and not path.is_dir())
+
+
+def matching_videos(name: str) -> list[str]:
+    """The videos that a glob such as *.mp4 stands for; any other name as it is."""
+    if is_video(name) and not Path(name).exists():
+        return sorted(filter(is_video, glob.glob(name, recursive=True))) or [name]
+    return [name]
 
 
 def align_videos(
@@ -66,14 +78,14 @@ def _align(
             written.append(stem.with_name(f"{stem.name}.{'csv' if format == 'csv' else 'jsonl'}"))
             rows = RowWriter(files.enter_context(atomic_write(written[-1])), format or "json")
         bar = progress.add_task(stem.name, total=video.frames)
-        start = clock.monotonic()
+        recent = deque([clock.monotonic()], maxlen=_RECENT)
         try:
             for count, (time, picture) in enumerate(video, 1):
                 faces = tracker(picture, time)
                 faces_seen += len(faces)
                 tracks |= {face.track for face in faces if face.track is not None}
                 if rows is not None:
-                    rows.write(count - 1, time, faces)
+                    rows.write(count - 1 + video.broken, time, faces)
                 if draw:
                     if drawn is None:
                         written.append(stem.with_name(f"{stem.name}_faces.mp4"))
@@ -81,7 +93,9 @@ def _align(
                     drawn.write(draw_faces(picture, faces), time)
                 if cut is not None:
                     cut.write(faces, time)
-                progress.update(bar, advance=1, description=f"{count / (clock.monotonic() - start):.0f} frames/s")
+                recent.append(clock.monotonic())
+                rate = (len(recent) - 1) / max(recent[-1] - recent[0], 1e-3)
+                progress.update(bar, advance=1, description=f"{rate:.0f} frames/s")
         except KeyboardInterrupt:  # what was done so far becomes whole files
             stopped = True
         if count == 0 and not stopped:

@@ -8,6 +8,8 @@
 
 from __future__ import annotations
 
+import glob
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,6 +19,7 @@ import numpy as np
 
 VIDEO_SUFFIXES = frozenset({".avi", ".flv", ".m4v", ".mjpeg", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".mts"})
 VIDEO_SUFFIXES |= {".ogv", ".ts", ".webm", ".wmv", ".3gp"}
+NUMBER = re.compile(r"%0?\d*d")  # what stands for the number in the name of numbered pictures
 SEQUENCE_RATE = 25.0  # frames a second of a folder of pictures
 
 
@@ -88,22 +91,38 @@ def open_video(source: str | Path) -> Video:
     """
     av = load_av()
     path = Path(source)
-    if "%" not in path.name and not path.exists():
-        raise VideoError(f"{path}: no such file")
     try:
+        if is_sequence(path):
+            options = {"pattern_type": "sequence", "start_number": str(_first_number(path))}
+            return Video(av.open(str(path), format="image2", options=options), str(path))
+        if not path.exists():
+            raise VideoError(f"{path}: no such file")
         return Video(av.open(str(path)), str(path))
     except (av.error.FFmpegError, OSError) as error:
         raise VideoError(f"{path}: not a video that can be read, or a damaged one ({_reason(error)})") from None
+
+
+def is_sequence(path: Path) -> bool:
+    """True for a pattern of numbered pictures, such as frames/%04d.png, and no file that is just called so."""
+    return NUMBER.search(path.name) is not None and not path.exists()
+
+
+def _first_number(path: Path) -> int:
+    """The lowest number that a pattern has a picture of: FFmpeg would look from 0 to 4 only."""
+    place = NUMBER.search(path.name)
+    assert place is not None, "it is a sequence"
+    before, after = path.name[: place.start()], path.name[place.end() :]
+    digits = (file.name.removeprefix(before).removesuffix(after) for file in path.parent.glob(f"*{glob.escape(after)}"))
+    return min((int(d) for d in digits if d.isdecimal() and place[0] % int(d) == d), default=0)
 
 
 def open_camera(number: int) -> Video:
     """A camera of this machine, by its number. Raises VideoError where it cannot be opened; ImportError without
     PyAV."""
     av = load_av()
-    name, kind = {
-        "linux": (f"/dev/video{number}", "v4l2"),
-        "darwin": (f"{number}:none", "avfoundation"),
-    }.get(sys.platform, (f"video={number}", "dshow"))
+    if sys.platform == "win32":
+        raise VideoError(f"camera {number} cannot be opened: on Windows they have names; record a video and align that")
+    name, kind = (f"{number}:none", "avfoundation") if sys.platform == "darwin" else (f"/dev/video{number}", "v4l2")
     try:
         return Video(av.open(name, format=kind), f"camera {number}")
     except (av.error.FFmpegError, OSError, ValueError) as error:

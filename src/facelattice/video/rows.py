@@ -21,7 +21,7 @@ class RowWriter:
         self._begun = False
 
     def write(self, frame: int, time: float, faces: Sequence[Face]) -> None:
-        """Add the faces of frame number ``frame`` (from 0) at ``time`` (seconds)."""
+        """Add the faces of frame number ``frame`` (from 0, broken ones counted too) at ``time`` (seconds)."""
         if self._table is None:
             row = {"frame": frame, "time": round(time, 6), "faces": [face.to_dict() for face in faces]}
             self._file.write(json.dumps(row, allow_nan=False) + "\n")

@@ -17,7 +17,7 @@ import pytest
 ray = pytest.importorskip("ray", reason="needs Ray, which has no wheel for every Python yet")
 
 from facelattice.aligner import FaceAligner  # noqa: E402
-from facelattice.scale import align  # noqa: E402
+from facelattice.scale import Worker, align  # noqa: E402
 
 PHOTO = Path(__file__).parents[1] / "examples" / "astronaut.jpg"
 
@@ -84,3 +84,12 @@ def test_settings_reach_the_aligner(cluster, photos):
     few = ray.data.from_items([{"photo": path} for path in photos[:3]])
     rows = align(few, column="photo", workers=1, min_score=0.99).take_all()
     assert [row["face"] for row in rows] == [-1] * 3
+
+
+def test_batches_with_and_without_faces_have_the_same_columns(photos):
+    worker = Worker("path", {})
+    wall = [path for path in photos if path.endswith("wall.png")]
+    with_face, without = worker({"path": photos[:1]}), worker({"path": wall})
+    assert with_face.schema == without.schema
+    assert without.to_pylist()[0]["points"] == []
+    assert worker.aligner.model._session.get_session_options().intra_op_num_threads == 1

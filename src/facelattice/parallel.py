@@ -109,9 +109,13 @@ def _start(settings: dict[str, Any], keep_pictures: bool) -> None:
     """In a new process: make its aligner. Ctrl-C is for the process that started this one, which will end it."""
     global _aligner, _keep_pictures
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    _aligner, _keep_pictures = one_thread_aligner(settings), keep_pictures
+
+
+def one_thread_aligner(settings: dict[str, Any]) -> FaceAligner:
+    """A `FaceAligner` for one of several processes, whose model keeps to one thread."""
     model = Model(find_model(settings.get("model")), 1, settings.get("provider", "cpu"))
-    _aligner = FaceAligner(**{**settings, "model": model})
-    _keep_pictures = keep_pictures
+    return FaceAligner(**{**settings, "model": model})
 
 
 def _align(pictures: Sequence[Path]) -> list[list[Face] | tuple[Path, str]]:

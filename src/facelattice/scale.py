@@ -16,43 +16,52 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from facelattice.aligner import FaceAligner
 from facelattice.face import Face
+from facelattice.formats.files import valid_utf8
+from facelattice.parallel import one_thread_aligner
 
 if TYPE_CHECKING:
+    import pyarrow
     import ray.data
 
 BATCH = 16  # pictures that a worker takes at a time: what is done again when it dies
 
 
 class Worker:
-    """What runs on the cluster: one aligner, fed with batches of rows, columns as arrays."""
+    """What runs on the cluster: one aligner with one thread, fed with batches of rows, columns as arrays."""
 
     def __init__(self, column: str, settings: dict[str, Any]):
-        self.column, self.aligner = column, FaceAligner(**settings)
+        self.column, self.aligner = column, one_thread_aligner(settings)
 
-    def __call__(self, batch: dict[str, Any]) -> dict[str, list[Any]]:
+    def __call__(self, batch: dict[str, Any]) -> pyarrow.Table:
         """A row for each face, and one with an error, or with nothing but its picture, where there is none."""
+        import pyarrow as pa
+
         pictures: Sequence[Any] = list(batch[self.column])
-        reasons: list[str] = []
+        wrong: dict[str, str] = {}
         rows: list[dict[str, Any]] = []
-        found = self.aligner.batch(pictures, lambda picture, error: reasons.append(str(error)))
+        found = self.aligner.batch(pictures, lambda picture, error: wrong.update({str(picture): str(error)}))
         for picture, faces in zip(pictures, found, strict=True):
             rows += [_row(picture, i, face) for i, face in enumerate(faces)]
             if not faces:
-                rows.append(_row(picture, -1, None, reasons.pop() if reasons else ""))
-        return {key: [row[key] for row in rows] for key in rows[0]}
+                rows.append(_row(picture, -1, None, wrong.get(str(picture), "")))
+        floats = pa.list_(pa.float32())
+        schema = pa.schema(  # stated, because a batch without faces would not show what its lists are of
+            [("image", pa.string()), ("face", pa.int32()), ("score", pa.float32()), ("box", floats),
+             ("points", floats), ("errors", floats), ("error", pa.string())]
+        )  # fmt: skip
+        return pa.Table.from_pylist(rows, schema)
 
 
 def _row(picture: str, number: int, face: Face | None, reason: str = "") -> dict[str, Any]:
     return {
-        "image": str(picture),
+        "image": valid_utf8(str(picture)),
         "face": number,
         "score": np.nan if face is None else face.score,
         "box": [] if face is None else face.box.tolist(),
         "points": [] if face is None else face.points.ravel().tolist(),
         "errors": [] if face is None else face.errors.tolist(),
-        "error": reason,
+        "error": valid_utf8(reason),
     }
 
 

@@ -176,13 +176,14 @@ def main() -> None:
         by = {name: list(follow(clip, way())) for name, way in ways.items()}
         for name, found in by.items():
             sums = measure(clip, found, faces)
-            total = totals.setdefault((kind, name), dict.fromkeys(sums, 0.0))
-            totals[kind, name] = {key: total[key] + value for key, value in sums.items()}
+            for row in (kind, name), ("all", name):
+                total = totals.setdefault(row, dict.fromkeys(sums, 0.0))
+                totals[row] = {key: total[key] + value for key, value in sums.items()}
         if options.o is not None and kind == "motion" and not drawn:
             curves(clip, by, options.o)
             drawn = True
     print("| clips | faces | NME | jitter | lag | missed | switches |\n|---|---|---|---|---|---|---|")
-    for (kind, name), t in totals.items():
+    for (kind, name), t in sorted(totals.items(), key=lambda row: row[0][0] == "all"):  # those of all clips last
         nme, jitter = (f"{100 * t[a] / t[b]:.2f} %" for a, b in (("error", "frames"), ("jitter", "steps")))
         lag = f"{t['behind'] / t['speed']:.2f} frames" if kind == "motion" else "-"
         switches = "-" if name == "frame by frame" else f"{t['switches']:.0f}"

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import io
+import multiprocessing
 import os
 import signal
 import socket
 import struct
+import sys
 import threading
 import time
 import zlib
@@ -320,6 +322,27 @@ def test_a_fault_of_the_server_is_not_said_to_be_the_pictures():
         await workers.start()
         with pytest.raises(Failed):
             await workers.ask(Job(PHOTO, "gone", 0.25, None))
+        assert len((await workers.ask(job())).faces) == 1
+        await workers.stop()
+
+    asyncio.run(run())
+
+
+def test_a_worker_that_does_not_start_is_tried_again_and_the_others_do_its_work():
+    async def run() -> None:
+        workers = Workers(count=2)
+        await workers.start()
+        try:
+            multiprocessing.set_executable("/bin/false")
+            workers._processes[0].end()
+            answers = await asyncio.gather(*(workers.ask(job()) for _ in range(10)))
+            assert [len(answer.faces) for answer in answers] == [1] * 10
+            workers._processes[1].end()
+            with pytest.raises(Failed):
+                await workers.ask(job())
+            assert not workers.alive
+        finally:
+            multiprocessing.set_executable(sys.executable)
         assert len((await workers.ask(job())).faces) == 1
         await workers.stop()
 

@@ -158,8 +158,9 @@ class Workers:
                 continue
             except Exception as error:  # it does not start, and is tried again with the next pictures
                 logging.getLogger("facelattice").error("a worker does not start", exc_info=error)
-                results = [Failed("the server cannot look at pictures now")] * len(batch)
+                await self._left(batch)
                 await asyncio.sleep(PAUSE)
+                continue
             for waiting, result in zip(batch, results, strict=True):
                 if waiting.future.done():
                     continue
@@ -179,6 +180,17 @@ class Workers:
             if not first.future.done():
                 batch.append(first)
         return batch
+
+    async def _left(self, batch: list[_Waiting]) -> None:
+        """A worker has not started: the others have its pictures, if there are any that live."""
+        async with self._wake:
+            if self.alive:
+                self.waiting.extendleft(reversed(batch))
+                self._wake.notify_all()
+                return
+        for waiting in batch:
+            if not waiting.future.done():
+                waiting.future.set_exception(Failed("the server cannot look at pictures now"))
 
     async def _again(self, batch: list[_Waiting], error: Crashed) -> None:
         """One of a batch took the worker down: each is tried alone, and who does it again is told."""

@@ -19,7 +19,9 @@ from facelattice.aligner import FaceAligner
 from facelattice.cli import app
 from facelattice.face import Face
 from facelattice.formats import images_in_parquet, parquet, write_parquet
+from facelattice.runtime import usable_cpus
 from facelattice.schemes import get_scheme
+from facelattice.speed import measure
 
 PHOTO = Path(__file__).parents[1] / "examples" / "astronaut.jpg"
 
@@ -222,3 +224,12 @@ def test_without_pyarrow_it_says_how_to_get_it(tmp_path, monkeypatch):
     done = align(PHOTO, "--out", tmp_path, "--format", "parquet")
     assert done.exit_code == 2
     assert 'pip install "facelattice[parquet]"' in done.stderr
+
+
+def test_bench_times_a_folder_and_whole_pictures_without_being_given_one():
+    rows = {(row.part, row.setting): row.value for row in measure(["ibug68-fast"], [], repeats=1)}
+    assert {part for part, _ in rows} == {"detector", "ibug68-fast"}
+    settings = [setting for part, setting in rows if part == "ibug68-fast"]
+    assert {"a picture in memory, all faces", "a picture in memory, one face"} < set(settings)
+    assert sum(setting.startswith("files, ") for setting in settings) == (2 if usable_cpus() > 1 else 1)
+    assert settings[-1] == "peak memory of that process"

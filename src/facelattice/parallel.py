@@ -12,6 +12,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
+import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
@@ -109,7 +110,16 @@ def _start(settings: dict[str, Any], keep_pictures: bool) -> None:
     """In a new process: make its aligner. Ctrl-C is for the process that started this one, which will end it."""
     global _aligner, _keep_pictures
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     _aligner, _keep_pictures = one_thread_aligner(settings), keep_pictures
+
+
+def _end_with_parent() -> None:
+    """Where the program was killed, its processes would wait for pictures for ever."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None, "this runs in processes that were started by another"
+    parent.join()
+    os._exit(1)
 
 
 def one_thread_aligner(settings: dict[str, Any]) -> FaceAligner:

@@ -109,8 +109,9 @@ class Model:
         if len(crops) == 0:
             return np.zeros((0, len(self.scheme), 2), np.float32), np.zeros((0, len(self.scheme)), np.float32)
         some = [crops[start : start + self._at_a_time] for start in range(0, len(crops), self._at_a_time)]
-        parts = [self._session.run(["points", "errors"], {"crops": crops}) for crops in some]
-        return tuple(np.concatenate(part) for part in zip(*parts, strict=True))  # type: ignore[return-value]
+        parts = [self._session.run(["points", "errors"], {"crops": part}) for part in some]
+        points, errors = zip(*parts, strict=True)
+        return np.concatenate(points), np.concatenate(errors)
 
     def weights(self, crops: np.ndarray) -> np.ndarray:
         """How much each point listens to each other on these crops, float32 (B, N, N).

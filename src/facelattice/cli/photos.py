@@ -27,7 +27,7 @@ from facelattice.formats import (
     images_in_parquet,
     save_faces,
     write_parquet,
-)  # fmt: skip
+)
 from facelattice.formats.files import seen_from, valid_utf8
 from facelattice.formats.parquet import part_name
 from facelattice.geometry import box_side

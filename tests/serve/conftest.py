@@ -33,6 +33,12 @@ def served(*arguments: str) -> Iterator[str]:
         server.wait(20)
 
 
+@pytest.fixture
+def serve():
+    """Starts a server with other arguments: with serve("--token", "secret") as address."""
+    return served
+
+
 @pytest.fixture(scope="module")
 def address() -> Iterator[str]:
     with served() as address:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import io
 import json
 import shutil
+import zipfile
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
+from PIL import Image
 from playwright.sync_api import Browser, Error, Page, expect, sync_playwright
 
 from facelattice.aligner import FaceAligner
@@ -172,6 +175,22 @@ def test_downloads(page, tmp_path):
     assert read_picture(got["crops"]).shape == (256, 256, 3)
 
 
+def test_crops_of_several_faces_come_as_one_file(page, tmp_path):
+    photo = cv2.imread(str(PHOTO))
+    cv2.imwrite(str(tmp_path / "zwei Köpfe.png"), np.hstack([photo, photo[:, ::-1]]))
+    page.set_input_files("#files", str(tmp_path / "zwei Köpfe.png"))
+    say(page, "2 faces.")
+    with page.expect_download() as waiting:
+        page.click("[data-save=crops]")
+    assert waiting.value.suggested_filename == "zwei Köpfe_crops.zip"
+    waiting.value.save_as(tmp_path / "crops.zip")
+    with zipfile.ZipFile(tmp_path / "crops.zip") as crops:
+        assert crops.testzip() is None
+        assert crops.namelist() == ["zwei Köpfe_0.png", "zwei Köpfe_1.png"]
+        for name in crops.namelist():
+            assert read_picture(Image.open(io.BytesIO(crops.read(name)))).shape == (256, 256, 3)
+
+
 def test_what_goes_wrong_is_said_in_words(page, tmp_path):
     (tmp_path / "notes.txt").write_text("no picture")
     (tmp_path / "broken.jpg").write_bytes(PHOTO.read_bytes()[:50])
@@ -194,6 +213,18 @@ def test_without_a_camera_it_says_so(launch, address):
     page.goto(address)
     page.click("#camera")
     say(page, "There is no camera on this machine.")
+    browser.close()
+
+
+def test_a_camera_that_may_not_be_used_is_said_so(launch, clip, address):
+    browser = launch(
+        "--use-fake-device-for-media-stream", f"--use-file-for-fake-video-capture={clip}", "--deny-permission-prompts"
+    )
+    page = browser.new_page()
+    page.goto(address)
+    page.click("#camera")
+    say(page, "The camera may not be used. Allow it for this page in the browser.")
+    expect(page.locator("#camera")).to_have_attribute("aria-pressed", "false")
     browser.close()
 
 

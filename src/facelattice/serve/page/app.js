@@ -1,5 +1,7 @@
 // The page: photos or the camera in, points over them. Everything it shows comes from POST v1/align of the same server.
 
+import { zip } from "./zip.js";
+
 const $ = (id) => document.getElementById(id);
 const view = $("view");
 const pen = view.getContext("2d");
@@ -511,7 +513,11 @@ async function download(kind) {
     save(await blob(canvas, "image/png"), `${stem}_faces.png`);
   } else {
     const source = painted(shown);
-    for (const [i, face] of faces.entries()) save(await blob(crop(source, face), "image/png"), `${stem}_${i}.png`);
+    const crops = [];
+    for (const [i, face] of faces.entries()) crops.push([`${stem}_${i}.png`, await blob(crop(source, face), "image/png")]);
+    const [[name, first]] = crops;
+    if (crops.length > 1) save(await zip(crops), `${stem}_crops.zip`);
+    else save(first, name);
   }
 }
 

@@ -228,6 +228,40 @@ def test_a_camera_that_may_not_be_used_is_said_so(launch, clip, address):
     browser.close()
 
 
+def test_a_screen_reader_is_told_what_each_thing_is(page):
+    page.click("#sample")
+    say(page, "One face.")
+    expect(page.locator("main")).to_match_aria_snapshot("""
+      - main:
+        - region "Picture":
+          - button "Open photos"
+          - button "Sample"
+          - button "Camera"
+          - application /Arrow keys go from point to point/
+          - group "Open photos":
+            - button "sample.jpg" [pressed]
+          - status: One face.
+        - region "Settings and results":
+          - combobox "Model"
+          - slider /Hide points expected to be off/
+          - group "What a click does":
+            - radio "Name the point" [checked]
+            - radio "Show whom the point listens to"
+            - radio "Paint over the face"
+          - button "Take the paint away" [disabled]
+          - checkbox "Numbers"
+          - table:
+            - rowgroup:
+              - row "face score size expected error"
+          - group "Downloads":
+            - button "JSON"
+            - button "CSV"
+            - button ".pts"
+            - button "Picture"
+            - button "Crops"
+    """)
+
+
 def test_light_and_dark_wide_and_narrow(page):
     grounds = []
     for scheme in ("light", "dark"):

@@ -13,7 +13,7 @@ from facelattice.schemes import get_scheme, mean_shape
 
 FIVE = get_scheme("five")
 COLOURS = np.array([[255, 0, 0], [0, 255, 0], [0, 0, 255], [255, 255, 0], [0, 255, 255]])
-PLAIN = Augment(colour=0, grey=0, dark=0, blur=0, low_resolution=0, noise=0, jpeg=0, occlusion=0, background=0)
+PLAIN = Augment(colour=0, grey=0, dark=0, blur=0, low_resolution=0, noise=0, jpeg=0, occlusion=0, worn=0, background=0)
 ROTATION_ONLY = Augment(**{**vars(PLAIN), "scale": 0, "shift": 0, "mirror": False})
 
 

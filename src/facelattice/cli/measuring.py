@@ -135,7 +135,7 @@ def robustness(
     output: Annotated[Path, typer.Option("-o", metavar="FILE.png", help="The curves: .png, .jpg, .svg or .pdf.")],
     subset: Annotated[str | None, typer.Option(metavar="NAME", help="Only the faces of this subset.")] = None,
 ) -> None:
-    """Draw how errors grow with patches over the landmarks, blur, inexact boxes and turned heads.
+    """Draw how errors grow with patches, sunglasses, masks, hands, blur, inexact boxes and turned heads.
 
     Models of the same LABEL are runs with other seeds. The figures are written beside the picture, as JSON.
     """

@@ -28,6 +28,7 @@ class Augment:
     up to +-shift: also what an inexact detector does to a box.
     occlusion: probability of a first patch in front of the face; a second comes with half of it. ``patch`` is the
     largest side of a patch as a share of the crop, ``flat_patches`` leaves only the paper's flat rectangles.
+    worn: probability of sunglasses, a mask or a hand, drawn where they belong (`worn.wear`).
     background: share of crops taken beside the face, which teach the expected error what no face looks like.
     """
 
@@ -45,6 +46,7 @@ class Augment:
     occlusion: float = 0.5
     patch: float = 0.6
     flat_patches: bool = False
+    worn: float = 0.3
     background: float = 0.03
 
 

@@ -15,6 +15,7 @@ from torch.utils.data import Dataset
 from facelattice import geometry
 from facelattice.data.augment import Augment, crop_matrix, occlude, photometric
 from facelattice.data.sample import Sample
+from facelattice.data.worn import wear
 from facelattice.pictures import PictureError, read_picture
 
 KEPT_BYTES = 2**30  # of decoded photos, in each loading process: decoding is most of the work of making a crop
@@ -81,6 +82,8 @@ class FaceCrops(Dataset):
         for chance in (augment.occlusion, augment.occlusion / 2):
             if not background and rng.random() < chance:
                 crop = occlude(crop, augment, rng, None if augment.flat_patches else self._other_face(rng))
+        if not background and augment.worn and rng.random() < augment.worn:
+            crop, _ = wear(crop, points, mask, sample.scheme, rng)
         tensor = photometric(torch.from_numpy(crop).permute(2, 0, 1), augment, rng)
         return self._item(tensor.permute(1, 2, 0).numpy(), points, mask & (not background), background, key)
 

@@ -17,7 +17,8 @@ from typing import Any
 import numpy as np
 
 from facelattice.data.sample import DataError, Sample, to_scheme
-from facelattice.evaluation.robustness import CHANGES, TURNS, UNITS, Errors, Predict, measure, turn
+from facelattice.data.worn import KINDS
+from facelattice.evaluation.robustness import CHANGES, HIDING, TURNS, UNITS, Errors, Predict, measure, turn
 from facelattice.figures import save
 from facelattice.runtime import Model
 from facelattice.schemes import Scheme
@@ -34,9 +35,10 @@ def curves(
 ) -> dict[str, Any]:
     """The errors of models (names, model files or checkpoints, by label) on changed faces, as plain values.
 
-    {"faces": M, "curves": [{"change", "level", "model", "part", "nme", "deviation"}, ...]}: "part" is "all", and under
-    patches also "hidden" and "visible"; NME is a share of the face size, the mean over faces and runs; "deviation" is
-    the standard deviation over runs, None for one. Of the change "turn", levels are the lower edges of the bins.
+    {"faces": M, "curves": [{"change", "level", "model", "part", "nme", "deviation"}, ...]}: "part" is "all", and where
+    something covers the face also "hidden" and "visible"; NME is a share of the face size, the mean over faces and
+    runs; "deviation" is the standard deviation over runs, None for one. Of the change "turn", levels are the lower
+    edges of the bins; of "worn" they count through nothing, sunglasses, a mask and a hand.
 
     Raises DataError where the models' schemes or crops differ: then they do not see the same faces alike.
     """
@@ -60,7 +62,7 @@ def curves(
             for label in models:
                 runs = [getattr(e, part)[chosen] for e, name in zip(errors, labels, strict=True) if name == label]
                 runs = [run[np.isfinite(run)] for run in runs]
-                if all(len(run) for run in runs) and (part == "all" or change.startswith("patch")):
+                if all(len(run) for run in runs) and (part == "all" or change in HIDING):
                     means = [float(run.mean()) for run in runs]
                     deviation = float(np.std(means, ddof=1)) if len(means) > 1 else None
                     rows.append({"change": change, "level": level, "model": label, "part": part, "faces": len(runs[0]),
@@ -82,11 +84,14 @@ def draw(result: dict[str, Any], path: Path) -> None:
     rows = result["curves"]
     changes = [*CHANGES, "turn"]
     colours = {model: f"C{i}" for i, model in enumerate(dict.fromkeys(row["model"] for row in rows))}
-    figure = Figure(figsize=(12, 7.5), layout="constrained")
-    for axes, change in zip(figure.subplots(2, 3).flat, changes, strict=True):
+    figure = Figure(figsize=(15, 7.5), layout="constrained")
+    plots = figure.subplots(2, 4).flatten()
+    for axes in plots[len(changes) :]:
+        axes.remove()
+    for axes, change in zip(plots, changes, strict=False):
         for model, colour in colours.items():
             for part, style in (("all", "-"), (HIDDEN, "--"), (VISIBLE, ":")):
-                if change.startswith("patch") and part == "all":
+                if change in HIDING and part == "all":
                     continue  # what is hidden and what is not answer the question; their mixture does not
                 own = [r for r in rows if (r["change"], r["model"], r["part"]) == (change, model, part)]
                 if not own:
@@ -97,6 +102,8 @@ def draw(result: dict[str, Any], path: Path) -> None:
                 if own[0]["deviation"] is not None:
                     spread = np.array([r["deviation"] for r in own])
                     axes.fill_between(x, 100 * (y - spread), 100 * (y + spread), color=colour, alpha=0.15, lw=0)
+        if change == "worn":
+            axes.set_xticks(range(1 + len(KINDS)), ["nothing", *KINDS])
         if change == "turn":
             bins = [r for r in rows if r["change"] == "turn" and r["model"] == next(iter(colours))]
             axes.set_xticks(range(len(bins)), [f"from {r['level']:g}\n({r['faces']} faces)" for r in bins])

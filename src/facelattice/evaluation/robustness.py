@@ -1,4 +1,5 @@
-"""How points fare as faces get harder: patches over the landmarks, blur, inexact boxes; and turned heads.
+"""How points fare as faces get harder: patches over the landmarks, sunglasses, masks, hands, blur, inexact boxes; and
+turned heads.
 
     errors, = measure([predict], samples, size=128, margin=1.3, change="patch: face", level=0.3)
     errors.hidden                                             # (M,) NME of each face's points under the patch
@@ -20,6 +21,7 @@ from numpy.random import Generator
 
 from facelattice import geometry
 from facelattice.data.sample import Sample
+from facelattice.data.worn import KINDS, wear
 from facelattice.evaluation import metrics
 from facelattice.pictures import PictureError, read_picture
 
@@ -28,21 +30,24 @@ Predict = Callable[[np.ndarray], np.ndarray]  # crops uint8 (B, S, S, 3) -> poin
 PATCHES = ("flat", "texture", "face")
 CHANGES = {
     **{f"patch: {kind}": (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6) for kind in PATCHES},
+    "worn": tuple(range(1 + len(KINDS))),  # nothing, and then one after another
     "blur": (0.0, 0.01, 0.02, 0.03, 0.04, 0.06),
     "box noise": (0.0, 0.05, 0.1, 0.15, 0.2, 0.25),
 }
 UNITS = {
     **{f"patch: {kind}": "share of the landmarks under the patch" for kind in PATCHES},
+    "worn": "what is drawn before the face",
     "blur": "standard deviation of the blur, share of the face box",
     "box noise": "standard deviation of the box's shift and size, share of its side",
     "turn": "how far the nose is out of the middle, share of the face's width",
 }
+HIDING = tuple(change for change in CHANGES if change.startswith("patch") or change == "worn")
 TURNS = (0.0, 0.05, 0.1, 0.2, 1.0)  # edges of the bins of `turn`
 
 
 @dataclass(frozen=True)
 class Errors:
-    """Of each face (M,): NME over all points, over those under the patch and over those in sight; NaN where there are
+    """Of each face (M,): NME over all points, over those that are covered and over those in sight; NaN where there are
     none, or the picture could not be read."""
 
     all: np.ndarray
@@ -140,6 +145,12 @@ def _changed(
     crop = geometry.warp(picture, matrix, size)
     if change == "blur" and level > 0:
         crop = cv2.GaussianBlur(crop, (0, 0), level * size / margin)
+    elif change == "worn" and level > 0:
+        points = geometry.apply(matrix, sample.points)
+        crop, where = wear(crop, points, sample.mask, sample.scheme, rng, KINDS[int(level) - 1])
+        x, y = points.round().astype(int).T
+        inside = sample.mask & (np.minimum(x, y) >= 0) & (np.maximum(x, y) < size)
+        hidden[inside] = where[y[inside], x[inside]]
     elif change.startswith("patch") and level > 0:
         patch, hidden = cover(sample.points, sample.mask, level, rng)
         area = in_crop(patch, matrix)

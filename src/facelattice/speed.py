@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -64,7 +65,7 @@ def measure(models: Sequence[str], pictures: Sequence[Path], repeats: int = 20) 
             crops = rng.integers(0, 256, (max(BATCHES), model.size, model.size, 3), dtype=np.uint8)
             for batch in BATCHES:
                 some, times = crops[:batch], max(3, repeats // batch * 4) if batch > 1 else repeats
-                value = _median_ms(lambda m=model, c=some: m(c), times) / batch  # type: ignore[misc]
+                value = _median_ms(partial(model, some), times) / batch
                 yield Timing(name, f"{_threads(threads)}, {batch} at a time", value, "ms a crop")
     opened = [read_picture(path) for path in pictures]
     yield Timing("detector", "a picture", _mean_ms(FaceAligner(models[0]).detector, opened, repeats), "ms")
@@ -101,7 +102,7 @@ def _median_ms(function: Callable[[], object], repeats: int) -> float:
 
 def _mean_ms(function: Callable[[np.ndarray], object], pictures: list[np.ndarray], repeats: int) -> float:
     """The mean over pictures of the median time of each."""
-    return statistics.mean(_median_ms(lambda p=picture: function(p), repeats) for picture in pictures)  # type: ignore[misc]
+    return statistics.mean(_median_ms(partial(function, picture), repeats) for picture in pictures)
 
 
 def _threads(count: int) -> str:

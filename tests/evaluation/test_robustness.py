@@ -111,6 +111,19 @@ def test_the_patch_lies_over_the_hidden_points_and_not_the_others(faces):
         assert touched[~hidden].mean() < 0.05  # those within half a pixel of its edge
 
 
+def test_sunglasses_hide_the_eyes(faces):
+    samples = read_samples(faces)
+    (plain,) = measure([knows_nothing], samples, 512, MARGIN)
+    (worn,) = measure([knows_nothing], samples, 512, MARGIN, "worn", 1)
+    np.testing.assert_allclose(worn.all, plain.all)
+    for i, sample in enumerate(samples):
+        distance = np.linalg.norm(sample.points - geometry.box_centre(sample.box), axis=1)
+        distance /= np.linalg.norm(sample.points[36] - sample.points[45])
+        # The eyes and, where the glasses are large, some of the brows and the nose beside them.
+        assert distance[36:48].min() <= worn.hidden[i] <= distance[[*range(17, 28), *range(36, 48)]].max()
+        assert worn.hidden[i] < plain.all[i] < worn.visible[i]  # they are nearer to the middle than the jaw is
+
+
 def test_an_unreadable_picture_has_no_error_and_the_others_do(faces, tmp_path):
     samples = read_samples(faces)[:3]
     broken = tmp_path / "broken.png"

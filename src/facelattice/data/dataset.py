@@ -82,6 +82,7 @@ class FaceCrops(Dataset):
         for chance in (augment.occlusion, augment.occlusion / 2):
             if not background and rng.random() < chance:
                 crop = occlude(crop, augment, rng, None if augment.flat_patches else self._other_face(rng))
+        # Without it no number is drawn, so that recipes of before it have the crops that they had.
         if not background and augment.worn and rng.random() < augment.worn:
             crop, _ = wear(crop, points, mask, sample.scheme, rng)
         tensor = photometric(torch.from_numpy(crop).permute(2, 0, 1), augment, rng)

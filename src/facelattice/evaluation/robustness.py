@@ -148,9 +148,10 @@ def _changed(
     elif change == "worn" and level > 0:
         points = geometry.apply(matrix, sample.points)
         crop, where = wear(crop, points, sample.mask, sample.scheme, rng, KINDS[int(level) - 1])
-        x, y = points.round().astype(int).T
-        inside = sample.mask & (np.minimum(x, y) >= 0) & (np.maximum(x, y) < size)
-        hidden[inside] = where[y[inside], x[inside]]
+        near = np.where(sample.mask[:, None], points, -1).round().astype(int)  # those that are missing lie outside
+        inside = ((near >= 0) & (near < size)).all(1)
+        x, y = near[inside].T
+        hidden[inside] = where[y, x]
     elif change.startswith("patch") and level > 0:
         patch, hidden = cover(sample.points, sample.mask, level, rng)
         area = in_crop(patch, matrix)
@@ -181,5 +182,8 @@ def _paint(kind: str, samples: Sequence[Sample], i: int, size: int, rng: Generat
 def _face_errors(points: np.ndarray, sample: Sample, hidden: np.ndarray) -> tuple[float, float, float]:
     face = metrics.face_size(sample.points, sample.scheme, sample.mask)
     distance = np.linalg.norm(points - sample.points, axis=-1) / face
-    parts = sample.mask, sample.mask & hidden, sample.mask & ~hidden
-    return tuple(float(distance[part].mean()) if part.any() else math.nan for part in parts)  # type: ignore
+
+    def mean(part: np.ndarray) -> float:
+        return float(distance[part].mean()) if part.any() else math.nan
+
+    return mean(sample.mask), mean(sample.mask & hidden), mean(sample.mask & ~hidden)

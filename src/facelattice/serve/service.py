@@ -127,7 +127,7 @@ def create_service(settings: Settings | None = None) -> FastAPI:
         title="facelattice", version=facelattice.__version__, lifespan=lifespan, docs_url=None, redoc_url=None,
         description="Facial landmarks with an expected error for each point.",
     )  # fmt: skip
-    token = [Security(HTTPBearer(auto_error=False))] if settings.token else []  # for the documentation; see Guard
+    bearer = [Security(HTTPBearer(auto_error=False))] if settings.token else []  # for the documentation; see Guard
     app.openapi_version = "3.0.3"  # the newest that the bundled documentation page can show
 
     app.add_middleware(Guard, token=settings.token, counter=metrics.requests)
@@ -138,7 +138,7 @@ def create_service(settings: Settings | None = None) -> FastAPI:
         summary="Find the faces in a picture",
         responses={200: {"content": EXAMPLES}, **ERRORS},
         openapi_extra={"requestBody": BODY},
-        dependencies=token,
+        dependencies=bearer,
     )
     async def align(
         request: Request,
@@ -176,7 +176,7 @@ def create_service(settings: Settings | None = None) -> FastAPI:
         metrics.seconds.observe(time.perf_counter() - start)
         return _written(answer, format, model, name)
 
-    @app.get("/v1/models", summary="The models that can be asked for", dependencies=token)
+    @app.get("/v1/models", summary="The models that can be asked for", dependencies=bearer)
     async def models() -> list[dict[str, Any]]:
         return described
 
@@ -190,7 +190,7 @@ def create_service(settings: Settings | None = None) -> FastAPI:
         "/metrics",
         summary="Counts and times, for Prometheus",
         response_class=PlainTextResponse,
-        dependencies=token,
+        dependencies=bearer,
     )
     async def prometheus() -> PlainTextResponse:
         return PlainTextResponse(generate_latest(metrics.registry).decode())

@@ -499,13 +499,13 @@ function pts([{ points }]) {
 async function download(kind) {
   const stem = shown.name.replace(/\.[^.]*$/, "") || "faces";
   const { faces } = shown.answer;
+  if (["pts", "crops"].includes(kind) && !faces.length) throw new Error("There is no face to save.");
   const text = {
     json: (all) => JSON.stringify({ image: shown.name, faces: all }),
     csv: (all) => table(shown.name, all),
     pts,
   }[kind];
   if (text) {
-    if (kind === "pts" && !faces.length) throw new Error("There is no face to save.");
     save(new Blob([text(original(shown))], { type: "text/plain" }), `${stem}.${kind}`);
   } else if (kind === "png") {
     const canvas = canvasOf(1, 1);

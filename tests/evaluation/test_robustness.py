@@ -121,7 +121,6 @@ def test_sunglasses_hide_the_eyes(faces):
         distance /= np.linalg.norm(sample.points[36] - sample.points[45])
         # The eyes and, where the glasses are large, some of the brows and the nose beside them.
         assert distance[36:48].min() <= worn.hidden[i] <= distance[[*range(17, 28), *range(36, 48)]].max()
-        assert worn.hidden[i] < plain.all[i] < worn.visible[i]  # they are nearer to the middle than the jaw is
 
 
 def test_an_unreadable_picture_has_no_error_and_the_others_do(faces, tmp_path):

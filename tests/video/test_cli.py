@@ -74,6 +74,7 @@ def test_numbered_pictures_are_a_video(view, tmp_path):
     done = align(tmp_path / "%03d.png", "--out", tmp_path / "out")
     assert done.exit_code == 0
     assert "1 faces followed, 4 sights in 4 frames" in done.stdout
+    assert (tmp_path / "out" / f"{tmp_path.name}.jsonl").exists()
 
 
 def test_names_with_per_cent_signs_are_pictures_and_folders(view, tmp_path):
@@ -83,6 +84,12 @@ def test_names_with_per_cent_signs_are_pictures_and_folders(view, tmp_path):
         cv2.imwrite(str(folder / name), cv2.cvtColor(view(60, 30), cv2.COLOR_RGB2BGR))
     assert align(folder, folder / "100%.jpg", folder / "%d.jpg", "--out", tmp_path / "out", "--no-draw").exit_code == 0
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["%d.json", "100%.json"]
+
+
+def test_a_video_with_a_per_cent_sign_keeps_its_name(write_clip, view, tmp_path):
+    write_clip("50%d.mp4", ((i / 25, view(60, 30)) for i in range(2)))
+    assert align(tmp_path / "50%d.mp4", "--out", tmp_path / "out").exit_code == 0
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["50%d.jsonl", "50%d_faces.mp4"]
 
 
 def test_a_glob_in_quotes_is_all_its_videos(write_clip, view, tmp_path):

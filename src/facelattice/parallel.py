@@ -3,8 +3,8 @@
     for faces in align_all(pictures, settings, on_error):        # in the order of the pictures
         ...
 
-Processes, because the bundled detector holds Python's lock while it looks; one thread each, because a network of this
-size gains little from a second one, and a second picture gains all of it.
+Processes, because a picture's way from one network to the next is Python, which a process runs in one thread at a time;
+one thread each, because a network of this size gains less from a second one than a second picture does.
 """
 
 from __future__ import annotations
@@ -17,7 +17,6 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -65,7 +64,7 @@ def _in_processes(
     keep_pictures: bool,
 ) -> Iterator[list[Face]]:
     spawn = multiprocessing.get_context("spawn")
-    with one_thread_each(), ProcessPoolExecutor(jobs, spawn, _start, (settings, keep_pictures)) as pool:
+    with ProcessPoolExecutor(jobs, spawn, _start, (settings, keep_pictures)) as pool:
         waiting: deque[Future] = deque()
         chunk = 1 if keep_pictures else CHUNK  # photos are large, and many would wait here
         try:
@@ -90,20 +89,6 @@ def _take(
             yield []
         else:
             yield result
-
-
-@contextmanager
-def one_thread_each() -> Iterator[None]:
-    """Processes started meanwhile load their OpenMP with one thread: it reads the environment as it is loaded."""
-    before = os.environ.get("OMP_NUM_THREADS")
-    os.environ["OMP_NUM_THREADS"] = "1"
-    try:
-        yield
-    finally:
-        if before is None:
-            del os.environ["OMP_NUM_THREADS"]
-        else:
-            os.environ["OMP_NUM_THREADS"] = before
 
 
 def _start(settings: dict[str, Any], keep_pictures: bool) -> None:

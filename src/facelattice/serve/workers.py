@@ -5,8 +5,8 @@
     answer = await workers.ask(Job(data, "ibug68", 0.25, None))
     await workers.stop()
 
-Processes, because decoding and the detector hold Python's lock, and because a picture that crashes its decoder must
-take nobody with it. A worker takes all that waits when it gets free, up to a batch, and runs their faces together.
+Processes, because a picture that crashes its decoder must take nobody with it. A worker takes all that waits when it
+gets free, up to a batch, and runs their faces together.
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ import asyncio
 import logging
 import multiprocessing
 import signal
-import threading
 import time
 from collections import deque
 from collections.abc import Iterator
@@ -29,7 +28,6 @@ import numpy as np
 from facelattice import geometry
 from facelattice.aligner import FaceAligner
 from facelattice.face import Face
-from facelattice.parallel import one_thread_each
 from facelattice.pictures import PictureError
 from facelattice.runtime import Model, ModelError
 from facelattice.serve.uploads import decode
@@ -40,9 +38,6 @@ BATCH = 8  # pictures that a worker takes at a time
 # others of the batch.
 TOGETHER, ALONE = 0.25, 0.5
 PAUSE = 1.0  # seconds before a worker that could not start is started again
-
-_starting = threading.Lock()  # processes are started from several threads, and the environment is one for all
-
 
 @dataclass(frozen=True)
 class Job:
@@ -217,8 +212,7 @@ class _Process:
         spawn = multiprocessing.get_context("spawn")
         self._pipe, theirs = spawn.Pipe()
         self._process = spawn.Process(target=_work, args=(theirs,), daemon=True)
-        with _starting, one_thread_each():
-            self._process.start()
+        self._process.start()
         theirs.close()
         self._pipe.recv()  # it is ready
 

@@ -34,9 +34,9 @@ _TILE = 960  # at once: memory grows with it
 _TILE_OVERLAP = 96  # the fine look is for faces up to this size, so each lies whole in a tile; 34 px in the first
 _FINE_SIDE = 2 * _TILE - _TILE_OVERLAP
 
-# Some large faces, painted ones above all, show only from afar. In the WFLW training photos a look at 320 px found three
-# more that fill at least a fifth of the picture, two of them annotated, and one place without a face, which gets a low
-# score from its landmarks; what else it finds, smaller, is mostly hands.
+# Some large faces, painted ones above all, show only from afar. In the WFLW training photos a look at 320 px found
+# three more that fill at least a fifth of the picture, two of them annotated, and one place without a face, which gets
+# a low score from its landmarks; what else it finds, smaller, is mostly hands.
 _COARSE_SIDE, _COARSE_SHARE = 320, 0.2
 
 # Where one face is wanted: a glance at 128 px takes a tenth of the first look's time, and finds each of 109 HELEN

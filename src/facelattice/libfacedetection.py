@@ -2,8 +2,8 @@
 
 boxes, confidences = detect_faces(picture)      # uint8 RGB (H, W, 3) -> (M, 4): x0, y0, x1, y1, and (M,), 0.2 to 1
 
-Its network is run by ONNX Runtime, in a sixth of the time that the library's own code takes (4 ms against 28 ms for 640 x
-640 px). The weights stay where they are: they are read from the library by their names. `libfacedetection.onnx` is the
+Its network is run by ONNX Runtime, in a sixth of the time that the library's own code takes (4 and 28 ms for 640 x 640
+px). The weights stay where they are: they are read from the library by their names. `libfacedetection.onnx` is the
 network without them, which `tools/libfacedetection_graph.py` writes.
 """
 

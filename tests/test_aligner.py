@@ -196,8 +196,8 @@ def test_boxes_of_the_bundled_detector_are_mapped_and_those_of_others_are_not(pi
 
 
 def test_one_face_is_found_at_a_glance(aligner, picture):
-    one = FaceAligner(max_faces=1)
-    (glanced,), (looked,) = one(picture), aligner(picture)
+    near = picture[:260, 90:350]
+    (glanced,), (looked,) = FaceAligner(max_faces=1)(near), aligner(near)
     assert not np.array_equal(glanced.points, looked.points)  # other boxes, so it did look elsewhere
     assert np.abs(glanced.points - looked.points).mean() < 0.02 * (BOX[2] - BOX[0])
 

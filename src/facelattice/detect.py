@@ -128,10 +128,10 @@ def _look(
     """Boxes and confidences of the faces whose sides are from ``smallest`` to ``largest`` px in the picture shrunk to
     ``side`` px, looked at tile by tile."""
     height, width = picture.shape[:2]
-    shrink = max(1.0, max(height, width) / side)
-    if shrink > 1:
-        small = (max(1, round(width / shrink)), max(1, round(height / shrink)))
-        picture = geometry.warp(picture, geometry.shrink_transform(shrink), small)
+    factor = max(1.0, max(height, width) / side)
+    shrink = geometry.shrink_transform(factor)
+    if factor > 1:
+        picture = geometry.warp(picture, shrink, (max(1, round(width / factor)), max(1, round(height / factor))))
     found = []
     for rows in _tiles(picture.shape[0]):
         for columns in _tiles(picture.shape[1]):
@@ -140,7 +140,7 @@ def _look(
     boxes, confidences = (np.concatenate(parts) for parts in zip(*found, strict=True))
     sides = _sides(boxes)
     keep = (confidences >= MIN_CONFIDENCE) & (sides >= smallest) & (sides <= largest)
-    return (boxes[keep] + 0.5) * shrink - 0.5, confidences[keep]
+    return geometry.apply(geometry.invert(shrink), boxes[keep].reshape(-1, 2, 2)).reshape(-1, 4), confidences[keep]
 
 
 def _sides(boxes: np.ndarray) -> np.ndarray:

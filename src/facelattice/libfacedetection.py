@@ -58,7 +58,7 @@ def detect_faces(picture: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 def _decode(maps: list[np.ndarray], stride: int) -> tuple[np.ndarray, np.ndarray]:
     """The faces in one level's three maps (1, c, h, w): left, top, width and height (M, 4), and confidences (M,)."""
     cls, obj, bbox = maps
-    confidence = 1 / np.sqrt((1 + np.exp(-cls[0, 0])) * (1 + np.exp(-obj[0, 0])))
+    confidence = 1 / np.sqrt(1 + np.exp(-cls[0, 0])) / np.sqrt(1 + np.exp(-obj[0, 0]))
     rows, columns = np.nonzero(confidence >= _CONFIDENCE)
     x, y, width, height = bbox[0][:, rows, columns]
     centre = np.stack([columns + x, rows + y], axis=1)

@@ -46,7 +46,7 @@ def dlib_points() -> Callable:
     detect = dlib.get_frontal_face_detector()
     predict = dlib.shape_predictor(face_recognition_models.pose_predictor_model_location())
 
-    def run(picture):  # type: ignore[no-untyped-def]
+    def run(picture):
         shapes = [predict(picture, box) for box in detect(picture, 1)]
         return [[(shape.part(i).x, shape.part(i).y) for i in range(68)] for shape in shapes]
 
@@ -59,7 +59,7 @@ def mediapipe_points() -> Callable:
 
     mesh = mediapipe.solutions.face_mesh.FaceMesh(static_image_mode=True, max_num_faces=4, refine_landmarks=False)
 
-    def run(picture):  # type: ignore[no-untyped-def]
+    def run(picture):
         height, width = picture.shape[:2]
         faces = mesh.process(picture).multi_face_landmarks or []
         # Its coordinates are shares of the picture, from edge to edge; ours have whole numbers at pixel centres.

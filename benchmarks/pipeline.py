@@ -28,10 +28,10 @@ from facelattice.weights import DEFAULT, list_models
 class Watched:
     """A function, and the milliseconds spent in it."""
 
-    def __init__(self, function):  # type: ignore[no-untyped-def]
+    def __init__(self, function):
         self.function, self.ms = function, 0.0
 
-    def __call__(self, *arguments):  # type: ignore[no-untyped-def]
+    def __call__(self, *arguments):
         start = time.perf_counter()
         try:
             return self.function(*arguments)

@@ -39,6 +39,7 @@ BATCH = 8  # pictures that a worker takes at a time
 TOGETHER, ALONE = 0.25, 0.5
 PAUSE = 1.0  # seconds before a worker that could not start is started again
 
+
 @dataclass(frozen=True)
 class Job:
     """A picture file's bytes, and what is asked of it; listening: whether whom each point listens to is wanted too."""

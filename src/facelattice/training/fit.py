@@ -96,7 +96,7 @@ def train(recipe_path: str | Path, overrides: list[str], out: Path, resume: bool
     if state is not None:
         ema.module.load_state_dict(state["ema"])
         optimiser.load_state_dict(state["optimiser"])
-    network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    network = network.to(memory_format=torch.channels_last)
     network, optimiser = accelerator.prepare(network, optimiser)
     run = Run(recipe, accelerator, faces, network, ema, optimiser, laplacian(neighbours), out, console)
     if accelerator.is_main_process:
@@ -163,7 +163,7 @@ class Run:
         crops = FaceCrops(faces.training, recipe.size, recipe.margin, recipe.augment, recipe.seed)
         self.loader: DataLoader = DataLoader(
             crops, batch_sampler=self.batches, num_workers=recipe.workers, persistent_workers=recipe.workers > 0
-        )  # type: ignore[arg-type]
+        )
         self.annotated = torch.from_numpy(faces.annotated)
         self.held_out = FaceCrops(faces.held_out, recipe.size, recipe.margin)
         self.readable: dict[int, bool] = {}
@@ -247,7 +247,7 @@ class Run:
         ]
         network = self.ema.module.eval()
         errors = []
-        for batch in DataLoader(self.held_out, batch_sampler=keys):  # type: ignore[arg-type]
+        for batch in DataLoader(self.held_out, batch_sampler=keys):
             points = network(batch["crop"].to(self.accelerator.device)).points.cpu().numpy()
             if not np.isfinite(points).all():  # the last step of an epoch has no loss after it that would tell
                 raise TrainingError(

@@ -3,16 +3,19 @@
     python benchmarks/pipeline.py DATA/300W/helen/testset            # no extra needed; --pictures 60 for a quick look
 
 The first table is one picture at a time, in memory: the whole call against what ONNX Runtime and the detector take by
-themselves for the same crops and pictures. The second is files to faces: one after another in one process, against
-the processes of `facelattice align`. Both must find the same. Pictures of the folder are taken again until there are
-as many as asked for.
+themselves for the same crops and pictures. The second is files to faces: one after another in one process, on one
+thread and on as many as there are processors, against the processes of `facelattice align`, which start within that
+time. All must find the same. Pictures of the folder are taken again until there are as many as asked for.
 """
 
 from __future__ import annotations
 
 import argparse
+import multiprocessing
 import statistics
 import time
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +24,7 @@ import numpy as np
 from facelattice import FaceAligner, read_picture
 from facelattice.parallel import align_all
 from facelattice.pictures import find_pictures
-from facelattice.runtime import usable_cpus
+from facelattice.threads import keep_to, usable_cpus
 from facelattice.weights import DEFAULT, list_models
 
 
@@ -81,23 +84,39 @@ def main() -> None:
             )
     many = [paths[i % len(paths)] for i in range(options.pictures)]
     settings = {"model": options.model}
-
-    def wrong(path: Path, error: Exception) -> None:
-        raise SystemExit(str(error))
-
-    seconds, points = [], []
-    for jobs in (1, usable_cpus()):
-        start = time.perf_counter()
-        # Points alone, as they come: each face of the one process holds its picture.
-        points.append([face.points for faces in align_all(many, settings, wrong, jobs) for face in faces])
-        seconds.append(time.perf_counter() - start)
-    same = len(points[0]) == len(points[1]) and all(
-        np.allclose(a, b, atol=0.01) for a, b in zip(*points, strict=True)
+    ways = {
+        "one after another, 1 thread": partial(one_thread, many, settings),
+        f"one after another, {usable_cpus()} threads": partial(all_points, many, settings, 1),
+        f"{usable_cpus()} processes": partial(all_points, many, settings, usable_cpus()),
+    }
+    found = {way: run() for way, run in ways.items()}
+    *before, (fastest, points) = found.values()
+    print(f"\n{len(many)} pictures, {len(points)} faces, {options.model}:")
+    for way, (seconds, _) in found.items():
+        print(f"  {way:30} {seconds:.1f} s, {len(many) / seconds:.1f} a second")
+    ratios = " and ".join(f"{seconds / fastest:.2f}" for seconds, _ in before)
+    same = all(
+        len(points) == len(others) and all(np.allclose(a, b, atol=0.01) for a, b in zip(points, others, strict=True))
+        for _, others in before
     )
-    print(f"\n{len(many)} pictures, {len(points[0])} faces, {options.model}:")
-    print(f"  one after another {seconds[0]:.1f} s, {len(many) / seconds[0]:.1f} a second")
-    print(f"  {usable_cpus()} processes      {seconds[1]:.1f} s, {len(many) / seconds[1]:.1f} a second")
-    print(f"  {seconds[0] / seconds[1]:.2f} times as fast, {'the same points' if same else 'OTHER POINTS'}")
+    print(f"  {ratios} times as fast, {'the same points' if same else 'OTHER POINTS'}")
+
+
+def all_points(paths: list[Path], settings: dict[str, Any], jobs: int) -> tuple[float, list[np.ndarray]]:
+    """Seconds, and the points of all faces, without the pictures that they hold."""
+    start = time.perf_counter()
+    points = [face.points for faces in align_all(paths, settings, wrong, jobs) for face in faces]
+    return time.perf_counter() - start, points
+
+
+def one_thread(paths: list[Path], settings: dict[str, Any]) -> tuple[float, list[np.ndarray]]:
+    """The same in a process that keeps to one thread."""
+    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn"), keep_to, (1,)) as pool:
+        return pool.submit(all_points, paths, settings, 1).result()
+
+
+def wrong(path: Path, error: Exception) -> None:
+    raise SystemExit(str(error))
 
 
 if __name__ == "__main__":

@@ -157,8 +157,8 @@ def test_a_box_that_the_points_agree_with_is_looked_at_once():
     photo = with_blobs((200, 150))  # a box of 200 150 300 250
     FaceAligner(near)(photo, boxes=[(204, 148, 304, 248)])
     assert near.batches == [1]
-    FaceAligner(far)(photo, boxes=[(204, 148, 304, 248), (207, 150, 307, 250), (194, 144, 306, 256)])
-    assert far.batches == [3, 2]  # 7 % aside, and 12 % too large
+    FaceAligner(far)(photo, boxes=[(206, 148, 306, 248), (210, 150, 310, 250), (190, 140, 310, 260)])
+    assert far.batches == [3, 2]  # 10 % aside, and 20 % too large
 
 
 def test_points_that_make_no_sensible_box_keep_the_first_answer():
@@ -219,11 +219,11 @@ def test_a_detectors_broken_boxes_are_left_out():
 def test_batch_gives_what_calling_gives_in_order_with_crops_joined(aligner, picture):
     model = Blob()
     found = detector((200, 150, 300, 250))
-    photos = [with_blobs((200 + 5 * i, 150)) for i in range(7)]
+    photos = [with_blobs((200 + 6 * i, 150)) for i in range(7)]
     joined = FaceAligner(model, detector=found, batch_size=3)
     results = list(joined.batch(photos))
-    assert [faces[0].points[0, 0] for faces in results] == pytest.approx([200 + 5 * i for i in range(7)], abs=2)
-    assert model.batches == [3, 1, 3, 3, 1, 1]  # each batch once, and those refined whose box is 5 % aside or more
+    assert [faces[0].points[0, 0] for faces in results] == pytest.approx([200 + 6 * i for i in range(7)], abs=2)
+    assert model.batches == [3, 1, 3, 3, 1, 1]  # each batch once, and those refined whose box is 7 % aside or more
 
     pictures = [picture, np.zeros((80, 80, 3), np.uint8), picture[:, ::-1], ASTRONAUT]
     for faces, one in zip(aligner.batch(pictures), pictures, strict=True):

@@ -19,9 +19,9 @@ from facelattice.aligner import FaceAligner
 from facelattice.cli import app
 from facelattice.face import Face
 from facelattice.formats import images_in_parquet, parquet, write_parquet
-from facelattice.runtime import usable_cpus
 from facelattice.schemes import get_scheme
 from facelattice.speed import measure
+from facelattice.threads import usable_cpus
 
 PHOTO = Path(__file__).parents[1] / "examples" / "astronaut.jpg"
 

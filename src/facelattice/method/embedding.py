@@ -66,6 +66,9 @@ class Located(nn.Module):
 
     With ``closer`` the first of the backbone's maps is one at stride 4, and a node also gets what that shows in 3 x 3
     places around its position, 4 px apart: the position itself is a mean over cells of 8 px.
+
+    With ``separable`` the joined maps are smoothed channel by channel and then mixed across channels, not both at once:
+    a small network takes a sixth less time (Howard et al., "MobileNets", 2017).
     """
 
     grid: Tensor
@@ -73,17 +76,27 @@ class Located(nn.Module):
     centre: Tensor
 
     def __init__(
-        self, points: int, channels: list[int], size: int, closer: bool = False, width: int = 128, own: int = 16
+        self,
+        points: int,
+        channels: list[int],
+        size: int,
+        closer: bool = False,
+        separable: bool = False,
+        width: int = 128,
+        own: int = 16,
     ):
         super().__init__()
         self.close: CloseLook | None = None
         if closer:
             self.close, channels = CloseLook(channels[0], width, size), channels[1:]
         self.laterals = nn.ModuleList(nn.Conv2d(count, width, 1) for count in channels)
+        mix: nn.Module = nn.Conv2d(width, width, 3, padding=1, bias=False)
+        if separable:
+            smooth = nn.Conv2d(width, width, 3, padding=1, groups=width, bias=False)
+            mix = nn.Sequential(smooth, nn.Conv2d(width, width, 1, bias=False))
         self.fuse = nn.Sequential(
-            nn.BatchNorm2d(width), nn.ReLU(inplace=True), nn.Conv2d(width, width, 3, padding=1, bias=False),
-            nn.BatchNorm2d(width), nn.ReLU(inplace=True),
-        )  # fmt: skip
+            nn.BatchNorm2d(width), nn.ReLU(inplace=True), mix, nn.BatchNorm2d(width), nn.ReLU(inplace=True)
+        )
         self.maps = nn.Conv2d(width, points, 1)
         self.own = nn.Parameter(torch.randn(points, own) * 0.1)
         cells = -(-size // 8)

@@ -37,7 +37,8 @@ class SDFL(nn.Module):
     size: side of the square crops, pixels; a multiple of 32.
     backbone, pretrained: a timm model's name; False for a random start, True for timm's weights, or a weight file.
     embedding: "located" (ours, from the backbone's maps down to stride ``deepest``, 16 or 32, where ``closer`` with a
-    look at that of stride 4) or "flatten" (the paper's, with ``expansion`` maps a landmark).
+    look at that of stride 4, where ``separable`` with fewer weights) or "flatten" (the paper's, with ``expansion`` maps
+    a landmark).
     head: "graph", or "linear" for the fully connected baseline; ``edges`` as in `EdgeWeights`; ``depth`` residual
     blocks.
     pooled: "nodes" (the paper) or "backbone" (the released code), what the flatten embedding's edge weights are made
@@ -60,6 +61,7 @@ class SDFL(nn.Module):
         embedding: str = "located",
         deepest: int = 32,
         closer: bool = False,
+        separable: bool = False,
         head: str = "graph",
         edges: str = "dynamic",
         depth: int = 4,
@@ -86,13 +88,13 @@ class SDFL(nn.Module):
         self.backbone, channels, statistics = make_backbone(backbone, pretrained, reductions)
         self.embedding: Located | Flatten
         if embedding == "located":
-            self.embedding = Located(points, channels, size, closer)
+            self.embedding = Located(points, channels, size, closer, separable)
         else:
             self.embedding = Flatten(points, channels, size, expansion, pooled == "backbone")
         width = 128
         self.edges: EdgeWeights | None = None
         self.head: GraphHead | LinearHead
-        self.last: GraphConv | nn.Linear
+        self.last: nn.Module
         if head == "graph":
             self.edges = EdgeWeights(edges, graph, self.embedding.pooled)
             self.head = GraphHead(self.embedding.features, width, depth)

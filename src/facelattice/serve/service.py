@@ -35,8 +35,9 @@ import facelattice
 from facelattice.formats.csv import write_faces_csv
 from facelattice.formats.pts import pts_text
 from facelattice.pictures import PictureError
-from facelattice.runtime import Model, usable_cpus
+from facelattice.runtime import Model
 from facelattice.serve.workers import BATCH, Answer, Busy, Crashed, Failed, Job, Slow, Workers
+from facelattice.threads import usable_cpus
 from facelattice.weights import DEFAULT, find_model, list_models
 
 HEADERS = {

@@ -31,6 +31,7 @@ from facelattice.face import Face
 from facelattice.pictures import PictureError
 from facelattice.runtime import Model, ModelError
 from facelattice.serve.uploads import decode
+from facelattice.threads import keep_to
 from facelattice.weights import DEFAULT, find_model
 
 BATCH = 8  # pictures that a worker takes at a time
@@ -253,7 +254,8 @@ def _work(pipe: Connection) -> None:
     """In a worker process: answer one batch after another, until the other end is closed."""
     for stop in (signal.SIGINT, signal.SIGTERM):  # they are for the server, which answers what is under way first
         signal.signal(stop, signal.SIG_IGN)
-    models = {DEFAULT: Model(find_model(), threads=1)}
+    keep_to(1)
+    models = {DEFAULT: Model(find_model())}
     pipe.send("ready")
     with suppress(EOFError):
         while True:
@@ -265,7 +267,7 @@ def _results(models: dict[str, Model], jobs: list[Job]) -> list[Answer | Excepti
     first = jobs[0]
     try:
         if first.model not in models:
-            models[first.model] = Model(find_model(first.model), threads=1)
+            models[first.model] = Model(find_model(first.model))
         # Without max_faces: for one face the aligner only glances, and the best would not be the best of all.
         return _answer(FaceAligner(models[first.model], min_score=first.min_score), jobs)
     except Exception as error:

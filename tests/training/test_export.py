@@ -17,6 +17,7 @@ from facelattice.runtime import METADATA_KEY, Model, ModelError
 from facelattice.training import checkpoint
 from facelattice.training import export as export_module
 from facelattice.training.checkpoint import CheckpointError
+from facelattice.training.errors import learn_errors
 from facelattice.training.export import ExportError, Outputs, export, load_network, to_onnx
 from facelattice.training.fit import train
 from facelattice.training.prepare import load_faces
@@ -47,7 +48,9 @@ def test_a_model_file_does_what_the_network_does_for_any_batch(shaken, faces, tm
     metadata = export(shaken, tmp_path / "new" / "model.onnx")
     model = Model(tmp_path / "new" / "model.onnx")
     state = checkpoint.load(shaken)
-    network = load_network(state, from_yaml(state["recipe"]))
+    recipe = from_yaml(state["recipe"])
+    network = load_network(state, recipe)
+    learn_errors(network, load_faces(recipe), recipe)
     pictures = [cv2.imread(str(path))[16:80, 16:80, ::-1] for path in sorted(faces.glob("*.png"))]
     for batch in (1, 3):
         crops = np.stack(pictures[:batch])

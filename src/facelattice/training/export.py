@@ -31,6 +31,7 @@ from facelattice.pictures import PictureError
 from facelattice.runtime import FORMAT, METADATA_KEY, seal
 from facelattice.schemes import Scheme
 from facelattice.training import checkpoint
+from facelattice.training.errors import learn_errors
 from facelattice.training.fold import fold
 from facelattice.training.prepare import Faces, load_faces, make_network
 from facelattice.training.quantise import quantise
@@ -52,8 +53,8 @@ def export(checkpoint_path: Path, output: Path, int8: bool = False) -> dict[str,
 
     Points and errors of ONNX Runtime are compared with torch's on held-out crops of the recipe's data, before the
     weights are rounded to 16 bits and after. Raises ExportError where they differ by more than 0.01 px (0.2 after) or
-    the data cannot be read, CheckpointError for a bad checkpoint; nothing is written then. Expected errors are scaled
-    to the held-out faces (`error_scale`).
+    the data cannot be read, CheckpointError for a bad checkpoint; nothing is written then. Expected errors are learned
+    once more (`learn_errors`) and scaled to the held-out faces (`error_scale`).
 
     ``int8``: the backbone in 8-bit integers (`quantise`). Instead of the last comparison ExportError is raised where
     the NME of the held-out faces gets worse by more than 0.05 per cent.
@@ -61,8 +62,10 @@ def export(checkpoint_path: Path, output: Path, int8: bool = False) -> dict[str,
     state = checkpoint.load(checkpoint_path)
     recipe = from_yaml(state["recipe"])
     mirror = Scheme.from_dict(state["info"]["scheme"]).mirror if recipe.mirrored else None
-    outputs = Outputs(load_network(state, recipe), mirror)
     split = _split(recipe)
+    network = load_network(state, recipe)
+    learn_errors(network, split, recipe)
+    outputs = Outputs(network, mirror)
     faces = _crops(split.held_out, recipe)
     outputs.error_scale = error_scale(outputs, faces)
     data = to_onnx(outputs, recipe.size)

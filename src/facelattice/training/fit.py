@@ -40,11 +40,10 @@ from facelattice.method.losses import LOSSES, UNIT, expected_error_loss, point_l
 from facelattice.method.model import Prediction
 from facelattice.training import checkpoint
 from facelattice.training.batchnorm import synchronise
+from facelattice.training.errors import to_learn
 from facelattice.training.precision import depthwise_in_float32
 from facelattice.training.prepare import Faces, describe, landmark_graph, load_faces, make_network
 from facelattice.training.recipe import Optimiser, Recipe, load_recipe, to_yaml
-
-NO_FACE_ERROR = 0.2  # of the face box: the distance that expected errors are taught where there is no face
 
 
 class TrainingError(ValueError):
@@ -121,12 +120,8 @@ def objective(prediction: Prediction, batch: dict[str, Tensor], recipe: Recipe, 
     }
     if prediction.anchors is not None:
         parts["anchors"] = weights.anchors * point_loss(loss, (prediction.anchors - batch["points"]) * scale, mask)
-    # A model is hardly ever far from points that it made itself: how far off it may be is learned from people's alone.
-    checked = mask & batch["annotated"][:, None]
-    distance = (prediction.points - batch["points"]).norm(dim=-1)
-    nothing = batch["background"][:, None].expand_as(mask)
-    distance = torch.where(nothing, NO_FACE_ERROR * recipe.size / recipe.margin, distance)
-    parts["errors"] = weights.errors * expected_error_loss(prediction.errors, distance, checked | nothing)
+    distance, known = to_learn(prediction.points, batch, recipe)
+    parts["errors"] = weights.errors * expected_error_loss(prediction.errors, distance, known)
     return parts
 
 

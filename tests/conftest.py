@@ -9,13 +9,19 @@ import numpy as np
 import pytest
 import yaml
 
-from facelattice import geometry
+from facelattice import geometry, threads
 from facelattice.formats import read_pts, write_pts
 from facelattice.pictures import read_picture
 
 PHOTO = Path(__file__).parents[1] / "examples" / "astronaut.jpg"
 POINTS = Path(__file__).parent / "astronaut.pts"  # looked over by eye; a new model changes no test
 FACES = 12
+
+
+@pytest.fixture(autouse=True)
+def threads_as_before(monkeypatch) -> None:
+    """What a test makes this process keep to is forgotten after it."""
+    monkeypatch.setattr(threads, "_most", threads._most)
 
 
 @pytest.fixture(scope="session")

@@ -2,15 +2,7 @@
 
 from __future__ import annotations
 
-import pytest
-
-from facelattice import threads
 from facelattice.threads import keep_to, session_options, usable_cpus
-
-
-@pytest.fixture(autouse=True)
-def as_before(monkeypatch):
-    monkeypatch.setattr(threads, "_most", threads._most)
 
 
 def test_a_session_takes_all_processors_or_what_it_is_told():

@@ -164,7 +164,7 @@ def test_a_box_that_the_points_agree_with_is_looked_at_once():
 def test_points_that_make_no_sensible_box_keep_the_first_answer():
     model = Blob()
     (face,) = FaceAligner(model, refine=3)(with_blobs(), boxes=[(100, 100, 200, 200)])  # all points coincide there
-    assert model.batches == [1, 1]  # in that box and in a wider one
+    assert model.batches == [1]
     assert np.allclose(face.points, 150, atol=0.01)
     assert face.score == 0.0
 
@@ -175,7 +175,7 @@ class Wary(Blob):
     def __call__(self, crops):
         points, errors = super().__call__(crops)
         cut = (points.min((1, 2)) < 1) | (points.max((1, 2)) > 62)
-        return points, np.where(cut[:, None], 9, errors).astype(np.float32)
+        return points, np.where(cut[:, None], 3, errors).astype(np.float32)
 
 
 def test_where_the_model_is_unsure_a_wider_box_is_tried():
@@ -184,7 +184,10 @@ def test_where_the_model_is_unsure_a_wider_box_is_tried():
     assert np.abs(face.box - [200, 150, 300, 250]).max() < 2
     assert face.score > 0.7
     (once,) = FaceAligner(Wary(), refine=0)(photo, boxes=[small])
-    assert once.score < 0.3
+    assert once.score < 0.7
+    spy = Wary()
+    FaceAligner(spy, min_score=0.69)(photo, boxes=[small])
+    assert len(spy.batches) == 2  # what would not be given is not looked at more
 
 
 def test_a_wider_box_does_not_lead_to_a_neighbour():

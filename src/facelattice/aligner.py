@@ -25,8 +25,8 @@ from facelattice.pictures import PictureError, read_picture
 from facelattice.runtime import Model
 from facelattice.weights import find_model
 
-# Nine of ten places beside the faces of 150 WFLW training photos score less, and none more than 0.45, which is the
-# lowest of those faces; hard and unseen faces score lower.
+# 85 % of places beside the faces of 150 WFLW training photos score less with ibug68, and 97 % less than 0.45, which is
+# the lowest of those faces; hard and unseen faces score lower.
 MIN_SCORE = 0.25
 Boxes = Sequence[Sequence[float] | np.ndarray] | np.ndarray  # (M, 4)
 
@@ -36,9 +36,10 @@ Boxes = Sequence[Sequence[float] | np.ndarray] | np.ndarray  # (M, 4)
 _SAME_PLACE, _SAME_SIZE = 0.07, 0.15
 
 # A box that is too small, or beside the face, can lead to points from which no second look finds back. So where the
-# score is below that of nearly all clear faces, a wider box is tried too, and the surer of both answers is kept: at one
-# face in twenty, and one in eight of the hard ones. Of 262 of those (WFLW, most of them trained on) with detected boxes
-# 11 fail then, not 13, with ibug68-fast; 4, not 7, with wflw98; 1, not 2, with ibug68. Annotated boxes gain nothing.
+# score is below that of nearly all clear faces, a wider box is tried too, and the surer of both answers is kept (not
+# below the least score, which would let more places without a face pass): at one face in twenty, and one in eight of
+# the hard ones. Of 262 of those (WFLW, most of them trained on) with detected boxes 11 fail then, not 13, with
+# ibug68-fast; 4, not 7, with wflw98; 1, not 2, with ibug68. Annotated boxes gain nothing.
 _UNSURE, _WIDE = 0.7, 1.3
 
 _HELD_PIXELS = 64_000_000  # pictures that `batch` keeps in memory while a batch of crops fills up: 192 MB
@@ -162,7 +163,7 @@ class FaceAligner:
 
     def _run(self, pictures: Sequence[np.ndarray], boxes: Sequence[np.ndarray] | np.ndarray) -> list[Face]:
         faces = self._settle(pictures, boxes)
-        unsure = [i for i, face in enumerate(faces) if self.refine and face.score < _UNSURE]
+        unsure = [i for i, face in enumerate(faces) if self.refine and self.min_score <= face.score < _UNSURE]
         wide = [geometry.square_box(geometry.box_centre(boxes[i]), _WIDE * geometry.box_side(boxes[i])) for i in unsure]
         for i, other in zip(unsure, self._settle([pictures[i] for i in unsure], wide), strict=True):
             if other.score > faces[i].score and geometry.overlap(other.box, boxes[i]) >= 0.3:  # and not a neighbour's

@@ -23,7 +23,7 @@ from facelattice.training.prepare import Faces
 from facelattice.training.recipe import Recipe
 
 NO_FACE_ERROR = 0.2  # of the face box: the distance that is taught where there is no face
-FACES = 1500  # at most: with 100 points and crops of 256 px that is 1.3 GB of evidence
+FACES = 1500  # at most: with 100 points and crops of 256 px that is 1 GB of evidence, for a moment twice
 EPOCHS, BATCH, RATE = 12, 32, 2e-3
 
 

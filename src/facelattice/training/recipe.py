@@ -98,7 +98,7 @@ class Recipe:
     over all processes. balance: how often a rare pose may come in an epoch. held_out: share of the faces kept for
     validation.
     mirrored: the model file looks at each crop and at its mirror and gives the mean, in twice the time. unsure: faces
-    with a score below it are looked at from three more sides when the model file is used.
+    with a score below it are looked at from three more sides when the model file is used; 0 for none.
     precision: "bf16" or "fp32". start: a checkpoint of another run to begin with, of any scheme: what of it fits this
     network is taken, the backbone at least. detector: whose face boxes the model file is fitted to, null for none.
     licence: what the model file says of its weights.
@@ -117,7 +117,7 @@ class Recipe:
     size: int = 128
     margin: float = 1.3
     mirrored: bool = False
-    unsure: float = 0.7
+    unsure: float = 0.0
     precision: str = "bf16"
     workers: int = 1
     start: str | None = None
@@ -227,6 +227,6 @@ def _check_values(recipe: Recipe, path: str | Path) -> None:
     if not 0 < recipe.held_out < 1:
         raise RecipeError(f"{path}: held_out must be a share between 0 and 1, such as 0.08, not {recipe.held_out}")
     if not 0 <= recipe.unsure <= 1:
-        raise RecipeError(f"{path}: unsure must be a score from 0 to 1, such as 0.7, not {recipe.unsure}")
+        raise RecipeError(f"{path}: unsure must be a score from 0 to 1, such as 0.8, not {recipe.unsure}")
     if not recipe.data:
         raise RecipeError(f"{path}: data names no source to train on")

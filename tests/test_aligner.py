@@ -209,7 +209,7 @@ def test_a_face_that_stays_unsure_is_looked_at_from_more_sides():
     photo, box = with_blobs((200, 150)), (200, 150, 300, 250)
     model = Blob(error=2.0)
     (face,) = FaceAligner(model)(photo, boxes=[box])
-    assert model.batches == [1, 1, 1, 3]  # its box, a wider one and where that led to, three more crops
+    assert model.batches == [1, 1, 1, 1, 1]  # its box, a wider one and where that led to, two turned crops
     assert np.abs(face.points[2] - [250, 200]).max() < 1.5  # turned crops are turned back: the middle stays
     assert FaceAligner(Blob(error=2.0), refine=0)(photo, boxes=[box])[0].errors[0] == pytest.approx(2 * 150 / 64)
     sure = Blob(error=2.0)
@@ -218,7 +218,7 @@ def test_a_face_that_stays_unsure_is_looked_at_from_more_sides():
     assert sure.batches == [1, 1, 1]
     several = Blob(error=2.0)
     together = FaceAligner(several)(with_blobs((200, 150), (420, 20)), boxes=[box, (420, 20, 520, 120)])
-    assert several.batches == [2, 2, 2, 6]
+    assert several.batches == [2] * 5
     assert np.allclose(together[0].points, face.points)
     assert np.abs(together[1].points[2] - [470, 70]).max() < 1.5
 

@@ -40,9 +40,9 @@ _SAME_PLACE, _SAME_SIZE = 0.07, 0.15
 # score is below that of nearly all clear faces, a wider box is tried too, and the surer of both answers is kept; not
 # below the least score, which would let more places without a face pass.
 _LOST, _WIDE = 0.7, 1.3
-# What is not sure enough then (`Model.unsure`) is looked at from more sides: in crops so much larger, turned by so many
-# degrees. Points that are hidden or blurred lie elsewhere in each of them, and their mean lies nearer to the truth.
-_SIDES = ((1.2, 0.0), (1.1, 15.0), (1.1, -15.0))
+# What is not sure enough then (`Model.unsure`) is looked at from two more sides: in crops so much larger, turned by so
+# many degrees. Points that are hidden or blurred lie elsewhere in each, and their mean lies nearer to the truth.
+_LARGER, _TURNS = 1.1, (15.0, -15.0)
 
 _HELD_PIXELS = 64_000_000  # pictures that `batch` keeps in memory while a batch of crops fills up: 192 MB
 
@@ -186,18 +186,14 @@ class FaceAligner:
         """The mean of each face and of what other crops of it show, each point weighted by how sure it is there."""
         if not faces:
             return []
-        pictures = [face.picture for face in faces for _ in _SIDES]
-        boxes = [
-            geometry.square_box(geometry.box_centre(face.box), size * geometry.box_side(face.box))
-            for face in faces for size, _ in _SIDES
-        ]  # fmt: skip
-        points, errors = self._look(pictures, boxes, [turn for _ in faces for _, turn in _SIDES])
+        boxes = [geometry.square_box(geometry.box_centre(f.box), _LARGER * geometry.box_side(f.box)) for f in faces]
+        looks = [self._look([face.picture for face in faces], boxes, turn) for turn in _TURNS]
         answers = []
         for i, face in enumerate(faces):
-            some = range(i * len(_SIDES), (i + 1) * len(_SIDES))
-            same = [k for k in some if geometry.overlap(geometry.points_box(points[k]), face.box) >= 0.5]
-            mean = _mean(np.stack([face.points, *points[same]]), np.stack([face.errors, *errors[same]]))
-            answers.append(self._face(*mean, face.picture))
+            others = [(points[i], errors[i]) for points, errors in looks]
+            same = [other for other in others if geometry.overlap(geometry.points_box(other[0]), face.box) >= 0.5]
+            points, errors = zip((face.points, face.errors), *same, strict=True)
+            answers.append(self._face(*_mean(np.stack(points), np.stack(errors)), face.picture))
         return answers
 
     def _settle(self, pictures: Sequence[np.ndarray], boxes: Sequence[np.ndarray] | np.ndarray) -> list[Face]:
@@ -218,18 +214,12 @@ class FaceAligner:
         return Face(points, errors, face_score(points, errors), box, self.model.scheme, picture)
 
     def _look(
-        self,
-        pictures: Sequence[Any],
-        boxes: Sequence[np.ndarray] | np.ndarray,
-        turns: Sequence[float] | None = None,
+        self, pictures: Sequence[Any], boxes: Sequence[np.ndarray] | np.ndarray, turn: float = 0.0
     ) -> tuple[Any, Any]:
-        """Cut, run and map back: points (B, N, 2) and expected errors (B, N) in pixels of the pictures. ``turns``: by
-        how many degrees each crop is turned."""
+        """Cut (turned by so many degrees), run and map back: points (B, N, 2) and expected errors (B, N) in pixels of
+        the pictures."""
         size = self.model.size
-        matrices = [
-            geometry.crop_transform(box, size, self.model.margin, turn)
-            for box, turn in zip(boxes, turns or [0.0] * len(boxes), strict=True)
-        ]
+        matrices = [geometry.crop_transform(box, size, self.model.margin, turn) for box in boxes]
         crops = [geometry.warp(picture, matrix, size) for picture, matrix in zip(pictures, matrices, strict=True)]
         points, errors = self.model(np.array(crops, dtype=np.uint8).reshape(-1, size, size, 3))
         for i, matrix in enumerate(matrices):

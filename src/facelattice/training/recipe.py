@@ -98,7 +98,7 @@ class Recipe:
     over all processes. balance: how often a rare pose may come in an epoch. held_out: share of the faces kept for
     validation.
     mirrored: the model file looks at each crop and at its mirror and gives the mean, in twice the time. unsure: faces
-    with a score below it are looked at from three more sides when the model file is used; 0 for none.
+    with a score below it are looked at from two more sides when the model file is used; 0 for none.
     precision: "bf16" or "fp32". start: a checkpoint of another run to begin with, of any scheme: what of it fits this
     network is taken, the backbone at least. detector: whose face boxes the model file is fitted to, null for none.
     licence: what the model file says of its weights.

@@ -57,7 +57,7 @@ def unfold(path: Path, network: SDFL) -> list[nn.Module]:
 
     products = [given[node.input[1]] for node in graph.node if node.op_type == "MatMul" and "MatMul_" in node.input[1]]
     layers = [f"head.{name}" for name, part in network.head.named_modules() if hasattr(part, "norm")]
-    for layer, both in zip(layers, products, strict=False):
+    for layer, both in zip(layers, products[: len(layers)], strict=True):
         own, others = both.T.chunk(2)
         bias, shift = given[f"network.{layer}.conv.both.bias"].chunk(2)
         state |= {f"{layer}.conv.own.weight": own, f"{layer}.conv.others.weight": others}

@@ -223,6 +223,16 @@ def test_a_face_that_stays_unsure_is_looked_at_from_more_sides():
     assert np.abs(together[1].points[2] - [470, 70]).max() < 1.5
 
 
+def test_more_looks_only_at_what_will_be_given():
+    photo = with_blobs((200, 150), (420, 20), (50, 50))
+    boxes = [(200, 150, 300, 250), (205, 152, 305, 252), (420, 20, 520, 120), (50, 50, 150, 150)]
+    every, one = Blob(error=2.0), Blob(error=2.0)
+    assert len(FaceAligner(every, detector=detector(*boxes))(photo)) == 3
+    assert every.batches == [4, 3, 3, 3, 3]  # two boxes are of one face
+    assert len(FaceAligner(one, detector=detector(*boxes), max_faces=1)(photo)) == 1
+    assert one.batches == [4, 1, 1, 1, 1]
+
+
 def test_the_mean_of_several_looks_by_hand():
     """Points at x = 0 and 4 with errors of 1 and 2: weights of 4/5 and 1/5. Their own error is 1.2, and the answers lie
     a mean square of 2.56 from 0.8, half of which is that of the mean."""

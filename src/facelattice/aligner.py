@@ -15,6 +15,7 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -99,9 +100,9 @@ class FaceAligner:
         """
         picture = read_picture(picture)
         if boxes is None:
-            boxes = self._first_boxes(picture)
-            return self._chosen(picture, self._faces([picture] * len(boxes), boxes))
-        return self._faces([picture] * len(boxes), _checked(boxes))
+            return self._chosen(picture, *self._given([picture], [self._first_boxes(picture)]))
+        table = _checked(boxes)
+        return self._surer(self._settle([picture] * len(table), table), table)
 
     def batch(
         self, pictures: Iterable[Any], on_error: Callable[[Any, PictureError], None] | None = None
@@ -144,32 +145,37 @@ class FaceAligner:
         on_error: Callable[[Any, PictureError], None] | None,
     ) -> Iterator[list[Face]]:
         """What `batch` yields for the pictures that wait: (source, picture or its error, boxes)."""
-        owners = [picture for _, picture, boxes in waiting for _ in boxes]
-        faces = iter(self._faces(owners, [box for _, _, boxes in waiting for box in boxes]))
-        for source, picture, boxes in waiting:
+        read = [(picture, boxes) for _, picture, boxes in waiting if not isinstance(picture, PictureError)]
+        given = iter(self._given([picture for picture, _ in read], [boxes for _, boxes in read]))
+        for source, picture, _ in waiting:
             if isinstance(picture, PictureError):
                 if on_error is None:
                     raise picture
                 on_error(source, picture)
                 yield []
             else:
-                yield self._chosen(picture, [next(faces) for _ in boxes])
+                yield self._chosen(picture, next(given))
 
-    def _faces(self, pictures: Sequence[Any], boxes: Sequence[np.ndarray] | np.ndarray) -> list[Face]:
-        """One Face for each box, which is in the picture of the same index."""
-        faces: list[Face] = []
-        for start in range(0, len(boxes), self.batch_size):
-            some = slice(start, start + self.batch_size)
-            faces += self._run(pictures[some], boxes[some])
-        return faces
+    def _given(self, pictures: Sequence[np.ndarray], boxes: Sequence[np.ndarray]) -> list[list[Face]]:
+        """For each picture the faces at its boxes (M, 4) that are to be given, best first."""
+        places = [(picture, box) for picture, some in zip(pictures, boxes, strict=True) for box in some]
+        faces = self._settle([picture for picture, _ in places], [box for _, box in places])
+        ends = np.cumsum([len(some) for some in boxes]).tolist()
+        chosen = [[start + i for i in self._select(faces[start:end])] for start, end in pairwise([0, *ends])]
+        # More looks only at what will be given: in a crowd of which one face is wanted, at that one.
+        order = [i for some in chosen for i in some]
+        surer = iter(self._surer([faces[i] for i in order], [places[i][1] for i in order]))
+        answers = [[next(surer) for _ in some] for some in chosen]
+        return [[some[i] for i in self._select(some)] for some in answers]
 
-    def _run(self, pictures: Sequence[np.ndarray], boxes: Sequence[np.ndarray] | np.ndarray) -> list[Face]:
-        faces = self._settle(pictures, boxes)
+    def _surer(self, faces: list[Face], boxes: Sequence[np.ndarray] | np.ndarray) -> list[Face]:
+        """The faces, after more looks at those where the model is unsure; ``boxes`` are where they were looked for."""
         if self.refine == 0:
             return faces
+        faces = list(faces)
         unsure = self._below(_LOST, faces)
         wide = [geometry.square_box(geometry.box_centre(boxes[i]), _WIDE * geometry.box_side(boxes[i])) for i in unsure]
-        for i, other in zip(unsure, self._settle([pictures[i] for i in unsure], wide), strict=True):
+        for i, other in zip(unsure, self._settle([faces[i].picture for i in unsure], wide), strict=True):
             if other.score > faces[i].score and geometry.overlap(other.box, boxes[i]) >= 0.3:  # and not a neighbour's
                 faces[i] = other
         unsure = self._below(self.model.unsure, faces)
@@ -196,7 +202,7 @@ class FaceAligner:
             answers.append(self._face(*_mean(np.stack(points), np.stack(errors)), face.picture))
         return answers
 
-    def _settle(self, pictures: Sequence[np.ndarray], boxes: Sequence[np.ndarray] | np.ndarray) -> list[Face]:
+    def _settle(self, pictures: Sequence[Any], boxes: Sequence[np.ndarray] | np.ndarray) -> list[Face]:
         """Look, and look again where the points lie otherwise than the box."""
         if len(boxes) == 0:
             return []
@@ -219,12 +225,17 @@ class FaceAligner:
         """Cut (turned by so many degrees), run and map back: points (B, N, 2) and expected errors (B, N) in pixels of
         the pictures."""
         size = self.model.size
-        matrices = [geometry.crop_transform(box, size, self.model.margin, turn) for box in boxes]
-        crops = [geometry.warp(picture, matrix, size) for picture, matrix in zip(pictures, matrices, strict=True)]
-        points, errors = self.model(np.array(crops, dtype=np.uint8).reshape(-1, size, size, 3))
-        for i, matrix in enumerate(matrices):
-            points[i] = geometry.apply(geometry.invert(matrix), points[i])
-            errors[i] /= geometry.scale_of(matrix)
+        parts = []
+        for start in range(0, len(boxes), self.batch_size):
+            some = slice(start, start + self.batch_size)
+            matrices = [geometry.crop_transform(box, size, self.model.margin, turn) for box in boxes[some]]
+            crops = [geometry.warp(*pair, size) for pair in zip(pictures[some], matrices, strict=True)]
+            points, errors = self.model(np.array(crops, dtype=np.uint8).reshape(-1, size, size, 3))
+            for i, matrix in enumerate(matrices):
+                points[i] = geometry.apply(geometry.invert(matrix), points[i])
+                errors[i] /= geometry.scale_of(matrix)
+            parts.append((points, errors))
+        points, errors = (np.concatenate(some) for some in zip(*parts, strict=True))
         return points, errors
 
     def _first_boxes(self, picture: np.ndarray) -> np.ndarray:
@@ -232,20 +243,18 @@ class FaceAligner:
         return self.detect(picture) if self._glance is None else self._boxes(self._glance, picture)
 
     def _chosen(self, picture: np.ndarray, faces: list[Face]) -> list[Face]:
-        """Those of a picture's faces that are to be given; where a glance has led to none, after a proper look."""
-        chosen = self._select(faces)
-        if chosen or self._glance is None:
-            return chosen
-        boxes = self.detect(picture)
-        return self._select(self._faces([picture] * len(boxes), boxes))
+        """The faces of a picture; where a glance has led to none, after a proper look."""
+        if faces or self._glance is None:
+            return faces
+        return self._given([picture], [self.detect(picture)])[0]
 
-    def _select(self, faces: list[Face]) -> list[Face]:
-        """Best first; without those below the score, and once where two boxes ran to the same face."""
-        faces = [face for face in faces if face.score >= self.min_score]
-        if not faces:
-            return []
-        order = suppress(np.array([face.box for face in faces]), np.array([face.score for face in faces]), 0.6)
-        return [faces[i] for i in order[: self.max_faces]]
+    def _select(self, faces: list[Face]) -> list[int]:
+        """Which of a picture's faces are to be given, best first; without those below the score, and once where two
+        boxes ran to the same face."""
+        boxes = np.array([face.box for face in faces]).reshape(-1, 4)
+        scores = np.array([face.score for face in faces])
+        good = np.flatnonzero(scores >= self.min_score)
+        return good[suppress(boxes[good], scores[good], 0.6)][: self.max_faces].tolist()
 
 
 def face_score(points: np.ndarray, errors: np.ndarray) -> float:

@@ -1,7 +1,7 @@
 """Named models: those that come inside the package, and any file of your own.
 
-    model = Model(find_model())                  # the bundled default
-    model = Model(find_model("my_model.onnx"))
+model = Model(find_model())                  # the bundled default
+model = Model(find_model("my_model.onnx"))
 """
 
 from __future__ import annotations

@@ -74,8 +74,14 @@ class Summary:
 
 
 def align_pictures(
-    found: list[Path], settings: dict[str, Any], out_dir: Path | None, format: str, draw: bool | None, as_json: bool,
-    resume: bool, shard: str | None,
+    found: list[Path],
+    settings: dict[str, Any],
+    out_dir: Path | None,
+    format: str,
+    draw: bool | None,
+    as_json: bool,
+    resume: bool,
+    shard: str | None,
 ) -> None:
     """Align the pictures found and write what was asked for; a picture that cannot be read is named, and the rest
     done. settings: those of `FaceAligner`."""

@@ -40,8 +40,14 @@ def matching_videos(name: str) -> list[str]:
 
 
 def align_videos(
-    inputs: list[str], camera: int | None, aligner: FaceAligner, smooth: float, out_dir: Path | None,
-    format: str | None, draw: bool, crops: bool,
+    inputs: list[str],
+    camera: int | None,
+    aligner: FaceAligner,
+    smooth: float,
+    out_dir: Path | None,
+    format: str | None,
+    draw: bool,
+    crops: bool,
 ) -> None:
     """Follow the faces of each video and write what was asked for. One that cannot be read is named, and the rest
     done."""
@@ -72,8 +78,14 @@ def _stem(path: Path) -> str:
 
 
 def _align(
-    video: Video, sound: Path | None, tracker: Tracker, stem: Path, out_dir: Path | None, format: str | None,
-    draw: bool, crops: bool,
+    video: Video,
+    sound: Path | None,
+    tracker: Tracker,
+    stem: Path,
+    out_dir: Path | None,
+    format: str | None,
+    draw: bool,
+    crops: bool,
 ) -> None:
     written: list[Path] = []
     count = faces_seen = 0

@@ -24,25 +24,6 @@ from facelattice.training.prepare import load_faces
 from facelattice.training.recipe import from_yaml
 
 
-def shake(network: torch.nn.Module, by: float) -> None:
-    """Change every weight: fresh ones hide faults, as the last layer starts with zeros."""
-    generator = torch.Generator().manual_seed(0)
-    with torch.no_grad():
-        for parameter in network.parameters():
-            parameter += by * parameter.std(correction=0) * torch.randn(parameter.shape, generator=generator)
-            parameter += 0.02 * torch.randn(parameter.shape, generator=generator)
-
-
-@pytest.fixture
-def shaken(write_recipe, tmp_path, request):
-    """A checkpoint of one epoch with shaken weights; with overrides of the recipe as its parameter."""
-    state = checkpoint.load(train(write_recipe(epochs=1), getattr(request, "param", []), tmp_path / "run"))
-    network = load_network(state, from_yaml(state["recipe"]))
-    shake(network, 0.2)
-    checkpoint.save(state | {"ema": network.state_dict()}, tmp_path / "shaken.pt")
-    return tmp_path / "shaken.pt"
-
-
 @pytest.mark.parametrize("shaken", [[], ["network.closer=true"]], indirect=True)
 def test_a_model_file_does_what_the_network_does_for_any_batch(shaken, faces, tmp_path):
     metadata = export(shaken, tmp_path / "new" / "model.onnx")
@@ -107,7 +88,7 @@ def test_a_model_file_describes_itself_and_is_sealed(shaken, tmp_path):
         Model(tmp_path / "damaged.onnx")
 
 
-def test_a_file_that_differs_from_the_network_is_not_written(shaken, tmp_path, monkeypatch):
+def test_a_file_that_differs_from_the_network_is_not_written(shake, shaken, tmp_path, monkeypatch):
     def tampered(outputs, size):
         data = to_onnx(outputs, size)
         shake(outputs.network, 0.3)  # the network that the file is compared with is no longer the one it was made of
@@ -136,7 +117,7 @@ def test_a_backbone_in_8_bits(shaken, faces, tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("edges", ["dynamic", "static"])
-def test_a_mirrored_file_gives_the_mean_of_a_crop_and_its_mirror(write_recipe, faces, tmp_path, edges):
+def test_a_mirrored_file_gives_the_mean_of_a_crop_and_its_mirror(shake, write_recipe, faces, tmp_path, edges):
     network = {"backbone": "test_efficientnet", "pretrained": False, "edges": edges}
     best = train(write_recipe(epochs=1, mirrored=True, network=network), [], tmp_path / "run")
     state = checkpoint.load(best)

@@ -24,11 +24,9 @@ import facelattice
 from facelattice.cli import app
 from facelattice.data.sample import DataError
 from facelattice.data.sampling import EpochBatches
-from facelattice.formats import read_pts
 from facelattice.training import checkpoint, fit
 from facelattice.training.batchnorm import GlobalBatchNorm, synchronise
 from facelattice.training.checkpoint import CheckpointError
-from facelattice.training.export import export
 from facelattice.training.fit import TrainingError, rate, train
 from facelattice.training.precision import depthwise_in_float32
 from facelattice.training.prepare import load_faces
@@ -288,31 +286,6 @@ def test_no_face_of_a_source_that_is_not_to_validate_is_held_out(write_recipe, f
     one = load_faces(load_recipe(write_recipe(data=[source])))
     assert [s.path for s in both.held_out] == [s.path for s in one.held_out]
     assert len(both.training) == len(one.training) + 12
-
-
-def test_a_run_starts_from_another_with_other_points(write_recipe, faces, tmp_path):
-    first = train(write_recipe(epochs=1), [], tmp_path / "first")
-    table = tmp_path / "four.csv"
-    rows = [["image", *(f"{axis}{i}" for i in range(4) for axis in "xy")]]
-    rows += [[str(p.with_suffix(".png")), *map(str, read_pts(p)[[36, 45, 30, 8]].ravel())] for p in faces.glob("*.pts")]
-    table.write_text("\n".join(map(",".join, rows)))
-    scheme = tmp_path / "four.yaml"
-    scheme.write_text("name: four\npoints: [left_eye, right_eye, nose, chin]\nocular: [left_eye, right_eye]\n")
-    data = [{"path": str(table), "name": "four"}]
-    changes = {"scheme": str(scheme), "data": data, "epochs": 1, "optimiser": {"lr": 1e-12, "ema": 0.0}}
-    second = train(write_recipe(**changes, start=str(first)), [], tmp_path / "second")
-    before, after = checkpoint.load(first)["ema"], checkpoint.load(second)["ema"]
-    moved = [name for name in before if before[name].shape == after[name].shape and "num_batches" not in name
-             and "running" not in name and not torch.allclose(before[name], after[name], atol=1e-6)]  # fmt: skip
-    assert moved == []
-    assert after["embedding.maps.weight"].shape[0] == 4
-    export(second, tmp_path / "four.onnx")
-
-    other = write_recipe(start=str(first), network={"backbone": "mobilenetv4_conv_small_050", "pretrained": False})
-    with pytest.raises(CheckpointError, match="another backbone"):
-        train(other, [], tmp_path / "other")
-    with pytest.raises(CheckpointError, match="no such"):
-        train(write_recipe(start="gone.pt"), [], tmp_path / "gone")
 
 
 def test_depthwise_convolutions_in_float32_do_the_same_and_copies_are_their_own():

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
 
 from facelattice.formats import atomic_write
 
@@ -37,20 +36,3 @@ def load(path: Path) -> dict[str, Any]:
     if not isinstance(state, dict) or "recipe" not in state:
         raise CheckpointError(f"{path}: not a checkpoint of facelattice")
     return state
-
-
-def start_from(path: Path, network: nn.Module) -> int:
-    """Give a network those averaged weights of another run's checkpoint that fit it by name and shape; returns how
-    many of its tensors that are.
-
-    Where the runs differ in their points only, that is all but the layers with as many outputs as there are points.
-    Raises CheckpointError where the backbone is another one.
-    """
-    own = network.state_dict()
-    given = {name: tensor for name, tensor in load(path)["ema"].items() if name in own}
-    fitting = {name: tensor for name, tensor in given.items() if tensor.shape == own[name].shape}
-    missing = [name for name in own if name.startswith("backbone.") and name not in fitting]
-    if missing:
-        raise CheckpointError(f"{path}: it has another backbone than this recipe ({missing[0]} does not fit)")
-    network.load_state_dict(fitting, strict=False)
-    return len(fitting)

@@ -44,6 +44,7 @@ from facelattice.training.errors import to_learn
 from facelattice.training.precision import depthwise_in_float32
 from facelattice.training.prepare import Faces, describe, landmark_graph, load_faces, make_network
 from facelattice.training.recipe import Optimiser, Recipe, load_recipe, to_yaml
+from facelattice.training.start import begin
 
 
 class TrainingError(ValueError):
@@ -78,12 +79,13 @@ def train(recipe_path: str | Path, overrides: list[str], out: Path, resume: bool
         raise TrainingError(
             f"{last} was made by another recipe; train that one ({out / 'recipe.yaml'}) or change --out"
         )
+    learned_from: list[dict[str, str]] = []
     neighbours = landmark_graph(faces, recipe) if state is None else state["info"]["graph"]
     network = make_network(neighbours, recipe, pretrained=state is None and recipe.start is None)
     if state is not None:
         network.load_state_dict(state["model"])
     elif recipe.start is not None:
-        taken = checkpoint.start_from(Path(recipe.start), network)
+        taken, learned_from = begin(recipe.start, network, recipe, faces.training)
         console.print(f"{taken} of {len(network.state_dict())} tensors begin as in {recipe.start}")
     ema = ModelEmaV3(network, decay=recipe.optimiser.ema, use_warmup=True, device=accelerator.device)
     if accelerator.num_processes > 1:
@@ -99,7 +101,7 @@ def train(recipe_path: str | Path, overrides: list[str], out: Path, resume: bool
     network, optimiser = accelerator.prepare(network, optimiser)
     run = Run(recipe, accelerator, faces, network, ema, optimiser, laplacian(neighbours), out, console)
     if accelerator.is_main_process:
-        info = describe(faces, recipe, neighbours) if state is None else state["info"]
+        info = describe(faces, recipe, neighbours, learned_from) if state is None else state["info"]
         run.keep(info, state["history"] if state else [])
         with atomic_write(out / "recipe.yaml") as file:
             file.write(to_yaml(recipe))

@@ -133,13 +133,17 @@ def detector_mapping(faces: Faces, detector: str, most: int = 300, least: int = 
     return fit_box_mapping(np.array(found), np.array(wanted)) if len(found) >= least else None
 
 
-def describe(faces: Faces, recipe: Recipe, neighbours: Tensor) -> dict[str, Any]:
-    """What a model file must know beside its weights: plain values and tensors, kept in every checkpoint."""
+def describe(faces: Faces, recipe: Recipe, neighbours: Tensor, learned_from: list[dict[str, str]]) -> dict[str, Any]:
+    """What a model file must know beside its weights: plain values and tensors, kept in every checkpoint.
+
+    ``learned_from`` is what the weights that the run began with were trained on: terms of those data go on to hold.
+    """
+    data = [{"name": s.name, "terms": s.terms} for s in recipe.data]
     return {
         "scheme": faces.scheme.to_dict(),
         "graph": neighbours,
         "lattice": lattice_of(faces.training, recipe.network.k, recipe.network.symmetric).to_dict(),
         "detectors": {recipe.detector: detector_mapping(faces, recipe.detector)} if recipe.detector else {},
-        "data": [{"name": s.name, "terms": s.terms} for s in recipe.data],
+        "data": data + [source for source in learned_from if source not in data],
         "faces": {"training": len(faces.training), "held out": len(faces.held_out)},
     }

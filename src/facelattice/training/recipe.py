@@ -99,9 +99,9 @@ class Recipe:
     validation.
     mirrored: the model file looks at each crop and at its mirror and gives the mean, in twice the time. unsure: faces
     with a score below it are looked at from two more sides when the model file is used; 0 for none.
-    precision: "bf16" or "fp32". start: a checkpoint of another run to begin with, of any scheme: what of it fits this
-    network is taken, the backbone at least. detector: whose face boxes the model file is fitted to, null for none.
-    licence: what the model file says of its weights.
+    precision: "bf16" or "fp32". start: a checkpoint of another run, a model file or a bundled model's name to begin
+    with, of any scheme: what of it fits this network is taken, the backbone at least. detector: whose face boxes the
+    model file is fitted to, null for none. licence: what the model file says of its weights.
     """
 
     name: str = MISSING

@@ -1,19 +1,15 @@
-"""A model file -> a checkpoint that computes the same, to train on from where the run that made the file is gone.
+"""Model file -> the weights of the network that it was made of, to train on from, where its checkpoint is not at hand.
 
-    python tools/unfold.py src/facelattice/models/ibug68.onnx recipes/ibug68.yaml data_root=DATA -o ibug68.pt
-    facelattice train recipes/ibug68.yaml start=ibug68.pt ...
+weights = unfold(find_model("ibug68"), faces.training, recipe.augment)
 
 In a model file each batch normalisation is part of the layer before or behind it. Here it becomes a layer again, with
-the statistics that augmented training faces have there, so that training goes on as it was. For recipes with located
-nodes, a graph, and a backbone whose convolutions run in the order in which they are defined, each followed by a
-normalisation, as in MobileNet and EfficientNet. The points of both are compared before anything is written. Needs the
-extra "train".
+the statistics that the faces at hand have there, so that training goes on as it was. That takes located nodes, a graph
+with dynamic weights, and a backbone whose convolutions run in the order in which they are defined, each followed by a
+normalisation, as in MobileNet, EfficientNet and ResNet. What comes out is compared with the file.
 """
 
 from __future__ import annotations
 
-import argparse
-from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -21,23 +17,55 @@ from typing import Any
 import numpy as np
 import onnx
 import torch
+from omegaconf import OmegaConf
 from onnx import numpy_helper
 from torch import Tensor, nn
 from torch.utils.data import default_collate
 
-from facelattice import get_scheme
+from facelattice.data.augment import Augment
 from facelattice.data.dataset import FaceCrops
+from facelattice.data.sample import Sample
 from facelattice.method.model import SDFL
 from facelattice.runtime import Model
-from facelattice.training import checkpoint
-from facelattice.training.export import CHECKED, TOLERANCE, Outputs, compare
-from facelattice.training.prepare import load_faces, make_network
-from facelattice.training.recipe import load_recipe, to_yaml
+from facelattice.training.checkpoint import CheckpointError
+from facelattice.training.export import TOLERANCE, Outputs, compare
+from facelattice.training.prepare import make_network
+from facelattice.training.recipe import from_yaml
 
-BATCHES, BATCH = 12, 32  # of augmented crops that statistics are taken from
+BATCHES, BATCH = 4, 32  # of augmented crops that statistics are taken from
+COMPARED = 4
 
 
-def unfold(path: Path, network: SDFL) -> list[nn.Module]:
+def unfold(path: Path, samples: list[Sample], augment: Augment) -> dict[str, Tensor]:
+    """The network's state, by name, with the statistics of augmented crops of the samples.
+
+    Raises ModelError for a file that cannot be used, CheckpointError for one whose network cannot be had back.
+    """
+    model = Model(path)
+    info, recipe = model.info, from_yaml(OmegaConf.to_yaml(OmegaConf.create(model.info["recipe"])))
+    graph = torch.eye(len(model.scheme), dtype=torch.bool)
+    try:
+        for listener, other, _ in info["graph"]["edges"]:
+            graph[listener, other] = True
+        network = make_network(graph, recipe, pretrained=False).eval()
+        norms = _take_weights(path, network)
+        outputs = Outputs(network, model.scheme.mirror if recipe.mirrored else None, info["error_scale"])
+        plain = FaceCrops(samples, model.size, model.margin)
+        crops = np.stack([plain[0, 0, i % len(plain)]["crop"].numpy() for i in range(COMPARED)])
+        difference = compare(outputs, path.read_bytes(), crops)
+    except (AttributeError, KeyError, TypeError, ValueError, RuntimeError) as error:
+        raise CheckpointError(
+            f"{path}: training cannot begin with a model file of this kind of network; begin with its checkpoint"
+        ) from error
+    if not difference <= TOLERANCE:
+        raise CheckpointError(
+            f"{path}: the network that comes out differs by {difference:.3g} px; begin with its checkpoint"
+        )
+    _give_statistics(norms, network, FaceCrops(samples, model.size, model.margin, augment))
+    return network.state_dict()
+
+
+def _take_weights(path: Path, network: SDFL) -> list[Any]:
     """Give a network the weights of a model file; returns its batch normalisations, which have no statistics yet: they
     take nothing away and divide by one."""
     graph = onnx.load(path).graph
@@ -69,16 +97,16 @@ def unfold(path: Path, network: SDFL) -> list[nn.Module]:
     state["errors.layers.0.weight"], state["errors.layers.2.weight"] = first.T, second.T
     norms.append(("errors.norm", torch.ones(len(first)), torch.zeros(len(first))))
 
-    for name, factor, addend in norms:
-        norm = network.get_submodule(name)
+    changed: list[Any] = [network.get_submodule(name) for name, _, _ in norms]
+    for (name, factor, addend), norm in zip(norms, changed, strict=True):
         state |= {f"{name}.weight": factor, f"{name}.bias": addend, f"{name}.running_mean": torch.zeros_like(factor)}
         state[f"{name}.running_var"] = torch.ones_like(factor) - norm.eps
     counts = {name: value for name, value in network.state_dict().items() if name.endswith("num_batches_tracked")}
     network.load_state_dict(state | counts)
-    return [network.get_submodule(name) for name, _, _ in norms]
+    return changed
 
 
-def _pairs(part: nn.Module, prefix: str) -> list[tuple[str, str]]:
+def _pairs(part: Any, prefix: str) -> list[tuple[str, str]]:
     """The names of each convolution that a normalisation follows, and of that."""
     layers = [(name, layer) for name, layer in part.named_modules() if isinstance(layer, (nn.Conv2d, nn.BatchNorm2d))]
     return [
@@ -89,11 +117,11 @@ def _pairs(part: nn.Module, prefix: str) -> list[tuple[str, str]]:
 
 
 @torch.no_grad()
-def give_statistics(network: SDFL, norms: list[nn.Module], crops: FaceCrops) -> None:
+def _give_statistics(norms: list[Any], network: SDFL, crops: FaceCrops) -> None:
     """Let normalisations without statistics have those of augmented crops; what the network computes stays."""
-    sums = {norm: [0.0, 0.0, 0.0] for norm in norms}
+    sums: dict[Any, list[Any]] = {norm: [0, 0, 0] for norm in norms}
 
-    def add(norm: nn.Module, inputs: tuple[Tensor]) -> None:
+    def add(norm: Any, inputs: tuple[Tensor]) -> None:
         values = inputs[0].double().transpose(0, 1).flatten(1)
         for i, more in enumerate((values.shape[1], values.sum(1), values.square().sum(1))):
             sums[norm][i] = sums[norm][i] + more
@@ -110,41 +138,3 @@ def give_statistics(network: SDFL, norms: list[nn.Module], crops: FaceCrops) -> 
         norm.weight *= (variance + norm.eps).sqrt()
         norm.running_mean.copy_(mean)
         norm.running_var.copy_(variance)
-
-
-def checkpoint_of(path: Path, recipe_path: Path, overrides: list[str]) -> dict[str, Any]:
-    """The checkpoint of a model file that was made by that recipe, ready to save."""
-    recipe = load_recipe(recipe_path, overrides)
-    info = Model(path).info
-    graph = torch.eye(len(get_scheme(recipe.scheme)), dtype=torch.bool)
-    for listener, other, _ in info["graph"]["edges"]:
-        graph[listener, other] = True
-    network = make_network(graph, recipe, pretrained=False).eval()
-    norms = unfold(path, network)
-    # Labels that a model made may be gone as well, and are not needed for this.
-    faces = load_faces(replace(recipe, data=[source for source in recipe.data if source.validate]))
-    give_statistics(network, norms, FaceCrops(faces.training, recipe.size, recipe.margin, recipe.augment))
-    plain = FaceCrops(faces.held_out, recipe.size, recipe.margin)
-    crops = np.stack([plain[0, 0, i]["crop"].numpy() for i in range(CHECKED)])
-    outputs = Outputs(network, faces.scheme.mirror if recipe.mirrored else None, info["error_scale"])
-    difference = compare(outputs, path.read_bytes(), crops)
-    if not difference <= TOLERANCE:
-        raise SystemExit(f"{path}: the network differs from it by {difference:.3g} px; is {recipe_path} its recipe?")
-    same = {"scheme": info["scheme"], "graph": graph, "lattice": info["graph"]}
-    same |= {name: info[name] for name in ("detectors", "data", "faces")}
-    state = {"recipe": to_yaml(recipe), "info": same, "ema": network.state_dict()}
-    return state | {"epoch": info["epoch"], "nme": info["held_out_nme"]}
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("model", type=Path)
-    parser.add_argument("recipe", type=Path)
-    parser.add_argument("overrides", nargs="*", help="of the recipe, such as data_root=DATA")
-    parser.add_argument("-o", type=Path, required=True)
-    options = parser.parse_args()
-    checkpoint.save(checkpoint_of(options.model, options.recipe, options.overrides), options.o)
-
-
-if __name__ == "__main__":
-    main()

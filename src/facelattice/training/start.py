@@ -1,0 +1,65 @@
+"""What a run begins with: the weights of another run's checkpoint, or of a model file, as far as they fit.
+
+learned = begin("ibug68-fast", network, recipe, faces.training)     # in place
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from omegaconf import OmegaConf
+from torch import Tensor, nn
+
+from facelattice.data.sample import Sample
+from facelattice.runtime import Model
+from facelattice.training import checkpoint
+from facelattice.training.checkpoint import CheckpointError
+from facelattice.training.recipe import Recipe
+from facelattice.training.unfold import unfold
+from facelattice.weights import find_model, list_models
+
+
+class Start(NamedTuple):
+    """Weights by name, the recipe's `Network` that they are of, and what they were learned from: name and terms."""
+
+    weights: dict[str, Tensor]
+    network: dict[str, Any]
+    data: list[dict[str, str]]
+
+
+def begin(start: str, network: nn.Module, recipe: Recipe, samples: list[Sample]) -> tuple[int, list[dict[str, str]]]:
+    """Give a network the weights of a checkpoint, a model file or a bundled model that fit it by name and shape.
+
+    Where the points are others, that is all but the layers with as many outputs as there are points. Returns how many
+    of its tensors that are, and what they were learned from. Raises CheckpointError or ModelError for a file that
+    cannot be used, CheckpointError where its backbone is another one.
+    """
+    given = _of_model(find_model(start), recipe, samples) if _is_model(start) else _of_checkpoint(Path(start))
+    own = network.state_dict()
+    fitting = {
+        name: tensor for name, tensor in given.weights.items() if name in own and tensor.shape == own[name].shape
+    }
+    if any(name.startswith("backbone.") and name not in fitting for name in own):
+        theirs = " ".join(
+            f"network.{key}={given.network[key]}" for key in ("backbone", "deepest") if key in given.network
+        )
+        raise CheckpointError(f"{start}: it has another backbone than this recipe; to begin with it set {theirs}")
+    network.load_state_dict(fitting, strict=False)
+    return len(fitting), given.data
+
+
+def _is_model(start: str) -> bool:
+    return start.endswith(".onnx") or start in list_models()
+
+
+def _of_checkpoint(path: Path) -> Start:
+    if not path.is_file():
+        raise CheckpointError(f"{path}: there is no such file; bundled models: {', '.join(list_models())}")
+    state = checkpoint.load(path)
+    return Start(state["ema"], OmegaConf.create(state["recipe"])["network"], state["info"]["data"])
+
+
+def _of_model(path: Path, recipe: Recipe, samples: list[Sample]) -> Start:
+    info = Model(path).info
+    return Start(unfold(path, samples, recipe.augment), info["recipe"]["network"], info["data"])

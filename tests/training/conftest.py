@@ -1,0 +1,36 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+
+from facelattice.training import checkpoint
+from facelattice.training.export import load_network
+from facelattice.training.fit import train
+from facelattice.training.recipe import from_yaml
+
+
+def _shake(network: torch.nn.Module, by: float) -> None:
+    """Change every weight: fresh ones hide faults, as the last layer starts with zeros."""
+    generator = torch.Generator().manual_seed(0)
+    with torch.no_grad():
+        for parameter in network.parameters():
+            parameter += by * parameter.std(correction=0) * torch.randn(parameter.shape, generator=generator)
+            parameter += 0.02 * torch.randn(parameter.shape, generator=generator)
+
+
+@pytest.fixture
+def shake() -> Callable[[torch.nn.Module, float], None]:
+    return _shake
+
+
+@pytest.fixture
+def shaken(write_recipe, tmp_path, request) -> Path:
+    """A checkpoint of one epoch with shaken weights; with overrides of the recipe as its parameter."""
+    state = checkpoint.load(train(write_recipe(epochs=1), getattr(request, "param", []), tmp_path / "run"))
+    network = load_network(state, from_yaml(state["recipe"]))
+    _shake(network, 0.2)
+    checkpoint.save(state | {"ema": network.state_dict()}, tmp_path / "shaken.pt")
+    return tmp_path / "shaken.pt"

@@ -134,6 +134,7 @@ def main() -> None:
     from facelattice.data.sources import read_samples
     from facelattice.evaluation import metrics
     from facelattice.runtime import Model
+    from facelattice.speed import processor
     from facelattice.weights import find_model, list_models
 
     scheme = get_scheme("ibug68")
@@ -166,6 +167,7 @@ def main() -> None:
                 errors.append(np.inf if best is None else metrics.nme(points[best], truth, scheme))
             known = np.array(errors)
             rows.append((program, float(known[np.isfinite(known)].mean()), known, statistics.median(times[program])))
+    print(f"{processor()}\n")
     print("| program | found | NME of those found | failures over 10 % | AUC to 10 % | ms a face |")
     print("|---|---|---|---|---|---|")
     for program, nme, known, ms in rows:

@@ -24,6 +24,7 @@ import numpy as np
 from facelattice import FaceAligner, read_picture
 from facelattice.parallel import align_all
 from facelattice.pictures import find_pictures
+from facelattice.speed import processor
 from facelattice.threads import keep_to, usable_cpus
 from facelattice.weights import DEFAULT, list_models
 
@@ -74,6 +75,7 @@ def main() -> None:
     options = parser.parse_args()
     paths = find_pictures([str(options.folder)])
     opened = [read_picture(path) for path in paths[:60]]
+    print(f"{processor()}\n")
     print("| model | faces wanted | detector | ONNX Runtime | the whole call | over both |\n|---|---|---|---|---|---|")
     for model in sorted(list_models(), key=lambda name: name != DEFAULT):
         for most in (None, 1):

@@ -20,7 +20,7 @@ from facelattice.cli import app
 from facelattice.face import Face
 from facelattice.formats import images_in_parquet, parquet, write_parquet
 from facelattice.schemes import get_scheme
-from facelattice.speed import measure
+from facelattice.speed import measure, processor
 from facelattice.threads import usable_cpus
 
 PHOTO = Path(__file__).parents[1] / "examples" / "astronaut.jpg"
@@ -233,3 +233,10 @@ def test_bench_times_a_folder_and_whole_pictures_without_being_given_one():
     assert {"a picture in memory, all faces", "a picture in memory, one face"} < set(settings)
     assert sum(setting.startswith("files, ") for setting in settings) == (2 if usable_cpus() > 1 else 1)
     assert settings[-1] == "peak memory of that process"
+
+
+def test_figures_of_speed_say_which_processor_they_are_of():
+    name, count, *instructions = processor().rsplit(", ", 2)
+    assert name
+    assert count == f"{usable_cpus()} of it"
+    assert not instructions or "?" not in instructions[0]  # what OpenCV could use, but this processor does not have

@@ -6,6 +6,7 @@ for part, setting, value, unit in measure(["ibug68"], [Path("photo.jpg")]):
 
 from __future__ import annotations
 
+import platform
 import statistics
 import subprocess
 import sys
@@ -15,6 +16,7 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
+import cv2
 import numpy as np
 
 from facelattice.aligner import FaceAligner
@@ -85,6 +87,17 @@ def measure(models: Sequence[str], pictures: Sequence[Path], repeats: int = 20) 
     seconds, peak = map(float, subprocess.run(command, check=True, capture_output=True, text=True).stdout.split())
     yield Timing(models[0], f"a fresh process, {len(pictures)} pictures", seconds, "s")
     yield Timing(models[0], "peak memory of that process", peak, "MiB")
+
+
+def processor() -> str:
+    """What figures depend on first of all: the processor's name, as far as the system tells it, how many there are for
+    this process, and the widest of its instructions that are used."""
+    name = platform.processor() or platform.machine()
+    if sys.platform == "linux":
+        with open("/proc/cpuinfo", encoding="utf-8", errors="replace") as file:
+            name = next((line.split(":")[1].strip() for line in file if line.startswith("model name")), name)
+    used = [feature.strip("*") for feature in cv2.getCPUFeaturesLine().split() if not feature.endswith("?")]
+    return ", ".join([name, f"{usable_cpus()} of it", *used[-1:]])
 
 
 def _raise(picture: Path, error: PictureError) -> None:

@@ -187,12 +187,12 @@ def bench(
     as_json: AsJson = False,
 ) -> None:
     """Say how long everything takes on this machine: medians, as a table."""
-    from facelattice.speed import measure
+    from facelattice.speed import measure, processor
 
     models = model or sorted(list_models(), key=lambda name: name != DEFAULT)
     found = find_pictures(pictures) if pictures else []
     rows = []
-    table = Table("what", "how", Column("median", justify="right"), box=SIMPLE_HEAD)
+    table = Table("what", "how", Column("median", justify="right"), title=processor(), box=SIMPLE_HEAD)
     with err.status("measuring; keep the machine quiet"):
         for row in measure(models, found):
             rows.append(row._asdict())

@@ -88,6 +88,8 @@ def suppress(boxes: np.ndarray, scores: np.ndarray, threshold: float) -> list[in
     A box goes where it shares more than ``threshold`` of the smaller of the two areas with a better one: that catches
     half a face at the edge of a tile too, which intersection over union does not.
     """
+    if len(boxes) < 2:
+        return list(range(len(boxes)))
     kept: list[int] = []
     area = (boxes[:, 2:] - boxes[:, :2]).prod(1)
     for i in np.argsort(-scores, kind="stable"):
@@ -151,7 +153,9 @@ def _sides(boxes: np.ndarray) -> np.ndarray:
 def _tiles(length: int) -> list[slice]:
     """As few parts of a side as ``_TILE`` allows, equally long, and overlapping so that a small face lies whole in
     one."""
-    count = max(1, math.ceil((length - _FINE_LARGEST) / (_TILE - _FINE_LARGEST)))
+    if length <= _TILE:
+        return [slice(0, length)]
+    count = math.ceil((length - _FINE_LARGEST) / (_TILE - _FINE_LARGEST))
     size = math.ceil((length + (count - 1) * _FINE_LARGEST) / count)
     starts = np.linspace(0, length - size, count).round().astype(int)
     return [slice(start, start + size) for start in starts]

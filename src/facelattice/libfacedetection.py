@@ -38,6 +38,10 @@ PAIRS = {
     **{f"bbox_head__multi_level_{name}__{i}": (64, n) for i in range(len(STRIDES)) for name, n in OUTPUTS.items()},
 }
 
+# So small a picture is quicker on one thread: in each of sixty short steps two would wait for each other. Of 128 px, on
+# two processors: 0.6 ms, with both 1.2 ms; of 320 px 3.3 ms either way.
+_ALONE = 256 * 256
+
 # As in the library.
 _CONFIDENCE, _OVERLAP = 0.2, 0.45
 
@@ -48,7 +52,8 @@ def detect_faces(picture: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     pad = max(STRIDES)
     padded = np.zeros((1, -(-height // pad) * pad, -(-width // pad) * pad, 3), np.uint8)
     cv2.cvtColor(picture, cv2.COLOR_RGB2BGR, dst=padded[0, :height, :width])
-    maps = _session().run([f"{name}_{stride}" for stride in STRIDES for name in OUTPUTS], {"picture": padded})
+    session = _session(1 if height * width <= _ALONE else None)
+    maps = session.run([f"{name}_{stride}" for stride in STRIDES for name in OUTPUTS], {"picture": padded})
     levels = [_decode(maps[3 * i : 3 * i + 3], stride) for i, stride in enumerate(STRIDES)]
     boxes, confidences = (np.concatenate(parts) for parts in zip(*levels, strict=True))
     best = list(cv2.dnn.NMSBoxes(boxes.tolist(), confidences.tolist(), _CONFIDENCE, _OVERLAP))
@@ -60,7 +65,7 @@ def detect_faces(picture: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 def _decode(maps: list[np.ndarray], stride: int) -> tuple[np.ndarray, np.ndarray]:
     """The faces in one level's three maps (1, c, h, w): left, top, width and height (M, 4), and confidences (M,)."""
     cls, obj, bbox = maps
-    confidence = 1 / np.sqrt(1 + np.exp(-cls[0, 0])) / np.sqrt(1 + np.exp(-obj[0, 0]))
+    confidence = 1 / np.sqrt((1 + np.exp(-cls[0, 0])) * (1 + np.exp(-obj[0, 0])))
     rows, columns = np.nonzero(confidence >= _CONFIDENCE)
     x, y, width, height = bbox[0][:, rows, columns]
     centre = np.stack([columns + x, rows + y], axis=1)
@@ -70,8 +75,8 @@ def _decode(maps: list[np.ndarray], stride: int) -> tuple[np.ndarray, np.ndarray
 
 
 @functools.cache
-def _session() -> onnxruntime.InferenceSession:
-    options = session_options()
+def _session(threads: int | None) -> onnxruntime.InferenceSession:
+    options = session_options(threads)
     weights = _weights()
     options.add_external_initializers(
         list(weights), [onnxruntime.OrtValue.ortvalue_from_numpy(value) for value in weights.values()]

@@ -11,6 +11,7 @@ import sys
 import time
 from pathlib import Path
 
+import av
 import cv2
 import numpy as np
 import pytest
@@ -35,7 +36,7 @@ def test_a_clip_gives_a_drawing_with_sound(clip, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     done = align(clip)
     assert (done.exit_code, done.stderr) == (0, "")
-    assert "1 faces followed, 25 sights in 25 frames" in done.stdout
+    assert "1 face followed, 25 sights in 25 frames" in done.stdout
     with open_video("clip_faces.mp4") as drawn, open_video(clip) as plain:
         assert len(drawn._container.streams.audio) == 1
         for (a, picture), (b, original) in zip(drawn, plain, strict=True):
@@ -73,7 +74,7 @@ def test_numbered_pictures_are_a_video(view, tmp_path):
         cv2.imwrite(str(tmp_path / f"{i:03}.png"), cv2.cvtColor(view(60 + i, 30), cv2.COLOR_RGB2BGR))
     done = align(tmp_path / "%03d.png", "--out", tmp_path / "out")
     assert done.exit_code == 0
-    assert "1 faces followed, 4 sights in 4 frames" in done.stdout
+    assert "1 face followed, 4 sights in 4 frames" in done.stdout
     assert (tmp_path / "out" / f"{tmp_path.name}.jsonl").exists()
 
 
@@ -154,7 +155,7 @@ def test_a_camera_that_is_not_there(tmp_path, monkeypatch):
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGINT to send to one process")
 def test_ctrl_c_leaves_whole_files_of_what_was_done(write_clip, view, tmp_path):
-    clip = write_clip("long.mp4", ((i / 25, view(40 + i % 50, 20)) for i in range(1500)))
+    clip = write_clip("long.mp4", ((i / 25, view(40 + i % 50, 20)) for i in range(1500)), tone="aac")
     environment = {**os.environ, "PYTHONPATH": str(Path(facelattice.__file__).parents[1])}
     command = [sys.executable, "-m", "facelattice", "align", str(clip), "--out", "out", "--crops"]
     run = subprocess.Popen(command, cwd=tmp_path, env=environment, stderr=subprocess.PIPE, text=True)
@@ -172,4 +173,7 @@ def test_ctrl_c_leaves_whole_files_of_what_was_done(write_clip, view, tmp_path):
     for name in ("long_faces.mp4", "long_track1.mp4"):
         with open_video(tmp_path / "out" / name) as video:
             assert abs(len(list(video)) - len(rows)) <= 1
+    with av.open(str(tmp_path / "out" / "long_faces.mp4")) as file:
+        seconds = [float(stream.duration * stream.time_base) for stream in (*file.streams.video, *file.streams.audio)]
+        assert seconds[1] < seconds[0] + 0.2  # of three
     assert len(list((tmp_path / "out").iterdir())) == 3

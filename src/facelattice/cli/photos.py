@@ -16,7 +16,7 @@ import typer
 from rich.table import Column, Table
 from rich.text import Text
 
-from facelattice.cli.program import err, out, progress_bar, say
+from facelattice.cli.program import counted, err, out, progress_bar, say
 from facelattice.draw import draw_faces
 from facelattice.face import Face
 from facelattice.formats import (
@@ -69,7 +69,7 @@ class Summary:
             out.print(f"and {self.faces - len(self.rows)} more")
         for image in self.without:
             out.print(Text(f"no face found: {image}"), soft_wrap=True)
-        counts = f"{_count(self.faces, 'face')} in {_count(self.pictures + self.failed, 'picture')}"
+        counts = f"{counted(self.faces, 'face')} in {counted(self.pictures + self.failed, 'picture')}"
         out.print(counts + (f", {self.failed} could not be read" if self.failed else ""))
 
 
@@ -99,7 +99,7 @@ def align_pictures(
     stems = {p: free_name(p.stem, taken) for p in found if not done or _name(p, out_dir, format) not in done}
     if resume:
         left = [picture for picture in pictures if picture in stems]
-        err.print(f"{len(pictures) - len(left)} of {_count(len(pictures), 'picture')} done before, {len(left)} to do")
+        err.print(f"{len(pictures) - len(left)} of {counted(len(pictures), 'picture')} done before, {len(left)} to do")
         pictures = left
     if draw is None:
         draw = format != "parquet" if out_dir is not None else len(found) == 1 and not as_json
@@ -231,7 +231,3 @@ def _progress(pictures: list[Path]) -> Iterator[Path]:
         for picture in pictures:
             yield picture
             progress.update(task, advance=1, description=picture.name)
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number} {what}{'s' * (number != 1)}"

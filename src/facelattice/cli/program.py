@@ -80,6 +80,11 @@ def say(message: str) -> None:
     err.print(Text(message, style="red"), soft_wrap=True)
 
 
+def counted(number: int, what: str) -> str:
+    """1 face, 2 faces."""
+    return f"{number} {what}{'s' * (number != 1)}"
+
+
 def progress_bar() -> Progress:
     """A bar with the time left, on a terminal."""
     columns = BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), TextColumn("{task.description}")

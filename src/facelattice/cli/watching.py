@@ -14,7 +14,7 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 from rich.text import Text
 
 from facelattice.aligner import FaceAligner
-from facelattice.cli.program import err, out, say
+from facelattice.cli.program import counted, err, out, say
 from facelattice.draw import draw_faces
 from facelattice.formats import atomic_write, free_name
 from facelattice.video.crops import CropWriter
@@ -118,13 +118,13 @@ def _align(
                 progress.update(bar, advance=1, description=f"{rate:.0f} frames/s")
         except KeyboardInterrupt:  # what was done so far becomes whole files
             stopped = True
+            if drawn is not None:
+                drawn.end_sound_here()
         if count == 0 and not stopped:
             raise VideoError(f"{video.name}: not one of its frames can be read")
-    broken = f", {video.broken} broken frames passed over" if video.broken else ""
-    out.print(
-        Text(f"{video.name}: {len(tracks)} faces followed, {faces_seen} sights in {count} frames{broken}"),
-        soft_wrap=True,
-    )
+    done = f"{counted(len(tracks), 'face')} followed, {counted(faces_seen, 'sight')} in {counted(count, 'frame')}"
+    broken = f", {counted(video.broken, 'broken frame')} passed over" if video.broken else ""
+    out.print(Text(f"{video.name}: {done}{broken}"), soft_wrap=True)
     for path in [*written, *(cut.paths if cut else [])]:
         out.print(Text(f"written: {path}"), soft_wrap=True)
     if stopped:

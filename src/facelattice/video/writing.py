@@ -37,6 +37,7 @@ class VideoWriter:
         self._part = path.parent / f".facelattice-{secrets.token_hex(8)}.part"
         self._rate, self._offset = Fraction(rate).limit_denominator(1001), offset
         self._last = -1
+        self._sound_until = math.inf  # its own end: the last picture may be held for long
         self._video: Any = None
         self._sound: Any = None
         self._av = load_av()
@@ -69,14 +70,19 @@ class VideoWriter:
         if self._sound is not None:
             self._sound.copy_until(time, self._mux)
 
+    def end_sound_here(self) -> None:
+        """Let the sound end with the last frame, not at its own end: the work was stopped."""
+        self._sound_until = self._last / CLOCK
+
     def __exit__(self, kind: type[BaseException] | None, *rest: object) -> None:
         """Finish the file; where something other than Ctrl-C ended the work, leave none."""
         try:
-            if self._video is not None and (kind is None or kind is KeyboardInterrupt):
+            if kind is KeyboardInterrupt:
+                self.end_sound_here()
+            if self._video is not None and kind in (None, KeyboardInterrupt):
                 self._mux(self._video.encode(None))
                 if self._sound is not None:
-                    # To its end, where the work came to its own: the last picture may be held for long.
-                    self._sound.copy_until(math.inf if kind is None else self._last / CLOCK, self._mux)
+                    self._sound.copy_until(self._sound_until, self._mux)
                 self._close()
                 os.replace(self._part, self.path)
         finally:

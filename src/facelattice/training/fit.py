@@ -85,7 +85,8 @@ def train(recipe_path: str | Path, overrides: list[str], out: Path, resume: bool
     if state is not None:
         network.load_state_dict(state["model"])
     elif recipe.start is not None:
-        taken, learned_from = begin(recipe.start, network, recipe, faces.training)
+        with console.status(f"beginning with {recipe.start}"):
+            taken, learned_from = begin(recipe.start, network, recipe, faces.training)
         console.print(f"{taken} of {len(network.state_dict())} tensors begin as in {recipe.start}")
     ema = ModelEmaV3(network, decay=recipe.optimiser.ema, use_warmup=True, device=accelerator.device)
     if accelerator.num_processes > 1:

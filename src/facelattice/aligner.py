@@ -57,8 +57,8 @@ class FaceAligner:
     refine: how many times a crop is cut anew around the points just found, where their box is another one. With 0 no
         more crops are looked at either where the model is unsure.
     min_score: faces below this score (0 to 1, see `face_score`) are left out.
-    max_faces: keep only so many, the best. With 1 the bundled detector first glances at the picture made small, which
-        is enough where it is sure of a large face.
+    max_faces: keep only so many, the best by their first looks. With 1 the bundled detector first glances at the
+        picture made small, which is enough where it is sure of a large face.
     batch_size: crops run at a time; memory grows with it.
     provider: what runs a model that is given by name or path: "cpu", "cuda", "openvino" or "coreml".
 
@@ -161,8 +161,9 @@ class FaceAligner:
         places = [(picture, box) for picture, some in zip(pictures, boxes, strict=True) for box in some]
         faces = self._settle([picture for picture, _ in places], [box for _, box in places])
         ends = np.cumsum([len(some) for some in boxes]).tolist()
-        chosen = [[start + i for i in self._select(faces[start:end])] for start, end in pairwise([0, *ends])]
-        # More looks only at what will be given: in a crowd of which one face is wanted, at that one.
+        chosen = [list(range(start, end)) for start, end in pairwise([0, *ends])]
+        if self.max_faces is not None:  # more looks at those alone: in a crowd of which one face is wanted, at that one
+            chosen = [[some[i] for i in self._select([faces[i] for i in some])] for some in chosen]
         order = [i for some in chosen for i in some]
         surer = iter(self._surer([faces[i] for i in order], [places[i][1] for i in order]))
         answers = [[next(surer) for _ in some] for some in chosen]

@@ -26,7 +26,7 @@ def find_model(name: str | os.PathLike[str] | None = None) -> Path:
     Raises ModelError, naming the known ones, for a name that is neither.
     """
     wanted = Path(DEFAULT if name is None else name)
-    if wanted.name == str(wanted) and wanted.suffix != ".onnx" and not wanted.is_file():
+    if wanted.name == str(wanted) and wanted.suffix.lower() != ".onnx" and not wanted.is_file():
         bundled = _FOLDER / f"{wanted}.onnx"
         if not bundled.is_file():
             known = ", ".join(list_models()) or "none"

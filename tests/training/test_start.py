@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
+
 import cv2
 import numpy as np
+import onnx
 import pytest
 import torch
 
 from facelattice.formats import read_pts
-from facelattice.runtime import Model, ModelError
+from facelattice.runtime import METADATA_KEY, Model, ModelError, seal
 from facelattice.training import checkpoint
 from facelattice.training.checkpoint import CheckpointError
 from facelattice.training.export import export, load_network
@@ -44,7 +47,7 @@ def test_a_run_starts_from_another_with_other_points(write_recipe, four, tmp_pat
     assert learned_from == [{"name": "four", "terms": "mine"}, {"name": "tiny faces", "terms": "not stated"}]
 
     other = write_recipe(start=str(first), network={"backbone": "mobilenetv4_conv_small_050", "pretrained": False})
-    with pytest.raises(CheckpointError, match=r"another backbone .* network.backbone=test_efficientnet"):
+    with pytest.raises(CheckpointError, match=r"does not fit this recipe's; .* network.backbone=test_efficientnet$"):
         train(other, [], tmp_path / "other")
     with pytest.raises(CheckpointError, match="no such file; bundled models: ibug68, ibug68-fast, wflw98"):
         train(write_recipe(start="gone.pt"), [], tmp_path / "gone")
@@ -73,7 +76,7 @@ def test_the_network_of_a_model_file_computes_the_same(shaken, faces, tmp_path):
     export(shaken, tmp_path / "model.onnx")
     state = checkpoint.load(shaken)
     recipe = from_yaml(state["recipe"])
-    weights = unfold(tmp_path / "model.onnx", load_faces(recipe).training, recipe.augment)
+    weights = unfold(Model(tmp_path / "model.onnx"), load_faces(recipe).training, recipe.augment)
     crops = torch.from_numpy(np.stack([cv2.imread(str(p))[16:80, 16:80, ::-1] for p in sorted(faces.glob("*.png"))]))
     with torch.inference_mode():
         wanted, found = (load_network(state | {"ema": w}, recipe)(crops).points for w in (state["ema"], weights))
@@ -81,6 +84,16 @@ def test_the_network_of_a_model_file_computes_the_same(shaken, faces, tmp_path):
     assert np.ptp(found.numpy(), axis=0).max() > 0.1
     statistics = [weights[name] for name in weights if name.endswith("running_mean")]
     assert all(mean.abs().max() > 0 for mean in statistics)  # of the faces: training goes on, and does not begin anew
+
+
+@pytest.mark.parametrize("change", [{"recipe": None}, {"recipe": {"network": {"unheard_of": 1}}}])
+def test_a_model_file_of_another_version(write_recipe, tmp_path, change):
+    file = onnx.load(find_model("ibug68-fast"))
+    (metadata,) = (entry for entry in file.metadata_props if entry.key == METADATA_KEY)
+    metadata.value = json.dumps(json.loads(metadata.value) | change)
+    (tmp_path / "other.ONNX").write_bytes(seal(file.SerializeToString()))
+    with pytest.raises(CheckpointError, match="another version; begin with its checkpoint"):
+        train(write_recipe(start=str(tmp_path / "other.ONNX")), [], tmp_path / "run")
 
 
 def test_a_model_file_of_another_kind_of_network(write_recipe, tmp_path):

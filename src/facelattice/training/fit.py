@@ -54,8 +54,8 @@ class TrainingError(ValueError):
 def train(recipe_path: str | Path, overrides: list[str], out: Path, resume: bool = False) -> Path:
     """Train a recipe and return the path of the best checkpoint; ``out`` gets last.pt, best.pt, log.csv, recipe.yaml.
 
-    ``resume`` goes on from ``out``/last.pt, where there is one. Raises RecipeError, DataError, CheckpointError and
-    TrainingError for what the user can mend.
+    ``resume`` goes on from ``out``/last.pt, where there is one. Raises RecipeError, DataError, CheckpointError,
+    ModelError and TrainingError for what the user can mend.
     """
     recipe = load_recipe(recipe_path, overrides)
     last = out / "last.pt"

@@ -19,21 +19,25 @@ from facelattice.training.recipe import Recipe
 from facelattice.training.unfold import unfold
 from facelattice.weights import find_model, list_models
 
+# What decides which layers a network has, beside its points and its graph.
+SHAPE = ("size", *(f"network.{name}" for name in ("backbone", "deepest", "embedding", "closer", "separable", "depth")))
+
 
 class Start(NamedTuple):
-    """Weights by name, the recipe's `Network` that they are of, and what they were learned from: name and terms."""
+    """Weights by name, the recipe that they are of, as plain values, and what they were learned from: name and
+    terms."""
 
     weights: dict[str, Tensor]
-    network: dict[str, Any]
+    recipe: Any
     data: list[dict[str, str]]
 
 
 def begin(start: str, network: nn.Module, recipe: Recipe, samples: list[Sample]) -> tuple[int, list[dict[str, str]]]:
     """Give a network the weights of a checkpoint, a model file or a bundled model that fit it by name and shape.
 
-    Where the points are others, that is all but the layers with as many outputs as there are points. Returns how many
-    of its tensors that are, and what they were learned from. Raises CheckpointError or ModelError for a file that
-    cannot be used, CheckpointError where its backbone is another one.
+    Where the runs differ in their points only, that is all but the layers whose size depends on how many there are.
+    Returns how many of its tensors that are, and what they were learned from. Raises CheckpointError or ModelError for
+    a file that cannot be used, CheckpointError where its backbone does not fit.
     """
     given = _of_model(find_model(start), recipe, samples) if _is_model(start) else _of_checkpoint(Path(start))
     own = network.state_dict()
@@ -41,25 +45,25 @@ def begin(start: str, network: nn.Module, recipe: Recipe, samples: list[Sample])
         name: tensor for name, tensor in given.weights.items() if name in own and tensor.shape == own[name].shape
     }
     if any(name.startswith("backbone.") and name not in fitting for name in own):
-        theirs = " ".join(
-            f"network.{key}={given.network[key]}" for key in ("backbone", "deepest") if key in given.network
-        )
-        raise CheckpointError(f"{start}: it has another backbone than this recipe; to begin with it set {theirs}")
+        theirs, ours = OmegaConf.create(given.recipe), OmegaConf.structured(recipe)
+        values = {key: OmegaConf.select(theirs, key) for key in SHAPE}
+        others = " ".join(f"{key}={v}" for key, v in values.items() if v not in (None, OmegaConf.select(ours, key)))
+        raise CheckpointError(f"{start}: its backbone does not fit this recipe's; to begin with it set {others}")
     network.load_state_dict(fitting, strict=False)
     return len(fitting), given.data
 
 
 def _is_model(start: str) -> bool:
-    return start.endswith(".onnx") or start in list_models()
+    return Path(start).suffix.lower() == ".onnx" or start in list_models()
 
 
 def _of_checkpoint(path: Path) -> Start:
     if not path.is_file():
         raise CheckpointError(f"{path}: there is no such file; bundled models: {', '.join(list_models())}")
     state = checkpoint.load(path)
-    return Start(state["ema"], OmegaConf.create(state["recipe"])["network"], state["info"]["data"])
+    return Start(state["ema"], state["recipe"], state["info"]["data"])
 
 
 def _of_model(path: Path, recipe: Recipe, samples: list[Sample]) -> Start:
-    info = Model(path).info
-    return Start(unfold(path, samples, recipe.augment), info["recipe"]["network"], info["data"])
+    model = Model(path)
+    return Start(unfold(model, samples, recipe.augment), model.info["recipe"], model.info.get("data", []))

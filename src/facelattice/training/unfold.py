@@ -1,10 +1,10 @@
 """Model file -> the weights of the network that it was made of, to train on from, where its checkpoint is not at hand.
 
-weights = unfold(find_model("ibug68"), faces.training, recipe.augment)
+weights = unfold(Model(find_model("ibug68")), faces.training, recipe.augment)
 
 In a model file each batch normalisation is part of the layer before or behind it. Here it becomes a layer again, with
-the statistics that the faces at hand have there, so that training goes on as it was. That takes located nodes, a graph
-with dynamic weights, and a backbone whose convolutions run in the order in which they are defined, each followed by a
+the statistics that the faces at hand have there, so that training goes on as it was. That takes located nodes, a graph,
+and a backbone whose convolutions run in the order in which they are defined, each followed by a
 normalisation, as in MobileNet, EfficientNet and ResNet. What comes out is compared with the file.
 """
 
@@ -18,6 +18,7 @@ import numpy as np
 import onnx
 import torch
 from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 from onnx import numpy_helper
 from torch import Tensor, nn
 from torch.utils.data import default_collate
@@ -28,7 +29,7 @@ from facelattice.data.sample import Sample
 from facelattice.method.model import SDFL
 from facelattice.runtime import Model
 from facelattice.training.checkpoint import CheckpointError
-from facelattice.training.export import TOLERANCE, Outputs, compare
+from facelattice.training.export import TOLERANCE, Outputs
 from facelattice.training.prepare import make_network
 from facelattice.training.recipe import from_yaml
 
@@ -36,30 +37,32 @@ BATCHES, BATCH = 4, 32  # of augmented crops that statistics are taken from
 COMPARED = 4
 
 
-def unfold(path: Path, samples: list[Sample], augment: Augment) -> dict[str, Tensor]:
+def unfold(model: Model, samples: list[Sample], augment: Augment) -> dict[str, Tensor]:
     """The network's state, by name, with the statistics of augmented crops of the samples.
 
-    Raises ModelError for a file that cannot be used, CheckpointError for one whose network cannot be had back.
+    Raises CheckpointError where the network cannot be had back.
     """
-    model = Model(path)
-    info, recipe = model.info, from_yaml(OmegaConf.to_yaml(OmegaConf.create(model.info["recipe"])))
     graph = torch.eye(len(model.scheme), dtype=torch.bool)
+    plain = FaceCrops(samples, model.size, model.margin)
+    crops = np.stack([plain[0, 0, i % len(plain)]["crop"].numpy() for i in range(COMPARED)])
     try:
-        for listener, other, _ in info["graph"]["edges"]:
+        for listener, other, _ in model.info["graph"]["edges"]:
             graph[listener, other] = True
+        recipe = from_yaml(OmegaConf.to_yaml(OmegaConf.create(model.info["recipe"])))
         network = make_network(graph, recipe, pretrained=False).eval()
-        norms = _take_weights(path, network)
-        outputs = Outputs(network, model.scheme.mirror if recipe.mirrored else None, info["error_scale"])
-        plain = FaceCrops(samples, model.size, model.margin)
-        crops = np.stack([plain[0, 0, i % len(plain)]["crop"].numpy() for i in range(COMPARED)])
-        difference = compare(outputs, path.read_bytes(), crops)
-    except (AttributeError, KeyError, TypeError, ValueError, RuntimeError) as error:
+        norms = _take_weights(model.path, network)
+        outputs = Outputs(network, model.scheme.mirror if recipe.mirrored else None)
+        with torch.inference_mode():
+            points = outputs(torch.from_numpy(crops))[0].numpy()
+    except (AttributeError, KeyError, TypeError, ValueError, RuntimeError, OmegaConfBaseException) as error:
         raise CheckpointError(
-            f"{path}: training cannot begin with a model file of this kind of network; begin with its checkpoint"
+            f"{model.path}: training cannot begin with a model file of this kind of network, or in 8 bits, or of "
+            "another version; begin with its checkpoint"
         ) from error
+    difference = np.abs(points - model(crops)[0]).max()
     if not difference <= TOLERANCE:
         raise CheckpointError(
-            f"{path}: the network that comes out differs by {difference:.3g} px; begin with its checkpoint"
+            f"{model.path}: the network that comes out differs by {difference:.3g} px; begin with its checkpoint"
         )
     _give_statistics(norms, network, FaceCrops(samples, model.size, model.margin, augment))
     return network.state_dict()

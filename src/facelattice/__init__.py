@@ -1,9 +1,9 @@
 """facelattice: facial landmarks that stay right where faces are hidden, turned, blurred or badly lit.
 
-from facelattice import FaceAligner
+    from facelattice import FaceAligner
 
-for face in FaceAligner()("photo.jpg"):
-    print(face.score, face.points)
+    for face in FaceAligner()("photo.jpg"):
+        print(face.score, face.points)
 """
 
 from __future__ import annotations

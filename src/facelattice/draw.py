@@ -1,7 +1,7 @@
 """Pictures of results: faces drawn over the photo that they were found in, and a scheme's points with their numbers.
 
-picture = draw_faces(picture, FaceAligner()(picture))
-chart = draw_scheme(get_scheme("wflw98"))
+    picture = draw_faces(picture, FaceAligner()(picture))
+    chart = draw_scheme(get_scheme("wflw98"))
 """
 
 from __future__ import annotations

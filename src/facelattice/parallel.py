@@ -59,10 +59,7 @@ def align_all(
 
 
 def _in_processes(
-    pictures: Sequence[Path],
-    settings: dict[str, Any],
-    on_error: Callable[[Path, PictureError], None],
-    jobs: int,
+    pictures: Sequence[Path], settings: dict[str, Any], on_error: Callable[[Path, PictureError], None], jobs: int,
     keep_pictures: bool,
 ) -> Iterator[list[Face]]:
     spawn = multiprocessing.get_context("spawn")

@@ -1,7 +1,7 @@
 """Pictures at the door: whatever the user has becomes RGB uint8 (H, W, 3), upright, or one clear error.
 
-picture = read_picture("photo.jpg")             # or an array, or a PIL picture
-paths = find_pictures(["holiday", "*.png"])     # folders (with all that is below them), globs and files
+    picture = read_picture("photo.jpg")             # or an array, or a PIL picture
+    paths = find_pictures(["holiday", "*.png"])     # folders (with all that is below them), globs and files
 """
 
 from __future__ import annotations

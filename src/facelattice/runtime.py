@@ -51,12 +51,12 @@ def digest(data: bytes) -> str:
     """
     if len(_DIGEST.findall(data)) != 1:
         raise ModelError('a model file holds "sha256" with 64 hex digits exactly once')
-    return hashlib.sha256(_DIGEST.sub(rb"\g<1>" + b"0" * 64 + b'"', data)).hexdigest()
+    return hashlib.sha256(_DIGEST.sub(rb'\g<1>' + b"0" * 64 + b'"', data)).hexdigest()
 
 
 def seal(data: bytes) -> bytes:
     """The bytes of a model file with the right digest written into the place kept for it."""
-    return _DIGEST.sub(rb"\g<1>" + digest(data).encode() + b'"', data)
+    return _DIGEST.sub(rb'\g<1>' + digest(data).encode() + b'"', data)
 
 
 class Model:

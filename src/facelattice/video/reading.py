@@ -1,9 +1,9 @@
 """Frames of anything that PyAV reads: video files, cameras, and folders of numbered pictures.
 
-with open_video("clip.mp4") as video:
-    for time, picture in video:                 # seconds, uint8 RGB (H, W, 3), upright
-        ...
-    video.broken                                # frames that could not be decoded, passed over
+    with open_video("clip.mp4") as video:
+        for time, picture in video:                 # seconds, uint8 RGB (H, W, 3), upright
+            ...
+        video.broken                                # frames that could not be decoded, passed over
 """
 
 from __future__ import annotations

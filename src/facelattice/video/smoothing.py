@@ -60,7 +60,9 @@ class FaceSmoother:
     def __init__(self, strength: float = 1.0):
         if not strength > 0:
             raise ValueError(f"the strength of smoothing must be above 0, not {strength}; to turn it off, don't smooth")
-        self._place, self._size, self._angle = (OneEuro(POSE_CUTOFF / strength, POSE_BETA / strength) for _ in range(3))
+        self._place, self._size, self._angle = (
+            OneEuro(POSE_CUTOFF / strength, POSE_BETA / strength) for _ in range(3)
+        )
         self._shape = OneEuro(SHAPE_CUTOFF / strength, SHAPE_BETA / strength)
         self._time = 0.0
 

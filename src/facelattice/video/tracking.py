@@ -91,7 +91,9 @@ class Tracker:
         if self._tracks and time < max(track.time for track in self._tracks):
             raise ValueError(f"frames must come in their order, but {time:g} s is before the last")
         # A face of the last frame is there still, however long that frame stood.
-        self._tracks = [track for track in self._tracks if track.number in self._shown or time - track.time <= PATIENCE]
+        self._tracks = [
+            track for track in self._tracks if track.number in self._shown or time - track.time <= PATIENCE
+        ]
         seen = self._follow(picture, time)
         every = self.every if len(seen) == len(self._tracks) else min(self.every, DETECT_HIDDEN)
         if self._frames - self._looked >= every or self._is_news(seen):

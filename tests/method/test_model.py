@@ -73,6 +73,14 @@ def test_a_size_that_does_not_fit(size, instead):
         SDFL(RING, size, SMALL)
 
 
+def test_without_a_map_of_stride_32_a_size_may_lie_between():
+    with torch.no_grad():
+        out = SDFL(RING, 112, SMALL, deepest=16).eval()(torch.zeros(2, 112, 112, 3, dtype=torch.uint8))
+    assert out.points.shape == (2, len(RING), 2)
+    with pytest.raises(ValueError, match="multiple of 16, not 100; try 96"):
+        SDFL(RING, 100, SMALL, deepest=16)
+
+
 def test_an_unknown_backbone_names_those_near_it():
     with pytest.raises(ValueError, match=r"no backbone 'resnet35'; near it are .*resnet"):
         SDFL(RING, SIZE, "resnet35")

@@ -34,7 +34,7 @@ class SDFL(nn.Module):
     """Structure-coherent deep feature learning (Lin et al., TIP 2021) over any timm backbone.
 
     graph: bool (N, N), who listens to whom (`method.graph.neighbours`).
-    size: side of the square crops, pixels; a multiple of 32.
+    size: side of the square crops, pixels; a multiple of the deepest map's stride.
     backbone, pretrained: a timm model's name; False for a random start, True for timm's weights, or a weight file.
     embedding: "located" (ours, from the backbone's maps down to stride ``deepest``, 16 or 32, where ``closer`` with a
     look at that of stride 4, where ``separable`` with fewer weights) or "flatten" (the paper's, with ``expansion`` maps
@@ -70,8 +70,6 @@ class SDFL(nn.Module):
         normalisation: str = "backbone",
     ):
         super().__init__()
-        if size % 32 or size <= 0:
-            raise ValueError(f"crop size must be a multiple of 32, not {size}; try {max(32, round(size / 32) * 32)}")
         for name, value, choices in (
             ("embedding", embedding, ("located", "flatten")),
             ("deepest", deepest, (16, 32)),
@@ -85,6 +83,9 @@ class SDFL(nn.Module):
         finest = 4 if closer else 8
         strides = tuple(stride for stride in (4, 8, 16, 32) if finest <= stride <= deepest)
         reductions = strides if embedding == "located" else Flatten.reductions
+        if size % reductions[-1] or size <= 0:
+            fitting = max(32, round(size / reductions[-1]) * reductions[-1])
+            raise ValueError(f"crop size must be a multiple of {reductions[-1]}, not {size}; try {fitting}")
         self.backbone, channels, statistics = make_backbone(backbone, pretrained, reductions)
         self.embedding: Located | Flatten
         if embedding == "located":

@@ -170,23 +170,24 @@ def warp(picture: np.ndarray, matrix: np.ndarray, size: int | tuple[int, int], f
     """The crop that ``matrix`` (picture -> crop) cuts out of ``picture`` (H, W, ...): uint8 (height, width, ...).
 
     ``size`` is the side or (width, height). What lies outside the picture is ``fill``. A picture that shrinks to less
-    than half is averaged down first, so that nothing aliases.
+    than half is halved first, as often as need be, so that nothing aliases.
     """
     width, height = (size, size) if isinstance(size, int) else size
     # Only the part of the picture under the crop is touched, so a face in a huge photo costs no more than in a small
     # one.
     corners = np.array([[-1, -1], [width, -1], [-1, height], [width, height]])
     corners = apply(invert(matrix), corners)
-    shrink = max(1, int(1 / max(scale_of(matrix), 1e-6)))
+    halvings = max(0, int(-math.log2(max(scale_of(matrix), 1e-6))))
+    shrink = 2**halvings
     x0, y0 = np.maximum(np.floor(corners.min(0)).astype(int) - shrink, 0)
     x1, y1 = np.minimum(np.ceil(corners.max(0)).astype(int) + 1 + shrink, picture.shape[1::-1])
     if x0 >= x1 or y0 >= y1:
         return np.full((height, width, *picture.shape[2:]), fill, picture.dtype)
     part, matrix = picture[y0:y1, x0:x1], compose(matrix, np.array([[1, 0, x0], [0, 1, y0]]))
     if shrink > 1:
-        w, h = -(-(x1 - x0) // shrink), -(-(y1 - y0) // shrink)
-        part = cv2.copyMakeBorder(part, 0, h * shrink - (y1 - y0), 0, w * shrink - (x1 - x0), cv2.BORDER_REPLICATE)
-        part = cv2.resize(part, (w, h), interpolation=cv2.INTER_AREA)
+        part = cv2.copyMakeBorder(part, 0, (y0 - y1) % shrink, 0, (x0 - x1) % shrink, cv2.BORDER_REPLICATE)
+        for _ in range(halvings):  # the mean of 2 x 2 pixels takes a quarter of the time that one of 3 x 3 takes
+            part = cv2.resize(part, (part.shape[1] // 2, part.shape[0] // 2), interpolation=cv2.INTER_AREA)
         matrix = compose(matrix, invert(shrink_transform(shrink)))
     return cv2.warpAffine(
         part, matrix, (width, height), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT, borderValue=(fill,) * 4

@@ -189,6 +189,27 @@ def test_global_batch_norm_in_one_process_is_batch_norm(tmp_path, norm, shape):
     torch.testing.assert_close(dict(module[0].named_buffers()), dict(norm.named_buffers()), rtol=1e-4, atol=1e-4)
 
 
+def test_global_batch_norm_takes_bf16_as_batch_norm_does(tmp_path):
+    norm = nn.BatchNorm2d(5)
+    module = nn.Sequential(copy.deepcopy(norm))
+    synchronise(module)
+    x = (3 + 2 * torch.randn(4, 5, 6, 6, generator=torch.Generator().manual_seed(0))).bfloat16()
+    ours, theirs = x.clone().requires_grad_(), x.clone().requires_grad_()
+    torch.distributed.init_process_group("gloo", init_method=f"file://{tmp_path}/meet", rank=0, world_size=1)
+    try:
+        y = module(ours)
+        (y.float() ** 3).sum().backward()
+    finally:
+        torch.distributed.destroy_process_group()
+    expected = norm(theirs)
+    (expected.float() ** 3).sum().backward()
+    assert y.dtype == torch.bfloat16
+    torch.testing.assert_close(y, expected, rtol=0.01, atol=0.02)
+    torch.testing.assert_close(ours.grad, theirs.grad, rtol=0.02, atol=0.05)
+    torch.testing.assert_close(module[0].weight.grad, norm.weight.grad, rtol=0.01, atol=0.1)
+    torch.testing.assert_close(dict(module[0].named_buffers()), dict(norm.named_buffers()), rtol=1e-4, atol=1e-4)
+
+
 @pytest.mark.parametrize("batch", [4, 8])  # two steps an epoch, or one, after which there is no loss to look at
 def test_nan_loss_ends_the_run_and_leaves_the_last_good_checkpoint(write_recipe, tmp_path, batch):
     out, explode = tmp_path / "run", {"schedule": "step", "warmup": 0, "milestones": [1], "factor": 1e30}

@@ -9,22 +9,45 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.distributed import all_reduce, get_world_size
+from torch.distributed import all_gather_into_tensor, all_reduce, get_world_size
+from torch.nn.functional import batch_norm
 from torch.nn.modules.batchnorm import _BatchNorm
 
 
-class _Sum(torch.autograd.Function):
-    """The sum over all processes, through which gradients flow: they are summed likewise."""
+class _Normalise(torch.autograd.Function):
+    """x (B, C, ...), weight and bias (C,), eps -> x normalised over the batches of all processes, and the mean and
+    variance (C,) that it was normalised by.
+
+    torch's own kernels do the work: composed of single operations a step of a network as small as MobileNetV2, in two
+    processes, took 1.7 times as long.
+    """
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor) -> Tensor:
-        total = x.contiguous().clone()
-        all_reduce(total)
-        return total
+    def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor, eps: float) -> tuple[Tensor, Tensor, Tensor]:
+        _, own_mean, own_inverse = torch.native_batch_norm(x, weight, bias, None, None, True, 0.0, eps)
+        own = torch.stack([own_mean, own_inverse.pow(-2) - eps])
+        every = own.new_empty(get_world_size() * 2, own.shape[1])
+        all_gather_into_tensor(every, own)
+        means, variances = every.view(-1, 2, own.shape[1]).unbind(1)  # of each process, with as many faces
+        mean = means.mean(0)
+        variance = variances.mean(0) + (means - mean).square().mean(0)
+        ctx.save_for_backward(x, weight, mean, variance)
+        ctx.eps = eps
+        ctx.mark_non_differentiable(mean, variance)
+        return batch_norm(x, mean, variance, weight, bias, eps=eps), mean, variance
 
     @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> Tensor:
-        return _Sum.apply(gradient)
+    def backward(ctx: Any, gradient: Tensor, *_: Tensor) -> tuple[Tensor, Tensor, Tensor, None]:
+        x, weight, mean, variance = ctx.saved_tensors
+        # As if mean and variance were constants; the sums over x that the parameters need are those that these need.
+        to_x, to_weight, to_bias = torch.ops.aten.native_batch_norm_backward(
+            gradient, x, weight, mean, variance, None, None, False, ctx.eps, [True, True, True]
+        )
+        sums = torch.stack([to_weight, to_bias])
+        all_reduce(sums)
+        count = get_world_size() * x.numel() // x.shape[1]
+        by_variance, by_mean = -sums * weight / (variance + ctx.eps).sqrt() / count
+        return to_x + batch_norm(x, mean, variance, by_variance, by_mean, eps=ctx.eps), to_weight, to_bias, None
 
 
 class GlobalBatchNorm(nn.Module):
@@ -43,22 +66,15 @@ class GlobalBatchNorm(nn.Module):
         self.act = getattr(norm, "act", nn.Identity())
 
     def forward(self, x: Tensor) -> Tensor:
-        mean: Tensor = self.running_mean
-        variance: Tensor = self.running_var
-        shape = [1, -1] + [1] * (x.ndim - 2)
-        if self.training:
-            axes = [0, *range(2, x.ndim)]
-            values = x.float()
-            count = get_world_size() * x.numel() // x.shape[1]  # every process has as many faces
-            mean = _Sum.apply(values.sum(axes)) / count
-            # In two passes: the mean of squares less the square of the mean cancels out where the mean is large.
-            variance = _Sum.apply((values - mean.view(shape)).square().sum(axes)) / count
-            with torch.no_grad():
-                self.num_batches_tracked += 1
-                self.running_mean.lerp_(mean, self.momentum)
-                self.running_var.lerp_(variance * count / (count - 1), self.momentum)
-        scale = self.weight / (variance + self.eps).sqrt()
-        return self.act((x * scale.view(shape) + (self.bias - mean * scale).view(shape)).to(x.dtype))
+        if not self.training:
+            return self.act(batch_norm(x, self.running_mean, self.running_var, self.weight, self.bias, eps=self.eps))
+        y, mean, variance = _Normalise.apply(x, self.weight, self.bias, self.eps)
+        count = get_world_size() * x.numel() // x.shape[1]
+        with torch.no_grad():
+            self.num_batches_tracked += 1
+            self.running_mean.lerp_(mean, self.momentum)
+            self.running_var.lerp_(variance * count / (count - 1), self.momentum)
+        return self.act(y)
 
 
 def synchronise(module: nn.Module) -> None:

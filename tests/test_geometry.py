@@ -150,11 +150,20 @@ def test_strong_shrinking_is_not_off_by_half_a_pixel(side):
         assert np.abs(offset[inside, inside]).max() < 0.02 * side / 64  # picture pixels; OpenCV counts in 1/32
 
 
-def test_shrinking_averages_and_does_not_alias():
+@pytest.mark.parametrize("side", [64, 300, 600, 800])  # shrunk by 16, 3.4, 1.7 and 1.28
+def test_shrinking_averages_and_does_not_alias(side):
     stripes = np.zeros((1024, 1024, 3), np.uint8)
     stripes[:, ::2] = 255
-    crop = geometry.warp(stripes, geometry.crop_transform(np.array([-0.5, -0.5, 1023.5, 1023.5]), 64, 1.0), 64)
+    crop = geometry.warp(stripes, geometry.crop_transform(np.array([-0.5, -0.5, 1023.5, 1023.5]), side, 1.0), side)
     assert set(np.unique(crop[1:-1, 1:-1])) <= {127, 128}
+
+
+def test_a_shrunk_picture_is_blurred_where_that_is_wanted():
+    dot = np.zeros((60, 60), np.uint8)
+    dot[30, 30] = 255
+    matrix = np.array([[2 / 3, 0, 0], [0, 2 / 3, 0]])
+    assert geometry.warp(dot, matrix, 40, blur=False)[20, 20] == 255
+    assert geometry.warp(dot, matrix, 40)[20, 20] == 64  # a quarter: by 1 2 1 along, and 1 2 1 down
 
 
 def test_a_part_of_a_shrunk_picture_is_the_same_however_much_lies_around_it():

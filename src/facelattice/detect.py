@@ -133,7 +133,8 @@ def _look(
     factor = max(1.0, max(height, width) / side)
     shrink = geometry.shrink_transform(factor)
     if factor > 1:
-        picture = geometry.warp(picture, shrink, (max(1, round(width / factor)), max(1, round(height / factor))))
+        size = max(1, round(width / factor)), max(1, round(height / factor))
+        picture = geometry.warp(picture, shrink, size, blur=False)  # it finds the same without
     found = []
     for rows in _tiles(picture.shape[0]):
         for columns in _tiles(picture.shape[1]):

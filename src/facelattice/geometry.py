@@ -172,8 +172,8 @@ def warp(
     """The crop that ``matrix`` (picture -> crop) cuts out of ``picture`` (H, W, ...): uint8 (height, width, ...).
 
     ``size`` is the side or (width, height). What lies outside the picture is ``fill``. A picture that shrinks to less
-    than half is halved first, as often as need be, and with ``blur`` blurred where it still shrinks by a fifth, so
-    that little aliases.
+    than half is halved first, as often as need be, and with ``blur`` blurred where it still shrinks by more than 1.2
+    times, so that little aliases.
     """
     width, height = (size, size) if isinstance(size, int) else size
     # Only the part of the picture under the crop is touched, so a face in a huge photo costs no more than in a small

@@ -97,6 +97,26 @@ def test_two_processes_measure_what_one_does(tmp_path, faces):
     assert (one_result["faces"], one_result["missed"], len(one_result["unreadable"])) == (4, 1, 1)
 
 
+def test_offsets_are_those_that_were_put_in(faces, tmp_path):
+    samples = read_samples(faces)
+    off = np.tile(np.float32([2, -1]), (len(samples), 1))
+    off[0] = 12, 9  # one face that is far off moves no median
+    points = np.stack([s.points for s in samples]) + off[:, None]
+    points[:, 6, 0] += 1
+    mask = np.tile(np.arange(68) != 5, (len(samples), 1))
+    write_csv(tmp_path / "moved.csv", [(str(s.path), p, m) for s, p, m in zip(samples, points, mask, strict=True)])
+    result = evaluate(str(tmp_path / "moved.csv"), faces)
+    sizes = np.array([np.hypot(*(s.points[36] - s.points[45])) for s in samples])
+    each = [point["offset"] for point in result["per_point"]]
+    assert each[4] == pytest.approx(np.median(off / sizes[:, None], 0), abs=1e-4)
+    assert each[5] == [None, None]
+    assert each[6] == pytest.approx(np.median((off + np.array([1, 0])) / sizes[:, None], 0), abs=1e-4)
+    assert result["offset"] == pytest.approx(np.mean([e for e in each if None not in e], 0))
+    output = CliRunner().invoke(app, ["evaluate", str(tmp_path / "moved.csv"), str(faces)]).output
+    x, y = result["offset"]
+    assert f"points lie {100 * x:.2f} % right of and {-100 * y:.2f} % above the annotation" in " ".join(output.split())
+
+
 def test_noisy_boxes_depend_on_the_seed_alone(faces):
     once, again, other = (evaluate("ibug68", faces, "noisy", seed=seed)["nme"] for seed in (0, 0, 1))
     assert once == again != other

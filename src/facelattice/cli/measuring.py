@@ -79,6 +79,10 @@ def evaluate(
         f"itself says. Failures: over {threshold}, or missed. AUC: up to {threshold}. Protocol: {result['protocol']}.",
         soft_wrap=True,
     )
+    if None not in result["offset"]:
+        x, y = result["offset"]
+        across, down = "right of" if x > 0 else "left of", "below" if y > 0 else "above"
+        out.print(f"As a rule points lie {percent(abs(x))} {across} and {percent(abs(y))} {down} the annotation.")
     if result["rank_correlation"]:
         out.print(_belief(result), soft_wrap=True)
     if result["not_measurable"]:

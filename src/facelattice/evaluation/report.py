@@ -99,6 +99,7 @@ def assess(
     everything = np.ones(len(samples), bool)
     measured = np.isfinite(scores.errors)
     counts, answered = measured.sum(0), measured.any(1, keepdims=True)
+    offsets = scores.offsets
     result = {
         **head,
         "box": answers.box,
@@ -118,10 +119,14 @@ def assess(
         "rank_correlation": _ranks(scores),
         "unsure_tenth": _unsure(scores, protocol.threshold),
         "presence": None,
+        "offset": [number(value) for value in mean_of(offsets, 0)],
         "unreadable": answers.unreadable,
         "unmatched": answers.unmatched,
         "per_point": [
-            {"point": i, "name": name, "faces": int(counts[i]), "nme": number(mean_of(scores.errors[:, i], 0))}
+            {
+                "point": i, "name": name, "faces": int(counts[i]), "nme": number(mean_of(scores.errors[:, i], 0)),
+                "offset": [number(value) for value in offsets[i]],
+            }
             for i, name in enumerate(scores.scheme.names)
         ],
         "each": [

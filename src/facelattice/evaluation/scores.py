@@ -45,6 +45,15 @@ class Scores:
         return mean_of(self.errors, 1)
 
     @property
+    def offsets(self) -> np.ndarray:
+        """(N, 2), how far right of and below its annotation each point lies as a rule, the median over the faces as a
+        share of their size; NaN where none was measured."""
+        apart = (self.found - self.truth) / self.sizes[:, None, None]
+        measured = np.isfinite(apart).all(2).any(0)
+        apart[:, ~measured] = 0  # a median of nothing warns
+        return np.where(measured[:, None], np.nanmedian(apart, 0), np.nan)
+
+    @property
     def measurable(self) -> np.ndarray:
         """bool (M,), the faces that have a size to divide by."""
         return np.isfinite(self.sizes)

@@ -16,8 +16,9 @@ from facelattice.training import checkpoint
 from facelattice.training.checkpoint import CheckpointError
 from facelattice.training.export import export, load_network
 from facelattice.training.fit import train
-from facelattice.training.prepare import load_faces
-from facelattice.training.recipe import from_yaml
+from facelattice.training.prepare import load_faces, make_network
+from facelattice.training.recipe import from_yaml, load_recipe
+from facelattice.training.start import begin
 from facelattice.training.unfold import unfold
 from facelattice.weights import find_model
 
@@ -53,6 +54,37 @@ def test_a_run_starts_from_another_with_other_points(write_recipe, four, tmp_pat
         train(write_recipe(start="gone.pt"), [], tmp_path / "gone")
     with pytest.raises(ModelError, match="cannot read"):
         train(write_recipe(start="gone.onnx"), [], tmp_path / "gone")
+
+
+@pytest.mark.parametrize(
+    ("kind", "file"),
+    [("dynamic", "run/best.pt"), ("static", "run/best.pt"), ("dense", "run/best.pt"), ("dynamic", "start.onnx")],
+)
+def test_weights_of_edges_go_to_the_same_edges(write_recipe, shake, tmp_path, kind, file):
+    """Other faces make another graph, of as many edges: a point that lost one neighbour hears the others as before."""
+    path = write_recipe(epochs=1, network={"backbone": "test_efficientnet", "pretrained": False, "edges": kind})
+    recipe = load_recipe(path)
+    state = checkpoint.load(train(path, [], tmp_path / "run"))
+    before = load_network(state, recipe).eval()
+    shake(before, 0.2)
+    checkpoint.save(state | {"ema": before.state_dict()}, tmp_path / "run" / "best.pt")
+    export(tmp_path / "run" / "best.pt", tmp_path / "start.onnx")
+    old = state["info"]["graph"]
+    new = old.clone()
+    for point in (3, 40):
+        first = next(int(j) for j in old[point].nonzero() if j != point)
+        new[point, first], new[point, 67] = False, True
+    assert not old[[3, 40], 67].any()
+    after = make_network(new, recipe, pretrained=False).eval()
+    begin(str(tmp_path / file), after, recipe, load_faces(recipe).training)
+    pooled = torch.randn(5, before.embedding.pooled, generator=torch.Generator().manual_seed(0))
+    shared = torch.ones_like(old) if kind == "dense" else old & new
+    with torch.inference_mode():
+        heard = [edges(pooled) * shared for edges in (before.edges, after.edges)]
+    # A softmax shares out among all of a row: among the edges that both have, shares are the same.
+    one, other = (weights / weights.sum(-1, keepdim=True) for weights in heard)
+    torch.testing.assert_close(other, one, atol=1e-3, rtol=0)  # a model file's weights are rounded to 16 bits
+    assert (one.max() - one[:, shared].min()) > 0.002  # and they are not all alike
 
 
 def test_a_run_starts_from_a_bundled_model(write_recipe, four, tmp_path):

@@ -40,6 +40,24 @@ class EdgeWeights(nn.Module):
         slots = torch.full(graph.shape, edges, dtype=torch.long)
         slots[graph] = torch.arange(edges)
         self.register_buffer("slots", slots, persistent=False)
+        self.graph = graph
+
+    def placed(self, state: dict[str, Tensor], graph: Tensor) -> dict[str, Tensor]:
+        """What belongs to single edges in another's ``state``, by name, put in the order of the edges here.
+
+        ``graph``, bool (N, N), is that of the other. An edge that it has not keeps what it has here.
+        """
+        order = torch.full(graph.shape, -1)
+        order[graph] = torch.arange(int(graph.sum()))
+        there = order[self.graph]
+        both = there >= 0
+        moved = {}
+        for name, own in self.state_dict().items():
+            axis = {"logits.3.weight": 0, "logits.3.bias": 0, "logits": 1}.get(name)
+            if axis is not None and name in state:
+                moved[name] = own.clone()
+                moved[name].transpose(0, axis)[both] = state[name].transpose(0, axis)[there[both]]
+        return moved
 
     def forward(self, pooled: Tensor) -> Tensor:
         """Pooled features (B, features) -> (B or 1, N, N)."""

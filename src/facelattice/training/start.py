@@ -8,15 +8,17 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import torch
 from omegaconf import OmegaConf
-from torch import Tensor, nn
+from torch import Tensor
 
 from facelattice.data.sample import Sample
+from facelattice.method.model import SDFL
 from facelattice.runtime import Model
 from facelattice.training import checkpoint
 from facelattice.training.checkpoint import CheckpointError
 from facelattice.training.recipe import Recipe
-from facelattice.training.unfold import unfold
+from facelattice.training.unfold import graph_of, unfold
 from facelattice.weights import find_model, list_models
 
 # What decides which layers a network has, beside its points and its graph.
@@ -24,18 +26,20 @@ SHAPE = ("size", *(f"network.{name}" for name in ("backbone", "deepest", "embedd
 
 
 class Start(NamedTuple):
-    """Weights by name, the recipe that they are of, as plain values, and what they were learned from: name and
-    terms."""
+    """Weights by name, the graph bool (N, N) whose edges they know, the recipe that they are of, as plain values, and
+    what they were learned from: name and terms."""
 
     weights: dict[str, Tensor]
+    graph: Tensor
     recipe: Any
     data: list[dict[str, str]]
 
 
-def begin(start: str, network: nn.Module, recipe: Recipe, samples: list[Sample]) -> tuple[int, list[dict[str, str]]]:
+def begin(start: str, network: SDFL, recipe: Recipe, samples: list[Sample]) -> tuple[int, list[dict[str, str]]]:
     """Give a network the weights of a checkpoint, a model file or a bundled model that fit it by name and shape.
 
     Where the runs differ in their points only, that is all but the layers whose size depends on how many there are.
+    Other faces make another graph: weights of edges go to the same edges, and new ones begin as they are.
     Returns how many of its tensors that are, and what they were learned from. Raises CheckpointError or ModelError for
     a file that cannot be used, CheckpointError where its backbone does not fit.
     """
@@ -49,6 +53,9 @@ def begin(start: str, network: nn.Module, recipe: Recipe, samples: list[Sample])
         values = {key: OmegaConf.select(theirs, key) for key in SHAPE}
         others = " ".join(f"{key}={v}" for key, v in values.items() if v not in (None, OmegaConf.select(ours, key)))
         raise CheckpointError(f"{start}: its backbone does not fit this recipe's; to begin with it set {others}")
+    if network.edges is not None and given.graph.shape == network.edges.graph.shape:
+        edges = {name.removeprefix("edges."): tensor for name, tensor in given.weights.items()}
+        fitting |= {f"edges.{name}": tensor for name, tensor in network.edges.placed(edges, given.graph).items()}
     network.load_state_dict(fitting, strict=False)
     return len(fitting), given.data
 
@@ -61,9 +68,16 @@ def _of_checkpoint(path: Path) -> Start:
     if not path.is_file():
         raise CheckpointError(f"{path}: there is no such file; bundled models: {', '.join(list_models())}")
     state = checkpoint.load(path)
-    return Start(state["ema"], state["recipe"], state["info"]["data"])
+    return Start(state["ema"], _used(state["info"]["graph"], state["recipe"]), state["recipe"], state["info"]["data"])
 
 
 def _of_model(path: Path, recipe: Recipe, samples: list[Sample]) -> Start:
     model = Model(path)
-    return Start(unfold(model, samples, recipe.augment), model.info["recipe"], model.info.get("data", []))
+    weights = unfold(model, samples, recipe.augment)
+    return Start(weights, graph_of(model), model.info["recipe"], model.info.get("data", []))
+
+
+def _used(graph: Tensor, recipe: Any) -> Tensor:
+    """The graph that the recipe's network makes of that of its faces."""
+    edges, symmetric = (OmegaConf.select(OmegaConf.create(recipe), f"network.{key}") for key in ("edges", "symmetric"))
+    return torch.ones_like(graph) if edges == "dense" else graph | graph.T if symmetric else graph

@@ -42,14 +42,11 @@ def unfold(model: Model, samples: list[Sample], augment: Augment) -> dict[str, T
 
     Raises CheckpointError where the network cannot be had back.
     """
-    graph = torch.eye(len(model.scheme), dtype=torch.bool)
     plain = FaceCrops(samples, model.size, model.margin)
     crops = np.stack([plain[0, 0, i % len(plain)]["crop"].numpy() for i in range(COMPARED)])
     try:
-        for listener, other, _ in model.info["graph"]["edges"]:
-            graph[listener, other] = True
         recipe = from_yaml(OmegaConf.to_yaml(OmegaConf.create(model.info["recipe"])))
-        network = make_network(graph, recipe, pretrained=False).eval()
+        network = make_network(graph_of(model), recipe, pretrained=False).eval()
         norms = _take_weights(model.path, network)
         outputs = Outputs(network, model.scheme.mirror if recipe.mirrored else None)
         with torch.inference_mode():
@@ -66,6 +63,14 @@ def unfold(model: Model, samples: list[Sample], augment: Augment) -> dict[str, T
         )
     _give_statistics(norms, network, FaceCrops(samples, model.size, model.margin, augment))
     return network.state_dict()
+
+
+def graph_of(model: Model) -> Tensor:
+    """Whom each point of a model file listens to, bool (N, N)."""
+    graph = torch.eye(len(model.scheme), dtype=torch.bool)
+    for listener, other, _ in model.info["graph"]["edges"]:
+        graph[listener, other] = True
+    return graph
 
 
 def _take_weights(path: Path, network: SDFL) -> list[Any]:

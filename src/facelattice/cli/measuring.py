@@ -82,7 +82,8 @@ def evaluate(
     if None not in result["offset"]:
         x, y = result["offset"]
         across, down = "right of" if x > 0 else "left of", "below" if y > 0 else "above"
-        out.print(f"As a rule points lie {percent(abs(x))} {across} and {percent(abs(y))} {down} the annotation.")
+        lie = f"{percent(abs(x))} {across} and {percent(abs(y))} {down}"
+        out.print(f"As a rule points lie {lie} the annotation.", soft_wrap=True)
     if result["rank_correlation"]:
         out.print(_belief(result), soft_wrap=True)
     if result["not_measurable"]:

@@ -95,10 +95,13 @@ def test_points_of_ones_own_and_faces_that_are_gone(tmp_path):
         ),
         tmp_path,
     )
-    page = Page((tmp_path / "index.html").read_text())
+    html = (tmp_path / "index.html").read_text()
+    page = Page(html)
     assert "Missed faces" in page.headings
     assert "Expected and true error" not in page.headings
     assert page.tags.count("circle") == 3
+    # The left eye lies at (4, 4), where a pixel is 92 / 30; it was found a pixel right of and below where it is.
+    assert '<path d="M4.00 4.00L34.67 34.67M' in html
 
 
 def test_no_face_at_all_was_found(faces, tmp_path):

@@ -18,6 +18,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from facelattice import geometry
+from facelattice.evaluation import metrics
 from facelattice.evaluation.report import Evaluation, subsets
 from facelattice.evaluation.scores import mean_of
 from facelattice.pictures import PictureError, read_picture
@@ -25,6 +26,7 @@ from facelattice.schemes import SCHEMES, Scheme, mean_shape
 
 FACES = 12  # in each of the two grids
 PIXELS = 240  # of a face in them
+ENLARGED = 10  # times, offsets on the mean face: they are a few per cent of the distance of the eyes
 INK = "#010203"  # stands for the colour of the page's text, light or dark, until the SVG is on the page
 BLUE, ORANGE = "#3b82c4", "#d9782d"  # read on white and on black, and by the colour-blind
 
@@ -116,7 +118,8 @@ def _expectation(expected: np.ndarray, nme: np.ndarray) -> str:
 
 
 def _points(evaluation: Evaluation) -> dict[str, Any] | None:
-    """The points on the mean face, in units of a picture 100 wide, with their errors; None where no shape is known."""
+    """The points on the mean face, in units of a picture 100 wide, with their errors, and with their offsets
+    ``ENLARGED`` times; None where no shape is known."""
     scheme, errors = evaluation.scores.scheme, mean_of(evaluation.scores.errors, 0)
     shape = _shape(evaluation, scheme)
     if shape is None or not np.isfinite(errors).any():
@@ -124,9 +127,13 @@ def _points(evaluation: Evaluation) -> dict[str, Any] | None:
     x0, y0, x1, y1 = geometry.points_box(shape)
     placed = (shape - (x0, y0)) * (92 / (x1 - x0)) + 4
     largest = float(np.nanmax(errors))
+    size = metrics.face_size(placed, scheme, None, evaluation.protocol.normaliser, geometry.points_box(placed))
+    aside = placed + ENLARGED * size * evaluation.scores.offsets
     return {
         "height": float(8 + 92 * (y1 - y0) / (x1 - x0)),
         "lines": [" ".join(f"{x:.2f},{y:.2f}" for x, y in placed[list(line)]) for line in scheme.lines],
+        "aside": _strokes(placed, aside, 2),
+        "enlarged": ENLARGED,
         "each": [
             {
                 "x": round(float(x), 2), "y": round(float(y), 2), "number": i, "name": name,
@@ -163,10 +170,7 @@ def _face(evaluation: Evaluation, i: int) -> dict[str, Any]:
         "picture": "data:image/jpeg;base64," + base64.b64encode(data.tobytes()).decode(),
         "truth": _dots(truth),
         "found": _dots(found),
-        "misses": "".join(
-            f"M{a[0]:.1f} {a[1]:.1f}L{b[0]:.1f} {b[1]:.1f}" for a, b in zip(truth, found, strict=True)
-            if np.isfinite([a, b]).all()
-        ),
+        "misses": _strokes(truth, found, 1),
         "name": sample.path.name,
         "nme": None if np.isnan(nme) else float(nme),
         "expected": None if np.isnan(expected) else float(expected),
@@ -176,3 +180,12 @@ def _face(evaluation: Evaluation, i: int) -> dict[str, Any]:
 def _dots(points: np.ndarray) -> str:
     """A path of no length at each point: round line ends make dots of it."""
     return "".join(f"M{x:.1f} {y:.1f}h0" for x, y in points if np.isfinite((x, y)).all())
+
+
+def _strokes(starts: np.ndarray, ends: np.ndarray, digits: int) -> str:
+    """A path of a line from each point to its counterpart, where both are known."""
+    return "".join(
+        f"M{a[0]:.{digits}f} {a[1]:.{digits}f}L{b[0]:.{digits}f} {b[1]:.{digits}f}"
+        for a, b in zip(starts, ends, strict=True)
+        if np.isfinite([a, b]).all()
+    )

@@ -11,6 +11,7 @@ import cv2
 import httpx
 import numpy as np
 import pytest
+from typer.main import get_command
 
 import facelattice
 from facelattice.aligner import FaceAligner
@@ -54,6 +55,13 @@ def folder(tmp_path) -> Path:
 
 def files(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir())
+
+
+def test_where_to_write_has_the_same_two_names_in_every_command():
+    options = [p.opts for command in get_command(app).commands.values() for p in command.params]
+    writing = [names for names in options if {"-o", "--out"} & set(names)]
+    assert len(writing) > 5
+    assert all(names == ["--out", "-o"] for names in writing)
 
 
 def test_one_photo_gives_a_table_and_a_drawing(run, tmp_path):

@@ -137,7 +137,9 @@ def compare(
 def robustness(
     models: Annotated[list[str], typer.Argument(metavar="[LABEL=]MODEL...", help="Names, model files or checkpoints.")],
     data: Annotated[Path, typer.Option(help="Annotated faces.")],
-    output: Annotated[Path, typer.Option("-o", metavar="FILE.png", help="The curves: .png, .jpg, .svg or .pdf.")],
+    output: Annotated[
+        Path, typer.Option("--out", "-o", metavar="FILE.png", help="The curves: .png, .jpg, .svg or .pdf.")
+    ],
     subset: Annotated[str | None, typer.Option(metavar="NAME", help="Only the faces of this subset.")] = None,
 ) -> None:
     """Draw how errors grow with patches, sunglasses, masks, hands, blur, inexact boxes and turned heads.

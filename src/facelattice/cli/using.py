@@ -30,7 +30,7 @@ def align(
         typer.Argument(metavar="[INPUT...]", help="Pictures, folders, globs in quotes; or videos, frames/%04d.png."),
     ] = None,
     out_dir: Annotated[
-        Path | None, typer.Option("--out", metavar="DIR", file_okay=False, help="The folder to write into.")
+        Path | None, typer.Option("--out", "-o", metavar="DIR", file_okay=False, help="The folder to write into.")
     ] = None,
     format: Annotated[
         str | None,
@@ -112,7 +112,9 @@ def models(
 @app.command()
 def schemes(
     name: Annotated[str | None, typer.Argument(help="A scheme to draw.")] = None,
-    output: Annotated[Path | None, typer.Option("-o", metavar="FILE.png", help="Where to; else NAME.png.")] = None,
+    output: Annotated[
+        Path | None, typer.Option("--out", "-o", metavar="FILE.png", help="Where to; else NAME.png.")
+    ] = None,
 ) -> None:
     """List the point schemes, or draw one with its numbers."""
     if name is not None:

@@ -105,7 +105,7 @@ def test_broken_frames_have_numbers_too(view, tmp_path):
         cv2.imwrite(str(tmp_path / f"{i}.png"), cv2.cvtColor(view(60, 30), cv2.COLOR_RGB2BGR))
     (tmp_path / "1.png").write_bytes(b"no picture")
     done = align(tmp_path / "%d.png", "--out", tmp_path / "out", "--no-draw")
-    assert "3 frames, 1 broken" in done.stdout
+    assert "3 frames, 1 unreadable frame passed over" in done.stdout
     rows = [json.loads(line) for path in (tmp_path / "out").iterdir() for line in path.read_text().splitlines()]
     assert [row["frame"] for row in rows] == [0, 2, 3]
 

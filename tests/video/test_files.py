@@ -80,6 +80,20 @@ def test_numbered_pictures(tmp_path):
     assert pictures[3][40, 40].tolist() == [12, 12, 12]
 
 
+def test_missing_and_broken_numbered_pictures_are_frames_passed_over(tmp_path):
+    for i in (3, 4, 6, 7, 11):
+        cv2.imwrite(str(tmp_path / f"{i}.png"), stripes(i))
+    (tmp_path / "3.png").write_bytes(b"no picture")
+    (tmp_path / "7.png").write_bytes(b"")
+    with open_video(tmp_path / "%d.png") as video:
+        times, pictures = zip(*video, strict=True)
+    np.testing.assert_allclose(times, np.array([0, 2, 7]) / 25)
+    assert [picture[40, 40, 0] for picture in pictures] == [16, 24, 44]
+    assert (video.broken, video.frames, video.start) == (6, 9, 0)
+    with pytest.raises(VideoError, match="no picture there is called so"):
+        open_video(tmp_path / "%04d.png")
+
+
 def test_broken_frames_are_counted_and_passed_over(write_clip):
     rng = np.random.default_rng(0)
     noise = rng.integers(0, 255, (30, 48, 64, 3), dtype=np.uint8)

@@ -18,7 +18,16 @@ from facelattice.cli.program import counted, err, out, say
 from facelattice.draw import draw_faces
 from facelattice.formats import atomic_write, free_name
 from facelattice.video.crops import CropWriter
-from facelattice.video.reading import NUMBER, VIDEO_SUFFIXES, Video, VideoError, is_sequence, open_camera, open_video
+from facelattice.video.reading import (
+    NUMBER,
+    VIDEO_SUFFIXES,
+    NumberedPictures,
+    Video,
+    VideoError,
+    is_sequence,
+    open_camera,
+    open_video,
+)
 from facelattice.video.rows import ROW_FORMATS, RowWriter
 from facelattice.video.tracking import Tracker
 from facelattice.video.writing import VideoWriter
@@ -78,7 +87,7 @@ def _stem(path: Path) -> str:
 
 
 def _align(
-    video: Video,
+    video: Video | NumberedPictures,
     sound: Path | None,
     tracker: Tracker,
     stem: Path,
@@ -123,7 +132,7 @@ def _align(
         if count == 0 and not stopped:
             raise VideoError(f"{video.name}: not one of its frames can be read")
     done = f"{counted(len(tracks), 'face')} followed, {counted(faces_seen, 'sight')} in {counted(count, 'frame')}"
-    broken = f", {counted(video.broken, 'broken frame')} passed over" if video.broken else ""
+    broken = f", {counted(video.broken, 'unreadable frame')} passed over" if video.broken else ""
     out.print(Text(f"{video.name}: {done}{broken}"), soft_wrap=True)
     for path in [*written, *(cut.paths if cut else [])]:
         out.print(Text(f"written: {path}"), soft_wrap=True)
@@ -131,7 +140,7 @@ def _align(
         raise KeyboardInterrupt
 
 
-def _bar(video: Video) -> Progress:
+def _bar(video: Video | NumberedPictures) -> Progress:
     known: list[Any] = [BarColumn(), TaskProgressColumn(), TimeRemainingColumn()] if video.frames else []
     return Progress(
         TimeElapsedColumn(), *known, TextColumn("{task.description}"), console=err, transient=True,

@@ -1,9 +1,9 @@
-"""Frames of anything that PyAV reads: video files, cameras, and folders of numbered pictures.
+"""Frames of anything that PyAV reads, video files and cameras, and of folders of numbered pictures.
 
-    with open_video("clip.mp4") as video:
-        for time, picture in video:                 # seconds, uint8 RGB (H, W, 3), upright
-            ...
-        video.broken                                # frames that could not be decoded, passed over
+with open_video("clip.mp4") as video:
+    for time, picture in video:                 # seconds, uint8 RGB (H, W, 3), upright
+        ...
+    video.broken                                # frames that could not be decoded, passed over
 """
 
 from __future__ import annotations
@@ -12,10 +12,13 @@ import glob
 import re
 import sys
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+from facelattice.pictures import PictureError, read_picture
 
 VIDEO_SUFFIXES = frozenset({".avi", ".flv", ".m4v", ".mjpeg", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".mts"})
 VIDEO_SUFFIXES |= {".ogv", ".ts", ".webm", ".wmv", ".3gp"}
@@ -84,17 +87,55 @@ class Video:
                 yield seconds - self.start, _upright(frame)
 
 
-def open_video(source: str | Path) -> Video:
+class NumberedPictures:
+    """Pictures whose names are numbered, as a `Video` of 25 frames a second whose clock is the numbers.
+
+    FFmpeg would end at the first number that is not there. Here it is a frame that is passed over, like a picture that
+    cannot be read, so that where somebody deleted some the rest stays, at its own time.
+    """
+
+    rate, start = SEQUENCE_RATE, 0.0
+
+    def __init__(self, pattern: Path):
+        place = NUMBER.search(pattern.name)
+        assert place is not None, "it is a sequence"
+        before, after = pattern.name[: place.start()], pattern.name[place.end() :]
+        names = (file.name for file in pattern.parent.glob(f"{glob.escape(before)}*{glob.escape(after)}"))
+        digits = (name.removeprefix(before).removesuffix(after) for name in names)
+        self._numbers = sorted(int(d) for d in digits if d.isdecimal() and place[0] % int(d) == d)
+        if not self._numbers:
+            raise VideoError(f"{pattern}: no picture there is called so")
+        self._path = lambda number: pattern.with_name(before + place[0] % number + after)
+        self.name, self.broken, self.frames = str(pattern), 0, self._numbers[-1] - self._numbers[0] + 1
+
+    def __enter__(self) -> NumberedPictures:
+        return self
+
+    def __exit__(self, *error: object) -> None: ...
+
+    def __iter__(self) -> Iterator[tuple[float, np.ndarray]]:
+        first = None
+        for before, number in pairwise([self._numbers[0] - 1, *self._numbers]):
+            self.broken += number - before - 1
+            try:
+                picture = read_picture(self._path(number))
+            except PictureError:
+                self.broken += 1
+                continue
+            first = number if first is None else first
+            yield (number - first) / self.rate, picture
+
+
+def open_video(source: str | Path) -> Video | NumberedPictures:
     """A video file, or numbered pictures by a pattern such as frames/%04d.png.
 
     Raises VideoError for one that is missing, empty, or no video; ImportError without PyAV.
     """
-    av = load_av()
     path = Path(source)
+    if is_sequence(path):
+        return NumberedPictures(path)
+    av = load_av()
     try:
-        if is_sequence(path):
-            options = {"pattern_type": "sequence", "start_number": str(_first_number(path))}
-            return Video(av.open(str(path), format="image2", options=options), str(path))
         if not path.exists():
             raise VideoError(f"{path}: no such file")
         return Video(av.open(str(path)), str(path))
@@ -105,15 +146,6 @@ def open_video(source: str | Path) -> Video:
 def is_sequence(path: Path) -> bool:
     """True for a pattern of numbered pictures, such as frames/%04d.png, and no file that is just called so."""
     return NUMBER.search(path.name) is not None and not path.exists()
-
-
-def _first_number(path: Path) -> int:
-    """The lowest number that a pattern has a picture of: FFmpeg would look from 0 to 4 only."""
-    place = NUMBER.search(path.name)
-    assert place is not None, "it is a sequence"
-    before, after = path.name[: place.start()], path.name[place.end() :]
-    digits = (file.name.removeprefix(before).removesuffix(after) for file in path.parent.glob(f"*{glob.escape(after)}"))
-    return min((int(d) for d in digits if d.isdecimal() and place[0] % int(d) == d), default=0)
 
 
 def open_camera(number: int) -> Video:

@@ -110,6 +110,27 @@ def test_broken_frames_are_counted_and_passed_over(write_clip):
     assert times == sorted(times)
 
 
+def test_a_damaged_video_can_be_left_early(write_clip):
+    """Closing it must not wait for ever for the threads that are amid broken frames."""
+    noise = np.random.default_rng(0).integers(0, 255, (720, 1280, 3), dtype=np.uint8)
+    clip = write_clip("clip.mkv", ((0.04 * i, np.roll(noise, 7 * i, 1)) for i in range(10)))
+    with av.open(str(clip)) as file:
+        packets = [(packet.pos, packet.size) for packet in file.demux(video=0) if packet.size]
+    data = bytearray(clip.read_bytes())
+    for start, size in packets[3:]:
+        for at in range(start + size * 35 // 100, start + size * 75 // 100, 301):
+            data[at] ^= 0x5A
+    clip.write_bytes(data)
+    code = (
+        "import sys; from facelattice.video.reading import open_video\n"
+        "with open_video(sys.argv[1]) as video:\n"
+        "    next(iter(video))\n"
+    )
+    for _ in range(3):
+        done = subprocess.run([sys.executable, "-c", code, str(clip)], capture_output=True, text=True, timeout=60)
+        assert done.returncode == 0, done.stderr
+
+
 def test_a_video_cut_short_gives_what_is_left(write_clip):
     rng = np.random.default_rng(0)
     noise = rng.integers(0, 255, (30, 48, 64, 3), dtype=np.uint8)

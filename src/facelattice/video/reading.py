@@ -169,7 +169,8 @@ def load_av() -> Any:
         import av
     except ImportError as error:
         raise ImportError('to read and write videos, run: pip install "facelattice[video]"') from error
-    av.logging.set_level(av.logging.PANIC)  # errors come as exceptions and counts; the log would say them twice
+    # Its log stays off, as it is unless asked for: threads that decode damaged frames would wait for Python's lock to
+    # write to it, and closing the file, which holds that lock, would wait for them.
     return av
 
 

@@ -127,7 +127,8 @@ def _points(evaluation: Evaluation) -> dict[str, Any] | None:
     x0, y0, x1, y1 = geometry.points_box(shape)
     placed = (shape - (x0, y0)) * (92 / (x1 - x0)) + 4
     largest = float(np.nanmax(errors))
-    size = metrics.face_size(placed, scheme, None, evaluation.protocol.normaliser, geometry.points_box(placed))
+    normaliser, box = evaluation.protocol.normaliser, geometry.points_box(placed)
+    size = metrics.face_size(placed, scheme, normaliser=normaliser, given_box=box)
     aside = placed + ENLARGED * size * evaluation.scores.offsets
     return {
         "height": float(8 + 92 * (y1 - y0) / (x1 - x0)),

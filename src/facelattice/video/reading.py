@@ -129,7 +129,7 @@ class NumberedPictures:
 def open_video(source: str | Path) -> Video | NumberedPictures:
     """A video file, or numbered pictures by a pattern such as frames/%04d.png.
 
-    Raises VideoError for one that is missing, empty, or no video; ImportError without PyAV.
+    Raises VideoError for one that is missing, empty, or no video; ImportError for a video file without PyAV.
     """
     path = Path(source)
     if is_sequence(path):

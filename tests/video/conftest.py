@@ -17,9 +17,18 @@ Write = Callable[..., Path]
 
 @pytest.fixture
 def write_clip(tmp_path) -> Write:
-    """Writes (time, picture) pairs into a video file, with a tone under it if ``tone`` is a codec's name."""
+    """Writes (time, picture) pairs into a video file, with three seconds of a tone under it if ``tone`` is a codec's
+    name."""
 
-    def write(name: str, frames: Iterable[tuple[float, np.ndarray]], codec: str = "libx264", tone: str = "") -> Path:
+    def write(
+        name: str,
+        frames: Iterable[tuple[float, np.ndarray]],
+        codec: str = "libx264",
+        tone: str = "",
+        rate: int = 16000,
+        layout: str = "mono",
+        aspect: Fraction = Fraction(1),
+    ) -> Path:
         path = tmp_path / name
         with av.open(str(path), "w") as out:
             video = sound = None
@@ -28,17 +37,18 @@ def write_clip(tmp_path) -> Write:
                     video = out.add_stream(codec, rate=25, options={"crf": "12"} if codec == "libx264" else {})
                     video.height, video.width = picture.shape[:2]
                     video.pix_fmt, video.codec_context.time_base = "yuv420p", Fraction(1, 1000)
+                    video.codec_context.sample_aspect_ratio = aspect
                     if tone:
-                        sound = out.add_stream(tone, rate=16000, layout="mono")
+                        sound = out.add_stream(tone, rate=rate, layout=layout)
                 frame = av.VideoFrame.from_ndarray(picture, format="rgb24")
                 frame.pts, frame.time_base = round(1000 * time), Fraction(1, 1000)
                 out.mux(video.encode(frame))
             out.mux(video.encode(None))
             if sound is not None:
-                wave = (8000 * np.sin(2 * np.pi * 440 * np.arange(16000 * 3) / 16000)).astype(np.int16)
+                wave = (8000 * np.sin(2 * np.pi * 440 * np.arange(rate * 3) / rate)).astype(np.int16)
                 for start in range(0, len(wave), 1000):
                     piece = av.AudioFrame.from_ndarray(wave[None, start : start + 1000], format="s16", layout="mono")
-                    piece.sample_rate, piece.pts, piece.time_base = 16000, start, Fraction(1, 16000)
+                    piece.sample_rate, piece.pts, piece.time_base = rate, start, Fraction(1, rate)
                     out.mux(sound.encode(piece))
                 out.mux(sound.encode(None))
         return path

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from fractions import Fraction
+from pathlib import Path
 
 import av
 import cv2
@@ -49,19 +51,82 @@ def test_containers(write_clip, container):
     np.testing.assert_allclose(times, 0.04 * np.arange(10), atol=2e-3)
 
 
-@pytest.mark.parametrize("degrees", [90, 180, 270])
-def test_rotated_as_the_file_says(write_clip, degrees):
-    clip = write_clip("phone.mp4", ((0.04 * i, stripes(10)) for i in range(5)))
+def lay(clip, a, b, c, d):
+    """Write a display matrix into an MP4 file: x and y are shown at a x + c y and b x + d y."""
     data = bytearray(clip.read_bytes())
-    cos, sin = {90: (0, 1), 180: (-1, 0), 270: (0, -1)}[degrees]
-    matrix = np.array([cos << 16, sin << 16, 0, -sin << 16, cos << 16, 0, 0, 0, 1 << 30], ">i4").tobytes()
+    matrix = np.array([a << 16, b << 16, 0, c << 16, d << 16, 0, 0, 0, 1 << 30], ">i4").tobytes()
     at = data.index(b"tkhd") + 44
     data[at : at + 36] = matrix
     clip.write_bytes(data)
+
+
+@pytest.mark.parametrize(
+    ("matrix", "shown"),
+    [
+        ((0, 1, -1, 0), lambda picture: np.rot90(picture, -1)),  # a phone held upright
+        ((-1, 0, 0, -1), lambda picture: np.rot90(picture, 2)),
+        ((0, -1, 1, 0), np.rot90),
+        ((-1, 0, 0, 1), np.fliplr),  # a front camera that keeps what it showed
+        ((1, 0, 0, -1), np.flipud),
+        ((0, 1, 1, 0), lambda picture: picture.transpose(1, 0, 2)),
+        ((0, -1, -1, 0), lambda picture: np.rot90(picture.transpose(1, 0, 2), 2)),
+    ],
+)
+def test_turned_and_mirrored_as_the_file_says(write_clip, matrix, shown):
+    clip = write_clip("phone.mp4", ((0.04 * i, stripes(10)) for i in range(5)))
+    lay(clip, *matrix)
     _, _, pictures = read(clip)
-    upright = np.rot90(stripes(10), -degrees // 90)  # a display matrix turns clockwise
-    assert pictures[2].shape == upright.shape
-    assert np.abs(pictures[2].astype(int) - upright).mean() < 6
+    assert pictures[2].shape == shown(stripes(10)).shape
+    assert np.abs(pictures[2].astype(int) - shown(stripes(10))).mean() < 6
+
+
+@pytest.mark.parametrize("sideways", [False, True])
+def test_pixels_that_are_no_squares_stay_so(write_clip, tmp_path, sideways):
+    clip = write_clip("dv.mp4", ((0.04 * i, stripes(10)) for i in range(5)), tone="aac", aspect=Fraction(16, 11))
+    if sideways:
+        lay(clip, 0, 1, -1, 0)
+    with open_video(clip) as video:
+        frames = list(video)
+        with VideoWriter(tmp_path / "out.mp4", video.rate, clip, video.start, video.pixel_aspect) as writer:
+            for time, picture in frames:
+                writer.write(picture, time)
+    with av.open(str(tmp_path / "out.mp4")) as out:
+        assert out.streams.video[0].sample_aspect_ratio == (Fraction(11, 16) if sideways else Fraction(16, 11))
+
+
+def test_large_frames_keep_their_colours_in_players(tmp_path):
+    """Where nothing is said, players take frames of 720 lines for BT.709."""
+    with VideoWriter(tmp_path / "out.mp4", 25) as writer:
+        writer.write(np.full((720, 1280, 3), (60, 180, 75), np.uint8), 0.0)
+    with av.open(str(tmp_path / "out.mp4")) as out:
+        frame = next(out.decode(video=0))
+        said = frame.reformat(format="rgb24", src_colorspace=frame.colorspace).to_ndarray()[360, 640]
+        np.testing.assert_allclose(said, (60, 180, 75), atol=4)
+        assert frame.colorspace == 6  # BT.601
+
+
+def test_where_a_file_becomes_unreadable_all_before_that_is_there(write_clip):
+    rng = np.random.default_rng(0)
+    noise = rng.integers(0, 255, (60, 48, 64, 3), dtype=np.uint8)
+    clip = write_clip("clip.nut", ((0.04 * i, noise[i]) for i in range(60)))
+    data = clip.read_bytes()
+    half = len(data) // 2
+    with av.open(str(clip)) as whole:
+        before = sum(packet.pos + packet.size < half for packet in whole.demux(video=0) if packet.size)
+    clip.write_bytes(data[:half] + bytes(half))
+    video, times, _ = read(clip)
+    assert before - 2 <= len(times) <= before  # the decoder holds some back until it hears that it was the end
+    assert video.broken >= 1
+
+
+def test_a_name_with_a_colon_is_no_address(write_clip, tmp_path, monkeypatch):
+    write_clip("clip.mp4", ((0.04 * i, stripes(i)) for i in range(3)), tone="aac").rename(tmp_path / "at 12:30.mp4")
+    monkeypatch.chdir(tmp_path)
+    with open_video("at 12:30.mp4") as video, VideoWriter(Path("to 13:00.mp4"), 25, Path("at 12:30.mp4")) as writer:
+        for time, picture in video:
+            writer.write(picture, time)
+    assert writer.silent == ""
+    assert len(read("to 13:00.mp4")[1]) == 3
 
 
 @pytest.mark.parametrize(("pattern", "first"), [("%04d.png", 7), ("shot%d of 9.png", 12)])
@@ -202,6 +267,45 @@ def test_damaged_sound_costs_no_pictures(write_clip, tmp_path):
         assert list(out.decode(audio=0))
 
 
+@pytest.mark.parametrize(
+    ("name", "codec", "tone", "rate", "layout"),
+    [
+        ("a.avi", "mpeg4", "libmp3lame", 44100, "stereo"),  # AVI's clock counts whole packets
+        ("a.avi", "mpeg4", "libmp3lame", 11025, "mono"),  # MP4 has no MP3 so slow
+        ("a.avi", "mpeg4", "pcm_s16le", 11127, "mono"),  # no rate that AAC knows
+        ("a.mkv", "libx264", "pcm_s16le", 192000, "stereo"),
+        ("a.mkv", "libx264", "wavpack", 176400, "stereo"),
+        ("a.ts", "libx264", "ac3", 48000, "5.1"),
+        ("a.mkv", "libx264", "flac", 44100, "stereo"),
+    ],
+)
+def test_sound_of_all_kinds_is_kept(write_clip, tmp_path, name, codec, tone, rate, layout):
+    clip = write_clip(name, ((0.04 * i, stripes(i % 50)) for i in range(75)), codec, tone, rate, layout)
+    with open_video(clip) as video, VideoWriter(tmp_path / "out.mp4", video.rate, clip, video.start) as writer:
+        for time, picture in video:
+            writer.write(picture, time)
+    assert writer.silent == ""
+    assert len(read(tmp_path / "out.mp4")[1]) == 75
+    with av.open(str(tmp_path / "out.mp4")) as out:
+        frames = list(out.decode(audio=0))
+        assert 2.9 < frames[-1].time + frames[-1].samples / frames[-1].sample_rate < 3.25
+        loud = np.concatenate([frame.to_ndarray().reshape(-1) for frame in frames[5:-5]]).astype(np.float64)
+        assert loud.std() > 0.05 * np.abs(loud).max() > 0
+
+
+@pytest.mark.parametrize("tone", ["aac", "mp2"])
+def test_two_files_joined_into_one_keep_both_their_sounds(write_clip, tmp_path, tone):
+    clip = write_clip("a.ts", ((0.04 * i, stripes(i % 50)) for i in range(75)), tone=tone, rate=48000, layout="stereo")
+    clip.write_bytes(2 * clip.read_bytes())  # its clock goes back to the beginning
+    with open_video(clip) as video, VideoWriter(tmp_path / "out.mp4", video.rate, clip, video.start) as writer:
+        for time, picture in video:
+            writer.write(picture, time)
+    assert writer.silent == ""
+    with av.open(str(tmp_path / "out.mp4")) as out:
+        seconds = [float(stream.duration * stream.time_base) for stream in (*out.streams.video, *out.streams.audio)]
+    np.testing.assert_allclose(seconds, 6, atol=0.15)
+
+
 def test_odd_sides_lose_a_line_and_other_sizes_are_brought_to_the_first(tmp_path):
     with VideoWriter(tmp_path / "odd.mp4", 25) as writer:
         writer.write(stripes(1, 65, 49), 0.0)
@@ -246,6 +350,36 @@ def test_a_full_disk_is_an_error_and_leaves_nothing(tmp_path):
     environment = {**os.environ, "PYTHONPATH": os.path.dirname(os.path.dirname(facelattice.__file__))}
     done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, env=environment, capture_output=True, text=True)
     assert "VideoError: out.mp4: cannot be written (File too large)" in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_no_room_for_the_sound_leaves_the_pictures_and_says_so(write_clip, tmp_path):
+    clip = write_clip("clip.mkv", ((0.04 * i, stripes(i)) for i in range(5)), tone="pcm_s16le", rate=44100)
+    code = (
+        "import resource, signal, sys; import numpy as np; from pathlib import Path\n"
+        "from facelattice.video.writing import VideoWriter\n"
+        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN); resource.setrlimit(resource.RLIMIT_FSIZE, (20000, 20000))\n"
+        "with VideoWriter(Path('out.mp4'), 25, Path(sys.argv[1])) as writer:\n"
+        "    for i in range(5): writer.write(np.full((96, 96, 3), 9 * i, np.uint8), i / 25)\n"
+        "print(writer.silent)\n"
+    )
+    environment = {**os.environ, "PYTHONPATH": os.path.dirname(os.path.dirname(facelattice.__file__))}
+    command, folder = [sys.executable, "-c", code, str(clip)], tmp_path / "new"
+    folder.mkdir()
+    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
+    assert (done.stdout, done.stderr) == ("File too large\n", "")
+    assert [path.name for path in folder.iterdir()] == ["out.mp4"]
+    assert len(read(folder / "out.mp4")[1]) == 5
+
+
+@pytest.mark.parametrize(("width", "height"), [(1, 50), (16400, 32)])
+def test_frames_that_h264_does_not_have(tmp_path, width, height):
+    def write():
+        with VideoWriter(tmp_path / "out.mp4", 25) as writer:
+            writer.write(np.zeros((height, width, 3), np.uint8), 0.0)
+
+    with pytest.raises(VideoError, match=r"H\.264 has frames of 2 to 16384 px a side"):
+        write()
     assert list(tmp_path.iterdir()) == []
 
 

@@ -12,6 +12,7 @@ import glob
 import re
 import sys
 from collections.abc import Iterator
+from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -20,9 +21,10 @@ import numpy as np
 
 from facelattice.pictures import PictureError, read_picture
 
-VIDEO_SUFFIXES = frozenset({".avi", ".flv", ".m4v", ".mjpeg", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".mts"})
-VIDEO_SUFFIXES |= {".ogv", ".ts", ".webm", ".wmv", ".3gp"}
-NUMBER = re.compile(r"%0?\d*d")  # what stands for the number in the name of numbered pictures
+VIDEO_SUFFIXES = frozenset({".3g2", ".3gp", ".asf", ".avi", ".divx", ".dv", ".f4v", ".flv", ".m2ts", ".m2v", ".m4v"})
+VIDEO_SUFFIXES |= {".mjpeg", ".mjpg", ".mkv", ".mov", ".mp4", ".mpe", ".mpeg", ".mpg", ".mts", ".mxf", ".nut", ".ogm"}
+VIDEO_SUFFIXES |= {".ogv", ".qt", ".rm", ".rmvb", ".ts", ".vob", ".webm", ".wmv", ".wtv", ".y4m"}
+NUMBER = re.compile(r"%0?\d{0,2}d")  # what stands for the number in the name of numbered pictures
 SEQUENCE_RATE = 25.0  # frames a second of a folder of pictures
 
 
@@ -34,14 +36,16 @@ class Video:
     """Frames in their order, as (time in seconds from the first frame, picture).
 
     rate: frames a second, on average. frames: how many there should be, None where that is not known. broken: those
-    that could not be decoded, so far. start: the time of the first frame by the file's own clock, once it was read.
+    that could not be decoded, so far. Once the first frame was read: start, its time by the file's own clock, and
+    pixel_aspect, width over height of a pixel, which is not 1 in recordings of old television.
     """
 
     def __init__(self, container: Any, name: str):
-        self._container, self.name, self.broken, self.start = container, name, 0, 0.0
-        self.stream = next(iter(container.streams.video), None)
-        if self.stream is None:
+        self._container, self.name, self.broken = container, name, 0
+        self.start, self.pixel_aspect = 0.0, Fraction(1)
+        if not container.streams.video:
             raise VideoError(f"{name}: there are no pictures in it")
+        self.stream = container.streams.video[0]
         self.stream.thread_type = "AUTO"
         self.rate = float(self.stream.average_rate or self.stream.guessed_rate or SEQUENCE_RATE)
         self.frames = self.stream.frames or None
@@ -55,36 +59,51 @@ class Video:
         self._container.close()
 
     def __iter__(self) -> Iterator[tuple[float, np.ndarray]]:
-        import av
-
         last = None
-        packets = self._container.demux(self.stream)
-        while True:
-            try:
-                packet = next(packets)
-            except StopIteration:
-                return
-            except (av.error.EOFError, av.error.BlockingIOError):
-                return
-            except av.error.FFmpegError:  # a file cut short: what was read of it stands
-                self.broken += 1
-                return
+        for frame in self._frames():
+            seconds = frame.time
+            if seconds is None or (last is not None and seconds <= last):  # no clock, or one that went back
+                seconds = 0.0 if last is None else last + 1 / self.rate
+            matrix = _display_matrix(frame)
+            if last is None:
+                aspect = self.stream.sample_aspect_ratio or Fraction(1)
+                self.start, self.pixel_aspect = seconds, 1 / aspect if _is_sideways(matrix) else aspect
+            last = seconds
+            yield seconds - self.start, _upright(frame.to_ndarray(format="rgb24"), matrix)
+
+    def _frames(self) -> Iterator[Any]:
+        """The frames that can be decoded; the others are counted."""
+        failure = load_av().error.FFmpegError
+        for packet in self._packets():
             try:
                 decoded = packet.decode()
-            except av.error.FFmpegError:
+            except failure:
                 self.broken += 1
                 continue
             for frame in decoded:
                 if frame.is_corrupt:
                     self.broken += 1
-                    continue
-                seconds = frame.time
-                if seconds is None or (last is not None and seconds <= last):  # no clock, or one that went back
-                    seconds = 0.0 if last is None else last + 1 / self.rate
-                if last is None:
-                    self.start = seconds
-                last = seconds
-                yield seconds - self.start, _upright(frame)
+                else:
+                    yield frame
+
+    def _packets(self) -> Iterator[Any]:
+        """The packets, the last one empty: it brings the frames out that the decoder still holds."""
+        av = load_av()
+        packets = self._container.demux(self.stream)
+        while True:
+            try:
+                packet = next(packets, None)
+            except (av.error.EOFError, av.error.BlockingIOError):
+                break
+            except av.error.FFmpegError:  # a file cut short: what was read of it stands
+                self.broken += 1
+                break
+            if packet is None:  # such an empty one was the last
+                return
+            yield packet
+        end = av.Packet()
+        end.stream, end.time_base = self.stream, self.stream.time_base
+        yield end
 
 
 class NumberedPictures:
@@ -94,7 +113,7 @@ class NumberedPictures:
     cannot be read, so that where somebody deleted some the rest stays, at its own time.
     """
 
-    rate, start = SEQUENCE_RATE, 0.0
+    rate, start, pixel_aspect = SEQUENCE_RATE, 0.0, Fraction(1)
 
     def __init__(self, pattern: Path):
         place = NUMBER.search(pattern.name)
@@ -138,7 +157,7 @@ def open_video(source: str | Path) -> Video | NumberedPictures:
     try:
         if not path.exists():
             raise VideoError(f"{path}: no such file")
-        return Video(av.open(str(path)), str(path))
+        return Video(av.open(str(path.absolute())), str(path))  # a name with a colon would be an address
     except (av.error.FFmpegError, OSError) as error:
         raise VideoError(f"{path}: not a video that can be read, or a damaged one ({_reason(error)})") from None
 
@@ -174,11 +193,24 @@ def load_av() -> Any:
     return av
 
 
-def _upright(frame: Any) -> np.ndarray:
-    """The frame as RGB, turned as the file's rotation says."""
-    picture = frame.to_ndarray(format="rgb24")
-    turns = round((getattr(frame, "rotation", 0) or 0) / 90) % 4
-    return np.ascontiguousarray(np.rot90(picture, turns)) if turns else picture
+def _display_matrix(frame: Any) -> tuple[int, int, int, int]:
+    """How a frame lies: its x and y are shown at a x + c y and b x + d y. Returns (a, b, c, d)."""
+    data = frame.side_data.get("DISPLAYMATRIX")
+    a, b, _, c, d, *_ = (1, 0, 0, 0, 1) if data is None else np.frombuffer(data, np.int32).tolist()
+    return a, b, c, d
+
+
+def _is_sideways(matrix: tuple[int, int, int, int]) -> bool:
+    a, b, c, d = matrix
+    return abs(b) + abs(c) > abs(a) + abs(d)
+
+
+def _upright(picture: np.ndarray, matrix: tuple[int, int, int, int]) -> np.ndarray:
+    """The picture (H, W, 3) turned and mirrored as its display matrix says."""
+    a, b, c, d = matrix
+    if _is_sideways(matrix):
+        picture, a, d = picture.transpose(1, 0, 2), c, b
+    return np.ascontiguousarray(picture[:: -1 if d < 0 else 1, :: -1 if a < 0 else 1])
 
 
 def _reason(error: Exception) -> str:

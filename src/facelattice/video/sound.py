@@ -1,0 +1,112 @@
+"""The sound of a video, laid under pictures that are written already: whatever is wrong with it, those are whole.
+
+add_sound(Path("pictures.mp4"), Path("clip.mkv"), Path("clip_faces.mp4"))
+"""
+
+from __future__ import annotations
+
+import heapq
+import math
+from collections.abc import Iterator
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+from facelattice.video.reading import load_av
+
+# What MP4 takes as it is; other sound is made AAC. So is MP3, which MP4 takes only from 16 kHz on.
+COPIED = ("aac", "ac3", "alac", "eac3", "flac", "opus")
+AAC_RATES = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000)  # samples a second
+HOLE = 0.1  # seconds of missing sound that stay silent; a smaller step is that of a coarse clock, such as AVI's
+
+
+def add_sound(pictures: Path, source: Path, out: Path, offset: float = 0.0, until: float = math.inf) -> bool:
+    """Write an MP4 file with the pictures of one file and the first sound track of another; False where it has none.
+
+    offset: the time in ``source``, seconds, at which the first picture lies. until: where the sound ends, in seconds
+    from there. What of the sound cannot be read is left out. Raises OSError, ValueError or one of PyAV's errors where
+    the file cannot be written, for want of room or for what the sound is.
+    """
+    av = load_av()
+    with av.open(str(pictures.absolute())) as seen, av.open(str(source.absolute())) as heard:
+        stream = next(iter(heard.streams.audio), None)
+        if stream is None or stream.codec_context is None:  # silent, or in a codec that nobody knows
+            return False
+        packets = _readable(heard.demux(stream), av.error.FFmpegError)
+        with av.open(str(out.absolute()), "w", format="mp4") as file:
+            video = file.add_stream_from_template(seen.streams.video[0])
+            video.time_base = seen.streams.video[0].time_base
+            if stream.codec_context.name in COPIED:
+                audio = file.add_stream_from_template(stream)
+                sound = _copied(packets, offset, until)
+            else:
+                audio = file.add_stream("aac", rate=min((r for r in AAC_RATES if r >= stream.rate), default=48000))
+                sound = _encoded(packets, offset, until, audio, av.error.FFmpegError)
+            shown = ((packet, video) for packet in seen.demux(video=0) if packet.size)
+            for packet, target in heapq.merge(shown, ((packet, audio) for packet in sound), key=_when):
+                packet.stream = target
+                try:
+                    file.mux(packet)
+                except av.error.FFmpegError:
+                    if target is video:  # a packet of sound may be damaged; for want of room pictures would fail too
+                        raise
+    return True
+
+
+def _when(item: tuple[Any, Any]) -> Fraction:
+    packet, _ = item
+    return packet.dts * packet.time_base
+
+
+def _readable(packets: Iterator[Any], failure: type[Exception]) -> Iterator[Any]:
+    """The packets up to the end, or to where no more can be read."""
+    while True:
+        try:
+            packet = next(packets, None)
+        except failure:
+            return
+        if packet is None or packet.size == 0:
+            return
+        yield packet
+
+
+def _copied(packets: Iterator[Any], offset: float, until: float) -> Iterator[Any]:
+    """The packets as they are, on the clock of the pictures, which only goes forward: MP4 takes no other."""
+    last = -1
+    for packet in packets:
+        if packet.pts is None:  # there is no saying when it is
+            continue
+        time = packet.pts - round(offset / packet.time_base)
+        if time < 0:
+            continue
+        if time <= last:  # two files joined into one, or a clock that counts coarsely
+            time = last + max(packet.duration or 0, 1)
+        if time * packet.time_base > until:
+            return
+        packet.pts = packet.dts = last = time
+        yield packet
+
+
+def _encoded(
+    packets: Iterator[Any], offset: float, until: float, audio: Any, failure: type[Exception]
+) -> Iterator[Any]:
+    """The packets made AAC. Their samples are what tells the time, but for holes."""
+    now: Fraction | None = None
+    for packet in packets:
+        try:
+            frames = packet.decode()
+        except failure:
+            continue
+        for frame in frames:
+            given = None if frame.pts is None else Fraction(frame.pts * frame.time_base) - Fraction(offset)
+            if given is not None and (now is None or given > now + Fraction(HOLE)):
+                now = given
+            start, now = now, None if now is None else now + Fraction(frame.samples, frame.sample_rate)
+            if start is None or start < 0:
+                continue
+            if start > until:
+                break
+            frame.time_base = Fraction(1, frame.sample_rate)
+            frame.pts = round(start * frame.sample_rate)
+            yield from audio.encode(frame)
+    yield from audio.encode(None)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import cv2
 import numpy as np
 import pytest
 
 from facelattice import geometry
 from facelattice.aligner import FaceAligner
-from facelattice.video.crops import stable_crop
+from facelattice.video.crops import CropWriter, stable_crop
+from facelattice.video.reading import open_video
 from facelattice.video.tracking import DETECT_EVERY, DETECT_HIDDEN, PATIENCE, Tracker
 
 RATE = 25
@@ -139,6 +142,17 @@ def test_frames_that_stand_for_long_do_not_cost_a_face_its_number(aligner, heads
     assert [[face.track for face in tracker(scene(heads[:1], [(150, 60)]), 5.0 * i)] for i in range(4)] == [[1]] * 4
 
 
+@pytest.mark.parametrize("gap", [0.001, 0.005, 0.02])
+def test_frames_that_come_close_upon_each_other_do_not_cost_a_face_its_number(aligner, view, gap):
+    """Each second frame comes late: a step of a few pixels in a millisecond is no speed."""
+    rng = np.random.default_rng(0)
+    tracker = Tracker(aligner)
+    for i in range(30):
+        frame = view(40 + 60 * np.sin(3 * i / RATE), 20) + rng.normal(0, 8, (240, 320, 3))
+        (face,) = tracker(np.clip(frame, 0, 255).astype(np.uint8), (i // 2) * 2 / RATE + i % 2 * gap)
+        assert face.track == 1
+
+
 def test_as_many_faces_as_are_wanted(heads):
     tracker = Tracker(FaceAligner(max_faces=1))
     assert [len(tracker(scene(heads, [(60, 60), (260, 60)]), 0.04 * i)) for i in range(12)] == [1] * 12
@@ -149,9 +163,22 @@ def test_frames_out_of_order_and_wrong_settings(aligner, heads):
     tracker(scene(heads[:1], [(150, 60)]), 1.0)
     with pytest.raises(ValueError, match=r"0.5 s is before the last"):
         tracker(scene(heads[:1], [(150, 60)]), 0.5)
-    for wrong in ({"smooth": -1}, {"every": 0}):
+    for wrong in ({"smooth": -1}, {"smooth": np.inf}, {"smooth": np.nan}, {"every": 0}):
         with pytest.raises(ValueError, match=r"smooth >= 0 and every >= 1"):
             Tracker(aligner, **wrong)
+
+
+def test_the_crops_of_a_face_that_comes_back_late_are_a_file_of_their_own(aligner, view, tmp_path):
+    (face,) = aligner(view(60, 30))
+    with CropWriter(tmp_path / "clip", RATE) as writer:
+        for i, track in enumerate([1, 2, *[1] * 30, 2, 1]):
+            writer.write([replace(face, track=track)], i / RATE)
+    assert writer.paths == [tmp_path / f"clip_{name}.mp4" for name in ("track1", "track2", "track2-2")]
+    lengths = []
+    for path in writer.paths:
+        with open_video(path) as video:
+            lengths.append(len(list(video)))
+    assert lengths == [32, 1, 1]
 
 
 def test_crops_hold_the_face_still(aligner, view):

@@ -9,6 +9,7 @@ import numpy as np
 
 from facelattice import geometry
 from facelattice.face import Face
+from facelattice.formats import free_name
 from facelattice.schemes import SCHEMES, mean_shape
 from facelattice.video.tracking import PATIENCE
 from facelattice.video.writing import VideoWriter
@@ -30,12 +31,14 @@ def stable_crop(face: Face, size: int = 256, margin: float = 1.5) -> np.ndarray:
 class CropWriter:
     """Writes each track's crops into a video of its own, STEM_trackN.mp4; a track that has ended has its file closed.
 
-    stem: path and beginning of the names. rate: about how many frames a second there will be. paths: the files so far.
+    One that comes back after all, as where only so many faces are wanted, goes on in STEM_trackN-2.mp4. stem: path and
+    beginning of the names. rate: about how many frames a second there will be. paths: the files so far.
     """
 
     def __init__(self, stem: Path, rate: float):
         self.stem, self.rate, self.paths = stem, rate, list[Path]()
         self._open: dict[int, tuple[VideoWriter, float]] = {}
+        self._taken: set[str] = set()
 
     def __enter__(self) -> CropWriter:
         return self
@@ -45,7 +48,8 @@ class CropWriter:
         for face in faces:
             assert face.track is not None, "faces of a Tracker have a track"
             if face.track not in self._open:
-                self.paths.append(self.stem.with_name(f"{self.stem.name}_track{face.track}.mp4"))
+                ending = free_name(f"_track{face.track}", self._taken)
+                self.paths.append(self.stem.with_name(f"{self.stem.name}{ending}.mp4"))
             writer, _ = self._open.get(face.track) or (VideoWriter(self.paths[-1], self.rate), time)
             self._open[face.track] = writer, time
             writer.write(stable_crop(face), time)

@@ -11,6 +11,7 @@ face is lost. A face that is hidden is waited for, and known again by where it s
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -30,6 +31,7 @@ PATIENCE = 1.0  # seconds that a hidden face is waited for
 SAME_PLACE = 0.4  # overlap from which two faces are one, and a face is where it was looked for
 TOUCHING = 0.02  # overlap from which on one face may be behind another
 SURE = 0.5  # a followed face that scores less must look as before, or be found by the detector
+VELOCITY_HALF = 0.04  # seconds in which half of what is known of a face's velocity is replaced
 LOOK_SIDE = 24  # pixels of the small upright picture that a face is known again by
 LOOK_RATE = 0.1  # how fast the memory of a face's look follows it
 # Correlations of looks: a face from frame to frame 0.95 and more, half hidden from 0.4 on; two people -0.1 to 0.7, so
@@ -57,8 +59,12 @@ class Track:
         """Take a new sight of the face in. One that is not ``free`` of others may be half hidden by them: how it moves
         and looks then says nothing of it."""
         if free:
+            seconds = time - self.time
+            # The share of it that a new sight says: little soon after the last, when a pixel would be a great speed.
+            share = 1 - 0.5 ** (seconds / VELOCITY_HALF)
             step = geometry.box_centre(face.box) - geometry.box_centre(self.face.box)
-            self.velocity = 0.5 * self.velocity + 0.5 * step / max(time - self.time, 1e-3)
+            if seconds > 0:
+                self.velocity = self.velocity + share * (step / seconds - self.velocity)
             self.look = self.look + LOOK_RATE * (look_of(face) - self.look)
         self.face, self.time = face, time
 
@@ -71,8 +77,8 @@ class Tracker:
     """
 
     def __init__(self, aligner: FaceAligner | None = None, smooth: float = 1.0, every: int = DETECT_EVERY):
-        if smooth < 0 or every < 1:
-            raise ValueError(f"expected smooth >= 0 and every >= 1, not smooth={smooth}, every={every}")
+        if not 0 <= smooth < math.inf or every < 1:
+            raise ValueError(f"expected a finite smooth >= 0 and every >= 1, not smooth={smooth}, every={every}")
         self.aligner = aligner or FaceAligner()
         self.smooth, self.every = smooth, every
         self._once = FaceAligner(self.aligner.model, self.aligner.detector, refine=0)
@@ -91,9 +97,7 @@ class Tracker:
         if self._tracks and time < max(track.time for track in self._tracks):
             raise ValueError(f"frames must come in their order, but {time:g} s is before the last")
         # A face of the last frame is there still, however long that frame stood.
-        self._tracks = [
-            track for track in self._tracks if track.number in self._shown or time - track.time <= PATIENCE
-        ]
+        self._tracks = [track for track in self._tracks if track.number in self._shown or time - track.time <= PATIENCE]
         seen = self._follow(picture, time)
         every = self.every if len(seen) == len(self._tracks) else min(self.every, DETECT_HIDDEN)
         if self._frames - self._looked >= every or self._is_news(seen):

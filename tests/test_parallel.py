@@ -80,6 +80,31 @@ def test_whoever_stops_early_waits_for_nothing(photos):
     found.close()
 
 
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGINT to send to a group")
+def test_processes_that_are_only_starting_say_nothing_of_ctrl_c(photos):
+    code = (
+        "import sys\nfrom pathlib import Path\nfrom facelattice.parallel import align_all\n"
+        "if __name__ == '__main__':\n"
+        "    try:\n"
+        "        list(align_all([Path(p) for p in sys.argv[1:]] * 20, {}, lambda *wrong: None, 2))\n"
+        "    except KeyboardInterrupt: print('stopped')\n"
+    )
+    script = photos[0].parent.parent / "starting.py"
+    script.write_text(code)
+    command = [sys.executable, str(script), *map(str, photos)]
+    program = subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+    )
+    started: list[psutil.Process] = []
+    while not any(child.cpu_times().user > 0.1 for child in started):  # amid its imports
+        assert program.poll() is None
+        children = psutil.Process(program.pid).children()
+        started = [child for child in children if "spawn_main" in " ".join(child.cmdline())]
+    os.killpg(program.pid, signal.SIGINT)
+    said = program.communicate(timeout=60)
+    assert said == ("stopped\n", "")
+
+
 def test_where_the_program_is_killed_its_processes_end_too(photos):
     code = (
         "import sys\nfrom pathlib import Path\nfrom facelattice.parallel import align_all\n"

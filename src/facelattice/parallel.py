@@ -15,7 +15,7 @@ import signal
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import replace
 from pathlib import Path
@@ -63,12 +63,15 @@ def _in_processes(
     keep_pictures: bool,
 ) -> Iterator[list[Face]]:
     spawn = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(jobs, spawn, _start, (settings, keep_pictures)) as pool:
+    with (
+        ThreadPoolExecutor(1, initializer=_be_deaf_to_ctrl_c) as starter,
+        ProcessPoolExecutor(jobs, spawn, _start, (settings, keep_pictures)) as pool,
+    ):
         waiting: deque[Future] = deque()
         chunk = 1 if keep_pictures else CHUNK  # photos are large, and many would wait here
         try:
             for i in range(0, len(pictures), chunk):
-                waiting.append(pool.submit(_align, pictures[i : i + chunk]))
+                waiting.append(starter.submit(pool.submit, _align, pictures[i : i + chunk]).result())
                 if len(waiting) > 2 * jobs:
                     yield from _take(waiting.popleft().result(), on_error)
             while waiting:
@@ -88,6 +91,13 @@ def _take(
             yield []
         else:
             yield result
+
+
+def _be_deaf_to_ctrl_c() -> None:
+    """In a thread that starts processes: they never hear of Ctrl-C, as `_start` would come too late for one within
+    their first second. Windows knows no such thing; but there, too, none is left half started."""
+    if os.name != "nt":
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
 
 
 def _start(settings: dict[str, Any], keep_pictures: bool) -> None:

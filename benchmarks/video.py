@@ -10,7 +10,8 @@ one behind counts again when it is clear of the other.
 Frame by frame is FaceAligner on each frame, with its detector; "followed" is Tracker without smoothing. NME is the mean
 over all frames and faces, inter-ocular; a frame without the face counts as missed and in nothing else. Jitter is how
 far a point moves between two frames beside the true motion, a share of the same distance; lag, how many frames the
-points are behind the truth. A switch is a face that changes its number.
+points are behind the truth. A switch is a face that changes its number; a lost track is one whose face is in sight when
+the clip ends, but no longer followed. Below the table each track that missed its face is named, with the frames.
 """
 
 from __future__ import annotations
@@ -104,19 +105,21 @@ def follow(clip: Clip, how: Follow) -> Iterator[list[Face | None]]:
         yield [None if k is None else found[k] for k in best]
 
 
-def measure(clip: Clip, faces: list[list[Face | None]], samples: list[Sample]) -> dict[str, float]:
-    """Sums over a clip: errors and their count, jitter, lag, missed, switches."""
-    sums = dict.fromkeys(("error", "frames", "jitter", "steps", "behind", "speed", "missed", "switches"), 0.0)
+def measure(clip: Clip, faces: list[list[Face | None]], samples: list[Sample]) -> tuple[dict[str, float], list[str]]:
+    """Sums over a clip: errors and their count, jitter, lag, missed, switches, lost; and the faces missed, by name."""
+    counted = "error", "frames", "jitter", "steps", "behind", "speed", "missed", "switches", "lost"
+    sums, named = dict.fromkeys(counted, 0.0), []
     for which, sample in enumerate(samples):
         last: tuple[np.ndarray, np.ndarray] | None = None
         number: int | None = None
-        for (_, truths), found in zip(clip, faces, strict=True):
+        missed: list[int] = []
+        for i, ((_, truths), found) in enumerate(zip(clip, faces, strict=True)):
             truth, face = truths[which], found[which]
             if any(geometry.overlap(*map(geometry.points_box, (truth, other))) > 0.2 for other in truths[which + 1 :]):
                 last = None  # behind another head, where a face is not to be found
                 continue
             if face is None:
-                sums["missed"], last = sums["missed"] + 1, None
+                missed, last = [*missed, i], None
                 continue
             size = face_size(truth, sample.scheme)
             sums["error"] += float(np.linalg.norm(face.points - truth, axis=1).mean()) / size
@@ -131,7 +134,11 @@ def measure(clip: Clip, faces: list[list[Face | None]], samples: list[Sample]) -
                 sums["switches"] += number is not None and face.track != number
                 number = face.track
             last = face.points, truth
-    return sums
+        sums["missed"] += len(missed)
+        sums["lost"] += last is None
+        if missed:
+            named.append(f"{sample.path.name}, frames {', '.join(map(str, missed))}{', lost' * (last is None)}")
+    return sums, named
 
 
 def curves(clip: Clip, by: dict[str, list[list[Face | None]]], path: Path) -> None:
@@ -170,24 +177,27 @@ def main() -> None:
     for seed, two in enumerate(zip(samples[::2], samples[1::2], strict=False)):
         clips.append(("crossing", list(two), lambda a=list(two), b=seed: crossing(a, b)))
     totals: dict[tuple[str, str], dict[str, float]] = {}
+    missed: list[str] = []
     drawn = False
     for kind, faces, make in track(clips, "clips"):
         clip = make()
         by = {name: list(follow(clip, way())) for name, way in ways.items()}
         for name, found in by.items():
-            sums = measure(clip, found, faces)
+            sums, named = measure(clip, found, faces)
+            missed += [f"{kind}, {name}: {face}" for face in named if name != "frame by frame"]
             for row in (kind, name), ("all", name):
                 total = totals.setdefault(row, dict.fromkeys(sums, 0.0))
                 totals[row] = {key: total[key] + value for key, value in sums.items()}
         if options.o is not None and kind == "motion" and not drawn:
             curves(clip, by, options.o)
             drawn = True
-    print("| clips | faces | NME | jitter | lag | missed | switches |\n|---|---|---|---|---|---|---|")
+    print("| clips | faces | NME | jitter | lag | missed | switches | lost |\n|---|---|---|---|---|---|---|---|")
     for (kind, name), t in sorted(totals.items(), key=lambda row: row[0][0] == "all"):  # those of all clips last
         nme, jitter = (f"{100 * t[a] / t[b]:.2f} %" for a, b in (("error", "frames"), ("jitter", "steps")))
         lag = f"{t['behind'] / t['speed']:.2f} frames" if kind == "motion" else "-"
-        switches = "-" if name == "frame by frame" else f"{t['switches']:.0f}"
-        print(f"| {kind} | {name} | {nme} | {jitter} | {lag} | {t['missed']:.0f} | {switches} |")
+        tracks = "- | -" if name == "frame by frame" else f"{t['switches']:.0f} | {t['lost']:.0f}"
+        print(f"| {kind} | {name} | {nme} | {jitter} | {lag} | {t['missed']:.0f} | {tracks} |")
+    print("", *missed, sep="\n")
 
 
 if __name__ == "__main__":

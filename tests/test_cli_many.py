@@ -10,6 +10,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from typer.testing import CliRunner
@@ -100,7 +101,7 @@ def test_drawings_of_pictures_with_numbers_in_their_names_are_left_out(photos, t
     for name in ("IMG-001.jpg", "IMG-001_faces.jpg", "me_faces.jpg"):
         (more / name).write_bytes((photos / "face0.jpg").read_bytes())
     done = align(more, "--out", tmp_path / "out", "--no-draw")
-    assert "left out: 1 drawings" in done.stderr
+    assert "left out: 1 result of an earlier run" in done.stderr
     assert set(faces_of(tmp_path / "out")) == {"IMG-001.json", "me_faces.json"}
 
 
@@ -111,6 +112,48 @@ def test_tables_of_an_earlier_run_are_not_added_to_unasked(photos, tmp_path):
     assert again.exit_code == 2
     assert "add --resume" in " ".join(again.stderr.replace("│", " ").split())
     assert "1 of 1 picture done before" in align(*arguments, "--resume").stderr
+
+
+def test_tables_of_other_parts_are_added_to_only_where_no_picture_can_come_twice(photos, tmp_path):
+    arguments = (photos, "--out", tmp_path / "out", "--format", "parquet")
+    assert align(*arguments, "--shard", "1/2").exit_code == 1  # one is broken
+    for wrong in ([], ["--shard", "1/2"], ["--shard", "1/3"]):
+        assert align(*arguments, *wrong).exit_code == 2
+    assert align(*arguments, "--shard", "2/2").exit_code in (0, 1)
+    assert len(images_in_parquet(tmp_path / "out")) == 8
+
+
+@pytest.mark.parametrize("content", [b"no table", None])
+def test_a_table_of_another_program_is_named(photos, tmp_path, content):
+    out = tmp_path / "out"
+    out.mkdir()
+    if content is None:
+        pq.write_table(pa.table({"name": ["a.jpg"]}), out / "landmarks-of-maps.parquet")
+    else:
+        (out / "landmarks-of-maps.parquet").write_bytes(content)
+    done = align(photos, "--out", out, "--format", "parquet", "--resume")
+    assert done.exit_code == 2
+    assert "landmarks-of-maps.parquet: not a table that `facelattice align` wrote" in done.stderr
+
+
+def test_names_as_long_as_a_disk_takes_are_cut(photos, tmp_path):
+    more = tmp_path / "more"
+    more.mkdir()
+    for ending in ("a.jpg", "b.jpg"):
+        (more / ("x" * 249 + ending)).write_bytes((photos / "face0.jpg").read_bytes())
+    assert align(more, "--out", tmp_path / "out").exit_code == 0
+    stem = "x" * 200
+    names = [f"{stem}{ending}" for ending in ("-2.json", "-2_faces.jpg", ".json", "_faces.jpg")]
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == names
+    assert "2 of 2 pictures done before" in align(more, "--out", tmp_path / "out", "--resume").stderr
+
+
+def test_pictures_are_found_from_a_folder_that_is_reached_by_a_link(photos, tmp_path):
+    (tmp_path / "deep" / "er").mkdir(parents=True)
+    (tmp_path / "link").symlink_to(tmp_path / "deep" / "er")
+    assert align(photos / "face0.jpg", "--out", tmp_path / "link", "--no-draw").exit_code == 0
+    image = json.loads((tmp_path / "deep" / "er" / "face0.json").read_text())["image"]
+    assert (tmp_path / "link" / image).samefile(photos / "face0.jpg")
 
 
 def test_names_that_are_not_utf8_go_into_tables(photos, tmp_path):

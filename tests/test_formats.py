@@ -1,5 +1,6 @@
 import contextlib
 import csv
+import errno
 import io
 import json
 import os
@@ -64,6 +65,19 @@ def test_text_and_bytes_into_a_new_folder(tmp_path):
     assert (tmp_path / "new" / "a.txt").read_bytes() == b"\xc3\xa4\n"
     assert (tmp_path / "new" / "b.bin").read_bytes() == b"\x00\r\n"
     assert sorted(os.listdir(tmp_path / "new")) == ["a.txt", "b.bin"]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows says something else of a folder")
+def test_an_error_names_the_file_that_was_asked_for(tmp_path):
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(IsADirectoryError) as folder, atomic_write(tmp_path / "folder"):
+        pass
+    with pytest.raises(OSError, match="No space left") as full, atomic_write(tmp_path / "a.txt"):
+        raise OSError(errno.ENOSPC, "No space left on device")
+    with pytest.raises(FileNotFoundError) as other, atomic_write(tmp_path / "a.txt"):
+        open(tmp_path / "not there").close()
+    names = [str(caught.value.filename) for caught in (folder, full, other)]
+    assert names == [str(tmp_path / name) for name in ("folder", "a.txt", "not there")]
 
 
 def test_the_file_has_the_usual_permissions(tmp_path):

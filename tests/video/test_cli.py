@@ -100,6 +100,51 @@ def test_a_glob_in_quotes_is_all_its_videos(write_clip, view, tmp_path):
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["a.jsonl", "b.jsonl"]
 
 
+def test_a_second_run_takes_no_results_of_the_first_for_videos(write_clip, view, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ("a.mp4", "b_track1.mp4"):  # of the second there is no b.mp4
+        write_clip(name, ((i / 25, view(60, 30)) for i in range(2)))
+    assert align("*.mp4", "--crops").exit_code == 0
+    first = sorted(path.name for path in tmp_path.iterdir())
+    assert first == [
+        "a.mp4", "a_faces.mp4", "a_track1.mp4", "b_track1.mp4", "b_track1_faces.mp4", "b_track1_track1.mp4"
+    ]  # fmt: skip
+    done = align("*.mp4", "--crops")
+    assert done.exit_code == 0
+    assert "left out: 4 results of an earlier run, such as a_faces.mp4" in done.stderr
+    assert sorted(path.name for path in tmp_path.iterdir()) == first
+
+
+@pytest.mark.parametrize(("container", "name"), [("a.m2ts", "a.M2TS"), ("a.asf", "a.asf"), ("a.mov", "a.qt")])
+def test_videos_by_their_names(write_clip, view, tmp_path, container, name):
+    write_clip(container, ((i / 25, view(60, 30)) for i in range(2))).rename(tmp_path / name)
+    assert align(tmp_path / name, "--out", tmp_path / "out", "--no-draw").exit_code == 0
+    assert len((tmp_path / "out" / "a.jsonl").read_text().splitlines()) == 2
+
+
+def test_a_name_as_long_as_a_disk_takes_is_cut(write_clip, view, tmp_path):
+    long = "ä" * 125 + ".mp4"
+    write_clip("a.mp4", ((i / 25, view(60, 30)) for i in range(2))).rename(tmp_path / long)
+    assert align(tmp_path / long, "--out", tmp_path / "out", "--crops").exit_code == 0
+    names = [f"{'ä' * 100}{ending}" for ending in (".jsonl", "_faces.mp4", "_track1.mp4")]
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == names
+
+
+def test_sound_that_there_is_no_room_for_is_named(write_clip, view, tmp_path):
+    clip = write_clip("clip.mkv", ((i / 25, view(60, 30)) for i in range(2)), tone="pcm_s16le", rate=44100)
+    code = (
+        "import resource, signal, sys; from facelattice.cli import app\n"
+        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN); resource.setrlimit(resource.RLIMIT_FSIZE, (50000, 50000))\n"
+        "app(['align', sys.argv[1], '--out', 'out'])\n"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(Path(facelattice.__file__).parents[1])}
+    command = [sys.executable, "-c", code, str(clip)]
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0
+    assert "clip_faces.mp4: without the sound, which cannot be kept (File too large)" in done.stderr
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["clip.jsonl", "clip_faces.mp4"]
+
+
 def test_broken_frames_have_numbers_too(view, tmp_path):
     for i in range(4):
         cv2.imwrite(str(tmp_path / f"{i}.png"), cv2.cvtColor(view(60, 30), cv2.COLOR_RGB2BGR))
@@ -137,6 +182,8 @@ def test_a_video_without_a_readable_frame_leaves_nothing(clip, tmp_path):
         (["clip.mp4", "--json"], "--json, --resume and --shard are for pictures"),
         (["clip.mp4", "--out", "out", "--shard", "1/2"], "--json, --resume and --shard are for pictures"),
         (["clip.mp4", "--out", "out", "--format", "pts"], "--format of a video is one of json, csv"),
+        (["photo.jpg", "--crops"], "--crops and --smooth are for videos"),
+        (["photo.jpg", "--smooth", "2"], "--crops and --smooth are for videos"),
     ],
 )
 def test_wrong_use(arguments, message):

@@ -28,8 +28,8 @@ from facelattice.formats import (
     save_faces,
     write_parquet,
 )
-from facelattice.formats.files import seen_from, valid_utf8
-from facelattice.formats.parquet import part_name
+from facelattice.formats.files import seen_from, short_stem, valid_utf8
+from facelattice.formats.parquet import labels_in_parquet
 from facelattice.geometry import box_side
 from facelattice.parallel import align_all
 from facelattice.pictures import PictureError
@@ -89,11 +89,11 @@ def align_pictures(
         raise typer.BadParameter(f"unknown format {format!r}; known are {', '.join(FORMATS)}, parquet")
     if out_dir is not None:
         out_dir.mkdir(parents=True, exist_ok=True)  # now, so that a folder which cannot be made costs no waiting
-    found = _without_drawings(found)
+    found = without_results(found, r"_faces\.jpg")
     pictures, label = _share(found, shard)
     if format == "parquet" and out_dir is not None:
         import_module("pyarrow")  # before the work and not after it
-        if not resume and part_name(out_dir, label, 0).exists():
+        if not resume and any(_may_overlap(label, earlier) for earlier in labels_in_parquet(out_dir)):
             raise typer.BadParameter(f"{out_dir} has tables of an earlier run: add --resume, or take another folder")
     done, taken = _done_before(out_dir, format) if resume else (set(), set())
     stems = {p: free_name(p.stem, taken) for p in found if not done or _name(p, out_dir, format) not in done}
@@ -190,6 +190,11 @@ def _share(pictures: list[Path], shard: str | None) -> tuple[list[Path], str]:
     return pictures[int(match[1]) - 1 :: int(match[2])], f"{match[1]}of{match[2]}"
 
 
+def _may_overlap(label: str, other: str) -> bool:
+    """True where the pictures of two parts may be the same: where these are not two of the same number of parts."""
+    return label == other or not label or label.partition("of")[2] != other.partition("of")[2]
+
+
 def _done_before(out_dir: Path | None, format: str) -> tuple[set[str], set[str]]:
     """The names of the pictures that ``out_dir`` has the points of, and the stems that their files have taken."""
     if out_dir is None or format not in ("json", "parquet"):
@@ -206,19 +211,22 @@ def _name(picture: Path, out_dir: Path | None, format: str) -> str:
     return valid_utf8(name) if format == "parquet" else name
 
 
-def _without_drawings(pictures: list[Path]) -> list[Path]:
-    """Without the drawings of an earlier run, which lie beside their pictures where the current folder was aligned."""
-    stems = {picture.stem for picture in pictures}
-    drawing = re.compile(r"(.*?)(-\d+)?_faces\.jpg")
-    kept = [
+def without_results(found: list[Path], ending: str) -> list[Path]:
+    """Without what an earlier run made, which lies beside its pictures or videos where the current folder was aligned:
+    files whose name is the stem of another one and an ``ending``, a regular expression."""
+    stems = {short_stem(path.stem) for path in found}
+    result = re.compile(rf"(.*?)(-\d+)?{ending}")
+    earlier = [
         p
-        for p in pictures
-        # A number before "_faces" may be the name's own, or that of a second picture of the name.
-        if not ((match := drawing.fullmatch(p.name)) and {match[1], match[1] + (match[2] or "")} & stems)
+        for p in found
+        # A number before the ending may be the name's own, or that of a second picture of the name.
+        if (match := result.fullmatch(p.name)) and {match[1], match[1] + (match[2] or "")} & stems
     ]
-    if len(kept) < len(pictures):
-        err.print(f"left out: {len(pictures) - len(kept)} drawings (STEM_faces.jpg) of an earlier run")
-    return kept
+    if earlier:
+        what = f"left out: {counted(len(earlier), 'result')} of an earlier run, such as {earlier[0]}"
+        err.print(Text(what), soft_wrap=True)
+    left_out = set(earlier)
+    return [path for path in found if path not in left_out]
 
 
 def _progress(pictures: list[Path]) -> Iterator[Path]:

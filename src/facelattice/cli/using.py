@@ -52,7 +52,9 @@ def align(
     max_faces: Annotated[int | None, typer.Option(min=1, help="Keep only the best so many of a picture.")] = None,
     as_json: AsJson = False,
     camera: Annotated[int | None, typer.Option(min=0, help="Follow the faces that this camera sees.")] = None,
-    smooth: Annotated[float, typer.Option(min=0, help="Videos: how strongly points are smoothed, 0 for not.")] = 1.0,
+    smooth: Annotated[
+        float | None, typer.Option(min=0, help="Videos: how strongly points are smoothed, 0 for not; 1 if not said.")
+    ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Pass over pictures that --out has the points of.")] = False,
     shard: Annotated[
         str | None, typer.Option(metavar="I/N", help="Do the I-th of N parts of the pictures, 1/4 to 4/4 say.")
@@ -79,8 +81,11 @@ def align(
             raise typer.BadParameter("videos and pictures are done apart; name one kind of them at a time")
         if as_json or resume or shard is not None:
             raise typer.BadParameter("--json, --resume and --shard are for pictures; leave them out for videos")
-        align_videos(videos, camera, FaceAligner(**settings), smooth, out_dir, format, draw is not False, crops)
+        strength = 1.0 if smooth is None else smooth
+        align_videos(videos, camera, FaceAligner(**settings), strength, out_dir, format, draw is not False, crops)
         return
+    if crops or smooth is not None:
+        raise typer.BadParameter("--crops and --smooth are for videos; leave them out for pictures")
     if as_json and format == "parquet":
         raise typer.BadParameter("--json prints what --format parquet writes; choose one of them")
     align_pictures(find_pictures(inputs), settings, out_dir, format or "json", draw, as_json, resume, shard)

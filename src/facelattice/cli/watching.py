@@ -14,6 +14,7 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 from rich.text import Text
 
 from facelattice.aligner import FaceAligner
+from facelattice.cli.photos import without_results
 from facelattice.cli.program import counted, err, out, say
 from facelattice.draw import draw_faces
 from facelattice.formats import atomic_write, free_name
@@ -64,12 +65,13 @@ def align_videos(
         raise typer.BadParameter(f"--format of a video is one of {', '.join(ROW_FORMATS)}, not {format!r}")
     taken: set[str] = set()
     failed = False
-    sources: list[str | int] = [*inputs, *([camera] if camera is not None else [])]
+    videos = without_results([Path(name) for name in inputs], r"(_faces|_track\d+(-\d+)?)\.mp4")
+    sources: list[Path | int] = [*videos, *([camera] if camera is not None else [])]
     for source in sources:
-        stem = free_name(f"camera{source}" if isinstance(source, int) else _stem(Path(source)), taken)
+        stem = free_name(f"camera{source}" if isinstance(source, int) else _stem(source), taken)
         try:
             with open_camera(source) if isinstance(source, int) else open_video(source) as video:
-                sound = Path(source) if isinstance(source, str) and Path(source).is_file() else None
+                sound = source if isinstance(source, Path) and source.is_file() else None
                 _align(video, sound, Tracker(aligner, smooth), (out_dir or Path()) / stem, out_dir, format, draw, crops)
         except VideoError as error:
             failed = True
@@ -118,7 +120,9 @@ def _align(
                 if draw:
                     if drawn is None:
                         written.append(stem.with_name(f"{stem.name}_faces.mp4"))
-                        drawn = files.enter_context(VideoWriter(written[-1], video.rate, sound, video.start))
+                        drawn = files.enter_context(
+                            VideoWriter(written[-1], video.rate, sound, video.start, video.pixel_aspect)
+                        )
                     drawn.write(draw_faces(picture, faces), time)
                 if cut is not None:
                     cut.write(faces, time)
@@ -136,6 +140,8 @@ def _align(
     out.print(Text(f"{video.name}: {done}{broken}"), soft_wrap=True)
     for path in [*written, *(cut.paths if cut else [])]:
         out.print(Text(f"written: {path}"), soft_wrap=True)
+    if drawn is not None and drawn.silent:
+        say(f"{drawn.path}: without the sound, which cannot be kept ({drawn.silent})")
     if stopped:
         raise KeyboardInterrupt
 

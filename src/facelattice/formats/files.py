@@ -10,6 +10,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
+LONGEST = 200  # bytes of a stem; the whole name may have 255
+
 
 @contextmanager
 def atomic_write(path: str | os.PathLike, mode: str = "w") -> Iterator[IO[Any]]:
@@ -26,13 +28,23 @@ def atomic_write(path: str | os.PathLike, mode: str = "w") -> Iterator[IO[Any]]:
         with open(part, mode, **text) as file:  # type: ignore[call-overload]
             yield file
         os.replace(part, path)
-    except BaseException:
+    except BaseException as error:
         part.unlink(missing_ok=True)
+        if isinstance(error, OSError) and str(error.filename or part) == str(part):
+            error.filename, error.filename2 = str(path), None  # nobody has heard of the other name
         raise
 
 
+def short_stem(stem: str) -> str:
+    """The stem, cut where it is so long that with an ending such as -2_faces.jpg no disk would take it."""
+    data = os.fsencode(stem)
+    return stem if len(data) <= LONGEST else data[:LONGEST].decode("utf-8", "ignore")
+
+
 def free_name(stem: str, taken: set[str]) -> str:
-    """The stem, or stem-2, stem-3 ... where it is taken already; on some disks upper and lower case are the same."""
+    """The stem (`short_stem`), or stem-2, stem-3 ... where it is taken already; on some disks upper and lower case are
+    the same."""
+    stem = short_stem(stem)
     name, k = stem, 1
     while name.casefold() in taken:
         k += 1
@@ -43,10 +55,12 @@ def free_name(stem: str, taken: set[str]) -> str:
 
 def seen_from(folder: Path, picture: str | os.PathLike) -> str:
     """The path of a picture to write into a file that lies in ``folder``."""
-    try:
-        return Path(os.path.relpath(picture, folder)).as_posix()
+    where, name = os.path.split(os.path.abspath(picture))
+    picture = os.path.join(os.path.realpath(where), name)
+    try:  # from where the folder really is: .. leads out of that, even if it was reached by a link
+        return Path(os.path.relpath(picture, os.path.realpath(folder))).as_posix()
     except ValueError:  # another drive, on Windows
-        return Path(os.path.abspath(picture)).as_posix()
+        return Path(picture).as_posix()
 
 
 def valid_utf8(name: str) -> str:

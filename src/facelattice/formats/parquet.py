@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -44,12 +45,26 @@ def part_name(out_dir: str | os.PathLike, label: str, number: int) -> Path:
     return Path(out_dir) / f"landmarks-{label}{'-' * bool(label)}{number:05}.parquet"
 
 
+def labels_in_parquet(out_dir: str | os.PathLike) -> set[str]:
+    """The labels of the parts in a folder; "" for parts that have none."""
+    names = (re.fullmatch(r"landmarks-(?:(.+)-)?\d{5}\.parquet", path.name) for path in Path(out_dir).glob("*"))
+    return {match[1] or "" for match in names if match}
+
+
 def images_in_parquet(out_dir: str | os.PathLike) -> set[str]:
-    """The names of all pictures in the parts in a folder."""
+    """The names of all pictures in the parts in a folder. Raises ValueError for a file that is no such part."""
+    import pyarrow as pa
     import pyarrow.parquet as pq
 
-    parts = Path(out_dir).glob("landmarks-*.parquet")
-    return {image for part in parts for image in pq.read_table(part, columns=["image"])["image"].to_pylist()}
+    images: set[str] = set()
+    for part in Path(out_dir).glob("landmarks-*.parquet"):
+        try:
+            images.update(pq.read_table(part, columns=["image"])["image"].to_pylist())
+        except (pa.ArrowException, KeyError) as error:
+            raise ValueError(
+                f"{part}: not a table that `facelattice align` wrote, or a damaged one; move it away"
+            ) from error
+    return images
 
 
 def _row(image: str, number: int, face: Face) -> dict[str, Any]:

@@ -119,6 +119,20 @@ def test_where_a_file_becomes_unreadable_all_before_that_is_there(write_clip):
     assert video.broken >= 1
 
 
+def test_the_cover_picture_of_a_film_is_not_the_film(tmp_path):
+    with av.open(str(tmp_path / "film.mkv"), "w") as out:
+        cover, film = (out.add_stream(codec, rate=25) for codec in ("mjpeg", "libx264"))
+        for stream, pixels in ((cover, "yuvj420p"), (film, "yuv420p")):
+            stream.width, stream.height, stream.pix_fmt = 64, 48, pixels
+        for stream, pictures in ((cover, [stripes(50)]), (film, [stripes(i) for i in range(10)])):
+            for i, picture in enumerate(pictures):
+                frame = av.VideoFrame.from_ndarray(picture, format="rgb24")
+                frame.pts, frame.time_base = i, Fraction(1, 25)
+                out.mux(stream.encode(frame))
+            out.mux(stream.encode(None))
+    assert len(read(tmp_path / "film.mkv")[2]) == 10
+
+
 def test_a_name_with_a_colon_is_no_address(write_clip, tmp_path, monkeypatch):
     write_clip("clip.mp4", ((0.04 * i, stripes(i)) for i in range(3)), tone="aac").rename(tmp_path / "at 12:30.mp4")
     monkeypatch.chdir(tmp_path)

@@ -43,9 +43,9 @@ class Video:
     def __init__(self, container: Any, name: str):
         self._container, self.name, self.broken = container, name, 0
         self.start, self.pixel_aspect = 0.0, Fraction(1)
-        if not container.streams.video:
+        self.stream: Any = container.streams.best("video")  # not the cover picture of a film
+        if self.stream is None:
             raise VideoError(f"{name}: there are no pictures in it")
-        self.stream = container.streams.video[0]
         self.stream.thread_type = "AUTO"
         self.rate = float(self.stream.average_rate or self.stream.guessed_rate or SEQUENCE_RATE)
         self.frames = self.stream.frames or None

@@ -102,7 +102,7 @@ def _align(
     count = faces_seen = 0
     tracks: set[int] = set()
     stopped = False
-    with ExitStack() as files, _bar(video) as progress:
+    with _bar(video) as progress, ExitStack() as files:  # the bar stays until the files are whole
         rows = drawn = None
         cut = files.enter_context(CropWriter(stem, video.rate)) if crops else None
         if out_dir is not None:
@@ -133,6 +133,8 @@ def _align(
             stopped = True
             if drawn is not None:
                 drawn.end_sound_here()
+        if drawn is not None and sound is not None:
+            progress.update(bar, description="adding the sound")
         if count == 0 and not stopped:
             raise VideoError(f"{video.name}: not one of its frames can be read")
     done = f"{counted(len(tracks), 'face')} followed, {counted(faces_seen, 'sight')} in {counted(count, 'frame')}"

@@ -130,19 +130,37 @@ def test_a_name_as_long_as_a_disk_takes_is_cut(write_clip, view, tmp_path):
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == names
 
 
-def test_sound_that_there_is_no_room_for_is_named(write_clip, view, tmp_path):
-    clip = write_clip("clip.mkv", ((i / 25, view(60, 30)) for i in range(2)), tone="pcm_s16le", rate=44100)
+def align_with_files_of(size, clip):
+    """`facelattice align CLIP --out out` beside the clip, where no file may be larger than that."""
     code = (
         "import resource, signal, sys; from facelattice.cli import app\n"
-        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN); resource.setrlimit(resource.RLIMIT_FSIZE, (50000, 50000))\n"
+        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, 2 * (int(sys.argv[2]),))\n"
         "app(['align', sys.argv[1], '--out', 'out'])\n"
     )
     environment = {**os.environ, "PYTHONPATH": str(Path(facelattice.__file__).parents[1])}
-    command = [sys.executable, "-c", code, str(clip)]
-    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
+    command = [sys.executable, "-c", code, str(clip), str(size)]
+    return subprocess.run(command, cwd=clip.parent, env=environment, capture_output=True, text=True)
+
+
+def test_sound_that_there_is_no_room_for_is_named(write_clip, view, tmp_path):
+    clip = write_clip("clip.mkv", ((i / 25, view(60, 30)) for i in range(2)), tone="pcm_s16le", rate=44100)
+    done = align_with_files_of(50_000, clip)
     assert done.returncode == 0
     assert "clip_faces.mp4: without the sound, which cannot be kept (File too large)" in done.stderr
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["clip.jsonl", "clip_faces.mp4"]
+
+
+@pytest.mark.parametrize(("frames", "size"), [(8, 40_000), (60, 250_000)])  # of a short one all is written at the end
+def test_where_there_is_no_room_for_the_drawing_the_points_are_kept(write_clip, view, tmp_path, frames, size):
+    noise = np.random.default_rng(0).normal(0, 20, (frames, 240, 320, 3))
+    noisy = np.clip(view(60, 30) + noise, 0, 255).astype(np.uint8)
+    done = align_with_files_of(size, write_clip("clip.mp4", ((i / 25, noisy[i]) for i in range(frames))))
+    assert done.returncode == 1
+    assert "clip_faces.mp4: cannot be written (File too large)" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["clip.jsonl"]
+    assert 0 < len((tmp_path / "out" / "clip.jsonl").read_text().splitlines()) <= frames
 
 
 def test_broken_frames_have_numbers_too(view, tmp_path):

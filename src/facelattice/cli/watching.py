@@ -101,41 +101,42 @@ def _align(
     written: list[Path] = []
     count = faces_seen = 0
     tracks: set[int] = set()
-    stopped = False
+    stopped: KeyboardInterrupt | VideoError | None = None
     with _bar(video) as progress, ExitStack() as files:  # the bar stays until the files are whole
-        rows = drawn = None
-        cut = files.enter_context(CropWriter(stem, video.rate)) if crops else None
-        if out_dir is not None:
-            written.append(stem.with_name(f"{stem.name}.{'csv' if format == 'csv' else 'jsonl'}"))
-            rows = RowWriter(files.enter_context(atomic_write(written[-1])), format or "json")
+        rows = drawn = cut = None
         bar = progress.add_task(stem.name, total=video.frames)
         recent = deque([clock.monotonic()], maxlen=_RECENT)
         try:
             for count, (time, picture) in enumerate(video, 1):
+                # The drawing first, so that it is finished last: whatever happens then costs the others nothing.
+                if count == 1 and draw:
+                    written.append(stem.with_name(f"{stem.name}_faces.mp4"))
+                    drawn = VideoWriter(written[-1], video.rate, sound, video.start, video.pixel_aspect)
+                    files.enter_context(drawn)
+                if count == 1 and crops:
+                    cut = files.enter_context(CropWriter(stem, video.rate))
+                if count == 1 and out_dir is not None:
+                    written.append(stem.with_name(f"{stem.name}.{'csv' if format == 'csv' else 'jsonl'}"))
+                    rows = RowWriter(files.enter_context(atomic_write(written[-1])), format or "json")
                 faces = tracker(picture, time)
                 faces_seen += len(faces)
                 tracks |= {face.track for face in faces if face.track is not None}
                 if rows is not None:
                     rows.write(count - 1 + video.broken, time, faces)
-                if draw:
-                    if drawn is None:
-                        written.append(stem.with_name(f"{stem.name}_faces.mp4"))
-                        drawn = files.enter_context(
-                            VideoWriter(written[-1], video.rate, sound, video.start, video.pixel_aspect)
-                        )
+                if drawn is not None:
                     drawn.write(draw_faces(picture, faces), time)
                 if cut is not None:
                     cut.write(faces, time)
                 recent.append(clock.monotonic())
                 rate = (len(recent) - 1) / max(recent[-1] - recent[0], 1e-3)
                 progress.update(bar, advance=1, description=f"{rate:.0f} frames/s")
-        except KeyboardInterrupt:  # what was done so far becomes whole files
-            stopped = True
+        except (KeyboardInterrupt, VideoError) as error:  # or no room: what was done so far becomes whole files
+            stopped = error
             if drawn is not None:
                 drawn.end_sound_here()
         if drawn is not None and sound is not None:
             progress.update(bar, description="adding the sound")
-        if count == 0 and not stopped:
+        if count == 0 and stopped is None:
             raise VideoError(f"{video.name}: not one of its frames can be read")
     done = f"{counted(len(tracks), 'face')} followed, {counted(faces_seen, 'sight')} in {counted(count, 'frame')}"
     broken = f", {counted(video.broken, 'unreadable frame')} passed over" if video.broken else ""
@@ -144,8 +145,8 @@ def _align(
         out.print(Text(f"written: {path}"), soft_wrap=True)
     if drawn is not None and drawn.silent:
         say(f"{drawn.path}: without the sound, which cannot be kept ({drawn.silent})")
-    if stopped:
-        raise KeyboardInterrupt
+    if stopped is not None:
+        raise stopped
 
 
 def _bar(video: Video | NumberedPictures) -> Progress:

@@ -146,6 +146,7 @@ def test_settings_reach_the_aligner(run):
         (["align", ASTRONAUT, "--out", "out", "--format", "xls"], "unknown format 'xls'"),
         (["align", ASTRONAUT, "--max-faces", "0"], "max-faces"),
         (["align", "*.nothing"], "no pictures found there"),
+        (["align", "https://example.org/a.jpg"], "addresses are not fetched"),
         (["align", ASTRONAUT, "--out", ASTRONAUT], "is a file"),
         (["align", ASTRONAUT, "--out", ASTRONAUT / "sub"], "Not a directory"),
         (["schemes", "ibug86"], "did you mean 'ibug68'"),

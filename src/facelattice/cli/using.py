@@ -67,6 +67,8 @@ def align(
     """
     if not inputs and camera is None:
         raise typer.BadParameter("give pictures, folders or videos, or --camera NUMBER")
+    if address := next((name for name in inputs or [] if "://" in name), None):
+        raise typer.BadParameter(f"{address}: addresses are not fetched; download it and name the file")
     if format and not out_dir:
         raise typer.BadParameter("--format says what to write into --out; give --out DIR too")
     # OpenCV's own lines about bad pictures go: ours say more. The function moved in OpenCV 5.

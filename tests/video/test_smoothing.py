@@ -83,8 +83,9 @@ def test_an_unsure_point_moves_less():
     assert still[8] < 0.6 * still[7]
 
 
-def test_strength_must_be_positive():
-    with pytest.raises(ValueError, match="above 0, not 0"):
-        FaceSmoother(0)
+def test_strength_must_be_positive_and_finite():
+    for wrong in (0, np.inf, np.nan):
+        with pytest.raises(ValueError, match=f"above 0, not {wrong}"):
+            FaceSmoother(wrong)
     weak, strong = (follow([FACE] * 90, noise=1.0, strength=s)[2] for s in (0.5, 2.0))
     assert jitter(strong) < 0.7 * jitter(weak)

@@ -55,11 +55,11 @@ def _share(cutoff: float | np.ndarray, seconds: float) -> float | np.ndarray:
 
 
 class FaceSmoother:
-    """Smooths the points of one face over time. strength: 1 as tuned, 2 for half the cutoffs; above 0."""
+    """Smooths the points of one face over time. strength: 1 as tuned, 2 for half the cutoffs; finite and above 0."""
 
     def __init__(self, strength: float = 1.0):
-        if not strength > 0:
-            raise ValueError(f"the strength of smoothing must be above 0, not {strength}; to turn it off, don't smooth")
+        if not 0 < strength < math.inf:
+            raise ValueError(f"smoothing needs a finite strength above 0, not {strength}; to turn it off, don't smooth")
         self._place, self._size, self._angle = (
             OneEuro(POSE_CUTOFF / strength, POSE_BETA / strength) for _ in range(3)
         )

@@ -8,6 +8,7 @@ from __future__ import annotations
 import heapq
 import math
 from collections.abc import Iterator
+from contextlib import suppress
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -41,7 +42,8 @@ def add_sound(pictures: Path, source: Path, out: Path, offset: float = 0.0, unti
                 sound = _copied(packets, offset, until)
             else:
                 audio = file.add_stream("aac", rate=min((r for r in AAC_RATES if r >= stream.rate), default=48000))
-                sound = _encoded(packets, offset, until, audio, av.error.FFmpegError)
+                frames = _alike(_decoded(packets, av.error.FFmpegError), av, audio)
+                sound = _encoded(frames, offset, until, audio)
             shown = ((packet, video) for packet in seen.demux(video=0) if packet.size)
             for packet, target in heapq.merge(shown, ((packet, audio) for packet in sound), key=_when):
                 packet.stream = target
@@ -87,26 +89,36 @@ def _copied(packets: Iterator[Any], offset: float, until: float) -> Iterator[Any
         yield packet
 
 
-def _encoded(
-    packets: Iterator[Any], offset: float, until: float, audio: Any, failure: type[Exception]
-) -> Iterator[Any]:
-    """The packets made AAC. Their samples are what tells the time, but for holes."""
-    now: Fraction | None = None
+def _decoded(packets: Iterator[Any], failure: type[Exception]) -> Iterator[Any]:
     for packet in packets:
-        try:
-            frames = packet.decode()
-        except failure:
+        with suppress(failure):
+            yield from packet.decode()
+
+
+def _alike(frames: Iterator[Any], av: Any, audio: Any) -> Iterator[Any]:
+    """The frames as the encoder wants them; in recordings of television their kind may change from one to the next."""
+    kind: tuple[str, str, int] | None = None
+    resampler: Any = None
+    for frame in frames:
+        if kind != (frame.format.name, frame.layout.name, frame.sample_rate):
+            kind = frame.format.name, frame.layout.name, frame.sample_rate
+            resampler = av.AudioResampler(audio.format.name, audio.layout.name, audio.rate)
+        yield from resampler.resample(frame)
+
+
+def _encoded(frames: Iterator[Any], offset: float, until: float, audio: Any) -> Iterator[Any]:
+    """The frames as packets of AAC. Their samples are what tells the time, but for holes."""
+    now: Fraction | None = None
+    for frame in frames:
+        given = None if frame.pts is None else Fraction(frame.pts * frame.time_base) - Fraction(offset)
+        if given is not None and (now is None or given > now + Fraction(HOLE)):
+            now = given
+        start, now = now, None if now is None else now + Fraction(frame.samples, frame.sample_rate)
+        if start is None or start < 0:
             continue
-        for frame in frames:
-            given = None if frame.pts is None else Fraction(frame.pts * frame.time_base) - Fraction(offset)
-            if given is not None and (now is None or given > now + Fraction(HOLE)):
-                now = given
-            start, now = now, None if now is None else now + Fraction(frame.samples, frame.sample_rate)
-            if start is None or start < 0:
-                continue
-            if start > until:
-                break
-            frame.time_base = Fraction(1, frame.sample_rate)
-            frame.pts = round(start * frame.sample_rate)
-            yield from audio.encode(frame)
+        if start > until:
+            break
+        frame.time_base = Fraction(1, frame.sample_rate)
+        frame.pts = round(start * frame.sample_rate)
+        yield from audio.encode(frame)
     yield from audio.encode(None)

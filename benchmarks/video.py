@@ -137,7 +137,7 @@ def measure(clip: Clip, faces: list[list[Face | None]], samples: list[Sample]) -
         sums["missed"] += len(missed)
         sums["lost"] += last is None
         if missed:
-            named.append(f"{sample.path.name}, frames {', '.join(map(str, missed))}{', lost' * (last is None)}")
+            named.append(f"{sample.path.name} at frame {', '.join(map(str, missed))}{', lost' * (last is None)}")
     return sums, named
 
 
@@ -194,7 +194,7 @@ def main() -> None:
     print("| clips | faces | NME | jitter | lag | missed | switches | lost |\n|---|---|---|---|---|---|---|---|")
     for (kind, name), t in sorted(totals.items(), key=lambda row: row[0][0] == "all"):  # those of all clips last
         nme, jitter = (f"{100 * t[a] / t[b]:.2f} %" for a, b in (("error", "frames"), ("jitter", "steps")))
-        lag = f"{t['behind'] / t['speed']:.2f} frames" if kind == "motion" else "-"
+        lag = f"{round(t['behind'] / t['speed'], 2) + 0.0:.2f} frames" if kind == "motion" else "-"
         tracks = "- | -" if name == "frame by frame" else f"{t['switches']:.0f} | {t['lost']:.0f}"
         print(f"| {kind} | {name} | {nme} | {jitter} | {lag} | {t['missed']:.0f} | {tracks} |")
     print("", *missed, sep="\n")

@@ -24,9 +24,11 @@ import facelattice
 from facelattice.cli import app
 from facelattice.data.sample import DataError
 from facelattice.data.sampling import EpochBatches
+from facelattice.formats import write_pts
 from facelattice.training import checkpoint, fit
 from facelattice.training.batchnorm import GlobalBatchNorm, synchronise
 from facelattice.training.checkpoint import CheckpointError
+from facelattice.training.export import export
 from facelattice.training.fit import TrainingError, rate, train
 from facelattice.training.precision import depthwise_in_float32
 from facelattice.training.prepare import load_faces
@@ -300,6 +302,24 @@ def test_nothing_readable(write_recipe, faces, tmp_path, part):
     with pytest.raises(DataError, match=f"none of the {part.replace('_', '-')} pictures can be read"):
         train(recipe, [], tmp_path / "run")
     assert not (tmp_path / "run" / "last.pt").exists()
+
+
+def test_held_out_faces_without_a_size_are_named_once_and_left_out(write_recipe, faces, tmp_path, capsys):
+    changed = shutil.copytree(faces, tmp_path / "changed")
+    recipe = write_recipe(data=[{"path": str(changed), "name": "tiny"}])
+    held_out = [sample.path.with_suffix(".pts") for sample in load_faces(load_recipe(recipe)).held_out]
+    line = np.column_stack([np.full(68, 50), np.arange(68)])
+    line[45] = line[36]  # nor are the eyes apart
+    write_pts(held_out[0], line)
+    train(recipe, ["epochs=3"], tmp_path / "run")
+    shown = capsys.readouterr().out
+    assert shown.count("no size to divide errors by") == shown.count(held_out[0].stem) == 1
+    assert all(row["nme"] > 0 for row in log(tmp_path / "run"))
+    export(tmp_path / "run" / "best.pt", tmp_path / "model.onnx", int8=True)  # it compares errors of the same faces
+    for path in held_out[1:]:
+        write_pts(path, line)
+    with pytest.raises(DataError, match="none of the held-out faces has a size"):
+        train(recipe, [], tmp_path / "other")
 
 
 def test_no_face_of_a_source_that_is_not_to_validate_is_held_out(write_recipe, faces):

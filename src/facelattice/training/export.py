@@ -25,6 +25,7 @@ from facelattice.data.augment import Augment
 from facelattice.data.dataset import FaceCrops, Item
 from facelattice.data.sample import Sample
 from facelattice.evaluation.metrics import nme
+from facelattice.evaluation.scores import mean_of
 from facelattice.formats import atomic_write
 from facelattice.method.model import SDFL
 from facelattice.pictures import PictureError
@@ -242,13 +243,13 @@ def error_scale(outputs: Outputs, faces: list[Item]) -> float:
 
 
 def mean_nme(data: bytes, faces: list[Item], scheme: Scheme) -> float:
-    """The NME of an ONNX file on crops, the mean over faces."""
+    """The NME of an ONNX file on crops, the mean over the faces that have a size."""
     session = onnxruntime.InferenceSession(data, providers=["CPUExecutionProvider"])
     errors = []
     for face in faces:
         points = session.run(["points"], {"crops": face["crop"].numpy()[None]})[0][0]
         errors.append(nme(points, face["points"].numpy(), scheme, face["mask"].numpy()))
-    return float(np.mean(errors))
+    return float(mean_of(np.array(errors), 0))
 
 
 def _split(recipe: Recipe) -> Faces:

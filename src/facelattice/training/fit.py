@@ -238,13 +238,14 @@ class Run:
 
     @torch.inference_mode()
     def validate(self) -> float:
-        """NME of the averaged weights on the held-out faces, with the annotated boxes: the mean over faces."""
+        """NME of the averaged weights on the held-out faces, with the annotated boxes: the mean over faces; one
+        without a size (all points on a line) takes no part."""
         samples = self.faces.held_out
         keys = [
             [(0, i, i) for i in range(start, min(start + 64, len(samples)))] for start in range(0, len(samples), 64)
         ]
         network = self.ema.module.eval()
-        errors = []
+        errors: dict[int, float] = {}
         for batch in DataLoader(self.held_out, batch_sampler=keys):
             points = network(batch["crop"].to(self.accelerator.device)).points.cpu().numpy()
             if not np.isfinite(points).all():  # the last step of an epoch has no loss after it that would tell
@@ -252,13 +253,21 @@ class Run:
                     f"the weights are no longer finite after an epoch; what {self.out} holds is of the epochs before. "
                     "A lower optimiser.lr or optimiser.clip often helps."
                 )
-            self.name_unreadable(samples[i].path for i in batch["index"][~batch["readable"]])
+            self.name_left_out("not readable", (samples[i].path for i in batch["index"][~batch["readable"]]))
             for i in np.flatnonzero(batch["readable"].numpy()):
                 truth, mask = batch["points"][i].numpy(), batch["mask"][i].numpy()
-                errors.append(metrics.nme(points[i], truth, self.faces.scheme, mask))
+                errors[int(batch["index"][i])] = metrics.nme(points[i], truth, self.faces.scheme, mask)
         if not errors:
             raise DataError("none of the held-out pictures can be read")
-        return float(np.mean(errors))
+        sized = {index: error for index, error in errors.items() if np.isfinite(error)}
+        others = (samples[index].path for index in errors.keys() - sized.keys())
+        self.name_left_out("no size to divide errors by (all points on a line)", others)
+        if not sized:
+            raise DataError(
+                "none of the held-out faces has a size to divide errors by: the points of each are on a line; name the "
+                "scheme's ocular points, or change held_out"
+            )
+        return float(np.mean(list(sized.values())))
 
     def save(self, row: dict[str, float]) -> None:
         """last.pt, best.pt where this epoch is the best so far, and log.csv. Raises TrainingError where there is no
@@ -285,12 +294,13 @@ class Run:
     def report_unreadable(self) -> None:
         """Name the training pictures that could not be read in any process, and stop where there is nothing else."""
         readable = dict(gather_object(list(self.readable.items())))
-        self.name_unreadable(self.faces.training[index].path for index, fine in readable.items() if not fine)
+        unreadable = (self.faces.training[index].path for index, fine in readable.items() if not fine)
+        self.name_left_out("not readable", unreadable)
         if not any(readable.values()):
             raise DataError("none of the training pictures can be read")
 
-    def name_unreadable(self, paths: Iterable[Path]) -> None:
-        """Say, once for each picture, that it could not be read."""
+    def name_left_out(self, why: str, paths: Iterable[Path]) -> None:
+        """Say, once for each picture, why it takes no part."""
         for path in sorted(set(paths) - self.reported):
-            self.console.print(Text(f"not readable, left out: {path}", style="yellow"), soft_wrap=True)
+            self.console.print(Text(f"{why}, left out: {path}", style="yellow"), soft_wrap=True)
             self.reported.add(path)

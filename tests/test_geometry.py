@@ -29,6 +29,11 @@ def test_points_box_keeps_to_the_finite_points_and_the_mask():
         geometry.points_box(points, [False, True, False, False])
 
 
+def test_a_face_whose_points_are_on_a_line_has_a_square_box():
+    assert geometry.face_box(np.array([[1, 2], [5, 2]])).tolist() == [1, 0, 5, 4]
+    assert geometry.face_box(np.array([[1, 2], [5, 3]])).tolist() == [1, 2, 5, 3]
+
+
 def test_centre_side_and_square_of_a_box():
     assert geometry.box_centre(BOX).tolist() == [60, 40]
     assert geometry.box_side(BOX) == 60

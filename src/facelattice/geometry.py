@@ -32,6 +32,13 @@ def points_box(points: np.ndarray, mask: np.ndarray | None = None) -> np.ndarray
     return np.concatenate([points[keep].min(0), points[keep].max(0)])
 
 
+def face_box(points: np.ndarray, mask: np.ndarray | None = None) -> np.ndarray:
+    """The box (4,) to look for a face in, by its points (N, 2): the tight one (`points_box`), or a square around points
+    on a line, whose tight box would overlap nothing."""
+    box = points_box(points, mask)
+    return box if (box[2:] > box[:2]).all() else square_box(box_centre(box), box_side(box))
+
+
 def box_centre(box: np.ndarray) -> np.ndarray:
     """The middle (2,) of a box."""
     box = np.asarray(box, dtype=np.float64)

@@ -88,6 +88,11 @@ def test_noisy_or_sparse_points_are_made_anew_and_those_of_another_face_are_left
     assert np.linalg.norm(points - face.points, axis=1).max() / geometry.box_side(face.box) < 0.05
 
 
+def test_a_face_annotated_on_a_line_is_left_out_and_stops_nothing(aligner):
+    line = np.column_stack([np.full(68, 220), np.arange(90, 158)])
+    assert list(relabel(aligner, [make_sample(PHOTO, line, get_scheme("ibug68"), "a", "a line")], pytest.fail)) == []
+
+
 def test_an_annotated_picture_that_cannot_be_read_is_reported(aligner, tmp_path):
     broken = tmp_path / "broken.jpg"
     broken.write_bytes(b"not a picture")

@@ -50,6 +50,13 @@ def test_points_of_other_pictures_are_counted_and_faces_without_points_missed(fa
     assert (result["unmatched"], result["missed"], result["nme"]) == (1, 11, pytest.approx(0, abs=1e-4))
 
 
+def test_points_on_a_line_are_a_face_that_is_found(tmp_path):
+    for name, tilt in (("truth.csv", 3), ("found.csv", 0)):
+        write_csv(tmp_path / name, [("face.png", np.array([[30, 40], [60, 40 + tilt]]), np.ones(2, bool))])
+    result = evaluate(str(tmp_path / "found.csv"), tmp_path / "truth.csv")
+    assert (result["missed"], result["nme"]) == (0, pytest.approx(1.5 / np.sqrt(30 * 3)))
+
+
 def test_faces_of_one_picture_are_told_apart_by_their_boxes(faces, tmp_path):
     shutil.copy(faces / "face00.png", tmp_path / "two.png")
     points = read_samples(faces)[0].points

@@ -17,7 +17,7 @@ from facelattice.cli import app
 from facelattice.data.sample import DataError
 from facelattice.data.sources import read_samples
 from facelattice.evaluation.report import evaluate
-from facelattice.formats import write_csv
+from facelattice.formats import write_csv, write_pts
 
 PHOTO = Path(__file__).parents[2] / "examples" / "astronaut.jpg"
 
@@ -192,6 +192,15 @@ def test_annotation_of_another_scheme_is_converted(shared_data):
     result = evaluate("ibug68", shared_data / "WFLW", subset="test")
     assert (result["faces"], result["subset"], result["missed"]) == (103, "test", 0)
     assert result["nme"] < 0.08
+
+
+def test_a_face_whose_points_are_on_a_line_takes_no_part_and_stops_nothing(faces, tmp_path):
+    folder = shutil.copytree(faces, tmp_path / "faces")
+    line = np.column_stack([np.full(68, 50), np.arange(68)])
+    line[45] = line[36]  # else the eyes would be a size
+    write_pts(folder / "face03.pts", line)
+    result = evaluate("ibug68", folder)
+    assert (result["faces"], result["not_measurable"], result["missed"]) == (12, 1, 0)
 
 
 def test_wrong_use(tmp_path):

@@ -50,7 +50,7 @@ def make_sample(
     mask = np.isfinite(points).all(-1)
     if mask.sum() < 2:
         raise DataError(f"{where}: fewer than two points are annotated; leave this face out")
-    box = geometry.points_box(points, mask)
+    box = geometry.face_box(points, mask)
     if geometry.box_side(box) <= 0:
         raise DataError(f"{where}: all points lie on one spot {box[:2].tolist()}")
     hidden = np.zeros(len(mask), bool) if hidden is None else hidden
@@ -96,7 +96,7 @@ def to_scheme(samples: list[Sample], target: Scheme, mean: np.ndarray | None) ->
     for sample in samples:
         points, mask = convert(sample.points, sample.mask, sample.scheme, target)
         if mask.any():
-            box = geometry.points_box(points, mask) if mask.all() else whole_box(sample, target, mean)
+            box = geometry.face_box(points, mask) if mask.all() else whole_box(sample, target, mean)
             covered = np.repeat(sample.hidden[:, None], 2, 1)
             # A point made of several is hidden if one of them is.
             hidden = convert(covered, sample.mask, sample.scheme, target)[0][:, 0] > 0
@@ -128,7 +128,7 @@ def whole_box(sample: Sample, target: Scheme, mean: np.ndarray | None) -> np.nda
     except ValueError:  # no conversion back, or too few points: the tight box is the best there is
         return sample.box
     # The annotated points belong to the face as well, where the mean shape falls short of them.
-    return geometry.points_box(np.concatenate([placed, sample.points[sample.mask]]))
+    return geometry.face_box(np.concatenate([placed, sample.points[sample.mask]]))
 
 
 def mean_face(samples: list[Sample]) -> np.ndarray | None:

@@ -123,7 +123,7 @@ def match(predictions: Predictions, samples: Sequence[Sample]) -> Answers:
     each: list[Answer | None] = [None] * len(samples)
     for picture, answers in given.items():
         known = [answer for answer in answers if np.isfinite(answer.points).all(1).any()]
-        found = [geometry.points_box(answer.points) for answer in known]
+        found = [geometry.face_box(answer.points) for answer in known]
         places = pictures[picture]
         least = TOUCH if len(known) == len(places) == 1 else SAME_FACE
         for i, k in zip(places, pair(found, [samples[i].box for i in places], least), strict=True):

@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+import timm
 import torch
 from torch import nn
 
@@ -91,9 +92,41 @@ def test_a_backbone_without_the_strides():
         SDFL(RING, SIZE, "vit_tiny_patch16_224")
 
 
-def test_a_backbone_weight_file_that_is_not_there():
-    with pytest.raises(ValueError, match=r"no backbone weights at 'nowhere.safetensors'"):
-        SDFL(RING, SIZE, SMALL, pretrained="nowhere.safetensors")
+def test_a_backbone_begins_with_the_weights_of_a_file(tmp_path):
+    given = timm.create_model(SMALL).state_dict()
+    torch.save(given, tmp_path / "weights.pth")
+    backbone = SDFL(RING, SIZE, SMALL, pretrained=str(tmp_path / "weights.pth")).backbone.state_dict()
+    assert all(torch.equal(tensor, given[name.removeprefix("model.")]) for name, tensor in backbone.items())
+
+
+@pytest.mark.parametrize(
+    ("name", "write", "message"),
+    [
+        ("gone.pth", lambda path: None, "there is no such file of weights"),
+        ("text.pth", lambda path: path.write_text("weights"), "not a .safetensors or .pth file of weights, or damaged"),
+        ("empty.safetensors", lambda path: path.touch(), "not a .safetensors or .pth file of weights, or damaged"),
+        ("list.pth", lambda path: torch.save([1], path), "not a .safetensors or .pth file of weights, or damaged"),
+        ("other.pth", lambda path: torch.save({"a": torch.ones(3)}, path), "none of its 1 weights has the name of one"),
+        (
+            "larger.pth",
+            lambda path: torch.save(timm.create_model("mobilenetv3_small_100").state_dict(), path),
+            "weights of another network than mobilenetv3_small_050: size mismatch",
+        ),
+    ],
+)
+def test_a_file_that_does_not_hold_the_weights_of_the_backbone(tmp_path, name, write, message):
+    write(tmp_path / name)
+    with pytest.raises(ValueError, match=f"{name}: {message}") as raised:
+        SDFL(RING, SIZE, SMALL, pretrained=str(tmp_path / name))
+    assert "\n" not in str(raised.value)
+
+
+def test_without_a_network_the_ways_out_are_named(tmp_path, monkeypatch):
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
+    message = r"weights of mobilenetv3_small_050 cannot be downloaded \(.*offline.*\); .*pretrained=false.*FILE.*start="
+    with pytest.raises(ValueError, match=message):
+        SDFL(RING, SIZE, SMALL, pretrained=True)
 
 
 @pytest.mark.parametrize("option", ["embedding", "head", "edges", "pooled", "normalisation"])

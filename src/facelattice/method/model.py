@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 import timm
 import torch
+from timm.models import load_state_dict
 from torch import Tensor, nn
 
 from facelattice.method.embedding import Flatten, Located
@@ -144,30 +145,59 @@ def make_backbone(
     """A timm model that gives its last maps at these strides, and no deeper layer than they need.
 
     Returns it with the channels of the maps, and the mean and deviation, in [0, 1], of the pictures it was trained on.
-    ``pretrained`` may be a weight file (.safetensors or .pth in timm's names). Raises ValueError for an unknown name, a
-    missing file, or a model without maps at these strides.
+    ``pretrained`` may be a weight file (.safetensors or .pth in timm's names). Raises ValueError for an unknown name,
+    a model without maps at these strides, weights that cannot be downloaded, or a file that does not hold them.
     """
     if not timm.is_model(name):
         near = difflib.get_close_matches(name, timm.list_models(), n=5)
         raise ValueError(f"timm has no backbone {name!r}" + (f"; near it are {', '.join(near)}" if near else ""))
     # timm's "getter" drops the layers behind the last map; models without it (HRNet) need nearly all of theirs.
-    has_getter = hasattr(timm.create_model(name), "forward_intermediates")
-    getter: dict[str, Any] = {"feature_cls": "getter"} if has_getter else {}
+    whole = timm.create_model(name)
+    getter: dict[str, Any] = {"feature_cls": "getter"} if hasattr(whole, "forward_intermediates") else {}
     model: Any = timm.create_model(name, features_only=True, **getter)
     found = model.feature_info.reduction()
     if not set(reductions) <= set(found):
         raise ValueError(f"backbone {name!r} has maps at strides {found}, but {list(reductions)} are needed")
     indices = tuple(max(i for i, r in enumerate(found) if r == wanted) for wanted in reductions)
-    overlay = {"file": pretrained} if isinstance(pretrained, str) else None
+    file = pretrained if isinstance(pretrained, str) else None
+    if file is not None:
+        _check_weights(file, name, whole)
     try:
         model = timm.create_model(
             name,
             pretrained=bool(pretrained),
             features_only=True,
             out_indices=indices,
-            pretrained_cfg_overlay=overlay,
+            pretrained_cfg_overlay={"file": file} if file is not None else None,
             **getter,
         )
-    except FileNotFoundError as error:
-        raise ValueError(f"no backbone weights at {pretrained!r}") from error
+    except Exception as error:  # what a download raises depends on where it is stopped
+        if not pretrained:
+            raise
+        if file is not None:
+            raise ValueError(f"{file}: weights of another network than {name}: {_cause(error)}") from error
+        raise ValueError(
+            f"the weights of {name} cannot be downloaded ({_cause(error)}); begin without (network.pretrained=false), "
+            "with a file of them (network.weights=FILE) or with a bundled model (start=ibug68-fast)"
+        ) from error
     return model, model.feature_info.channels(), (model.pretrained_cfg["mean"], model.pretrained_cfg["std"])
+
+
+def _check_weights(file: str, name: str, model: nn.Module) -> None:
+    """ValueError for a file that holds no weights of the model, of which timm would say nothing."""
+    try:
+        given = load_state_dict(file)
+    except FileNotFoundError as error:
+        raise ValueError(f"{file}: there is no such file of weights") from error
+    except Exception as error:  # what unpickling raises depends on what the file is
+        raise ValueError(f"{file}: not a .safetensors or .pth file of weights, or damaged") from error
+    if not given.keys() & model.state_dict().keys():
+        raise ValueError(f"{file}: none of its {len(given)} weights has the name of one of {name}")
+
+
+def _cause(error: BaseException) -> str:
+    """The error at the bottom, in one line: those above it say what was tried, not what went wrong."""
+    while deeper := error.__cause__ or error.__context__:
+        error = deeper
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines[-1] if lines else type(error).__name__

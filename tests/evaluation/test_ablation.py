@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import csv
 import json
+import shutil
 import subprocess
 import sys
 import time
@@ -48,6 +49,9 @@ def test_the_table_by_hand():
     assert "| +16.00 (" in lines[3]
     assert lines[3].endswith(" worse | +0.00 (+0.00 to +0.00) tie |")
     assert to_markdown([]) == "nothing is measured yet\n"
+    for one in results:
+        one["each"]["hidden"] = [None] * 3  # so few points that none comes under the patch
+    assert to_markdown(results).splitlines()[3].endswith(" worse | no face to compare |")
 
 
 def test_a_row_may_lack_what_another_has():
@@ -85,10 +89,24 @@ def test_a_cell_made_by_another_recipe_is_no_result(write_plan, tmp_path):
     plan, out = write_plan(seeds=[0], rows={"the method": []}), tmp_path / "out"
     assert ablate(plan, [], out) == []
     (cell,) = load_ablation(plan, ["loss.relative=0.5"], out)
-    assert cell.result() is None
-    assert load_ablation(plan, [], out)[0].result()["seed"] == 0
+    faces = json.loads((cell.folder / "result.json").read_text())["faces"]
+    assert cell.result(faces) is None
+    assert load_ablation(plan, [], out)[0].result(faces)["seed"] == 0
     (failed,) = ablate(plan, ["loss.relative=0.5"], out)
     assert "made by another recipe" in (failed.folder / "failure.txt").read_text()
+
+
+def test_a_cell_is_measured_again_where_other_faces_are_asked_for(write_plan, faces, tmp_path):
+    settings = {"seeds": [0], "rows": {"the method": []}}
+    out, folder = tmp_path / "out", shutil.copytree(faces, tmp_path / "test")
+    assert ablate(write_plan(**settings), [], out) == []
+    trained = (out / "the-method" / "seed-0" / "last.pt").stat().st_mtime_ns
+    for count in (12, 11):
+        assert ablate(write_plan(**settings, test=[{"name": "new", "path": str(folder)}]), [], out) == []
+        each = json.loads((out / "the-method" / "seed-0" / "result.json").read_text())["each"]
+        assert len(each["new"]) == count
+        (folder / "face00.pts").unlink(missing_ok=True)
+    assert (out / "the-method" / "seed-0" / "last.pt").stat().st_mtime_ns == trained
 
 
 def test_no_run_outlives_an_ablation_that_is_killed(write_plan, tmp_path):
@@ -111,7 +129,7 @@ def test_a_result_cut_short_is_made_again(write_plan, tmp_path):
     (cell,) = load_ablation(plan, [], out)
     cell.folder.mkdir(parents=True)
     (cell.folder / "result.json").write_text('{"row": "the me')
-    assert cell.result() is None
+    assert cell.result({}) is None
     assert ablate(plan, [], out) == []
     assert len(json.loads((cell.folder / "result.json").read_text())["each"]["held-out"]) == 4
 
@@ -125,6 +143,8 @@ def test_a_result_cut_short_is_made_again(write_plan, tmp_path):
         ({"rows": {}}, "rows and seeds must name something"),
         ({"seeds": []}, "rows and seeds must name something"),
         ({"sedes": [1]}, "unknown key sedes; did you mean seeds"),
+        ({"rows": {"a": [], "b": ["held_out=0.3"]}}, "row 'b' holds out other faces than 'a'"),
+        ({"rows": {"a": [], "b": ["data=[{name: x, path: y}]"]}}, "row 'b' holds out other faces than 'a'"),
         ({"base": "gone.yaml"}, "gone.yaml: No such file"),
         ({"test": [{"pth": "a"}]}, r"unknown key test\[0\].pth; did you mean test\[0\].path"),
     ],

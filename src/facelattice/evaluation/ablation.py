@@ -37,7 +37,9 @@ from facelattice.data.sample import Sample, to_scheme
 from facelattice.data.sources import read_samples
 from facelattice.evaluation.bootstrap import bootstrap, verdict
 from facelattice.evaluation.curves import predictor
+from facelattice.evaluation.provenance import data_digest
 from facelattice.evaluation.robustness import Errors, measure
+from facelattice.evaluation.scores import mean_of
 from facelattice.formats import atomic_write
 from facelattice.schemes import get_scheme
 from facelattice.training import checkpoint
@@ -82,13 +84,15 @@ class Cell:
     overrides: list[str]
     test: list[TestFaces]
 
-    def result(self) -> dict[str, Any] | None:
-        """What was measured, None where the cell is not done yet or was made by another recipe."""
+    def result(self, faces: dict[str, str]) -> dict[str, Any] | None:
+        """What was measured on the ``faces`` (`_digests`); None where the cell is not done yet, was made by another
+        recipe, or measured on other faces."""
         try:
             result = json.loads((self.folder / "result.json").read_text())
         except (OSError, ValueError):
             return None
-        return result if result["recipe"] == to_yaml(load_recipe(self.recipe, self.overrides)) else None
+        asked = {"recipe": to_yaml(load_recipe(self.recipe, self.overrides)), "faces": faces}
+        return result if all(result.get(key) == value for key, value in asked.items()) else None
 
     def run(self) -> None:
         """Train and measure, and write result.json, or failure.txt with what went wrong."""
@@ -116,11 +120,20 @@ def load_ablation(path: Path, overrides: list[str], out: Path) -> list[Cell]:
     if len(set(folders.values())) < len(folders):
         raise RecipeError(f"{path}: two rows have names that differ by signs only")
     cells = []
+    held_out: dict[str, Any] = {}
     for seed in plan.seeds:  # seed by seed: an ablation that is stopped early still compares all its rows
         for row, changes in plan.rows.items():
             settings = [*plan.settings, *changes, *overrides, f"seed={seed}"]
-            load_recipe(recipe, settings)  # a slip in the last row shows now, not after a night
+            # A slip in the last row shows now, not after a night.
+            held_out[row] = _held_out_by(load_recipe(recipe, settings))
             cells.append(Cell(row, seed, out / folders[row] / f"seed-{seed}", recipe, settings, plan.test))
+    first = cells[0].row
+    for row, held in held_out.items():
+        if held != held_out[first]:
+            raise RecipeError(
+                f"{path}: the row {row!r} holds out other faces than {first!r}, so they cannot be compared face by "
+                "face; change scheme, held_out, data_root and the data that validate for all rows, in settings"
+            )
     return cells
 
 
@@ -131,9 +144,8 @@ def ablate(path: Path, overrides: list[str], out: Path, jobs: int = 1) -> list[C
     """
     cells = load_ablation(path, overrides, out)
     recipe = load_recipe(cells[0].recipe, cells[0].overrides)
-    for test in cells[0].test:
-        _test_faces(test, recipe)  # what cannot be read shows now, not after the first training
-    results = {cell: result for cell in cells if (result := cell.result())}
+    faces = _digests(_faces(recipe, cells[0].test))  # what cannot be read shows now, not after the first training
+    results = {cell: result for cell in cells if (result := cell.result(faces))}
     waiting = [cell for cell in cells if cell not in results]
     running: dict[Cell, BaseProcess] = {}
     failed: list[Cell] = []
@@ -152,7 +164,7 @@ def ablate(path: Path, overrides: list[str], out: Path, jobs: int = 1) -> list[C
                 time.sleep(1)
                 for cell, process in [item for item in running.items() if not item[1].is_alive()]:
                     del running[cell]
-                    result = cell.result()
+                    result = cell.result(faces)
                     if result is None:
                         failed.append(cell)
                         live.console.print(Text(f"failed: {_why(cell, process)}", style="red"), soft_wrap=True)
@@ -232,33 +244,49 @@ def _measured(last: Path, tests: list[TestFaces]) -> dict[str, Any]:
     recipe: Recipe = from_yaml(state["recipe"])
     network = load_network(state, recipe)
     outputs = ("points", "anchors") if recipe.network.embedding == "located" else ("points",)
-    faces = load_faces(recipe)
+    faces = _faces(recipe, tests)
+    held_out = faces["held-out"]
 
     def errors(samples: list[Sample], level: float = 0.0) -> list[Errors]:
         predicts = [predictor(network, output) for output in outputs]
         return measure(predicts, samples, recipe.size, recipe.margin, "patch: face", level)
 
-    plain, patched = errors(faces.held_out), errors(faces.held_out, HIDDEN)
+    plain, patched = errors(held_out), errors(held_out, HIDDEN)
     result = {"held-out": plain[0].all, "hidden": patched[0].hidden, "visible": patched[0].visible}
     if len(plain) > 1:
         result |= {"positions": plain[1].all, "hidden positions": patched[1].hidden}
     for test in tests:
-        result[test.name] = errors(_test_faces(test, recipe))[0].all
+        result[test.name] = errors(faces[test.name])[0].all
     parameters = sum(p.numel() for p in network.parameters())
     return {
         "recipe": state["recipe"],
+        "faces": _digests(faces),
         "parameters": parameters,
         "each": {name: [None if np.isnan(v) else float(v) for v in values] for name, values in result.items()},
     }
 
 
-def _test_faces(test: TestFaces, recipe: Recipe) -> list[Sample]:
-    return to_scheme(read_samples(Path(recipe.data_root) / test.path, test.subset), get_scheme(recipe.scheme), None)
+def _held_out_by(recipe: Recipe) -> Any:
+    """All that decides which faces are held out."""
+    sources = [(source.path, source.subset, source.scheme) for source in recipe.data if source.validate]
+    return recipe.scheme, recipe.held_out, recipe.data_root, sources
+
+
+def _faces(recipe: Recipe, tests: list[TestFaces]) -> dict[str, list[Sample]]:
+    """The faces that are measured on, by name."""
+    scheme, root = get_scheme(recipe.scheme), Path(recipe.data_root)
+    read = {test.name: to_scheme(read_samples(root / test.path, test.subset), scheme, None) for test in tests}
+    return {"held-out": load_faces(recipe).held_out, **read}
+
+
+def _digests(faces: dict[str, list[Sample]]) -> dict[str, str]:
+    """What tells that they are the same faces still, by name."""
+    return {name: data_digest(samples) for name, samples in faces.items()}
 
 
 def _figures(result: dict[str, Any]) -> dict[str, float]:
     """The means over faces, per cent."""
-    return {name: float(100 * np.nanmean(np.array(values, float))) for name, values in result["each"].items()}
+    return {name: float(100 * mean_of(np.array(values, float), 0)) for name, values in result["each"].items()}
 
 
 def _mean_and_deviation(values: list[float]) -> str:
@@ -270,6 +298,8 @@ def _mean_and_deviation(values: list[float]) -> str:
 def _verdict(row: list[dict[str, Any]], first: list[dict[str, Any]], part: str) -> str:
     a, b = (100 * np.array([r["each"][part] for r in results], float) for results in (row, first))
     there = np.isfinite(a).all(0) & np.isfinite(b).all(0)
+    if not there.any():
+        return "no face to compare"
     difference, low, high = bootstrap(a[:, there], b[:, there])
     return f"{difference:+.2f} ({low:+.2f} to {high:+.2f}) {verdict(low, high)}"
 

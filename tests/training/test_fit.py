@@ -137,6 +137,13 @@ def test_the_number_of_workers_changes_nothing(write_recipe, tmp_path):
     assert_same_weights(tmp_path / "none", tmp_path / "two")
 
 
+def test_a_warm_up_that_is_longer_than_the_run_is_told(write_recipe, tmp_path, capsys):
+    train(write_recipe(), ["epochs=1"], tmp_path / "enough")
+    assert "warmup" not in capsys.readouterr().out
+    train(write_recipe(), ["epochs=1", "optimiser.warmup=1.5"], tmp_path / "longer")
+    assert "optimiser.warmup (1.5) is more than epochs (1): the learning rate never comes" in capsys.readouterr().out
+
+
 def test_the_seed_changes_the_weights(write_recipe, tmp_path):
     recipe = write_recipe()
     train(recipe, [], tmp_path / "a")

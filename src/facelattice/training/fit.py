@@ -74,6 +74,9 @@ def train(recipe_path: str | Path, overrides: list[str], out: Path, resume: bool
     faces = load_faces(recipe)
     console.print(f"{len(faces.training)} training faces ({len(faces.order)} an epoch), {len(faces.held_out)} held out")
     console.print(f"device {accelerator.device.type}, processes: {accelerator.num_processes}")
+    if recipe.optimiser.warmup > recipe.epochs:  # not refused: a first trial is often of one epoch
+        short = f"optimiser.warmup ({recipe.optimiser.warmup:g}) is more than epochs ({recipe.epochs})"
+        console.print(f"{short}: the learning rate never comes to optimiser.lr", style="yellow", soft_wrap=True)
     state = checkpoint.load(last) if last.exists() else None
     if state is not None and state["recipe"] != to_yaml(recipe):
         raise TrainingError(

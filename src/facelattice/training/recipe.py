@@ -8,6 +8,7 @@ Paths in a recipe are relative to where the program is run.
 from __future__ import annotations
 
 import difflib
+from collections.abc import Callable
 from dataclasses import dataclass, field, fields, is_dataclass
 from pathlib import Path
 from typing import Any, TypeVar, get_args, get_type_hints
@@ -143,7 +144,24 @@ CHOICES = {
     "optimiser.schedule": ("cosine", "step"),
     "precision": ("bf16", "fp32"),
 }
-POSITIVE = ("epochs", "batch", "size", "margin", "balance", "optimiser.lr", "optimiser.clip")
+CHANCES = ("colour", "grey", "dark", "blur", "low_resolution", "noise", "jpeg", "occlusion", "worn", "background")
+# What numbers must be, in words and as a test, which NaN fails, and which numbers.
+BOUNDS: dict[str, tuple[Callable[[float], bool], tuple[str, ...]]] = {
+    "above 0": (lambda value: value > 0, (
+        "epochs", "size", "margin", "balance", "network.expansion", "optimiser.lr", "optimiser.clip",
+        "optimiser.factor",
+    )),
+    "0 or more": (lambda value: value >= 0, (
+        "seed", "workers", "network.depth", "network.k", "loss.relative", "loss.anchors", "loss.errors",
+        "augment.rotation", "augment.scale", "augment.shift", "optimiser.weight_decay", "optimiser.warmup",
+    )),
+    "2 or more, as faces are normalised by each other": (lambda value: value >= 2, ("batch",)),
+    "a share between 0 and 1, such as 0.08": (lambda value: 0 < value < 1, ("held_out",)),
+    "a score from 0 to 1, such as 0.8": (lambda value: 0 <= value <= 1, ("unsure",)),
+    "a probability from 0 to 1": (lambda value: 0 <= value <= 1, tuple(f"augment.{chance}" for chance in CHANCES)),
+    "above 0.15, the smallest side of a patch, and at most 1": (lambda value: 0.15 < value <= 1, ("augment.patch",)),
+    "0 or more, and below 1": (lambda value: 0 <= value < 1, ("optimiser.momentum", "optimiser.ema")),
+}  # fmt: skip
 
 
 def load_recipe(path: str | Path, overrides: list[str] | None = None) -> Recipe:
@@ -221,12 +239,14 @@ def _check_values(recipe: Recipe, path: str | Path) -> None:
             near = difflib.get_close_matches(str(value(key)), named, n=1)
             hint = f"; did you mean {near[0]!r}?" if near else ""
             raise RecipeError(f"{path}: {key} is one of {', '.join(named)}, not {value(key)!r}{hint}")
-    for key in POSITIVE:
-        if not value(key) > 0:
-            raise RecipeError(f"{path}: {key} must be above 0, not {value(key)}")
-    if not 0 < recipe.held_out < 1:
-        raise RecipeError(f"{path}: held_out must be a share between 0 and 1, such as 0.08, not {recipe.held_out}")
-    if not 0 <= recipe.unsure <= 1:
-        raise RecipeError(f"{path}: unsure must be a score from 0 to 1, such as 0.8, not {recipe.unsure}")
+    for bound, (fits, keys) in BOUNDS.items():
+        for key in keys:
+            if not fits(value(key)):
+                raise RecipeError(f"{path}: {key} must be {bound}, not {value(key)}")
     if not recipe.data:
         raise RecipeError(f"{path}: data names no source to train on")
+    for i, source in enumerate(recipe.data):
+        if source.repeat < 1:
+            raise RecipeError(
+                f"{path}: data[{i}].repeat must be 1 or more, not {source.repeat}; or take it out of data"
+            )

@@ -97,7 +97,8 @@ def test_a_cell_made_by_another_recipe_is_no_result(write_plan, tmp_path):
 
 
 def test_a_cell_is_measured_again_where_other_faces_are_asked_for(write_plan, faces, tmp_path):
-    settings = {"seeds": [0], "rows": {"the method": []}}
+    (tmp_path / "mine.yaml").write_text("name: mine\npoints: 68\n")  # .pts files do not say that they are of it
+    settings = {"seeds": [0], "rows": {"the method": []}, "settings": [f"scheme={tmp_path / 'mine.yaml'}"]}
     out, folder = tmp_path / "out", shutil.copytree(faces, tmp_path / "test")
     assert ablate(write_plan(**settings), [], out) == []
     trained = (out / "the-method" / "seed-0" / "last.pt").stat().st_mtime_ns

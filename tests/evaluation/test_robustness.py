@@ -14,6 +14,7 @@ from facelattice.data.sample import DataError, make_sample
 from facelattice.data.sources import read_samples
 from facelattice.evaluation.curves import curves, draw
 from facelattice.evaluation.robustness import CHANGES, cover, measure, turn
+from facelattice.formats import write_csv
 from facelattice.schemes import get_scheme
 from facelattice.training.fit import train
 
@@ -153,15 +154,14 @@ def test_robustness_end_to_end(faces, tmp_path):
 
 def test_checkpoints_of_one_label_are_runs_with_other_seeds(write_recipe, faces, tmp_path):
     runs = [str(train(write_recipe(epochs=1, seed=seed), [], tmp_path / str(seed))) for seed in (0, 1)]
-    samples = read_samples(faces)
-    rows = curves({"both": runs, "one": runs[:1]}, samples)["curves"]
+    rows = curves({"both": runs, "one": runs[:1]}, faces)["curves"]
     blurred = {row["model"]: row for row in rows if (row["change"], row["level"]) == ("blur", 0.03)}
     assert blurred["one"]["deviation"] is None
     assert blurred["both"]["deviation"] == pytest.approx(
         2**0.5 * abs(blurred["both"]["nme"] - blurred["one"]["nme"]), rel=1e-6
     )
     with pytest.raises(DataError, match=r"the same crops .* ibug68, 64 px x 1.3 is not ibug68, 256 px x 1.3"):
-        curves({"one": runs[:1], "bundled": ["ibug68"]}, samples)
+        curves({"one": runs[:1], "bundled": ["ibug68"]}, faces)
 
 
 def test_a_picture_of_a_kind_that_cannot_be_drawn_leaves_no_file(faces, tmp_path):
@@ -170,7 +170,7 @@ def test_a_picture_of_a_kind_that_cannot_be_drawn_leaves_no_file(faces, tmp_path
     assert list(tmp_path.iterdir()) == []
 
 
-def test_faces_of_another_scheme_are_an_error():
-    sample = make_sample(Path("a.png"), np.random.default_rng(0).uniform(0, 9, (19, 2)), get_scheme("aflw19"), "a", "x")
+def test_faces_of_another_scheme_are_an_error(tmp_path):
+    write_csv(tmp_path / "19.csv", [("a.png", np.random.default_rng(0).uniform(0, 9, (19, 2)), np.ones(19, bool))])
     with pytest.raises(ValueError, match="no conversion from aflw19 to ibug68"):
-        curves({"a": ["ibug68"]}, [sample])
+        curves({"a": ["ibug68"]}, tmp_path / "19.csv")

@@ -7,9 +7,12 @@ import numpy as np
 import onnx
 import pytest
 import torch
+from typer.testing import CliRunner
 
 from facelattice.aligner import FaceAligner
+from facelattice.cli import app
 from facelattice.data.dataset import FaceCrops
+from facelattice.evaluation.compare import compare
 from facelattice.evaluation.report import evaluate
 from facelattice.formats import read_pts
 from facelattice.geometry import points_box
@@ -228,3 +231,13 @@ def test_points_of_ones_own_from_a_table_to_faces(write_recipe, faces, tmp_path)
 
     result = evaluate(str(tmp_path / "four.onnx"), table)
     assert (result["faces"], result["missed"], result["normaliser"]) == (12, 0, "inter-ocular")
+
+    # The table does not say what its points are, but the model does.
+    model = str(tmp_path / "four.onnx")
+    for a, b in ((model, str(table)), (str(table), model)):
+        compared = compare(a, b, table)
+        assert (compared["scheme"], compared["points"], compared["normaliser"]) == ("four", 4, "inter-ocular")
+    shown = CliRunner().invoke(app, ["robustness", model, "--data", str(table), "-o", str(tmp_path / "curves.svg")])
+    assert shown.exit_code == 0, shown.output
+    shown = CliRunner().invoke(app, ["label", str(table), "--model", model, "-o", str(tmp_path / "labels.csv")])
+    assert "of 12 that are annotated" in shown.output

@@ -33,7 +33,7 @@ def label(
     near the annotated ones.
     """
     from facelattice.data import agreement
-    from facelattice.data.sources import read_samples
+    from facelattice.data.sources import read_for
 
     aligner = FaceAligner(model)
     unreadable: list[Path] = []
@@ -45,7 +45,7 @@ def label(
     table = Path(inputs[0])
     with progress_bar() as progress:
         if len(inputs) == 1 and table.suffix.lower() in TABLES:
-            where = f"of {len(samples := read_samples(table))} that are annotated"
+            where = f"of {len(samples := read_for(aligner.model.scheme, table))} that are annotated"
             faces = list(agreement.relabel(aligner, samples, on_error, progress.track))
         else:
             where = f"in {len(pictures := find_pictures(inputs))} pictures"

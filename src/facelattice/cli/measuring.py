@@ -146,7 +146,6 @@ def robustness(
 
     Models of the same LABEL are runs with other seeds. The figures are written beside the picture, as JSON.
     """
-    from facelattice.data.sources import read_samples
     from facelattice.evaluation.curves import curves, draw
 
     runs: dict[str, list[str]] = {}
@@ -154,7 +153,7 @@ def robustness(
         label, _, path = model.rpartition("=")
         runs.setdefault(label or Path(path).stem, []).append(path)
     with progress_bar() as progress:
-        result = curves(runs, read_samples(data, subset), progress=progress.track)
+        result = curves(runs, data, subset, progress=progress.track)
     draw(result, output)
     with atomic_write(output.with_suffix(".json")) as file:
         json.dump(result, file)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from facelattice.data import aflw, annotated, cofw, ibug, table, wflw
-from facelattice.data.sample import DataError, Sample
+from facelattice.data.sample import DataError, Sample, assumed_scheme
 from facelattice.schemes import Scheme
 
 Read = Callable[[], list[Sample]]
@@ -45,6 +45,11 @@ def read_samples(path: Path, subset: str | None = None, scheme: Scheme | None = 
     if not samples:
         raise DataError(f"{path}: no faces in {name}")
     return samples
+
+
+def read_for(target: Scheme, path: Path, subset: str | None = None) -> list[Sample]:
+    """`read_samples` for a program whose points are ``target``'s: so are the faces' where that is the user's own."""
+    return read_samples(path, subset, assumed_scheme(target))
 
 
 def _layouts(path: Path, subset: str | None, scheme: Scheme | None) -> dict[str, Read]:

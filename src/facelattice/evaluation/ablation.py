@@ -34,7 +34,7 @@ from rich.table import Table
 from rich.text import Text
 
 from facelattice.data.sample import Sample, to_scheme
-from facelattice.data.sources import read_samples
+from facelattice.data.sources import read_for
 from facelattice.evaluation.bootstrap import bootstrap, verdict
 from facelattice.evaluation.curves import predictor
 from facelattice.evaluation.provenance import data_digest
@@ -275,7 +275,7 @@ def _held_out_by(recipe: Recipe) -> Any:
 def _faces(recipe: Recipe, tests: list[TestFaces]) -> dict[str, list[Sample]]:
     """The faces that are measured on, by name."""
     scheme, root = get_scheme(recipe.scheme), Path(recipe.data_root)
-    read = {test.name: to_scheme(read_samples(root / test.path, test.subset), scheme, None) for test in tests}
+    read = {test.name: to_scheme(read_for(scheme, root / test.path, test.subset), scheme, None) for test in tests}
     return {"held-out": load_faces(recipe).held_out, **read}
 
 

@@ -7,6 +7,7 @@ result["parts"]["all"]["nme"]
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from facelattice.evaluation.bootstrap import bootstrap, verdict
 from facelattice.evaluation.predictions import holds_predictions
 from facelattice.evaluation.report import Evaluation, run, subsets
 from facelattice.evaluation.scores import Scores, mean_of, score
+from facelattice.schemes import Scheme
 
 
 def compare(a: str, b: str, data: Path, box: str | None = None, seed: int = 0, **settings: Any) -> dict[str, Any]:
@@ -29,7 +31,7 @@ def compare(a: str, b: str, data: Path, box: str | None = None, seed: int = 0, *
 
     Raises DataError where there is no point, or no face, that both know.
     """
-    first, second = (_run(program, data, box, seed, settings) for program in (a, b))
+    first, second = _both((a, b), data, box, seed, settings)
     of_a, of_b = _together(first, second)
     joint = np.isfinite(of_a.errors) & np.isfinite(of_b.errors)
     errors = [np.where(joint, s.errors, np.nan) for s in (of_a, of_b)]
@@ -69,9 +71,18 @@ def compare(a: str, b: str, data: Path, box: str | None = None, seed: int = 0, *
     }
 
 
-def _run(program: str, data: Path, box: str | None, seed: int, settings: dict[str, Any]) -> Evaluation:
-    # A box source is for models; beside one, points that another program wrote are taken as they are.
-    return run(program, data, None if holds_predictions(Path(program)) else box, seed=seed, **settings)
+def _both(
+    programs: Sequence[str], data: Path, box: str | None, seed: int, settings: dict[str, Any]
+) -> tuple[Evaluation, Evaluation]:
+    """What `report.run` says of two programs; of a model first, as it knows what points are that a file only counts."""
+    evaluations: dict[int, Evaluation] = {}
+    scheme: Scheme | None = None
+    for i in sorted((0, 1), key=lambda i: holds_predictions(Path(programs[i]))):
+        # A box source is for models; beside one, points that another program wrote are taken as they are.
+        own = None if holds_predictions(Path(programs[i])) else box
+        evaluations[i] = run(programs[i], data, own, seed=seed, scheme=scheme, **settings)
+        scheme = evaluations[i].answers.scheme
+    return evaluations[0], evaluations[1]
 
 
 def _shared(first: Evaluation, second: Evaluation) -> tuple[np.ndarray, np.ndarray]:

@@ -1,6 +1,6 @@
 """Robustness curves: how the error of one or several models grows as faces get harder, measured and drawn.
 
-    result = curves({"graph": ["runs/a/last.pt", "runs/b/last.pt"], "linear": ["runs/c/last.pt"]}, samples)
+    result = curves({"graph": ["runs/a/last.pt", "runs/b/last.pt"], "linear": ["runs/c/last.pt"]}, data)
     draw(result, "curves.png")
 
 Models under one label are runs of the same recipe with other seeds: their mean is drawn, and how far they spread.
@@ -16,7 +16,8 @@ from typing import Any
 
 import numpy as np
 
-from facelattice.data.sample import DataError, Sample, to_scheme
+from facelattice.data.sample import DataError, to_scheme
+from facelattice.data.sources import read_for
 from facelattice.data.worn import KINDS
 from facelattice.evaluation.robustness import CHANGES, HIDING, TURNS, UNITS, Errors, Predict, measure, turn
 from facelattice.figures import save
@@ -29,11 +30,13 @@ HIDDEN, VISIBLE = "hidden", "visible"
 
 def curves(
     models: Mapping[str, Sequence[str]],
-    samples: Sequence[Sample],
+    data: Path,
+    subset: str | None = None,
     seed: int = 0,
     progress: Callable[[list[tuple[str, float]]], Any] = iter,
 ) -> dict[str, Any]:
-    """The errors of models (names, model files or checkpoints, by label) on changed faces, as plain values.
+    """The errors of models (names, model files or checkpoints, by label) on the faces at ``data`` (`read_samples`),
+    changed, as plain values.
 
     {"faces": M, "curves": [{"change", "level", "model", "part", "nme", "deviation"}, ...]}: "part" is "all", and where
     something covers the face also "hidden" and "visible"; NME is a share of the face size, the mean over faces and
@@ -51,7 +54,7 @@ def curves(
                 f"models to compare must take the same crops and give the same points: {scheme.name}, {size} px x "
                 f"{margin:g} is not {other.name}, {its_size} px x {its_margin:g}"
             )
-    faces = to_scheme(list(samples), scheme, None)
+    faces = to_scheme(read_for(scheme, data, subset), scheme, None)
     if not faces:
         raise DataError(f"no face shares a point with the models' scheme, {scheme.name}")
     predicts = [predict for predict, *_ in loaded]

@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 
 from facelattice.aligner import FaceAligner
-from facelattice.data.sample import DataError, Sample, assumed_scheme, seen_as
-from facelattice.data.sources import read_samples
+from facelattice.data.sample import DataError, Sample, seen_as
+from facelattice.data.sources import read_for
 from facelattice.evaluation import metrics
 from facelattice.evaluation.answers import BOXES, Answers, ask
 from facelattice.evaluation.predictions import holds_predictions, match, read_predictions
@@ -55,6 +55,7 @@ def run(
     protocol: str | None = None,
     seed: int = 0,
     with_presence: bool = False,
+    scheme: Scheme | None = None,
 ) -> Evaluation:
     """NME, failure rate and AUC over the faces at ``data`` (`data.sources.read_samples`), and over its subsets.
 
@@ -62,7 +63,8 @@ def run(
     come from, "annotation" if not said (`answers.ask`); ``seed`` is that of noisy ones. protocol: one of
     `protocols.PROTOCOLS`; if not said, that of the data set. Means are over the faces found; a face not found, or in a
     picture that cannot be read, is missed: a failure, and 0 in the AUC. ``with_presence`` also measures whether a
-    model's score tells faces from none (`presence.presence`), which takes as long again. Shares, not per cent.
+    model's score tells faces from none (`presence.presence`), which takes as long again. ``scheme`` is what predictions
+    of as many points are taken for. Shares, not per cent.
 
     Raises DataError and ModelError for what the user can mend.
     """
@@ -74,13 +76,13 @@ def run(
         source = Path(model)
         aligner = None
         predictions = read_predictions(source)
-        faces = read_samples(data, subset, assumed_scheme(predictions.scheme()))
+        faces = read_for(predictions.scheme(scheme), data, subset)
         samples, seen = seen_as(faces, predictions.scheme(faces[0].scheme))
         answers = match(predictions, seen)
     else:
         source = find_model(model)
         aligner = FaceAligner(source)
-        faces = read_samples(data, subset, assumed_scheme(aligner.model.scheme))
+        faces = read_for(aligner.model.scheme, data, subset)
         samples, seen = seen_as(faces, aligner.model.scheme)
         answers = ask(aligner, seen, box or "annotation", seed, progress)
     head = {"model": answers.name, "data": str(data), "subset": subset, "made": provenance(source, samples)}

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from facelattice.data.sample import make_sample
+from facelattice.data.sources import read_samples
 from facelattice.evaluation.answers import Answer, Answers
 from facelattice.evaluation.protocols import PROTOCOLS
 from facelattice.evaluation.report import assess, run, write_report
@@ -102,6 +103,14 @@ def test_points_of_ones_own_and_faces_that_are_gone(tmp_path):
     assert page.tags.count("circle") == 3
     # The left eye lies at (4, 4), where a pixel is 92 / 30; it was found a pixel right of and below where it is.
     assert '<path d="M4.00 4.00L34.67 34.67M' in html
+
+
+def test_points_without_any_error_have_a_page(faces, tmp_path):
+    samples = read_samples(faces)
+    answers = Answers("exact", samples[0].scheme, "predictions", [Answer(s.points, None) for s in samples], [])
+    head = {"model": "exact", "data": "d", "subset": None, "made": {"command": "c"}}
+    write_report(assess(samples, answers, PROTOCOLS["300w"], head), tmp_path)
+    assert Page((tmp_path / "index.html").read_text()).tags.count("circle") == 68
 
 
 def test_no_face_at_all_was_found(faces, tmp_path):

@@ -126,7 +126,7 @@ def _points(evaluation: Evaluation) -> dict[str, Any] | None:
         return None
     x0, y0, x1, y1 = geometry.points_box(shape)
     placed = (shape - (x0, y0)) * (92 / (x1 - x0)) + 4
-    largest = float(np.nanmax(errors))
+    largest = float(np.nanmax(errors)) or 1.0  # the annotation itself has no errors to draw
     normaliser, box = evaluation.protocol.normaliser, geometry.points_box(placed)
     size = metrics.face_size(placed, scheme, normaliser=normaliser, given_box=box)
     aside = placed + ENLARGED * size * evaluation.scores.offsets

@@ -1,3 +1,4 @@
+import os
 from pathlib import Path
 
 import numpy as np
@@ -36,6 +37,14 @@ def test_the_split_depends_on_names_alone():
     assert {s.group for s in hold_out(samples, 0.3)[1]} > held  # a larger share adds to it
     # pinned: a split that moves from one version to the next would train on faces that were held out
     assert sorted(held)[:5] == ["photo108", "photo114", "photo126", "photo134", "photo142"]
+
+
+def test_names_that_are_not_utf8_fall_on_a_side_too():
+    names = [os.fsdecode(bytes([i])) for i in range(128, 256)]
+    training, held = hold_out([sample(name) for name in names], 0.3)
+    assert sorted(s.group for s in training + held) == sorted(names)
+    assert training
+    assert held
 
 
 def test_nothing_or_everything_held_out():

@@ -18,7 +18,9 @@ def hold_out(samples: list[Sample], share: float) -> tuple[list[Sample], list[Sa
     """
 
     def place(sample: Sample) -> float:
-        return int(hashlib.sha256(sample.group.encode()).hexdigest()[:8], 16) / 16**8
+        # A picture's name need not be valid UTF-8.
+        digest = hashlib.sha256(sample.group.encode("utf-8", "surrogateescape"))
+        return int(digest.hexdigest()[:8], 16) / 16**8
 
     held = [place(sample) < share for sample in samples]
     return (

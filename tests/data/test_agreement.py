@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -86,6 +87,32 @@ def test_noisy_or_sparse_points_are_made_anew_and_those_of_another_face_are_left
     ((_, points, mask),) = relabel(aligner, [make_sample(PHOTO, sparse, five, "d", "five points")], pytest.fail)
     assert points.shape == (68, 2)
     assert np.linalg.norm(points - face.points, axis=1).max() / geometry.box_side(face.box) < 0.05
+
+
+class Five:
+    """Five points of a model of 68."""
+
+    def __init__(self, model):
+        self.whole, self.scheme, self.size = model, get_scheme("five"), model.size
+        self.margin = 2 * model.margin  # their box is about half as large
+
+    def of(self, points):
+        return convert(points, np.ones(68, bool), self.whole.scheme, self.scheme)[0]
+
+    def __call__(self, crops):
+        points, errors = self.whole(crops)
+        return np.stack([self.of(p) for p in points]), errors[:, :5]
+
+
+@pytest.mark.filterwarnings("error")
+def test_eyes_alone_tell_whether_five_points_are_those_of_the_face(aligner):
+    (face,) = aligner(PHOTO)
+    model = Five(aligner.model)
+    five = Mock(model=model, side_effect=lambda picture, boxes: [Mock(points=model.of(face.points))])
+    eyes = np.where(np.isin(np.arange(68), range(36, 48))[:, None], face.points, np.nan)
+    there, beside = (make_sample(PHOTO, eyes + off, get_scheme("ibug68"), "a", "eyes") for off in (0, 40))
+    ((_, points, _),) = relabel(five, [there, beside], pytest.fail)
+    assert np.linalg.norm(points - model.of(face.points), axis=1).max() / geometry.box_side(face.box) < 0.05
 
 
 def test_a_face_annotated_on_a_line_is_left_out_and_stops_nothing(aligner):

@@ -69,7 +69,10 @@ def relabel(
         (face,) = aligner(picture, boxes=[seen.box])
         points, mask = _agreed(aligner.model, picture, face.points)
         same, known = convert(points, np.ones(len(points), bool), aligner.model.scheme, sample.scheme)
-        distance = np.linalg.norm(same - sample.points, axis=-1)[known & sample.mask].mean()
+        shared = known & sample.mask
+        # Five points make none of an eye's contour, but a contour makes one of the five.
+        apart = (same - sample.points)[shared] if shared.any() else (points - seen.points)[seen.mask]
+        distance = np.linalg.norm(apart, axis=-1).mean()
         if mask.mean() >= LEAST and distance <= NEAR * geometry.box_side(geometry.points_box(points)):
             yield sample.path, points, mask
 

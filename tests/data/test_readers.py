@@ -9,7 +9,8 @@ from facelattice import geometry
 from facelattice.data import ibug, table, wflw
 from facelattice.data.sample import DataError, make_sample, mean_face, to_scheme, whole_box
 from facelattice.data.sources import read_samples
-from facelattice.formats import write_pts
+from facelattice.face import Face
+from facelattice.formats import save_faces, write_pts
 from facelattice.pictures import read_picture
 from facelattice.schemes import Scheme, get_scheme, mean_shape
 
@@ -274,3 +275,19 @@ def test_a_table_groups_the_frames_of_a_person_but_not_photos_numbered_through(t
     lines = [f"{name},1,2,30,4,5,60,7,8,90,10" for name in names]
     (tmp_path / "t.csv").write_text("\n".join(["image," + ",".join(f"x{i},y{i}" for i in range(5)), *lines]))
     assert [s.group for s in read_samples(tmp_path / "t.csv")] == groups
+
+
+@pytest.mark.parametrize("format", ["csv", "coco", "dlib", "pts"])
+def test_every_kind_of_data_groups_as_a_table_does(tmp_path, format):
+    points = np.array([[1, 2], [30, 4], [5, 60], [7, 8], [90, 10]], np.float32)
+    face = Face(points, np.ones(5), 1.0, geometry.points_box(points), FIVE)
+    for count, names in ((24, [f"img_{i:02}" for i in range(24)]), (2, ["ann_1", "ann_2", "ann_3", "bob_1"])):
+        pictures = [tmp_path / f"{count}" / f"{name}.png" for name in names]
+        for picture in pictures:
+            save_picture(picture)
+            if format == "pts":
+                write_pts(picture.with_suffix(".pts"), points)
+        if format != "pts":
+            save_faces([(picture, [face]) for picture in pictures], tmp_path / f"{count}", format)
+        samples = read_samples(tmp_path / f"{count}")
+        assert (len(samples), len({sample.group for sample in samples})) == (len(names), count)

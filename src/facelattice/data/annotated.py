@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from facelattice.data.sample import DataError, Sample, group_of, make_sample, scheme_of
+from facelattice.data.sample import DataError, Sample, groups_of, make_sample, scheme_of
 from facelattice.formats import Annotation, read_dlib_xml
 from facelattice.formats.coco import read_category
 from facelattice.schemes import SCHEMES, Scheme
@@ -40,7 +40,8 @@ def read_xml(path: Path, subset: str | None = None, scheme: Scheme | None = None
 
 def _samples(path: Path, annotations: Sequence[Annotation], scheme: Scheme | None) -> list[Sample]:
     samples = []
-    for i, (image, points, mask, hidden, box) in enumerate(annotations, 1):
+    groups = groups_of([Path(image).name for image, *_ in annotations])
+    for i, (group, (image, points, mask, hidden, box)) in enumerate(zip(groups, annotations, strict=True), 1):
         where = f"{path}, face {i} ({image})"
         if mask.sum() < 2:
             raise DataError(f"{where}: fewer than two points are annotated; leave this face out")
@@ -48,7 +49,7 @@ def _samples(path: Path, annotations: Sequence[Annotation], scheme: Scheme | Non
         if not picture.exists() and (path.parent / "images" / image).exists():
             picture = path.parent / "images" / image
         own = scheme_of(len(points), scheme, where)
-        samples.append(make_sample(picture, points, own, group_of(picture.stem), where, hidden=hidden, given_box=box))
+        samples.append(make_sample(picture, points, own, group, where, hidden=hidden, given_box=box))
     return samples
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from facelattice.data.sample import DataError, Sample, group_of, make_sample, scheme_of
+from facelattice.data.sample import DataError, Sample, groups_of, make_sample, scheme_of
 from facelattice.formats import read_pts
 from facelattice.pictures import PICTURE_SUFFIXES
 from facelattice.schemes import Scheme
@@ -31,7 +31,9 @@ def read(folder: Path, subset: str | None = None, scheme: Scheme | None = None) 
     """
     found = [(pts, part_of(pts.parent)) for pts in sorted(folder.rglob("*.pts"))]
     chosen = _chosen(folder, {part for _, part in found if part}, subset)
-    return [_sample(pts, part, scheme) for pts, part in found if chosen is None or part in chosen]
+    wanted = [(pts, part) for pts, part in found if chosen is None or part in chosen]
+    groups = groups_of([pts.name for pts, _ in wanted])
+    return [_sample(pts, part, group, scheme) for group, (pts, part) in zip(groups, wanted, strict=True)]
 
 
 def part_of(folder: Path) -> str | None:
@@ -52,7 +54,7 @@ def _chosen(folder: Path, parts: set[str], subset: str | None) -> tuple[str | No
     return FULL if subset == "full" else (subset,)
 
 
-def _sample(pts: Path, part: str | None, scheme: Scheme | None) -> Sample:
+def _sample(pts: Path, part: str | None, group: str, scheme: Scheme | None) -> Sample:
     pictures = [p for s in sorted(PICTURE_SUFFIXES) for p in (pts.with_suffix(s), pts.with_suffix(s.upper()))]
     picture = next((p for p in pictures if p.exists()), None)
     if picture is None:
@@ -65,6 +67,6 @@ def _sample(pts: Path, part: str | None, scheme: Scheme | None) -> Sample:
     attributes = {part: True} if part is not None and part != "train" else {}
     benchmark = "" if part is None else "300w-private" if part in ("indoor", "outdoor") else "300w"
     return make_sample(
-        picture, points, scheme_of(len(points), scheme, where), group_of(pts.stem), where, attributes,
+        picture, points, scheme_of(len(points), scheme, where), group, where, attributes,
         benchmark=benchmark,
     )  # fmt: skip

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -59,12 +61,15 @@ def make_sample(
     )
 
 
-def group_of(name: str) -> str:
-    """What NAME_1 and NAME_2 share: two faces of a photo, or two frames of a person, stay on one side of a split.
+def groups_of(names: Sequence[str]) -> list[str]:
+    """The groups of a data set's files: what NAME_1.jpg and NAME_2.jpg share, two faces of a photo or two frames of a
+    person, which stay on one side of a split.
 
-    Numbers of one or two digits only: LFPW's image_0001 and 300-W's indoor_001 are photos of their own.
+    Numbers of one or two digits only: LFPW's image_0001 and 300-W's indoor_001 are photos of their own. So are all
+    where they would be one group: photos numbered through, of which no split could be made.
     """
-    return re.sub(r"_\d{1,2}$", "", name)
+    groups = [re.sub(r"_\d{1,2}$", "", os.path.splitext(Path(name))[0]) for name in names]
+    return groups if len(set(groups)) > 1 else list(names)
 
 
 def scheme_of(count: int, scheme: Scheme | None, where: str) -> Scheme:

@@ -1,14 +1,13 @@
 """A CSV table: image,x0,y0,x1,y1,... with one face a line; the names of pictures are relative to the table.
 
-An empty cell is a missing point. Pictures NAME_1 ... NAME_99 are taken as frames of one person or video, which a split
-keeps together; a table where all would be one such group has photos numbered through, each a group of its own.
+An empty cell is a missing point. Pictures NAME_1 ... NAME_99 are taken as frames of one person or video (`groups_of`).
 """
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from facelattice.data.sample import DataError, Sample, group_of, make_sample, scheme_of
+from facelattice.data.sample import DataError, Sample, groups_of, make_sample, scheme_of
 from facelattice.formats import read_csv
 from facelattice.schemes import Scheme
 
@@ -22,9 +21,7 @@ def read(path: Path, subset: str | None = None, scheme: Scheme | None = None) ->
     except ValueError as error:
         raise DataError(str(error)) from error
     samples = []
-    groups = [group_of(str(Path(name).with_suffix(""))) for name, _, _ in rows]
-    if len(set(groups)) == 1:
-        groups = [name for name, _, _ in rows]
+    groups = groups_of([name for name, _, _ in rows])
     for number, (group, (name, points, _)) in enumerate(zip(groups, rows, strict=True), 1):
         where = f"{path}, face {number} ({name})"
         samples.append(make_sample(path.parent / name, points, scheme_of(len(points), scheme, where), group, where))

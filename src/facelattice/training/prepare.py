@@ -57,9 +57,11 @@ def load_faces(recipe: Recipe) -> Faces:
         repeats += [source.repeat] * len(inside)
         annotated += [source.validate] * len(inside)
     if not training or not held:
+        groups = len({sample.group for sample in training + held})
         raise DataError(
-            f"{len(training)} faces to train on and {len(held)} held out: both are needed; give more data with points "
-            f"of the scheme {target.name}, or change held_out ({recipe.held_out})"
+            f"{len(training)} faces to train on and {len(held)} held out: both are needed. Those of a photo or "
+            f"person (NAME_1, NAME_2) stay together, which leaves {groups} to split; give more data with points of "
+            f"the scheme {target.name}, or change held_out ({recipe.held_out})"
         )
     order = np.repeat(np.arange(len(training)), np.array(repeats) * pose_repeats(training, recipe.balance))
     return Faces(target, training, held, order, np.array(annotated))

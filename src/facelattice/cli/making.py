@@ -88,11 +88,15 @@ def export(
     ] = False,
 ) -> None:
     """Make a model file from a checkpoint, and prove that it does what the network does."""
-    from facelattice.training.export import export
+    from facelattice.training.export import ROUNDING, export
 
     metadata = export(checkpoint, output, int8)
     held_out = f"held-out NME {100 * metadata['held_out_nme']:.2f} %"
-    out.print(Text(f"written: {output}, {metadata['name']}, epoch {metadata['epoch']}, {held_out}"), soft_wrap=True)
+    bits = (
+        "" if metadata["half"] else f"; its weights are in 32 bits, as 16 would move points by more than {ROUNDING} px"
+    )
+    line = f"written: {output}, {metadata['name']}, epoch {metadata['epoch']}, {held_out}{bits}"
+    out.print(Text(line), soft_wrap=True)
 
 
 @app.command()

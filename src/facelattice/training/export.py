@@ -52,13 +52,14 @@ class ExportError(ValueError):
 def export(checkpoint_path: Path, output: Path, int8: bool = False) -> dict[str, Any]:
     """Write the model file of a checkpoint's averaged weights, and return its metadata.
 
-    Points and errors of ONNX Runtime are compared with torch's on held-out crops of the recipe's data, before the
-    weights are rounded to 16 bits and after. Raises ExportError where they differ by more than 0.01 px (0.2 after) or
-    the data cannot be read, CheckpointError for a bad checkpoint; nothing is written then. Expected errors are learned
-    once more (`learn_errors`) and scaled to the held-out faces (`error_scale`).
+    Points and errors of ONNX Runtime are compared with torch's on held-out crops of the recipe's data. Raises
+    ExportError where they differ by more than 0.01 px or the data cannot be read, CheckpointError for a bad checkpoint;
+    nothing is written then. Weights are kept in 16 bits ("half" in the metadata) unless that changes points or errors
+    by more than 0.2 px. Expected errors are learned once more (`learn_errors`) and scaled to the held-out faces
+    (`error_scale`).
 
-    ``int8``: the backbone in 8-bit integers (`quantise`). Instead of the last comparison ExportError is raised where
-    the NME of the held-out faces gets worse by more than 0.05 per cent.
+    ``int8``: the backbone in 8-bit integers (`quantise`). Instead of that last comparison ExportError is raised
+    where the NME of the held-out faces gets worse by more than 0.05 per cent.
     """
     state = checkpoint.load(checkpoint_path)
     recipe = from_yaml(state["recipe"])
@@ -95,6 +96,7 @@ def export(checkpoint_path: Path, output: Path, int8: bool = False) -> dict[str,
         "epoch": state["epoch"],
         "held_out_nme": state["nme"],
         "int8": int8,
+        "half": True,
         "error_scale": round(outputs.error_scale, 4),
         "sha256": "0" * 64,
     }
@@ -111,12 +113,9 @@ def export(checkpoint_path: Path, output: Path, int8: bool = False) -> dict[str,
             )
     else:
         model = halve(onnx.load_from_string(data))
-        rounded = compare(outputs, model.SerializeToString(), crops)
-        if not rounded <= ROUNDING:
-            raise ExportError(
-                f"with weights in 16 bits the points differ by {rounded:.3g} px, more than {ROUNDING}; nothing was "
-                "written"
-            )
+        if not compare(outputs, model.SerializeToString(), crops) <= ROUNDING:
+            # A short run can leave large weights that others make up for; better a file of twice the size than none.
+            model, metadata["half"] = onnx.load_from_string(data), False
     helper.set_model_props(model, {METADATA_KEY: json.dumps(metadata)})
     with atomic_write(output, "wb") as file:
         file.write(seal(model.SerializeToString()))

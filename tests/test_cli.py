@@ -64,6 +64,28 @@ def test_where_to_write_has_the_same_two_names_in_every_command():
     assert all(names == ["--out", "-o"] for names in writing)
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("label", "photos"), ("export", "best.pt"), ("graph", "ibug68"), ("explain", "ibug68", "photo.jpg"),
+        ("robustness", "ibug68", "--data", "faces"), ("schemes", "ibug68"),
+    ],
+)  # fmt: skip
+def test_a_folder_in_the_place_of_a_file_is_named_before_the_work(run, tmp_path, arguments):
+    (tmp_path / "folder").mkdir()
+    status, _, err = run(*arguments, "-o", "folder")
+    assert status == 2
+    assert "'folder' is a directory" in " ".join(err.replace("│", " ").split())
+
+
+@pytest.mark.parametrize("verb", ["train", "ablate"])
+def test_a_file_in_the_place_of_a_folder_is_named_before_the_work(run, tmp_path, verb):
+    (tmp_path / "file").touch()
+    status, _, err = run(verb, "recipe.yaml", "-o", "file")
+    assert status == 2
+    assert "'file' is a file" in " ".join(err.replace("│", " ").split())
+
+
 def test_one_photo_gives_a_table_and_a_drawing(run, tmp_path):
     status, out, err = run("align", ASTRONAUT)
     assert status == 0

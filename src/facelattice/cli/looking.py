@@ -22,7 +22,8 @@ from facelattice.weights import find_model
 def graph(
     source: Annotated[str, typer.Argument(metavar="MODEL|DATA", help="A model, or annotated faces.")],
     output: Annotated[
-        Path, typer.Option("--out", "-o", metavar="FILE.png", help="The picture: .png, .jpg, .svg or .pdf.")
+        Path,
+        typer.Option("--out", "-o", metavar="FILE.png", dir_okay=False, help="The picture: .png, .jpg, .svg or .pdf."),
     ],
     k: Annotated[int, typer.Option("-k", min=1, help="Neighbours of each point, for the graph of DATA.")] = 3,
     symmetric: Annotated[bool, typer.Option("--symmetric", help="Edges both ways, for the graph of DATA.")] = False,
@@ -53,7 +54,10 @@ def explain(
     photo: Annotated[Path, typer.Argument(help="A picture with a face; the largest is taken.")],
     point: Annotated[int | None, typer.Option(min=0, help="Whose neighbours; else one that has several.")] = None,
     output: Annotated[
-        Path | None, typer.Option("--out", "-o", metavar="FILE.png", help="The picture; else STEM_explained.png here.")
+        Path | None,
+        typer.Option(
+            "--out", "-o", metavar="FILE.png", dir_okay=False, help="The picture; else STEM_explained.png here."
+        ),
     ] = None,
     as_json: AsJson = False,
 ) -> None:

@@ -23,7 +23,9 @@ def label(
     inputs: Annotated[
         list[str], typer.Argument(metavar="INPUT...", help="Pictures, folders, globs in quotes; or an annotated table.")
     ],
-    output: Annotated[Path, typer.Option("--out", "-o", metavar="TABLE.csv", help="The table to write.")],
+    output: Annotated[
+        Path, typer.Option("--out", "-o", metavar="TABLE.csv", dir_okay=False, help="The table to write.")
+    ],
     model: Annotated[str, typer.Option(help="A bundled model, or the path of a model file.")] = DEFAULT,
 ) -> None:
     """Make a table to train on of a model's own points, where it agrees with itself: for pictures without annotation.
@@ -65,7 +67,8 @@ def train(
     recipe: Annotated[Path, typer.Argument(help="A recipe, YAML.")],
     overrides: Overrides = None,
     out_dir: Annotated[
-        Path | None, typer.Option("--out", "-o", metavar="DIR", help="Checkpoints and logs; else runs/RECIPE.")
+        Path | None,
+        typer.Option("--out", "-o", metavar="DIR", file_okay=False, help="Checkpoints and logs; else runs/RECIPE."),
     ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the last checkpoint in --out.")] = False,
 ) -> None:
@@ -82,7 +85,9 @@ def train(
 @app.command()
 def export(
     checkpoint: Annotated[Path, typer.Argument(help="What training wrote.")],
-    output: Annotated[Path, typer.Option("--out", "-o", metavar="MODEL.onnx", help="The model file to write.")],
+    output: Annotated[
+        Path, typer.Option("--out", "-o", metavar="MODEL.onnx", dir_okay=False, help="The model file to write.")
+    ],
     int8: Annotated[
         bool, typer.Option("--int8", help="The backbone in 8-bit integers, unless that costs 0.05 per cent or more.")
     ] = False,
@@ -104,7 +109,8 @@ def ablate(
     plan: Annotated[Path, typer.Argument(metavar="ABLATION.yaml", help="A base recipe, its changes, and seeds.")],
     overrides: Overrides = None,
     out_dir: Annotated[
-        Path | None, typer.Option("--out", "-o", metavar="DIR", help="Runs and tables; else runs/ABLATION.")
+        Path | None,
+        typer.Option("--out", "-o", metavar="DIR", file_okay=False, help="Runs and tables; else runs/ABLATION."),
     ] = None,
     jobs: Annotated[int, typer.Option(min=1, help="Runs at a time, each with its share of the processors.")] = 1,
 ) -> None:

@@ -138,7 +138,8 @@ def robustness(
     models: Annotated[list[str], typer.Argument(metavar="[LABEL=]MODEL...", help="Names, model files or checkpoints.")],
     data: Annotated[Path, typer.Option(help="Annotated faces.")],
     output: Annotated[
-        Path, typer.Option("--out", "-o", metavar="FILE.png", help="The curves: .png, .jpg, .svg or .pdf.")
+        Path,
+        typer.Option("--out", "-o", metavar="FILE.png", dir_okay=False, help="The curves: .png, .jpg, .svg or .pdf."),
     ],
     subset: Annotated[str | None, typer.Option(metavar="NAME", help="Only the faces of this subset.")] = None,
 ) -> None:

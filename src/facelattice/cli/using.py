@@ -120,7 +120,7 @@ def models(
 def schemes(
     name: Annotated[str | None, typer.Argument(help="A scheme to draw.")] = None,
     output: Annotated[
-        Path | None, typer.Option("--out", "-o", metavar="FILE.png", help="Where to; else NAME.png.")
+        Path | None, typer.Option("--out", "-o", metavar="FILE.png", dir_okay=False, help="Where to; else NAME.png.")
     ] = None,
 ) -> None:
     """List the point schemes, or draw one with its numbers."""

@@ -146,6 +146,8 @@ def test_a_result_cut_short_is_made_again(write_plan, tmp_path):
         ({"sedes": [1]}, "unknown key sedes; did you mean seeds"),
         ({"rows": {"a": [], "b": ["held_out=0.3"]}}, "row 'b' holds out other faces than 'a'"),
         ({"rows": {"a": [], "b": ["data=[{name: x, path: y}]"]}}, "row 'b' holds out other faces than 'a'"),
+        ({"test": [{"name": "hidden", "path": "a"}]}, "'hidden' is a figure's name already"),
+        ({"test": 2 * [{"name": "a", "path": "a"}]}, "'a' is a figure's name already"),
         ({"base": "gone.yaml"}, "gone.yaml: No such file"),
         ({"test": [{"pth": "a"}]}, r"unknown key test\[0\].pth; did you mean test\[0\].path"),
     ],

@@ -50,6 +50,7 @@ from facelattice.training.recipe import Recipe, RecipeError, from_yaml, load_rec
 
 HIDDEN = 0.3  # of the landmarks lie under the patch of another face that held-out faces are measured with
 COMPARED = ("held-out", "hidden")  # what rows are compared by: plain faces, and the points under the patch
+MEASURED = (*COMPARED, "visible", "positions", "hidden positions")  # of held-out faces
 
 
 @dataclass
@@ -119,6 +120,9 @@ def load_ablation(path: Path, overrides: list[str], out: Path) -> list[Cell]:
     folders = {row: re.sub(r"[^a-z0-9]+", "-", row.lower()).strip("-") for row in plan.rows}
     if len(set(folders.values())) < len(folders):
         raise RecipeError(f"{path}: two rows have names that differ by signs only")
+    names = [*MEASURED, *(test.name for test in plan.test)]
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        raise RecipeError(f"{path}: {twice[0]!r} is a figure's name already; call those faces of test something else")
     cells = []
     held_out: dict[str, Any] = {}
     for seed in plan.seeds:  # seed by seed: an ablation that is stopped early still compares all its rows

@@ -74,9 +74,6 @@ def train(recipe_path: str | Path, overrides: list[str], out: Path, resume: bool
     faces = load_faces(recipe)
     console.print(f"{len(faces.training)} training faces ({len(faces.order)} an epoch), {len(faces.held_out)} held out")
     console.print(f"device {accelerator.device.type}, processes: {accelerator.num_processes}")
-    if recipe.optimiser.warmup > recipe.epochs:  # not refused: a first trial is often of one epoch
-        short = f"optimiser.warmup ({recipe.optimiser.warmup:g}) is more than epochs ({recipe.epochs})"
-        console.print(f"{short}: the learning rate never comes to optimiser.lr", style="yellow", soft_wrap=True)
     state = checkpoint.load(last) if last.exists() else None
     if state is not None and state["recipe"] != to_yaml(recipe):
         raise TrainingError(
@@ -133,11 +130,12 @@ def objective(prediction: Prediction, batch: dict[str, Tensor], recipe: Recipe, 
 
 def rate(o: Optimiser, epoch: float, epochs: int) -> float:
     """The learning rate at a moment of the run, in epochs since its start."""
-    if epoch < o.warmup:
-        return o.lr * (epoch + 0.01) / o.warmup
+    warmup = min(o.warmup, epochs / 2)  # a first trial is often of one epoch
+    if epoch < warmup:
+        return o.lr * (epoch + 0.01) / warmup
     if o.schedule == "step":
         return o.lr * o.factor ** sum(epoch >= milestone for milestone in o.milestones)
-    return o.lr * 0.5 * (1 + math.cos(math.pi * (epoch - o.warmup) / max(epochs - o.warmup, 1e-9)))
+    return o.lr * 0.5 * (1 + math.cos(math.pi * (epoch - warmup) / (epochs - warmup)))
 
 
 class Run:

@@ -74,8 +74,8 @@ class Loss:
 
 @dataclass
 class Optimiser:
-    """name: a timm optimiser. schedule: "cosine" after ``warmup`` epochs, or "step": x ``factor`` at each of
-    ``milestones``.
+    """name: a timm optimiser. schedule: "cosine" after ``warmup`` epochs, at most half of all, or "step": x
+    ``factor`` at each of ``milestones``.
 
     clip: the largest norm of the gradient. ema: decay of the averaged weights, which are what is validated and
     exported.

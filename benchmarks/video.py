@@ -113,11 +113,13 @@ def measure(clip: Clip, faces: list[list[Face | None]], samples: list[Sample]) -
         last: tuple[np.ndarray, np.ndarray] | None = None
         number: int | None = None
         missed: list[int] = []
+        lost = False
         for i, ((_, truths), found) in enumerate(zip(clip, faces, strict=True)):
             truth, face = truths[which], found[which]
             if any(geometry.overlap(*map(geometry.points_box, (truth, other))) > 0.2 for other in truths[which + 1 :]):
-                last = None  # behind another head, where a face is not to be found
+                last, lost = None, False  # behind another head, where a face is not to be found
                 continue
+            lost = face is None
             if face is None:
                 missed, last = [*missed, i], None
                 continue
@@ -135,9 +137,9 @@ def measure(clip: Clip, faces: list[list[Face | None]], samples: list[Sample]) -
                 number = face.track
             last = face.points, truth
         sums["missed"] += len(missed)
-        sums["lost"] += last is None
+        sums["lost"] += lost
         if missed:
-            named.append(f"{sample.path.name} at frame {', '.join(map(str, missed))}{', lost' * (last is None)}")
+            named.append(f"{sample.path.name} at frame {', '.join(map(str, missed))}{', lost' * lost}")
     return sums, named
 
 

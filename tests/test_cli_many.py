@@ -103,6 +103,9 @@ def test_drawings_of_pictures_with_numbers_in_their_names_are_left_out(photos, t
     done = align(more, "--out", tmp_path / "out", "--no-draw")
     assert "left out: 1 result of an earlier run" in done.stderr
     assert set(faces_of(tmp_path / "out")) == {"IMG-001.json", "me_faces.json"}
+    (photos / "IMG-001_faces.jpg").write_bytes((photos / "face0.jpg").read_bytes())  # nothing to do with the other
+    align(more, photos / "IMG-001_faces.jpg", "--out", tmp_path / "both", "--no-draw")
+    assert "IMG-001_faces.json" in faces_of(tmp_path / "both")
 
 
 def test_tables_of_an_earlier_run_are_not_added_to_unasked(photos, tmp_path):
@@ -117,20 +120,25 @@ def test_tables_of_an_earlier_run_are_not_added_to_unasked(photos, tmp_path):
 def test_tables_of_other_parts_are_added_to_only_where_no_picture_can_come_twice(photos, tmp_path):
     arguments = (photos, "--out", tmp_path / "out", "--format", "parquet")
     assert align(*arguments, "--shard", "1/2").exit_code == 1  # one is broken
-    for wrong in ([], ["--shard", "1/2"], ["--shard", "1/3"]):
+    for wrong in ([], ["--shard", "1/2"], ["--shard", "01/2"], ["--shard", "1/3"]):
         assert align(*arguments, *wrong).exit_code == 2
     assert align(*arguments, "--shard", "2/2").exit_code in (0, 1)
     assert len(images_in_parquet(tmp_path / "out")) == 8
 
 
-@pytest.mark.parametrize("content", [b"no table", None])
-def test_a_table_of_another_program_is_named(photos, tmp_path, content):
+@pytest.mark.parametrize("kind", ["no table", "other columns", "damaged"])
+def test_a_table_of_another_program_or_a_damaged_one_is_named(photos, tmp_path, kind):
     out = tmp_path / "out"
     out.mkdir()
-    if content is None:
-        pq.write_table(pa.table({"name": ["a.jpg"]}), out / "landmarks-of-maps.parquet")
-    else:
-        (out / "landmarks-of-maps.parquet").write_bytes(content)
+    table = out / "landmarks-of-maps.parquet"
+    names = [f"{i:09}.jpg" for i in range(999)]
+    pq.write_table(pa.table({"name" if kind == "other columns" else "image": names}), table, compression="zstd")
+    if kind == "no table":
+        table.write_bytes(b"no table")
+    elif kind == "damaged":
+        data = bytearray(table.read_bytes())
+        data[60:200] = bytes(140)
+        table.write_bytes(data)
     done = align(photos, "--out", out, "--format", "parquet", "--resume")
     assert done.exit_code == 2
     assert "landmarks-of-maps.parquet: not a table that `facelattice align` wrote" in done.stderr
@@ -154,6 +162,9 @@ def test_pictures_are_found_from_a_folder_that_is_reached_by_a_link(photos, tmp_
     assert align(photos / "face0.jpg", "--out", tmp_path / "link", "--no-draw").exit_code == 0
     image = json.loads((tmp_path / "deep" / "er" / "face0.json").read_text())["image"]
     assert (tmp_path / "link" / image).samefile(photos / "face0.jpg")
+    (tmp_path / "album").symlink_to(photos)  # pictures that a link leads to are called by it
+    assert align(tmp_path / "album" / "face1.jpg", "--out", tmp_path / "out", "--no-draw").exit_code == 0
+    assert json.loads((tmp_path / "out" / "face1.json").read_text())["image"] == "../album/face1.jpg"
 
 
 def test_names_that_are_not_utf8_go_into_tables(photos, tmp_path):

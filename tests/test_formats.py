@@ -76,8 +76,11 @@ def test_an_error_names_the_file_that_was_asked_for(tmp_path):
         raise OSError(errno.ENOSPC, "No space left on device")
     with pytest.raises(FileNotFoundError) as other, atomic_write(tmp_path / "a.txt"):
         open(tmp_path / "not there").close()
+    with pytest.raises(OSError, match=r"^a reason$"), atomic_write(tmp_path / "a.txt"):
+        raise OSError("a reason")
     names = [str(caught.value.filename) for caught in (folder, full, other)]
     assert names == [str(tmp_path / name) for name in ("folder", "a.txt", "not there")]
+    assert str(full.value) == f"[Errno {errno.ENOSPC}] No space left on device: '{tmp_path / 'a.txt'}'"
 
 
 def test_the_file_has_the_usual_permissions(tmp_path):

@@ -258,6 +258,15 @@ def test_a_folder_that_holds_a_run_is_not_overwritten(write_recipe, tmp_path):
     assert isinstance(shown.exception, SystemExit)
 
 
+def test_a_run_is_not_gone_on_with_other_faces(write_recipe, faces, tmp_path):
+    changed = shutil.copytree(faces, tmp_path / "changed")
+    recipe = write_recipe(data=[{"path": str(changed), "name": "tiny"}], epochs=1)
+    train(recipe, [], tmp_path / "run")
+    (changed / "face00.pts").unlink()  # what was held out might be trained on now
+    with pytest.raises(TrainingError, match=r"made with {'training': \d, 'held out': \d} faces, not"):
+        train(recipe, [], tmp_path / "run", resume=True)
+
+
 @pytest.mark.parametrize("damage", [lambda data: data[: len(data) // 2], lambda data: data[:100], lambda data: b"text"])
 def test_a_damaged_checkpoint(write_recipe, tmp_path, damage):
     recipe, out = write_recipe(epochs=1), tmp_path / "run"

@@ -152,7 +152,7 @@ def test_sound_that_there_is_no_room_for_is_named(write_clip, view, tmp_path):
 
 
 @pytest.mark.parametrize(("frames", "size"), [(8, 40_000), (60, 250_000)])  # of a short one all is written at the end
-def test_where_there_is_no_room_for_the_drawing_the_points_are_kept(write_clip, view, tmp_path, frames, size):
+def test_where_there_is_no_room_for_the_drawing_the_points_go_on(write_clip, view, tmp_path, frames, size):
     noise = np.random.default_rng(0).normal(0, 20, (frames, 240, 320, 3))
     noisy = np.clip(view(60, 30) + noise, 0, 255).astype(np.uint8)
     done = align_with_files_of(size, write_clip("clip.mp4", ((i / 25, noisy[i]) for i in range(frames))))
@@ -160,7 +160,40 @@ def test_where_there_is_no_room_for_the_drawing_the_points_are_kept(write_clip, 
     assert "clip_faces.mp4: cannot be written (File too large)" in done.stderr
     assert "Traceback" not in done.stderr
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["clip.jsonl"]
-    assert 0 < len((tmp_path / "out" / "clip.jsonl").read_text().splitlines()) <= frames
+    assert len((tmp_path / "out" / "clip.jsonl").read_text().splitlines()) == frames
+
+
+def test_where_there_is_no_room_for_the_points_those_so_far_are_kept(write_clip, view, tmp_path):
+    clip = write_clip("clip.mp4", ((i / 25, view(60, 30)) for i in range(20)))
+    done = align_with_files_of(20_000, clip)
+    assert done.returncode == 1
+    assert "clip.jsonl: cannot be written" in done.stderr
+    assert "Traceback" not in done.stderr
+    lines = (tmp_path / "out" / "clip.jsonl").read_text().splitlines()
+    assert 5 < len(lines) < 20
+    assert [json.loads(line)["frame"] for line in lines] == list(range(len(lines)))
+
+
+def test_frames_that_h264_does_not_have_cost_no_points(tmp_path):
+    for i in range(3):
+        cv2.imwrite(str(tmp_path / f"{i}.png"), np.zeros((32, 16400, 3), np.uint8))
+    done = align(tmp_path / "%d.png", "--out", tmp_path / "out")
+    assert done.exit_code == 1
+    assert "H.264 has frames of 2 to 16384 px a side" in done.stderr
+    (rows,) = (tmp_path / "out").iterdir()
+    assert len(rows.read_text().splitlines()) == 3
+    assert f"written: {rows}" in done.stdout
+    assert "_faces.mp4" not in done.stdout
+
+
+def test_a_folder_called_as_the_drawing_is_named_and_the_next_video_done(write_clip, view, tmp_path):
+    for name in ("a.mp4", "b.mp4"):
+        write_clip(name, ((i / 25, view(60, 30)) for i in range(2)))
+    (tmp_path / "out" / "a_faces.mp4").mkdir(parents=True)
+    done = align(tmp_path / "a.mp4", tmp_path / "b.mp4", "--out", tmp_path / "out")
+    assert done.exit_code == 1
+    assert "a_faces.mp4: cannot be written (it is a folder)" in done.stderr
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {"a_faces.mp4", "b.jsonl", "b_faces.mp4"}
 
 
 def test_broken_frames_have_numbers_too(view, tmp_path):

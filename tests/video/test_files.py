@@ -12,9 +12,11 @@ import av
 import cv2
 import numpy as np
 import pytest
+from av.video.reformatter import Colorspace
 
 import facelattice
 from facelattice.video.reading import VideoError, open_camera, open_video
+from facelattice.video.sound import _copied, _encoded, _steady
 from facelattice.video.writing import VideoWriter
 
 
@@ -103,6 +105,19 @@ def test_large_frames_keep_their_colours_in_players(tmp_path):
         said = frame.reformat(format="rgb24", src_colorspace=frame.colorspace).to_ndarray()[360, 640]
         np.testing.assert_allclose(said, (60, 180, 75), atol=4)
         assert frame.colorspace == 6  # BT.601
+
+
+@pytest.mark.parametrize(("height", "taken_for"), [(480, Colorspace.ITU601), (720, Colorspace.ITU709)])
+def test_colours_of_which_a_file_says_nothing_are_taken_as_players_take_them(tmp_path, height, taken_for):
+    with av.open(str(tmp_path / "clip.mkv"), "w") as out:
+        stream = out.add_stream("libx264", rate=25)
+        stream.width, stream.height, stream.pix_fmt = 2 * height, height, "yuv420p"
+        picture = np.full((height, 2 * height, 3), (60, 180, 75), np.uint8)
+        frame = av.VideoFrame.from_ndarray(picture, format="rgb24")
+        out.mux(stream.encode(frame.reformat(format="yuv420p", dst_colorspace=taken_for)))
+        out.mux(stream.encode(None))
+    _, _, (seen,) = read(tmp_path / "clip.mkv")
+    np.testing.assert_allclose(seen[100, 100], (60, 180, 75), atol=4)
 
 
 def test_where_a_file_becomes_unreadable_all_before_that_is_there(write_clip):
@@ -369,6 +384,44 @@ def test_a_full_disk_is_an_error_and_leaves_nothing(tmp_path):
     done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, env=environment, capture_output=True, text=True)
     assert "VideoError: out.mp4: cannot be written (File too large)" in done.stderr
     assert list(tmp_path.iterdir()) == []
+
+
+def pieces(times, duration):
+    """Packets of a made-up sound: their times and length, milliseconds."""
+    for time in times:
+        packet = av.Packet(8)
+        packet.pts = packet.dts = time
+        packet.duration, packet.time_base = duration, Fraction(1, 1000)
+        yield packet
+
+
+@pytest.mark.parametrize("slip", [10_000, -10_000])
+def test_one_wrong_time_in_the_sound_does_not_move_what_follows(slip):
+    times = [20 * i for i in range(1000, 1100)]
+    wrong = [*times[:50], times[50] + slip, *times[51:]]
+    kept = [packet.pts for packet in _copied(_steady(pieces(wrong, 20)), 20.0, np.inf)]
+    assert kept == [time - 20_000 for time in times if time != times[50]]
+
+
+def test_holes_and_joints_in_the_sound():
+    times = [0, 20, 40, 5000, 5020, 5040, 0, 20, 40, 5000, 5020]  # twice the same file, with a hole in it
+    kept = [packet.pts for packet in _copied(_steady(pieces(times, 20)), 0.0, np.inf)]
+    assert kept == [0, 20, 40, 5000, 5020, 5040, 5060, 5080, 5100, 10_060, 10_080]
+
+
+@pytest.mark.parametrize("drift", [0.95, 1.05])
+def test_sound_whose_clock_is_not_that_of_its_samples_stays_with_the_pictures(tmp_path, drift):
+    with av.open(str(tmp_path / "a.mp4"), "w") as out:
+        audio = out.add_stream("aac", rate=8000)
+
+        def frames():
+            for i in range(100):  # of a tenth of a second each, by their samples
+                frame = av.AudioFrame.from_ndarray(np.zeros((2, 800), np.float32), format="fltp", layout="stereo")
+                frame.sample_rate, frame.time_base, frame.pts = 8000, Fraction(1, 8000), round(800 * i * drift)
+                yield frame
+
+        last = [packet for packet in _encoded(frames(), 0.0, np.inf, audio) if packet.size][-1]
+        assert float(last.pts * last.time_base) == pytest.approx(10 * drift, abs=0.35)
 
 
 def test_no_room_for_the_sound_leaves_the_pictures_and_says_so(write_clip, tmp_path):

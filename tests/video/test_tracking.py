@@ -11,7 +11,7 @@ import pytest
 from facelattice import geometry
 from facelattice.aligner import FaceAligner
 from facelattice.video.crops import CropWriter, stable_crop
-from facelattice.video.reading import open_video
+from facelattice.video.reading import VideoError, open_video
 from facelattice.video.tracking import DETECT_EVERY, DETECT_HIDDEN, PATIENCE, Tracker
 
 RATE = 25
@@ -179,6 +179,17 @@ def test_the_crops_of_a_face_that_comes_back_late_are_a_file_of_their_own(aligne
         with open_video(path) as video:
             lengths.append(len(list(video)))
     assert lengths == [32, 1, 1]
+
+
+def test_where_one_face_cannot_be_written_nothing_half_done_is_left_of_any(aligner, view, tmp_path):
+    (face,) = aligner(view(60, 30))
+    writer = CropWriter(tmp_path / "clip", RATE)
+    writer.write([replace(face, track=track) for track in (1, 2, 3)], 0.0)
+    (tmp_path / "clip_track2.mp4").mkdir()  # in the way since
+    with pytest.raises(VideoError, match=r"clip_track2\.mp4: cannot be written"):
+        writer.__exit__(None, None, None)
+    assert not list(tmp_path.glob(".*"))
+    assert (tmp_path / "clip_track3.mp4").exists()  # it was finished before
 
 
 def test_crops_hold_the_face_still(aligner, view):

@@ -89,7 +89,7 @@ def align_pictures(
         raise typer.BadParameter(f"unknown format {format!r}; known are {', '.join(FORMATS)}, parquet")
     if out_dir is not None:
         out_dir.mkdir(parents=True, exist_ok=True)  # now, so that a folder which cannot be made costs no waiting
-    found = without_results(found, r"_faces\.jpg")
+    found = without_results(found, r"_faces\.jpg", out_dir)
     pictures, label = _share(found, shard)
     if format == "parquet" and out_dir is not None:
         import_module("pyarrow")  # before the work and not after it
@@ -185,9 +185,10 @@ def _share(pictures: list[Path], shard: str | None) -> tuple[list[Path], str]:
     if shard is None:
         return pictures, ""
     match = re.fullmatch(r"(\d+)/(\d+)", shard)
-    if match is None or not 1 <= int(match[1]) <= int(match[2]):
+    i, n = map(int, match.groups()) if match else (0, 0)
+    if not 1 <= i <= n:
         raise typer.BadParameter(f"--shard is I/N with I from 1 to N, such as 2/4, not {shard!r}")
-    return pictures[int(match[1]) - 1 :: int(match[2])], f"{match[1]}of{match[2]}"
+    return pictures[i - 1 :: n], f"{i}of{n}"
 
 
 def _may_overlap(label: str, other: str) -> bool:
@@ -211,17 +212,21 @@ def _name(picture: Path, out_dir: Path | None, format: str) -> str:
     return valid_utf8(name) if format == "parquet" else name
 
 
-def without_results(found: list[Path], ending: str) -> list[Path]:
-    """Without what an earlier run made, which lies beside its pictures or videos where the current folder was aligned:
-    files whose name is the stem of another one and an ``ending``, a regular expression."""
-    stems = {short_stem(path.stem) for path in found}
-    result = re.compile(rf"(.*?)(-\d+)?{ending}")
-    earlier = [
-        p
-        for p in found
+def without_results(found: list[Path], ending: str, out_dir: Path | None) -> list[Path]:
+    """Without what an earlier run made: files whose name is the stem of another one and an ``ending``, a regular
+    expression, and that lie beside it or where this run writes to."""
+    beside = {(path.parent, short_stem(path.stem)) for path in found}
+    stems = {stem for _, stem in beside}
+    result, there = re.compile(rf"(.*?)(-\d+)?{ending}"), (out_dir or Path()).resolve()
+
+    def is_result(path: Path) -> bool:
+        if (match := result.fullmatch(path.name)) is None:
+            return False
         # A number before the ending may be the name's own, or that of a second picture of the name.
-        if (match := result.fullmatch(p.name)) and {match[1], match[1] + (match[2] or "")} & stems
-    ]
+        names = {match[1], match[1] + (match[2] or "")} & stems
+        return any((path.parent, name) in beside for name in names) or bool(names and path.parent.resolve() == there)
+
+    earlier = [path for path in found if is_result(path)]
     if earlier:
         what = f"left out: {counted(len(earlier), 'result')} of an earlier run, such as {earlier[0]}"
         err.print(Text(what), soft_wrap=True)

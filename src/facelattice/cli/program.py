@@ -41,12 +41,10 @@ class _Verbs(typer.core.TyperGroup):
             extra = EXTRAS.get((error.name or "").split(".")[0], "train")
             hint = "" if "pip install" in str(error) else f'; run: pip install "facelattice[{extra}]"'
             say(f"{error}{hint}")
-        except OSError as error:
-            say(f"{error.filename}: {error.strerror}" if error.filename else str(error))
-        except (ValueError, RuntimeError) as error:
+        except (OSError, ValueError, RuntimeError) as error:
             if isinstance(error, RuntimeError) and not type(error).__module__.startswith("facelattice"):
                 raise  # not an error of ours with a message for the user, but a bug with a traceback
-            say(str(error))
+            say(told(error))
         raise typer.Exit(2)
 
 
@@ -78,6 +76,11 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON on stdout in pl
 def say(message: str) -> None:
     """What went wrong, on stderr."""
     err.print(Text(message, style="red"), soft_wrap=True)
+
+
+def told(error: Exception) -> str:
+    """What an error says, with the file that it is about first."""
+    return f"{error.filename}: {error.strerror}" if isinstance(error, OSError) and error.filename else str(error)
 
 
 def counted(number: int, what: str) -> str:

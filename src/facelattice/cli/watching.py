@@ -15,9 +15,9 @@ from rich.text import Text
 
 from facelattice.aligner import FaceAligner
 from facelattice.cli.photos import without_results
-from facelattice.cli.program import counted, err, out, say
+from facelattice.cli.program import counted, err, out, say, told
 from facelattice.draw import draw_faces
-from facelattice.formats import atomic_write, free_name
+from facelattice.formats import free_name
 from facelattice.video.crops import CropWriter
 from facelattice.video.reading import (
     NUMBER,
@@ -65,7 +65,7 @@ def align_videos(
         raise typer.BadParameter(f"--format of a video is one of {', '.join(ROW_FORMATS)}, not {format!r}")
     taken: set[str] = set()
     failed = False
-    videos = without_results([Path(name) for name in inputs], r"(_faces|_track\d+(-\d+)?)\.mp4")
+    videos = without_results([Path(name) for name in inputs], r"(_faces|_track\d+(-\d+)?)\.mp4", out_dir)
     sources: list[Path | int] = [*videos, *([camera] if camera is not None else [])]
     for source in sources:
         stem = free_name(f"camera{source}" if isinstance(source, int) else _stem(source), taken)
@@ -73,9 +73,9 @@ def align_videos(
             with open_camera(source) if isinstance(source, int) else open_video(source) as video:
                 sound = source if isinstance(source, Path) and source.is_file() else None
                 _align(video, sound, Tracker(aligner, smooth), (out_dir or Path()) / stem, out_dir, format, draw, crops)
-        except VideoError as error:
+        except (VideoError, OSError) as error:
             failed = True
-            say(str(error))
+            say(told(error))
     if failed:
         raise typer.Exit(1)
 
@@ -102,6 +102,7 @@ def _align(
     count = faces_seen = 0
     tracks: set[int] = set()
     stopped: KeyboardInterrupt | VideoError | None = None
+    undrawn: VideoError | None = None
     with _bar(video) as progress, ExitStack() as files:  # the bar stays until the files are whole
         rows = drawn = cut = None
         bar = progress.add_task(stem.name, total=video.frames)
@@ -117,20 +118,30 @@ def _align(
                     cut = files.enter_context(CropWriter(stem, video.rate))
                 if count == 1 and out_dir is not None:
                     written.append(stem.with_name(f"{stem.name}.{'csv' if format == 'csv' else 'jsonl'}"))
-                    rows = RowWriter(files.enter_context(atomic_write(written[-1])), format or "json")
+                    rows = files.enter_context(RowWriter(written[-1], format or "json"))
                 faces = tracker(picture, time)
                 faces_seen += len(faces)
                 tracks |= {face.track for face in faces if face.track is not None}
-                if rows is not None:
-                    rows.write(count - 1 + video.broken, time, faces)
-                if drawn is not None:
-                    drawn.write(draw_faces(picture, faces), time)
+                try:
+                    if drawn is not None:
+                        drawn.write(draw_faces(picture, faces), time)
+                    if rows is not None:
+                        rows.write(count - 1 + video.broken, time, faces)
+                except VideoError as error:
+                    if drawn is None:
+                        raise
+                    drawn.discard()  # there is no room, or no such frames in H.264: the points go on
+                    written.remove(drawn.path)
+                    undrawn = VideoError(f"{drawn.path}: given up, for what is left is for the points: {error}")
+                    drawn = None
+                    if rows is not None:
+                        rows.write(count - 1 + video.broken, time, faces)
                 if cut is not None:
                     cut.write(faces, time)
                 recent.append(clock.monotonic())
                 rate = (len(recent) - 1) / max(recent[-1] - recent[0], 1e-3)
                 progress.update(bar, advance=1, description=f"{rate:.0f} frames/s")
-        except (KeyboardInterrupt, VideoError) as error:  # or no room: what was done so far becomes whole files
+        except (KeyboardInterrupt, VideoError) as error:  # what was done so far becomes whole files
             stopped = error
             if drawn is not None:
                 drawn.end_sound_here()
@@ -145,8 +156,8 @@ def _align(
         out.print(Text(f"written: {path}"), soft_wrap=True)
     if drawn is not None and drawn.silent:
         say(f"{drawn.path}: without the sound, which cannot be kept ({drawn.silent})")
-    if stopped is not None:
-        raise stopped
+    if problem := stopped or undrawn:
+        raise problem
 
 
 def _bar(video: Video | NumberedPictures) -> Progress:

@@ -68,8 +68,9 @@ def groups_of(names: Sequence[str]) -> list[str]:
     Numbers of one or two digits only: LFPW's image_0001 and 300-W's indoor_001 are photos of their own. So are all
     where they would be one group: photos numbered through, of which no split could be made.
     """
-    groups = [re.sub(r"_\d{1,2}$", "", os.path.splitext(Path(name))[0]) for name in names]
-    return groups if len(set(groups)) > 1 else list(names)
+    stems = [os.path.splitext(name)[0] for name in names]
+    groups = [re.sub(r"_\d{1,2}$", "", stem) for stem in stems]
+    return groups if len(set(groups)) > 1 else stems
 
 
 def scheme_of(count: int, scheme: Scheme | None, where: str) -> Scheme:

@@ -20,6 +20,7 @@ import threading
 import time
 import traceback
 from collections.abc import Collection
+from contextlib import suppress
 from dataclasses import dataclass, field
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -102,7 +103,10 @@ class Cell:
             start = time.monotonic()
             train(self.recipe, self.overrides, self.folder, resume=True)
             result = _measured(self.folder / "last.pt", self.test)
-            result |= {"row": self.row, "seed": self.seed, "minutes": (time.monotonic() - start) / 60}
+            minutes = (time.monotonic() - start) / 60
+            with suppress(OSError, ValueError, KeyError):  # what is measured again was not trained again
+                minutes += json.loads((self.folder / "result.json").read_text())["minutes"]
+            result |= {"row": self.row, "seed": self.seed, "minutes": minutes}
             with atomic_write(self.folder / "result.json") as file:
                 json.dump(result, file)
         except Exception as error:
@@ -314,7 +318,8 @@ def _why(cell: Cell, process: BaseProcess) -> str:
     try:
         reason = report.read_text().splitlines()[0]
     except (OSError, IndexError):
-        reason = f"its process ended with {process.exitcode}"
+        # Where it ended well it has measured other faces than those that were there when it all began.
+        reason = f"its process ended with {process.exitcode}" if process.exitcode else "the data changed; run it again"
     return f"{cell.row}, seed {cell.seed}: {reason} (see {cell.folder})"
 
 

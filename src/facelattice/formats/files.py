@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import math
 import os
 import secrets
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import IO, Any
 
 LONGEST = 200  # bytes of a stem; the whole name may have 255
+NO_ROOM = {errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC)}  # such errors come without a name
 
 
 @contextmanager
@@ -30,8 +32,8 @@ def atomic_write(path: str | os.PathLike, mode: str = "w") -> Iterator[IO[Any]]:
         os.replace(part, path)
     except BaseException as error:
         part.unlink(missing_ok=True)
-        if isinstance(error, OSError) and str(error.filename or part) == str(part):
-            error.filename, error.filename2 = str(path), None  # nobody has heard of the other name
+        if isinstance(error, OSError) and (error.errno in NO_ROOM or str(error.filename) == str(part)):
+            raise type(error)(error.errno, error.strerror, str(path)) from error  # nobody has heard of the other name
         raise
 
 
@@ -55,12 +57,13 @@ def free_name(stem: str, taken: set[str]) -> str:
 
 def seen_from(folder: Path, picture: str | os.PathLike) -> str:
     """The path of a picture to write into a file that lies in ``folder``."""
-    where, name = os.path.split(os.path.abspath(picture))
-    picture = os.path.join(os.path.realpath(where), name)
-    try:  # from where the folder really is: .. leads out of that, even if it was reached by a link
-        return Path(os.path.relpath(picture, os.path.realpath(folder))).as_posix()
+    try:
+        name = os.path.relpath(picture, folder)
+        if os.path.realpath(os.path.join(folder, name)) != os.path.realpath(picture):
+            name = os.path.relpath(picture, os.path.realpath(folder))  # .. leads out of where a link leads to
     except ValueError:  # another drive, on Windows
-        return Path(picture).as_posix()
+        name = os.path.abspath(picture)
+    return Path(name).as_posix()
 
 
 def valid_utf8(name: str) -> str:

@@ -60,7 +60,7 @@ def images_in_parquet(out_dir: str | os.PathLike) -> set[str]:
     for part in Path(out_dir).glob("landmarks-*.parquet"):
         try:
             images.update(pq.read_table(part, columns=["image"])["image"].to_pylist())
-        except (pa.ArrowException, KeyError) as error:
+        except (pa.ArrowException, OSError, KeyError) as error:  # of damage it says either
             raise ValueError(
                 f"{part}: not a table that `facelattice align` wrote, or a damaged one; move it away"
             ) from error

@@ -152,16 +152,15 @@ def make_backbone(
         near = difflib.get_close_matches(name, timm.list_models(), n=5)
         raise ValueError(f"timm has no backbone {name!r}" + (f"; near it are {', '.join(near)}" if near else ""))
     # timm's "getter" drops the layers behind the last map; models without it (HRNet) need nearly all of theirs.
-    whole = timm.create_model(name)
-    getter: dict[str, Any] = {"feature_cls": "getter"} if hasattr(whole, "forward_intermediates") else {}
+    has_getter = hasattr(timm.create_model(name), "forward_intermediates")
+    getter: dict[str, Any] = {"feature_cls": "getter"} if has_getter else {}
     model: Any = timm.create_model(name, features_only=True, **getter)
     found = model.feature_info.reduction()
     if not set(reductions) <= set(found):
         raise ValueError(f"backbone {name!r} has maps at strides {found}, but {list(reductions)} are needed")
     indices = tuple(max(i for i, r in enumerate(found) if r == wanted) for wanted in reductions)
     file = pretrained if isinstance(pretrained, str) else None
-    if file is not None:
-        _check_weights(file, name, whole)
+    given = _names_in(file) if file is not None else None
     try:
         model = timm.create_model(
             name,
@@ -180,19 +179,24 @@ def make_backbone(
             f"the weights of {name} cannot be downloaded ({_cause(error)}); begin without (network.pretrained=false), "
             "with a file of them (network.weights=FILE) or with a bundled model (start=ibug68-fast)"
         ) from error
+    if given is not None:  # of weights that a file lacks timm says nothing
+        needed = [key.removeprefix("model.") for key in model.state_dict() if not key.endswith("num_batches_tracked")]
+        # Some of timm's wrappers write blocks_0 for blocks.0.
+        absent = [key for key in needed if key.replace(".", "_") not in given]
+        if absent:
+            lacks = f"{len(absent)} of the {len(needed)} are not in it, such as {absent[0]}"
+            raise ValueError(f"{file}: weights of another network than {name}: {lacks}")
     return model, model.feature_info.channels(), (model.pretrained_cfg["mean"], model.pretrained_cfg["std"])
 
 
-def _check_weights(file: str, name: str, model: nn.Module) -> None:
-    """ValueError for a file that holds no weights of the model, of which timm would say nothing."""
+def _names_in(file: str) -> set[str]:
+    """The names of a file's weights, with _ for every dot. Raises ValueError where it is no file of weights."""
     try:
-        given = load_state_dict(file)
+        return {key.replace(".", "_") for key in load_state_dict(file)}
     except FileNotFoundError as error:
         raise ValueError(f"{file}: there is no such file of weights") from error
     except Exception as error:  # what unpickling raises depends on what the file is
         raise ValueError(f"{file}: not a .safetensors or .pth file of weights, or damaged") from error
-    if not given.keys() & model.state_dict().keys():
-        raise ValueError(f"{file}: none of its {len(given)} weights has the name of one of {name}")
 
 
 def _cause(error: BaseException) -> str:

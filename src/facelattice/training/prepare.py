@@ -36,6 +36,11 @@ class Faces:
     order: np.ndarray
     annotated: np.ndarray
 
+    @property
+    def counts(self) -> dict[str, int]:
+        """How many there are on each side, as checkpoints and model files say it."""
+        return {"training": len(self.training), "held out": len(self.held_out)}
+
 
 def load_faces(recipe: Recipe) -> Faces:
     """The faces of all the recipe's sources, converted to its scheme and split. Raises DataError where none are
@@ -147,5 +152,5 @@ def describe(faces: Faces, recipe: Recipe, neighbours: Tensor, learned_from: lis
         "lattice": lattice_of(faces.training, recipe.network.k, recipe.network.symmetric).to_dict(),
         "detectors": {recipe.detector: detector_mapping(faces, recipe.detector)} if recipe.detector else {},
         "data": data + [source for source in learned_from if source not in data],
-        "faces": {"training": len(faces.training), "held out": len(faces.held_out)},
+        "faces": faces.counts,
     }

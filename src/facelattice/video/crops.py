@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
 
 import numpy as np
@@ -57,5 +58,7 @@ class CropWriter:
             self._open.pop(track)[0].__exit__(None)
 
     def __exit__(self, *error: object) -> None:
+        writers = ExitStack()  # where one fails the others are closed all the same
         for writer, _ in self._open.values():
-            writer.__exit__(*error)  # type: ignore[arg-type]
+            writers.push(writer)
+        writers.__exit__(*error)  # type: ignore[arg-type]

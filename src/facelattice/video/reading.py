@@ -11,6 +11,7 @@ from __future__ import annotations
 import glob
 import re
 import sys
+import time as clock
 from collections.abc import Iterator
 from fractions import Fraction
 from itertools import pairwise
@@ -69,7 +70,7 @@ class Video:
                 aspect = self.stream.sample_aspect_ratio or Fraction(1)
                 self.start, self.pixel_aspect = seconds, 1 / aspect if _is_sideways(matrix) else aspect
             last = seconds
-            yield seconds - self.start, _upright(frame.to_ndarray(format="rgb24"), matrix)
+            yield seconds - self.start, _upright(_rgb(frame), matrix)
 
     def _frames(self) -> Iterator[Any]:
         """The frames that can be decoded; the others are counted."""
@@ -93,7 +94,11 @@ class Video:
         while True:
             try:
                 packet = next(packets, None)
-            except (av.error.EOFError, av.error.BlockingIOError):
+            except av.error.BlockingIOError:  # a camera that has no frame yet
+                clock.sleep(0.005)
+                packets = self._container.demux(self.stream)
+                continue
+            except av.error.EOFError:
                 break
             except av.error.FFmpegError:  # a file cut short: what was read of it stands
                 self.broken += 1
@@ -191,6 +196,13 @@ def load_av() -> Any:
     # Its log stays off, as it is unless asked for: threads that decode damaged frames would wait for Python's lock to
     # write to it, and closing the file, which holds that lock, would wait for them.
     return av
+
+
+def _rgb(frame: Any) -> np.ndarray:
+    """A frame as uint8 (H, W, 3) RGB. What says nothing of its colours is taken for BT.709 if it is large, as players
+    do."""
+    unsaid = frame.colorspace == 2 and frame.height > 576
+    return frame.to_ndarray(format="rgb24", **({"src_colorspace": "ITU709"} if unsaid else {}))
 
 
 def _display_matrix(frame: Any) -> tuple[int, int, int, int]:

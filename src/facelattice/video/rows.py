@@ -3,34 +3,64 @@
 from __future__ import annotations
 
 import csv
+import errno
+import io
 import json
+import os
 from collections.abc import Sequence
-from typing import IO
+from pathlib import Path
+from typing import Any
 
 from facelattice.face import Face
+from facelattice.formats import atomic_write
+from facelattice.video.reading import VideoError
 
 ROW_FORMATS = ("json", "csv")
 
 
 class RowWriter:
-    """Writes into an open text file. format: "json" for {"frame", "time", "faces": [...]} a line, each face as
-    `Face.to_dict` gives it; "csv" for frame,time,track,score,x0,y0,e0,x1,... with each point's expected error."""
+    """Writes a file that appears when it is left, whole as far as there was room for.
 
-    def __init__(self, file: IO[str], format: str):
-        self._file, self._table = file, csv.writer(file, lineterminator="\n") if format == "csv" else None
-        self._begun = False
+    format: "json" for {"frame", "time", "faces": [...]} a line, each face as `Face.to_dict` gives it; "csv" for
+    frame,time,track,score,x0,y0,e0,x1,... with each point's expected error.
+    """
+
+    def __init__(self, path: Path, format: str):
+        self._path, self._format, self._begun = path, format, False
+        self._atomic = atomic_write(path, "wb")
+        self._file: Any = None
+
+    def __enter__(self) -> RowWriter:
+        self._file = self._atomic.__enter__().raw  # type: ignore[attr-defined]  # nothing is left for the end to write
+        return self
+
+    def __exit__(self, *error: Any) -> None:
+        self._atomic.__exit__(*error)
 
     def write(self, frame: int, time: float, faces: Sequence[Face]) -> None:
-        """Add the faces of frame number ``frame`` (from 0, broken ones counted too) at ``time`` (seconds)."""
-        if self._table is None:
-            row = {"frame": frame, "time": round(time, 6), "faces": [face.to_dict() for face in faces]}
-            self._file.write(json.dumps(row, allow_nan=False) + "\n")
-            return
-        for face in faces:
-            plain = face.to_dict()
+        """Add the faces of frame number ``frame`` (from 0, broken ones counted too) at ``time`` (seconds).
+
+        Raises VideoError where there is no room for all of it; none of it is in the file then.
+        """
+        row = {"frame": frame, "time": round(time, 6), "faces": [face.to_dict() for face in faces]}
+        data = (self._csv(row) if self._format == "csv" else json.dumps(row, allow_nan=False) + "\n").encode()
+        end = self._file.tell()
+        try:
+            if self._file.write(data) != len(data):  # what is left of the disk takes a part
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        except OSError as error:
+            self._file.seek(end)
+            self._file.truncate()
+            raise VideoError(f"{self._path}: cannot be written ({error.strerror})") from None
+
+    def _csv(self, row: dict) -> str:
+        text = io.StringIO()
+        table = csv.writer(text, lineterminator="\n")
+        for face in row["faces"]:
             if not self._begun:
                 self._begun = True
-                names = [f"{kind}{i}" for i in range(len(face.points)) for kind in ("x", "y", "e")]
-                self._table.writerow(["frame", "time", "track", "score", *names])
-            points = [v for (x, y), e in zip(plain["points"], plain["errors"], strict=True) for v in (x, y, e)]
-            self._table.writerow([frame, round(time, 6), face.track, plain["score"], *points])
+                names = [f"{kind}{i}" for i in range(len(face["points"])) for kind in ("x", "y", "e")]
+                table.writerow(["frame", "time", "track", "score", *names])
+            points = [v for (x, y), e in zip(face["points"], face["errors"], strict=True) for v in (x, y, e)]
+            table.writerow([row["frame"], row["time"], face["track"], face["score"], *points])
+        return text.getvalue()

@@ -10,6 +10,7 @@ import math
 from collections.abc import Iterator
 from contextlib import suppress
 from fractions import Fraction
+from itertools import chain, pairwise
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from facelattice.video.reading import load_av
 COPIED = ("aac", "ac3", "alac", "eac3", "flac", "opus")
 AAC_RATES = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000)  # samples a second
 HOLE = 0.1  # seconds of missing sound that stay silent; a smaller step is that of a coarse clock, such as AVI's
+JOINT = 1.0  # seconds by which a clock goes back where two files were joined into one
 
 
 def add_sound(pictures: Path, source: Path, out: Path, offset: float = 0.0, until: float = math.inf) -> bool:
@@ -33,7 +35,7 @@ def add_sound(pictures: Path, source: Path, out: Path, offset: float = 0.0, unti
         stream = next(iter(heard.streams.audio), None)
         if stream is None or stream.codec_context is None:  # silent, or in a codec that nobody knows
             return False
-        packets = _readable(heard.demux(stream), av.error.FFmpegError)
+        packets = _steady(_readable(heard.demux(stream), av.error.FFmpegError))
         with av.open(str(out.absolute()), "w", format="mp4") as file:
             video = file.add_stream_from_template(seen.streams.video[0])
             video.time_base = seen.streams.video[0].time_base
@@ -61,7 +63,8 @@ def _when(item: tuple[Any, Any]) -> Fraction:
 
 
 def _readable(packets: Iterator[Any], failure: type[Exception]) -> Iterator[Any]:
-    """The packets up to the end, or to where no more can be read."""
+    """The packets up to the end, or to where no more can be read; of one without a time there is no saying when it
+    is."""
     while True:
         try:
             packet = next(packets, None)
@@ -69,20 +72,39 @@ def _readable(packets: Iterator[Any], failure: type[Exception]) -> Iterator[Any]
             return
         if packet is None or packet.size == 0:
             return
-        yield packet
+        if packet.pts is not None:
+            yield packet
+
+
+def _steady(packets: Iterator[Any]) -> Iterator[Any]:
+    """The packets but those far from both the one before and the next: a slip in their time, not a hole in the sound
+    and not the joint of two files."""
+    ended: int | None = None
+    for packet, following in pairwise(chain(packets, [None])):
+        far, end = JOINT / packet.time_base, packet.pts + (packet.duration or 0)
+        after = ended is not None and abs(packet.pts - ended) < far
+        before = following is not None and abs(following.pts - end) < far
+        alone = ended is None and following is None
+        ended = end
+        if after or before or alone:
+            yield packet
 
 
 def _copied(packets: Iterator[Any], offset: float, until: float) -> Iterator[Any]:
     """The packets as they are, on the clock of the pictures, which only goes forward: MP4 takes no other."""
-    last = -1
+    last: int | None = None
+    shift: int | None = None
     for packet in packets:
-        if packet.pts is None:  # there is no saying when it is
-            continue
-        time = packet.pts - round(offset / packet.time_base)
+        if shift is None:
+            shift = round(offset / packet.time_base)
+        time = packet.pts - shift
+        if last is not None and time < last - JOINT / packet.time_base:
+            shift -= last + (packet.duration or 1) - time
+            time = packet.pts - shift
+        elif last is not None and time <= last:  # a clock that counts coarsely
+            time = last + 1
         if time < 0:
             continue
-        if time <= last:  # two files joined into one, or a clock that counts coarsely
-            time = last + max(packet.duration or 0, 1)
         if time * packet.time_base > until:
             return
         packet.pts = packet.dts = last = time
@@ -107,14 +129,21 @@ def _alike(frames: Iterator[Any], av: Any, audio: Any) -> Iterator[Any]:
 
 
 def _encoded(frames: Iterator[Any], offset: float, until: float, audio: Any) -> Iterator[Any]:
-    """The frames as packets of AAC. Their samples are what tells the time, but for holes."""
+    """The frames as packets of AAC. Their samples are what tells the time, as long as the clock says about the same."""
     now: Fraction | None = None
+    shift = Fraction(offset)
     for frame in frames:
-        given = None if frame.pts is None else Fraction(frame.pts * frame.time_base) - Fraction(offset)
-        if given is not None and (now is None or given > now + Fraction(HOLE)):
+        given = None if frame.pts is None else Fraction(frame.pts * frame.time_base) - shift
+        if now is None or (given is not None and given > now + Fraction(HOLE)):
             now = given
-        start, now = now, None if now is None else now + Fraction(frame.samples, frame.sample_rate)
-        if start is None or start < 0:
+        elif given is not None and given < now - Fraction(JOINT):
+            shift -= now - given
+        elif given is not None and given < now - Fraction(HOLE):
+            continue  # there are more samples than time: sound that ran ahead of the pictures waits for them
+        if now is None:
+            continue
+        start, now = now, now + Fraction(frame.samples, frame.sample_rate)
+        if start < 0:
             continue
         if start > until:
             break

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import os
 import secrets
+from contextlib import suppress
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -43,6 +44,8 @@ class VideoWriter:
     ):
         self.path, self.silent = path, ""
         path.parent.mkdir(parents=True, exist_ok=True)
+        if path.is_dir():
+            raise VideoError(f"{path}: cannot be written (it is a folder)")
         self._part, self._heard = (path.parent / f".facelattice-{secrets.token_hex(8)}.part" for _ in range(2))
         self._rate, self._aspect = Fraction(rate).limit_denominator(1001), pixel_aspect
         self._sound, self._offset = sound, offset
@@ -76,6 +79,13 @@ class VideoWriter:
         """Let the sound end with the last frame, not at its own end: the work was stopped."""
         self._sound_until = self._last / CLOCK
 
+    def discard(self) -> None:
+        """Give the file up, and its room on the disk at once."""
+        self._video = None
+        with suppress(VideoError):
+            self._close()
+        self._part.unlink(missing_ok=True)
+
     def __exit__(self, kind: type[BaseException] | None, *rest: object) -> None:
         """Finish the file; where something other than Ctrl-C ended the work, leave none."""
         try:
@@ -87,13 +97,10 @@ class VideoWriter:
                 try:
                     self._add_sound()
                 finally:  # the pictures stand, whatever becomes of their sound
-                    os.replace(self._part, self.path)
+                    self._appear()
         finally:
-            try:
-                self._close()
-            finally:
-                self._part.unlink(missing_ok=True)
-                self._heard.unlink(missing_ok=True)
+            self.discard()
+            self._heard.unlink(missing_ok=True)
 
     def _begin(self, width: int, height: int) -> None:
         if not 2 <= min(width, height) <= max(width, height) <= MOST:
@@ -119,6 +126,12 @@ class VideoWriter:
                 os.replace(self._heard, self._part)
         except (OSError, ValueError, self._av.error.FFmpegError) as error:
             self.silent = str(getattr(error, "strerror", None) or error)
+
+    def _appear(self) -> None:
+        try:
+            os.replace(self._part, self.path)
+        except OSError as error:
+            raise VideoError(f"{self.path}: cannot be written ({error.strerror})") from None
 
     def _close(self) -> None:
         try:

@@ -79,8 +79,11 @@ def train(recipe_path: str | Path, overrides: list[str], out: Path, resume: bool
         raise TrainingError(
             f"{last} was made by another recipe; train that one ({out / 'recipe.yaml'}) or change --out"
         )
-    if state is not None and state["info"]["faces"] != faces.counts:  # some that it held out it may train on now
-        raise TrainingError(f"{last} was made with {state['info']['faces']} faces, not {faces.counts}; change --out")
+    if state is not None and (made := state["info"]["faces"]) != faces.counts:  # it might train on what it held out
+        raise TrainingError(
+            f"{last} was made with {made['training']} faces and {made['held out']} held out, but there are "
+            f"{len(faces.training)} and {len(faces.held_out)} now; change --out"
+        )
     learned_from: list[dict[str, str]] = []
     neighbours = landmark_graph(faces, recipe) if state is None else state["info"]["graph"]
     network = make_network(neighbours, recipe, pretrained=state is None and recipe.start is None)

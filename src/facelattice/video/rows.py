@@ -26,7 +26,7 @@ class RowWriter:
     """
 
     def __init__(self, path: Path, format: str):
-        self._path, self._format, self._begun = path, format, False
+        self._path, self._format = path, format
         self._atomic = atomic_write(path, "wb")
         self._file: Any = None
 
@@ -43,8 +43,9 @@ class RowWriter:
         Raises VideoError where there is no room for all of it; none of it is in the file then.
         """
         row = {"frame": frame, "time": round(time, 6), "faces": [face.to_dict() for face in faces]}
-        data = (self._csv(row) if self._format == "csv" else json.dumps(row, allow_nan=False) + "\n").encode()
         end = self._file.tell()
+        text = _csv(row, header=end == 0) if self._format == "csv" else json.dumps(row, allow_nan=False) + "\n"
+        data = text.encode()
         try:
             if self._file.write(data) != len(data):  # what is left of the disk takes a part
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
@@ -53,14 +54,14 @@ class RowWriter:
             self._file.truncate()
             raise VideoError(f"{self._path}: cannot be written ({error.strerror})") from None
 
-    def _csv(self, row: dict) -> str:
-        text = io.StringIO()
-        table = csv.writer(text, lineterminator="\n")
-        for face in row["faces"]:
-            if not self._begun:
-                self._begun = True
-                names = [f"{kind}{i}" for i in range(len(face["points"])) for kind in ("x", "y", "e")]
-                table.writerow(["frame", "time", "track", "score", *names])
-            points = [v for (x, y), e in zip(face["points"], face["errors"], strict=True) for v in (x, y, e)]
-            table.writerow([row["frame"], row["time"], face["track"], face["score"], *points])
-        return text.getvalue()
+
+def _csv(row: dict[str, Any], header: bool) -> str:
+    text = io.StringIO()
+    table = csv.writer(text, lineterminator="\n")
+    for i, face in enumerate(row["faces"]):
+        if header and i == 0:
+            names = [f"{kind}{point}" for point in range(len(face["points"])) for kind in ("x", "y", "e")]
+            table.writerow(["frame", "time", "track", "score", *names])
+        points = [v for (x, y), e in zip(face["points"], face["errors"], strict=True) for v in (x, y, e)]
+        table.writerow([row["frame"], row["time"], face["track"], face["score"], *points])
+    return text.getvalue()

@@ -180,6 +180,7 @@ def test_frames_that_h264_does_not_have_cost_no_points(tmp_path):
     done = align(tmp_path / "%d.png", "--out", tmp_path / "out")
     assert done.exit_code == 1
     assert "H.264 has frames of 2 to 16384 px a side" in done.stderr
+    assert "going on without the drawing" in done.stderr
     (rows,) = (tmp_path / "out").iterdir()
     assert len(rows.read_text().splitlines()) == 3
     assert f"written: {rows}" in done.stdout
@@ -193,7 +194,21 @@ def test_a_folder_called_as_the_drawing_is_named_and_the_next_video_done(write_c
     done = align(tmp_path / "a.mp4", tmp_path / "b.mp4", "--out", tmp_path / "out")
     assert done.exit_code == 1
     assert "a_faces.mp4: cannot be written (it is a folder)" in done.stderr
+    assert "written: " + str(tmp_path / "out" / "a_faces.mp4") not in done.stdout
     assert {path.name for path in (tmp_path / "out").iterdir()} == {"a_faces.mp4", "b.jsonl", "b_faces.mp4"}
+
+
+def test_what_cannot_be_finished_costs_nothing_else(write_clip, view, tmp_path):
+    write_clip("a.mp4", ((i / 25, view(60, 30)) for i in range(3)))
+    (tmp_path / "out" / "a_track1.mp4").mkdir(parents=True)
+    done = align(tmp_path / "a.mp4", "--out", tmp_path / "out", "--crops")
+    assert done.exit_code == 1
+    assert "a_track1.mp4: cannot be written (it is a folder); going on without the crops" in done.stderr
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {"a_track1.mp4", "a.jsonl", "a_faces.mp4"}
+    (tmp_path / "points" / "a.jsonl").mkdir(parents=True)
+    done = align(tmp_path / "a.mp4", "--out", tmp_path / "points", "--no-draw")
+    assert "a.jsonl: cannot be written (it is a folder)" in done.stderr
+    assert "followed, 0 sights" in done.stdout  # before the work and not after it
 
 
 def test_broken_frames_have_numbers_too(view, tmp_path):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import glob
 import time as clock
 from collections import deque
+from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -72,7 +73,8 @@ def align_videos(
         try:
             with open_camera(source) if isinstance(source, int) else open_video(source) as video:
                 sound = source if isinstance(source, Path) and source.is_file() else None
-                _align(video, sound, Tracker(aligner, smooth), (out_dir or Path()) / stem, out_dir, format, draw, crops)
+                tracker, path = Tracker(aligner, smooth), (out_dir or Path()) / stem
+                failed |= not _align(video, sound, tracker, path, out_dir is not None, format, draw, crops)
         except (VideoError, OSError) as error:
             failed = True
             say(told(error))
@@ -93,51 +95,65 @@ def _align(
     sound: Path | None,
     tracker: Tracker,
     stem: Path,
-    out_dir: Path | None,
+    points: bool,
     format: str | None,
     draw: bool,
     crops: bool,
-) -> None:
-    written: list[Path] = []
+) -> bool:
+    """Follow the faces, and write the points, the drawing and the crops, whatever of them is wanted. False where one
+    had to be given up."""
     count = faces_seen = 0
     tracks: set[int] = set()
     stopped: KeyboardInterrupt | VideoError | None = None
-    undrawn: VideoError | None = None
+    whole = True
+    drawn: VideoWriter | None = None
+    cut: CropWriter | None = None
+    rows: RowWriter | None = None
+    extras: dict[str, tuple[VideoWriter | CropWriter, Callable[..., None]]] = {}  # given up before the points are
+
+    def give_up(what: str, error: VideoError) -> None:
+        """For want of room, or of such frames in H.264."""
+        nonlocal whole
+        whole = False
+        extras.pop(what)[0].discard()
+        if rows is None and not extras:
+            raise error
+        say(f"{error}; going on without {what}")
+
     with _bar(video) as progress, ExitStack() as files:  # the bar stays until the files are whole
-        rows = drawn = cut = None
         bar = progress.add_task(stem.name, total=video.frames)
         recent = deque([clock.monotonic()], maxlen=_RECENT)
         try:
             for count, (time, picture) in enumerate(video, 1):
-                # The drawing first, so that it is finished last: whatever happens then costs the others nothing.
+                # The drawing first, so that it is finished last: that takes longest.
                 if count == 1 and draw:
-                    written.append(stem.with_name(f"{stem.name}_faces.mp4"))
-                    drawn = VideoWriter(written[-1], video.rate, sound, video.start, video.pixel_aspect)
-                    files.enter_context(drawn)
+                    path = stem.with_name(f"{stem.name}_faces.mp4")
+                    drawn = VideoWriter(path, video.rate, sound, video.start, video.pixel_aspect)
+                    files.push(_by_itself(drawn))
+                    extras["the drawing"] = drawn, lambda p, f, t, to=drawn: to.write(draw_faces(p, f), t)
                 if count == 1 and crops:
-                    cut = files.enter_context(CropWriter(stem, video.rate))
-                if count == 1 and out_dir is not None:
-                    written.append(stem.with_name(f"{stem.name}.{'csv' if format == 'csv' else 'jsonl'}"))
-                    rows = files.enter_context(RowWriter(written[-1], format or "json"))
+                    cut = CropWriter(stem, video.rate)
+                    files.push(_by_itself(cut))
+                    extras["the crops"] = cut, lambda p, f, t, to=cut: to.write(f, t)
+                if count == 1 and points:
+                    path = stem.with_name(f"{stem.name}.{'csv' if format == 'csv' else 'jsonl'}")
+                    rows = files.enter_context(RowWriter(path, format or "json"))
                 faces = tracker(picture, time)
                 faces_seen += len(faces)
                 tracks |= {face.track for face in faces if face.track is not None}
-                try:
-                    if drawn is not None:
-                        drawn.write(draw_faces(picture, faces), time)
-                    if rows is not None:
+                for what, (_, write) in list(extras.items()):
+                    try:
+                        write(picture, faces, time)
+                    except VideoError as error:
+                        give_up(what, error)
+                while rows is not None:
+                    try:
                         rows.write(count - 1 + video.broken, time, faces)
-                except VideoError as error:
-                    if drawn is None:
-                        raise
-                    drawn.discard()  # there is no room, or no such frames in H.264: the points go on
-                    written.remove(drawn.path)
-                    undrawn = VideoError(f"{drawn.path}: given up, for what is left is for the points: {error}")
-                    drawn = None
-                    if rows is not None:
-                        rows.write(count - 1 + video.broken, time, faces)
-                if cut is not None:
-                    cut.write(faces, time)
+                        break
+                    except VideoError as error:
+                        if not extras:
+                            raise
+                        give_up(next(iter(extras)), error)
                 recent.append(clock.monotonic())
                 rate = (len(recent) - 1) / max(recent[-1] - recent[0], 1e-3)
                 progress.update(bar, advance=1, description=f"{rate:.0f} frames/s")
@@ -152,12 +168,25 @@ def _align(
     done = f"{counted(len(tracks), 'face')} followed, {counted(faces_seen, 'sight')} in {counted(count, 'frame')}"
     broken = f", {counted(video.broken, 'unreadable frame')} passed over" if video.broken else ""
     out.print(Text(f"{video.name}: {done}{broken}"), soft_wrap=True)
-    for path in [*written, *(cut.paths if cut else [])]:
+    written = [rows.path] if rows is not None else []
+    written += [drawn.path] if drawn is not None and "the drawing" in extras else []
+    for path in [*written, *(cut.paths if cut is not None else [])]:
         out.print(Text(f"written: {path}"), soft_wrap=True)
     if drawn is not None and drawn.silent:
         say(f"{drawn.path}: without the sound, which cannot be kept ({drawn.silent})")
-    if problem := stopped or undrawn:
-        raise problem
+    if stopped is not None:
+        raise stopped
+    return whole
+
+
+def _by_itself(writer: VideoWriter | CropWriter) -> Callable[..., None]:
+    """The exit of a writer, to be pushed: that another file cannot be finished does not cost this one."""
+
+    def leave(kind: type[BaseException] | None, *rest: Any) -> None:
+        others = kind is not None and issubclass(kind, (VideoError, OSError))
+        writer.__exit__(*((None, None, None) if others else (kind, *rest)))
+
+    return leave
 
 
 def _bar(video: Video | NumberedPictures) -> Progress:

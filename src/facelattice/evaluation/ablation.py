@@ -124,7 +124,7 @@ def load_ablation(path: Path, overrides: list[str], out: Path) -> list[Cell]:
     folders = {row: re.sub(r"[^a-z0-9]+", "-", row.lower()).strip("-") for row in plan.rows}
     if len(set(folders.values())) < len(folders):
         raise RecipeError(f"{path}: two rows have names that differ by signs only")
-    names = [*MEASURED, *(test.name for test in plan.test)]
+    names = ["row", "seed", "minutes", *MEASURED, *(test.name for test in plan.test)]
     if twice := sorted({name for name in names if names.count(name) > 1}):
         raise RecipeError(f"{path}: {twice[0]!r} is a figure's name already; call those faces of test something else")
     cells = []

@@ -50,15 +50,24 @@ class CropWriter:
             assert face.track is not None, "faces of a Tracker have a track"
             if face.track not in self._open:
                 ending = free_name(f"_track{face.track}", self._taken)
-                self.paths.append(self.stem.with_name(f"{self.stem.name}{ending}.mp4"))
-            writer, _ = self._open.get(face.track) or (VideoWriter(self.paths[-1], self.rate), time)
+                path = self.stem.with_name(f"{self.stem.name}{ending}.mp4")
+                self._open[face.track] = VideoWriter(path, self.rate), time
+                self.paths.append(path)
+            writer, _ = self._open[face.track]
             self._open[face.track] = writer, time
             writer.write(stable_crop(face), time)
         for track in [track for track, (_, last) in self._open.items() if time - last > PATIENCE]:
             self._open.pop(track)[0].__exit__(None)
 
-    def __exit__(self, *error: object) -> None:
-        writers = ExitStack()  # where one fails the others are closed all the same
+    def discard(self) -> None:
+        """Give up the files that are not finished yet, and their room on the disk at once."""
         for writer, _ in self._open.values():
-            writers.push(writer)
-        writers.__exit__(*error)  # type: ignore[arg-type]
+            writer.discard()
+            self.paths.remove(writer.path)
+        self._open.clear()
+
+    def __exit__(self, *error: object) -> None:
+        writers = ExitStack()  # where one cannot be finished the others are
+        for writer, _ in self._open.values():
+            writers.callback(writer.__exit__, *error)  # type: ignore[arg-type]
+        writers.close()

@@ -201,8 +201,9 @@ def load_av() -> Any:
 def _rgb(frame: Any) -> np.ndarray:
     """A frame as uint8 (H, W, 3) RGB. What says nothing of its colours is taken for BT.709 if it is large, as players
     do."""
-    unsaid = frame.colorspace == 2 and frame.height > 576
-    return frame.to_ndarray(format="rgb24", **({"src_colorspace": "ITU709"} if unsaid else {}))
+    if frame.colorspace != 2 or frame.height <= 576:
+        return frame.to_ndarray(format="rgb24")
+    return frame.to_ndarray(format="rgb24", src_colorspace="ITU709", src_color_range=frame.color_range)
 
 
 def _display_matrix(frame: Any) -> tuple[int, int, int, int]:

@@ -22,11 +22,14 @@ class RowWriter:
     """Writes a file that appears when it is left, whole as far as there was room for.
 
     format: "json" for {"frame", "time", "faces": [...]} a line, each face as `Face.to_dict` gives it; "csv" for
-    frame,time,track,score,x0,y0,e0,x1,... with each point's expected error.
+    frame,time,track,score,x0,y0,e0,x1,... with each point's expected error. Raises VideoError where a folder is
+    called so.
     """
 
     def __init__(self, path: Path, format: str):
-        self._path, self._format = path, format
+        if path.is_dir():
+            raise VideoError(f"{path}: cannot be written (it is a folder)")
+        self.path, self._format = path, format
         self._atomic = atomic_write(path, "wb")
         self._file: Any = None
 
@@ -52,7 +55,7 @@ class RowWriter:
         except OSError as error:
             self._file.seek(end)
             self._file.truncate()
-            raise VideoError(f"{self._path}: cannot be written ({error.strerror})") from None
+            raise VideoError(f"{self.path}: cannot be written ({error.strerror})") from None
 
 
 def _csv(row: dict[str, Any], header: bool) -> str:

@@ -63,8 +63,7 @@ def _when(item: tuple[Any, Any]) -> Fraction:
 
 
 def _readable(packets: Iterator[Any], failure: type[Exception]) -> Iterator[Any]:
-    """The packets up to the end, or to where no more can be read; of one without a time there is no saying when it
-    is."""
+    """The packets up to the end, or to where no more can be read."""
     while True:
         try:
             packet = next(packets, None)
@@ -72,22 +71,21 @@ def _readable(packets: Iterator[Any], failure: type[Exception]) -> Iterator[Any]
             return
         if packet is None or packet.size == 0:
             return
-        if packet.pts is not None:
-            yield packet
+        yield packet
 
 
 def _steady(packets: Iterator[Any]) -> Iterator[Any]:
-    """The packets but those far from both the one before and the next: a slip in their time, not a hole in the sound
-    and not the joint of two files."""
+    """The packets but those whose time is a slip: it is far from where the one before ended, and the next is not."""
     ended: int | None = None
     for packet, following in pairwise(chain(packets, [None])):
-        far, end = JOINT / packet.time_base, packet.pts + (packet.duration or 0)
-        after = ended is not None and abs(packet.pts - ended) < far
-        before = following is not None and abs(following.pts - end) < far
-        alone = ended is None and following is None
-        ended = end
-        if after or before or alone:
-            yield packet
+        if packet.pts is not None:
+            times = [packet.pts, following.pts if following is not None else None]
+            here, after = (time is not None and ended is not None and abs(time - ended) < JOINT / packet.time_base
+                           for time in times)  # fmt: skip
+            if after and not here:
+                continue
+            ended = packet.pts + (packet.duration or 0)
+        yield packet
 
 
 def _copied(packets: Iterator[Any], offset: float, until: float) -> Iterator[Any]:
@@ -95,6 +93,8 @@ def _copied(packets: Iterator[Any], offset: float, until: float) -> Iterator[Any
     last: int | None = None
     shift: int | None = None
     for packet in packets:
+        if packet.pts is None:  # there is no saying when it is
+            continue
         if shift is None:
             shift = round(offset / packet.time_base)
         time = packet.pts - shift
@@ -131,9 +131,11 @@ def _alike(frames: Iterator[Any], av: Any, audio: Any) -> Iterator[Any]:
 def _encoded(frames: Iterator[Any], offset: float, until: float, audio: Any) -> Iterator[Any]:
     """The frames as packets of AAC. Their samples are what tells the time, as long as the clock says about the same."""
     now: Fraction | None = None
-    shift = Fraction(offset)
+    shift, before = Fraction(offset), None
     for frame in frames:
-        given = None if frame.pts is None else Fraction(frame.pts * frame.time_base) - shift
+        # A clock that stands still, or counts coarsely, says nothing.
+        given = None if frame.pts in (None, before) else Fraction(frame.pts * frame.time_base) - shift
+        before = frame.pts
         if now is None or (given is not None and given > now + Fraction(HOLE)):
             now = given
         elif given is not None and given < now - Fraction(JOINT):

@@ -66,8 +66,8 @@ class CropWriter:
             self.paths.remove(writer.path)
         self._open.clear()
 
-    def __exit__(self, *error: object) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *rest: object) -> None:
         writers = ExitStack()  # where one cannot be finished the others are
         for writer, _ in self._open.values():
-            writers.callback(writer.__exit__, *error)  # type: ignore[arg-type]
+            writers.callback(writer.__exit__, kind, *rest)
         writers.close()

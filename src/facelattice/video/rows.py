@@ -34,7 +34,8 @@ class RowWriter:
         self._file: Any = None
 
     def __enter__(self) -> RowWriter:
-        self._file = self._atomic.__enter__().raw  # type: ignore[attr-defined]  # nothing is left for the end to write
+        buffered: Any = self._atomic.__enter__()
+        self._file = buffered.raw  # so that nothing is left for the end to write
         return self
 
     def __exit__(self, *error: Any) -> None:

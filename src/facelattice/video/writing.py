@@ -9,7 +9,8 @@ from __future__ import annotations
 import math
 import os
 import secrets
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -53,10 +54,8 @@ class VideoWriter:
         self._sound_until = math.inf  # its own end: the last picture may be held for long
         self._video: Any = None
         self._av = load_av()
-        try:
+        with self._named():
             self._out = self._av.open(str(self._part.absolute()), "w", format="mp4")
-        except (OSError, self._av.error.FFmpegError) as error:
-            raise VideoError(f"{path}: cannot be written ({error.strerror})") from None
 
     def __enter__(self) -> VideoWriter:
         return self
@@ -97,7 +96,8 @@ class VideoWriter:
                 try:
                     self._add_sound()
                 finally:  # the pictures stand, whatever becomes of their sound
-                    self._appear()
+                    with self._named():
+                        os.replace(self._part, self.path)
         finally:
             self.discard()
             self._heard.unlink(missing_ok=True)
@@ -113,10 +113,8 @@ class VideoWriter:
         self._video.options = {"crf": "20", "preset": "veryfast"}
 
     def _encode(self, frame: Any) -> None:
-        try:
+        with self._named():
             self._out.mux(self._video.encode(frame))
-        except (OSError, self._av.error.FFmpegError) as error:
-            raise VideoError(f"{self.path}: cannot be written ({error.strerror})") from None
 
     def _add_sound(self) -> None:
         if self._sound is None:
@@ -127,14 +125,14 @@ class VideoWriter:
         except (OSError, ValueError, self._av.error.FFmpegError) as error:
             self.silent = str(getattr(error, "strerror", None) or error)
 
-    def _appear(self) -> None:
-        try:
-            os.replace(self._part, self.path)
-        except OSError as error:
-            raise VideoError(f"{self.path}: cannot be written ({error.strerror})") from None
-
     def _close(self) -> None:
-        try:
+        with self._named():
             self._out.close()
+
+    @contextmanager
+    def _named(self) -> Iterator[None]:
+        """Whatever goes wrong in it is a VideoError that names the file as the user knows it."""
+        try:
+            yield
         except (OSError, self._av.error.FFmpegError) as error:
             raise VideoError(f"{self.path}: cannot be written ({error.strerror})") from None

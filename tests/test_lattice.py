@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -71,6 +72,26 @@ def test_the_verb_draws_models_and_data(faces, tmp_path):
     result = CliRunner().invoke(app, command)
     assert result.exit_code == 0
     assert int(re.search(r"(\d+) edges", result.output)[1]) > 68 * 5
+
+
+def test_a_recipe_says_what_points_of_ones_own_are(tmp_path, monkeypatch):
+    """A dog has two eyes and a nose: each of the three listens to the one that it moves with most."""
+    monkeypatch.chdir(tmp_path)
+    moves = np.random.default_rng(0).normal(size=(60, 3, 2)).round(1)
+    faces = np.array([[20, 20], [40, 20], [30, 40]]) + moves
+    rows = [",".join([f"{i}.jpg", *map(str, face.ravel())]) for i, face in enumerate(faces)]
+    Path("dogs.csv").write_text("\n".join(["image,x0,y0,x1,y1,x2,y2", *rows]))
+    Path("dog.yaml").write_text("name: dog\npoints: [left_eye, right_eye, nose]")
+    recipe = "name: dog\nscheme: dog.yaml\ndata: [{name: dogs, path: dogs.csv}]\nnetwork: {k: 1}"
+    Path("recipe.yaml").write_text(recipe)
+    result = CliRunner().invoke(app, ["graph", "recipe.yaml", "-o", "dog.svg"])
+    assert (result.exit_code, "3 edges" in result.output) == (0, True), result.output
+    assert len(set(re.findall(r'id="edge-(\d+)-(\d+)"', Path("dog.svg").read_text()))) in (2, 3)
+    Path("recipe.yaml").write_text(recipe.replace("k: 1", "k: 3"))
+    result = CliRunner().invoke(app, ["graph", "recipe.yaml", "-o", "none.svg"])
+    assert result.exit_code == 2
+    assert "k must be from 0 to 2 for 3 points, not 3" in " ".join(result.output.split())
+    assert not Path("none.svg").exists()
 
 
 def test_a_graph_without_edges_is_drawn_too(bundled, tmp_path, monkeypatch):

@@ -20,7 +20,7 @@ from facelattice.weights import find_model
 
 @app.command()
 def graph(
-    source: Annotated[str, typer.Argument(metavar="MODEL|DATA", help="A model, or annotated faces.")],
+    source: Annotated[str, typer.Argument(metavar="MODEL|DATA|RECIPE", help="A model, annotated faces, or a recipe.")],
     output: Annotated[
         Path,
         typer.Option("--out", "-o", metavar="FILE.png", dir_okay=False, help="The picture: .png, .jpg, .svg or .pdf."),
@@ -31,12 +31,19 @@ def graph(
 ) -> None:
     """Draw the landmark graph over the mean face: who listens to whom, as wide as they move together.
 
-    That of a model is in its file; that of annotated faces is made anew (extra "train").
+    That of a model is in its file; that of annotated faces, or of those that a recipe trains on, is made anew (extra
+    "train"). Faces with points of your own want a recipe, which says what the points are.
     """
     from facelattice.lattice import draw, of_model
 
     if source.endswith(".onnx") or not Path(source).exists():
         lattice = of_model(Model(find_model(source)))
+    elif source.endswith((".yaml", ".yml")):
+        from facelattice.training.prepare import lattice_of, load_faces
+        from facelattice.training.recipe import load_recipe
+
+        recipe = load_recipe(source)
+        lattice = lattice_of(load_faces(recipe).training, recipe.network.k, recipe.network.symmetric)
     else:
         from facelattice.data.sources import read_samples
         from facelattice.training.prepare import lattice_of

@@ -233,6 +233,14 @@ def test_schemes_lists_and_draws(run):
     assert read_picture("five.png").shape == (900, 900, 3)
 
 
+@pytest.mark.parametrize("name", ["five.xyz", "five.pgm"])  # OpenCV raises for the one, and says no to the other
+def test_a_drawing_of_a_kind_that_cannot_be_written_is_one_line(run, name):
+    status, _, err = run("schemes", "five", "-o", name)
+    assert status == 2
+    assert err.splitlines()[-1] == f"{name}: a picture of 900 x 900 px cannot be written as {Path(name).suffix}"
+    assert list(Path().iterdir()) == []
+
+
 def test_version(run):
     assert run("--version") == (0, f"facelattice {facelattice.__version__}\n", "")
 
@@ -296,7 +304,7 @@ def test_label_makes_68_points_of_a_table_of_five(run, folder, tmp_path):
     write_csv(tmp_path / "five.csv", [("photos/ann.jpg", five, np.ones(5, bool))])
     status, out, err = run("label", tmp_path / "five.csv", "-o", tmp_path / "labels.csv")
     assert (status, err) == (0, "")
-    assert "1 faces of 1 that are annotated" in out
+    assert "1 face of 1 that are annotated" in out
     ((image, points, mask),) = read_csv(tmp_path / "labels.csv")
     assert image == "photos/ann.jpg"
     assert points.shape == (68, 2)
@@ -353,4 +361,4 @@ def test_label_without_a_face_writes_nothing(run, tmp_path):
     cv2.imwrite(str(tmp_path / "wall.png"), np.full((200, 300), 90, np.uint8))
     status, _, err = run("label", "wall.png", "-o", "labels.csv")
     assert (status, files(tmp_path)) == (2, ["wall.png"])
-    assert "no face was found in 1 pictures" in err
+    assert "no face was found in 1 picture " in err

@@ -9,7 +9,7 @@ import typer
 from rich.text import Text
 
 from facelattice.aligner import FaceAligner
-from facelattice.cli.program import Overrides, app, out, progress_bar, say
+from facelattice.cli.program import Overrides, app, counted, out, progress_bar, say
 from facelattice.formats import write_csv
 from facelattice.formats.files import seen_from
 from facelattice.pictures import PictureError, find_pictures
@@ -50,13 +50,13 @@ def label(
             where = f"of {len(samples := read_for(aligner.model.scheme, table))} that are annotated"
             faces = list(agreement.relabel(aligner, samples, on_error, progress.track))
         else:
-            where = f"in {len(pictures := find_pictures(inputs))} pictures"
+            where = f"in {counted(len(pictures := find_pictures(inputs)), 'picture')}"
             faces = list(agreement.label(aligner, progress.track(pictures), on_error))
     if not faces:
         raise ValueError(f"no face was found {where} on which the model agrees with itself")
     write_csv(output, ((seen_from(output.parent, picture), points, mask) for picture, points, mask in faces))
     share = sum(float(mask.mean()) for _, _, mask in faces) / len(faces)
-    counts = f"{len(faces)} faces {where}, with {100 * share:.0f} % of their points"
+    counts = f"{counted(len(faces), 'face')} {where}, with {100 * share:.0f} % of their points"
     out.print(Text(f"written: {output}, {counts}"), soft_wrap=True)
     if unreadable:
         raise typer.Exit(1)

@@ -149,10 +149,14 @@ def align_pictures(
 
 def write_picture(path: Path, picture: np.ndarray) -> None:
     """Write a picture (H, W, 3) RGB as a file of the kind that its name says."""
+    kind = path.suffix or ".png"
     try:
-        data = cv2.imencode(path.suffix or ".png", cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))[1]
-    except cv2.error:
-        raise ValueError(f"{path}: cannot write a picture of {picture.shape[1]} x {picture.shape[0]} px so") from None
+        done, data = cv2.imencode(kind, cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))
+    except cv2.error:  # not for all that it cannot do: of some it only says that it is not done
+        done = False
+    if not done:
+        size = f"{picture.shape[1]} x {picture.shape[0]} px"
+        raise ValueError(f"{path}: a picture of {size} cannot be written as {kind}")
     with atomic_write(path, "wb") as file:
         file.write(data.tobytes())
 

@@ -8,19 +8,29 @@ from typing import Any
 from facelattice.formats import atomic_write
 
 
+def kind_of(path: Path) -> str:
+    """The kind of plot that a file's name asks for: png (also if it says none), jpg, svg or pdf.
+
+    Raises ValueError for a kind that cannot be drawn, ImportError without matplotlib: to ask before long work.
+    """
+    from matplotlib.backend_bases import FigureCanvasBase
+
+    kind = path.suffix.lstrip(".").lower() or "png"
+    if kind not in FigureCanvasBase.get_supported_filetypes():
+        raise ValueError(f"{path}: cannot draw into such a file; .png, .jpg, .svg and .pdf can be")
+    return kind
+
+
 def save(figure: Any, path: Path) -> None:
-    """A matplotlib figure as a file of the kind that its name says: .png (also if it says none), .jpg, .svg or .pdf.
+    """A matplotlib figure as a file of the kind that its name says, see `kind_of`.
 
     The same figure gives the same file. Raises ValueError for a kind that cannot be drawn.
     """
     import matplotlib
 
-    kind = path.suffix.lstrip(".") or "png"
+    kind = kind_of(path)
     with (
         atomic_write(path, "wb") as file,
         matplotlib.rc_context({"svg.hashsalt": "facelattice", "svg.fonttype": "none"}),
     ):
-        try:
-            figure.savefig(file, format=kind, dpi=110, metadata={"Date": None} if kind == "svg" else None)
-        except ValueError as error:
-            raise ValueError(f"{path}: cannot draw into such a file; .png, .jpg, .svg and .pdf can be") from error
+        figure.savefig(file, format=kind, dpi=110, metadata={"Date": None} if kind == "svg" else None)

@@ -152,6 +152,12 @@ def test_robustness_end_to_end(faces, tmp_path):
     assert {row["model"] for row in rows} == {"ours"}
 
 
+def test_what_cannot_be_drawn_is_said_before_the_work(tmp_path):
+    result = CliRunner().invoke(app, ["robustness", "no model", "--data", "no faces", "-o", str(tmp_path / "a.xyz")])
+    assert result.exit_code == 2
+    assert "a.xyz: cannot draw" in result.output
+
+
 def test_checkpoints_of_one_label_are_runs_with_other_seeds(write_recipe, faces, tmp_path):
     runs = [str(train(write_recipe(epochs=1, seed=seed), [], tmp_path / str(seed))) for seed in (0, 1)]
     rows = curves({"both": runs, "one": runs[:1]}, faces)["curves"]

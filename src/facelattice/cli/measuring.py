@@ -148,7 +148,9 @@ def robustness(
     Models of the same LABEL are runs with other seeds. The figures are written beside the picture, as JSON.
     """
     from facelattice.evaluation.curves import curves, draw
+    from facelattice.figures import kind_of
 
+    kind_of(output)  # what cannot be drawn, or what is missing for it, shows now and not after the work
     runs: dict[str, list[str]] = {}
     for model in models:
         label, _, path = model.rpartition("=")

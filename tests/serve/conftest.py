@@ -15,22 +15,35 @@ import facelattice
 
 
 @contextlib.contextmanager
-def served(*arguments: str) -> Iterator[str]:
-    """A server of its own process, and where it is."""
+def started(*arguments: str) -> Iterator[tuple[subprocess.Popen, str]]:
+    """A server in a process group of its own, as a terminal's is, and where it will be."""
     environment = {**os.environ, "PYTHONPATH": str(Path(facelattice.__file__).parents[1])}
     command = [sys.executable, "-m", "facelattice", "serve", "--port", "0", "--workers", "1", *arguments]
-    server = subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True)
-    address = server.stderr.readline().split("/    ")[0]
-    for _ in range(200):
-        with contextlib.suppress(httpx.TransportError):
-            httpx.get(f"{address}/healthz")
-            break
-        time.sleep(0.1)
+    server = subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True, start_new_session=True)
     try:
-        yield address
-    finally:
+        yield server, server.stderr.readline().split("/    ")[0]
         server.terminate()
         server.wait(20)
+    finally:
+        server.kill()  # where it has not ended
+
+
+@contextlib.contextmanager
+def served(*arguments: str) -> Iterator[str]:
+    """A server of its own process, and where it is."""
+    with started(*arguments) as (_, address):
+        for _ in range(200):
+            with contextlib.suppress(httpx.TransportError):
+                httpx.get(f"{address}/healthz")
+                break
+            time.sleep(0.1)
+        yield address
+
+
+@pytest.fixture
+def start():
+    """Starts a server and does not wait for it: with start("--workers", "2") as (process, address)."""
+    return started
 
 
 @pytest.fixture

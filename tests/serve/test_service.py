@@ -9,15 +9,18 @@ import os
 import signal
 import socket
 import struct
+import subprocess
 import sys
 import threading
 import time
 import zlib
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 
 import httpx
 import numpy as np
+import psutil
 import pytest
 import uvicorn
 from fastapi.testclient import TestClient
@@ -27,7 +30,7 @@ from facelattice.aligner import FaceAligner
 from facelattice.formats.csv import read_csv
 from facelattice.serve.service import Settings, create_service
 from facelattice.serve.uploads import decode
-from facelattice.serve.workers import Answer, Busy, Crashed, Failed, Job, Slow, Workers, _Process
+from facelattice.serve.workers import Answer, Busy, Crashed, Failed, Job, Slow, Workers, _Process, _work
 
 PHOTO = (Path(__file__).parents[2] / "examples" / "astronaut.jpg").read_bytes()
 JPEG = {"Content-Type": "image/jpeg"}
@@ -267,6 +270,66 @@ def test_a_body_that_does_not_come_does_not_keep_it_from_stopping(serve):
         time.sleep(0.2)
     # It has been told to stop and has ended, or this would not be reached.
     assert stalled.recv(1000).startswith(b"HTTP/1.1 504")
+
+
+needs_groups = pytest.mark.skipif(os.name == "nt", reason="Windows sends no signals to groups of processes")
+
+
+def workers_of(server: subprocess.Popen) -> list[psutil.Process]:
+    """The workers of a server that starts, as soon as they are there: amid their imports, that is."""
+    while server.poll() is None:
+        found = [one for one in psutil.Process(server.pid).children() if "spawn_main" in " ".join(one.cmdline())]
+        if found:
+            return found
+    raise AssertionError(server.stderr.read())
+
+
+@needs_groups
+def test_a_second_ctrl_c_ends_it_without_waiting_for_what_is_under_way(start):
+    with start() as (server, address):
+        host, port = address.removeprefix("http://").split(":")
+        while True:
+            with suppress(OSError):
+                stalled = socket.create_connection((host, int(port)))
+                stalled.sendall(f"POST /v1/align HTTP/1.1\r\nHost: {host}\r\nContent-Length: 1000\r\n\r\nhalf".encode())
+                httpx.get(f"{address}/healthz")
+                break
+        os.killpg(server.pid, signal.SIGINT)
+        with suppress(httpx.TransportError):  # it takes no more: the first is heard
+            while True:
+                httpx.get(f"{address}/healthz")
+        os.killpg(server.pid, signal.SIGINT)
+        assert server.wait(20) == 130
+        assert server.stderr.read() == "stopped; what is written so far is whole\n"
+
+
+@needs_groups
+@pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])
+def test_stopped_while_it_starts_it_ends_quietly(start, stop):
+    with start() as (server, _):
+        workers_of(server)
+        os.killpg(server.pid, stop)
+        server.wait(20)
+        assert server.stderr.read() in ("", "stopped; what is written so far is whole\n")
+
+
+def test_it_ends_where_a_worker_dies_as_it_starts(start):
+    with start("--workers", "2") as (server, _):
+        workers_of(server)[0].kill()
+        assert server.wait(20) == 3
+
+
+def test_a_worker_whose_server_is_killed_ends_quietly():
+    spawn = multiprocessing.get_context("spawn")
+    ours, theirs = spawn.Pipe()
+    worker = spawn.Process(target=_work, args=(theirs,), daemon=True)
+    worker.start()
+    theirs.close()
+    ours.recv()  # it is ready
+    ours.send([job()])
+    ours.close()
+    worker.join(20)
+    assert worker.exitcode == 0
 
 
 def test_clients_that_go_away_free_their_places(address):

@@ -14,7 +14,7 @@ import io
 import logging
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -121,7 +121,8 @@ def create_service(settings: Settings | None = None) -> FastAPI:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         await workers.start()
-        yield
+        with suppress(asyncio.CancelledError):  # a second Ctrl-C
+            yield
         await workers.stop()
 
     app = FastAPI(
@@ -239,6 +240,10 @@ class Guard:
             await (refused or self.app)(scope, receive, guarded)
         except ClientDisconnect:
             pass
+        except asyncio.CancelledError:  # a second Ctrl-C: what is under way is not waited for
+            if status != 499:
+                raise
+            await JSONResponse({"detail": "the server has been stopped"}, 503)(scope, receive, guarded)
         except Exception as error:
             if status != 499:
                 raise

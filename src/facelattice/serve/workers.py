@@ -12,8 +12,10 @@ gets free, up to a batch, and runs their faces together.
 from __future__ import annotations
 
 import asyncio
+import atexit
 import logging
 import multiprocessing
+import os
 import signal
 import time
 from collections import deque
@@ -21,6 +23,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection
 
 import numpy as np
@@ -98,7 +101,7 @@ class Workers:
         """Start the processes; returns when they are ready."""
         self._wake = asyncio.Condition()
         self._stopping = False
-        self._threads = ThreadPoolExecutor(self.count)
+        self._threads = ThreadPoolExecutor(self.count, initializer=_start_deaf)
         self._processes = [_Process() for _ in range(self.count)]
         loop = asyncio.get_running_loop()
         await asyncio.gather(*(loop.run_in_executor(self._threads, process.start) for process in self._processes))
@@ -131,9 +134,9 @@ class Workers:
             self._stopping = True
             self._wake.notify_all()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._threads.shutdown()  # first: where the tasks were cancelled, a thread may still be with its process
         for process in self._processes:
             process.end()
-        self._threads.shutdown()
 
     async def _serve(self, process: _Process) -> None:
         """Feed one process until there is no more to come."""
@@ -215,6 +218,7 @@ class _Process:
         self._pipe, theirs = spawn.Pipe()
         self._process = spawn.Process(target=_work, args=(theirs,), daemon=True)
         self._process.start()
+        atexit.register(self.end)  # a server that fails would wait for ever: its SIGTERM is not heard, see _work
         theirs.close()
         self._pipe.recv()  # it is ready
 
@@ -248,6 +252,15 @@ class _Process:
             self._process.kill()
             self._process.join()
         self._pipe.close()
+        atexit.unregister(self.end)
+
+
+def _start_deaf() -> None:
+    """In a thread that starts workers: they never hear Ctrl-C or SIGTERM, as `_work` would come too late for one within
+    their first second. Windows knows no such thing."""
+    if os.name != "nt":
+        resource_tracker.ensure_running()  # before, as its start opens the thread's ears again
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
 
 
 def _work(pipe: Connection) -> None:
@@ -257,7 +270,7 @@ def _work(pipe: Connection) -> None:
     keep_to(1)
     models = {DEFAULT: Model(find_model())}
     pipe.send("ready")
-    with suppress(EOFError):
+    with suppress(EOFError, OSError):  # OSError: the server was killed amid a batch
         while True:
             pipe.send(_results(models, pipe.recv()))
 

@@ -1,6 +1,7 @@
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -329,6 +330,22 @@ def test_serve_refuses_to_be_open_to_others_without_a_token(run, monkeypatch):
         status, _, err = run("serve", "--host", host)
         assert status == 2
         assert "give --token" in " ".join(err.replace("│", " ").split())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("--seconds", "inf"), "less than or equal to"),
+        (("--megabytes", "inf"), "less than or equal to"),
+        (("--port", "PORT"), "give another --host, or --port, 0 for any that is free"),
+    ],
+)
+def test_serve_says_what_to_do_where_it_cannot_start(run, arguments, words):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        arguments = [str(taken.getsockname()[1]) if one == "PORT" else one for one in arguments]
+        status, _, err = run("serve", *arguments)
+    assert status == 2
+    assert words in " ".join(err.replace("│", " ").split())
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGINT to send to one process")

@@ -145,9 +145,39 @@ def test_wrong_forms(client):
     assert nothing.status_code == 400
 
 
+def test_parameters_in_a_form_are_not_passed_over_in_silence(client):
+    answer = client.post("/v1/align", files={"file": PHOTO}, data={"min_score": "0.99", "model": "wflw98"})
+    assert (answer.status_code, answer.json()["detail"]) == (
+        400, "give min_score, model in the address, not in the form: /v1/align?min_score=..."
+    )  # fmt: skip
+    assert client.post("/v1/align", files={"file": PHOTO}, data={"note": "mine"}).status_code == 200
+
+
+def test_the_path_of_pictures_is_there_whatever_it_is_asked(client):
+    for verb in ("GET", "HEAD"):
+        answer = client.request(verb, "/v1/align")
+        assert (answer.status_code, answer.headers["allow"]) == (405, "POST")
+    assert client.put("/v1/align").status_code == 405
+
+
+def test_pictures_and_forms_with_odd_bytes_leave_no_trace_in_the_log(start):
+    odd = Image.open(io.BytesIO(PHOTO)).resize((64, 64)).quantize(16)
+    data = io.BytesIO()
+    odd.save(data, "PNG", transparency=bytes(16))  # Pillow warns of it
+    with start() as (server, address):
+        http = httpx.Client(transport=httpx.HTTPTransport(retries=10), timeout=60)
+        assert http.post(f"{address}/v1/align", content=data.getvalue()).status_code == 200
+        form = {"Content-Type": "multipart/form-data; boundary=x"}
+        assert http.post(f"{address}/v1/align", content=b"--\xff secret", headers=form).status_code == 400
+        server.send_signal(signal.SIGTERM)
+        server.wait(20)
+        assert server.stderr.read() == ""
+
+
 def test_models_health_metrics_and_documentation(client):
     assert any(model["name"] == "ibug68" and model["points"] == 68 for model in client.get("/v1/models").json())
     assert client.get("/healthz").json()["status"] == "ok"
+    assert client.head("/healthz").status_code == 200  # as `wget --spider` asks
     client.post("/v1/align", content=PHOTO)
     counts = client.get("/metrics").text
     assert 'facelattice_requests_total{path="/v1/align",status="200"}' in counts
@@ -190,7 +220,9 @@ def test_a_token_that_is_not_ascii_is_wrong_and_no_fault_of_the_server():
 def test_without_a_token_pages_of_other_hosts_may_not_ask(client):
     assert client.post("/v1/align", content=PHOTO, headers={"Host": "evil.example"}).status_code == 421
     assert client.post("/v1/align", content=PHOTO, headers={"Sec-Fetch-Site": "cross-site"}).status_code == 403
-    for host in ("localhost:8000", "127.0.0.1", "[::1]:8000"):
+    for host in ("127.0.0.1.evil.example", "", "10.0.0.1:8000", "localhost.evil.example:80"):
+        assert client.get("/healthz", headers={"Host": host}).status_code == 421
+    for host in ("localhost:8000", "LocalHost", "127.0.0.1", "[::1]:8000", "[::1]", "127.0.0.2:8000"):
         assert client.get("/healthz", headers={"Host": host}).status_code == 200
 
 

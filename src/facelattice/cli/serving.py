@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import math
 import socket
 from typing import Annotated
@@ -25,8 +24,8 @@ def serve(
     ] = None,
     workers: Annotated[int, typer.Option(min=0, help="Processes that find faces; 0 for one for each processor.")] = 0,
     queue: Annotated[int, typer.Option(min=1, help="Requests that may wait; more are told to come back.")] = 64,
-    seconds: Annotated[float, typer.Option(min=1, help="What a request may take.")] = 30.0,
-    megabytes: Annotated[float, typer.Option(min=0.1, help="The largest body that is taken.")] = 20.0,
+    seconds: Annotated[float, typer.Option(min=1, max=1e6, help="What a request may take.")] = 30.0,
+    megabytes: Annotated[float, typer.Option(min=0.1, max=1e6, help="The largest body that is taken.")] = 20.0,
 ) -> None:
     """Serve over HTTP: POST /v1/align takes a picture and gives its faces. Only to this machine, if you do not say.
 
@@ -34,14 +33,20 @@ def serve(
     """
     import uvicorn
 
-    from facelattice.serve.service import Settings, create_service
+    from facelattice.serve.service import Settings, create_service, is_loopback
 
-    if not token and not _is_loopback(host):
+    if not token and not is_loopback(host):
         raise typer.BadParameter(
             f"at {host} others can reach it: give --token, or FACELATTICE_TOKEN in the environment, that they must bear"
         )
     service = create_service(Settings(token, workers, queue, seconds, round(megabytes * 1e6)))
-    listening = socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
+    try:
+        listening = socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
+    except OSError as error:
+        raise typer.BadParameter(
+            f"cannot listen at {host}, port {port} ({error.strerror}): "
+            "give another --host, or --port, 0 for any that is free"
+        ) from None
     shown = f"[{host}]" if ":" in host else host
     err.print(Text(f"http://{shown}:{listening.getsockname()[1]}/    (Ctrl-C ends it)"), soft_wrap=True)
     config = uvicorn.Config(
@@ -49,10 +54,3 @@ def serve(
         timeout_graceful_shutdown=math.ceil(seconds) + 5,  # a request that hangs does not keep it from ending
     )  # fmt: skip
     uvicorn.Server(config).run(sockets=[listening])
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"

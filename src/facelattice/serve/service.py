@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import hmac
 import io
+import ipaddress
 import logging
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable
@@ -54,7 +55,7 @@ HEADERS = {
 PAGE = Path(__file__).with_name("page")
 # What needs no token: the page and the documentation, which hold nothing of anybody's, and what a monitor asks.
 OPEN = ("/healthz", "/", "/docs", "/openapi.json", *(f"/{path.name}" for path in PAGE.iterdir()))
-LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
+PARAMETERS = {"model", "format", "min_score", "max_faces", "listening"}
 PICTURE = {"type": "string", "format": "binary"}
 BODY = {
     "required": True,
@@ -116,6 +117,7 @@ def create_service(settings: Settings | None = None) -> FastAPI:
     settings = settings or Settings()
     workers = Workers(settings.workers or usable_cpus(), settings.queue, settings.seconds)
     metrics = Metrics(workers)
+    logging.getLogger("python_multipart").setLevel(logging.ERROR)  # its warnings say bytes of forms it cannot read
     described = [_described(name) for name in list_models()]  # now: opening a model would hold up the requests
 
     @asynccontextmanager
@@ -182,6 +184,12 @@ def create_service(settings: Settings | None = None) -> FastAPI:
     async def models() -> list[dict[str, Any]]:
         return described
 
+    @app.api_route("/v1/align", methods=["GET", "HEAD"], include_in_schema=False)
+    async def not_so() -> None:
+        """Else it would be looked for among the page's files, and a path that is there be said not to be."""
+        raise HTTPException(405, "POST a picture; /docs says more", {"Allow": "POST"})
+
+    @app.head("/healthz", include_in_schema=False)  # monitors ask so, too
     @app.get("/healthz", summary="Whether it is up")
     async def healthz() -> dict[str, str]:
         if not workers.alive:
@@ -262,14 +270,23 @@ class Guard:
             return JSONResponse(words, 401, {"WWW-Authenticate": "Bearer"})
         # Without a token it is for this machine's own programs and page: not for pages of other hosts, whether they
         # call themselves by a name that leads here (DNS rebinding) or send forms from the browser.
-        if headers.get("host", "").rsplit(":", 1)[0] not in LOOPBACK and headers.get("host") not in LOOPBACK:
+        host = headers.get("host", "")
+        if not any(is_loopback(name.strip("[]")) for name in (host, host.rpartition(":")[0])):  # with a port or without
             return JSONResponse({"detail": "ask for 127.0.0.1 or localhost, or start it with a token"}, 421)
         # Their links may lead here, and what they ask otherwise is not shown to them.
         origin = headers.get("origin")
-        foreign = origin is not None and origin.split("://")[-1] != headers.get("host")
+        foreign = origin is not None and origin.split("://")[-1] != host
         if method == "POST" and (foreign or headers.get("sec-fetch-site") == "cross-site"):
             return JSONResponse({"detail": "pages of other hosts may not ask; start it with a token"}, 403)
         return None
+
+
+def is_loopback(host: str) -> bool:
+    """Whether an address, or a name, is one of this machine's own, which nobody else can let lead elsewhere."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host.lower() == "localhost"
 
 
 def _described(name: str) -> dict[str, Any]:
@@ -306,6 +323,10 @@ async def _picture(request: Request, most: int) -> tuple[bytes, str]:
         form = await parser.parse()
     except (MultiPartException, ValueError, KeyError) as error:
         raise HTTPException(400, f"the form cannot be read: {getattr(error, 'message', error)}") from None
+    misplaced = sorted(PARAMETERS & form.keys())
+    if misplaced:  # left alone, the answer would be to another question
+        words = f"give {', '.join(misplaced)} in the address, not in the form: /v1/align?{misplaced[0]}=..."
+        raise HTTPException(400, words)
     files = [value for value in form.values() if not isinstance(value, str)]
     if not files:
         raise HTTPException(400, "the form holds no file")

@@ -18,6 +18,7 @@ import multiprocessing
 import os
 import signal
 import time
+import warnings
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -267,6 +268,7 @@ def _work(pipe: Connection) -> None:
     """In a worker process: answer one batch after another, until the other end is closed."""
     for stop in (signal.SIGINT, signal.SIGTERM):  # they are for the server, which answers what is under way first
         signal.signal(stop, signal.SIG_IGN)
+    warnings.simplefilter("ignore")  # Pillow's, of odd headers: strangers could fill the log with them
     keep_to(1)
     models = {DEFAULT: Model(find_model())}
     pipe.send("ready")

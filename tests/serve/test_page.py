@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 import pytest
 from PIL import Image
-from playwright.sync_api import Browser, Error, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Error, Page, Route, expect, sync_playwright
 
 from facelattice.aligner import FaceAligner
 from facelattice.pictures import read_picture
@@ -79,6 +79,11 @@ def canvas(page: Page) -> np.ndarray:
     """What the stage shows, RGB, in the photo's own pixels."""
     data = page.locator("#view").screenshot()
     return cv2.cvtColor(cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB)
+
+
+def pixel(page: Page, x: int, y: int) -> list[int]:
+    """The colour, RGB, that the stage has in a pixel of the photo."""
+    return page.evaluate("([x, y]) => [...view.getContext('2d').getImageData(x, y, 1, 1).data].slice(0, 3)", [x, y])
 
 
 def at(page: Page, x: float, y: float) -> tuple[float, float]:
@@ -197,7 +202,7 @@ def test_what_goes_wrong_is_said_in_words(page, tmp_path):
     page.set_input_files("#files", str(tmp_path / "notes.txt"))
     say(page, "notes.txt is not a picture.")
     page.set_input_files("#files", str(tmp_path / "broken.jpg"))
-    say(page, "broken.jpg cannot be read as a picture. It may be damaged.")
+    say(page, "broken.jpg cannot be read: it is damaged, or of a kind that this browser does not know.")
     with open(tmp_path / "large.jpg", "wb") as file:
         file.truncate(61_000_000)
     page.set_input_files("#files", str(tmp_path / "large.jpg"))
@@ -345,6 +350,101 @@ def test_who_listens_is_asked_for_where_it_is_shown_and_the_end_of_the_slider_is
     page.mouse.click(*at(page, 223, 126))
     expect(page.locator("#listening")).to_contain_text("nose_tip listens to", timeout=PATIENCE)
     assert asked == ["false", "true"]
+
+
+def test_who_listens_is_asked_for_in_photos_that_were_answered_before_and_while_one_is_under_way(page, tmp_path):
+    (tmp_path / "again.jpg").write_bytes(PHOTO.read_bytes())
+    held: list[Route] = []
+    page.route("**/v1/align*", lambda route: route.continue_() if held else held.append(route))
+    page.click("#sample")
+    page.wait_for_function("document.querySelector('#message').textContent === 'Looking ...'")
+    while not held:
+        page.wait_for_timeout(50)
+    page.check("input[value=graph]")  # before there is an answer
+    held[0].continue_()
+    say(page, "One face.")
+    page.mouse.click(*at(page, 223, 126))
+    expect(page.locator("#listening")).to_contain_text("nose_tip listens to", timeout=PATIENCE)
+    page.check("input[value=look]")
+    page.set_input_files("#files", str(tmp_path / "again.jpg"))
+    say(page, "One face.")
+    page.locator("#photos button").nth(0).click()
+    page.check("input[value=graph]")
+    page.locator("#photos button").nth(1).click()
+    say(page, "One face.")
+    page.mouse.click(*at(page, 223, 126))
+    expect(page.locator("#listening")).to_contain_text("nose_tip listens to", timeout=PATIENCE)
+
+
+def test_the_last_picture_of_the_camera_is_asked_of_another_model_too(page, tmp_path):
+    page.click("#sample")
+    say(page, "One face.")
+    page.click("#camera")
+    expect(page.locator("#times")).to_contain_text("frames/s", timeout=PATIENCE)
+    expect(page.locator("#photos button")).to_have_attribute("aria-pressed", "false")  # it is not what is shown
+    say(page, "One face.")
+    page.click("#camera")
+    page.select_option("#model", "wflw98")
+    page.focus("#view")
+    say(page, "One face.")
+    page.keyboard.press("ArrowLeft")
+    expect(page.locator("#message")).to_contain_text("97 ")
+
+
+def test_a_tall_photo_is_saved_in_its_own_pixels(page, tmp_path):
+    tall = np.full((5000, 341, 3), 120, np.uint8)
+    tall[4600:4941] = cv2.resize(cv2.imread(str(PHOTO))[0:300, 80:380], (341, 341))
+    cv2.imwrite(str(tmp_path / "tall.png"), tall)
+    page.set_input_files("#files", str(tmp_path / "tall.png"))
+    say(page, "One face.")
+    (face,) = FaceAligner()(tmp_path / "tall.png")
+    with page.expect_download() as waiting:
+        page.click("[data-save=json]")
+    points = np.array(json.loads(waiting.value.path().read_text())["faces"][0]["points"])
+    np.testing.assert_allclose((points - face.points).mean(0), 0, atol=2)
+
+
+def test_a_stroke_whose_end_went_elsewhere_does_not_go_on(page):
+    page.click("#sample")
+    say(page, "One face.")
+    page.check("input[value=paint]")
+    page.hover("#view", position={"x": 20, "y": 20})
+    for kind, buttons, x in (("pointerdown", 2, 100), ("pointermove", 0, 300)):  # and no pointerup: a menu has it
+        page.evaluate(
+            """([kind, buttons, x, y]) => {
+                view.setPointerCapture = () => {}; // it is no real pointer
+                view.dispatchEvent(new PointerEvent(kind, { clientX: x, clientY: y, buttons }));
+            }""",
+            [kind, buttons, *at(page, x, 450)],
+        )
+    assert pixel(page, 200, 450) != [138, 122, 108]
+
+
+def test_a_point_in_the_middle_of_the_scale_is_yellow(page):
+    face = {
+        "scheme": "ibug68",
+        "score": 0.9,
+        "box": [100, 100, 200, 200],
+        "points": [[150, 150]] * 68,
+        "errors": [4.0] * 68,
+    }
+    answer = {"model": "ibug68", "faces": [face], "milliseconds": {"decode": 1, "find": 1}}
+    page.route("**/v1/align*", lambda route: route.fulfill(json=answer))
+    page.click("#sample")
+    say(page, "One face.")
+    assert pixel(page, 150, 150) == [255, 225, 77]
+
+
+def test_a_token_of_any_letters_opens_the_page(browser, serve):
+    with serve("--token", "schlüssel ключ") as address:
+        page = browser.new_page()
+        page.goto(address)
+        page.fill("#token", "schlüssel ключ")
+        page.keyboard.press("Enter")
+        expect(page.locator("#model option")).not_to_have_count(0)
+        page.click("#sample")
+        say(page, "One face.")
+        page.close()
 
 
 def test_a_camera_is_asked_for_less_often_while_the_server_is_busy(page):

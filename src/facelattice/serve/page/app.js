@@ -9,7 +9,7 @@ const MOST_SIDE = 1600; // pictures are sent no larger than this, and shown as t
 const UNSURE = 0.08; // an expected error of this share of the face is the red end of the scale
 
 let models = [];
-let photos = []; // {name, shrink: pixels of picture in one of the photo's, picture: canvas, paint: canvas, painted, answer}
+let photos = []; // {name, shrink: pixels of picture in one of the photo's, along x and y, picture: canvas, paint: canvas, painted, answer}
 let shown = null; // the photo on the stage
 let chosen = null; // {face, point} that was clicked or walked to
 let camera = null; // {video, stream}
@@ -22,7 +22,8 @@ let asking = null; // for the token
 // ---- talking to the server ------------------------------------------------------------------------------------------
 
 async function ask(path, options = {}) {
-  const headers = { ...options.headers, ...(token ? { Authorization: `Bearer ${token}` } : {}) };
+  const bytes = String.fromCharCode(...new TextEncoder().encode(token)); // headers hold bytes, and the server's are UTF-8
+  const headers = { ...options.headers, ...(token ? { Authorization: `Bearer ${bytes}` } : {}) };
   let answer;
   try {
     answer = await fetch(path, { ...options, headers });
@@ -87,6 +88,7 @@ async function align(photo) {
     photo.answer = answer;
     photo.times = { encode: encoded - start, ...answer.milliseconds, all: end - start };
     if (photo === shown) {
+      waiting ||= unheard(photo); // that was chosen meanwhile
       say(describe(photo));
       draw();
     }
@@ -104,6 +106,9 @@ async function align(photo) {
     }
   }
 }
+
+// Whether it is not known whom the points of an answered photo listen to, while that is to be shown.
+const unheard = ({ answer }) => tool() === "graph" && answer.faces.some(({ listening }) => !listening);
 
 function describe({ answer: { faces }, problems = "" }) {
   const count = faces.length === 1 ? "One face." : `${faces.length} faces.`;
@@ -131,12 +136,12 @@ async function open(file) {
   try {
     bitmap = await createImageBitmap(file);
   } catch {
-    throw new Error(`${file.name} cannot be read as a picture. It may be damaged.`);
+    throw new Error(`${file.name} cannot be read: it is damaged, or of a kind that this browser does not know.`);
   }
-  let shrink = Math.min(1, MOST_SIDE / Math.max(bitmap.width, bitmap.height));
-  const picture = canvasOf(Math.max(1, Math.round(bitmap.width * shrink)), Math.max(1, Math.round(bitmap.height * shrink)));
+  const most = Math.min(1, MOST_SIDE / Math.max(bitmap.width, bitmap.height));
+  const picture = canvasOf(Math.max(1, Math.round(bitmap.width * most)), Math.max(1, Math.round(bitmap.height * most)));
   picture.getContext("2d").drawImage(bitmap, 0, 0, picture.width, picture.height);
-  shrink = picture.width / bitmap.width;
+  const shrink = [picture.width / bitmap.width, picture.height / bitmap.height]; // sides are rounded, each its own way
   return { name: file.name, shrink, picture, paint: canvasOf(picture.width, picture.height), answer: null };
 }
 
@@ -179,11 +184,11 @@ function show(photo) {
   shown = photo;
   chosen = null;
   $("empty").hidden = true;
-  for (const { button } of photos) button?.setAttribute("aria-pressed", String(button === photo.button));
+  for (const { button } of photos) button.setAttribute("aria-pressed", String(button === photo.button));
   $("clear").disabled = !photo.painted;
   say("Looking ...");
   draw();
-  if (photo.answer) {
+  if (photo.answer && !unheard(photo)) {
     say(describe(photo));
   } else {
     align(photo);
@@ -208,9 +213,10 @@ async function startCamera() {
     await video.play();
     $("camera").setAttribute("aria-pressed", "true");
     const [width, height] = [video.videoWidth, video.videoHeight];
-    const photo = { name: "camera", shrink: 1, picture: canvasOf(width, height), paint: canvasOf(width, height), answer: null };
+    const photo = { name: "camera", shrink: [1, 1], picture: canvasOf(width, height), paint: canvasOf(width, height), answer: null };
     shown = photo;
     chosen = null;
+    for (const { button } of photos) button.setAttribute("aria-pressed", "false");
     $("clear").disabled = true;
     $("empty").hidden = true;
     let frames = [];
@@ -251,7 +257,7 @@ function colour(share) {
   const t = Math.min(1, share / UNSURE);
   const stops = [[64, 208, 255], [255, 225, 77], [255, 77, 94]];
   const [from, to] = t < 0.5 ? [stops[0], stops[1]] : [stops[1], stops[2]];
-  const part = (t % 0.5001) * 2;
+  const part = t < 0.5 ? 2 * t : 2 * t - 1;
   return `rgb(${from.map((value, i) => Math.round(value + part * (to[i] - value))).join(" ")})`;
 }
 
@@ -412,6 +418,7 @@ view.addEventListener("pointerdown", (event) => {
   }
 });
 view.addEventListener("pointermove", (event) => {
+  if (!event.buttons) stroke = null; // its end may have gone to a menu, or been a gesture
   if (stroke) {
     paintTo(place(event));
   } else if (shown && tool() !== "paint") {
@@ -456,7 +463,8 @@ view.addEventListener("keydown", (event) => {
   const all = faces.flatMap((face, f) => face.points.map((_, i) => ({ face: f, point: i })).filter(({ point }) => visible(face, point)));
   if (!all.length) return;
   const now = all.findIndex(({ face, point }) => face === chosen?.face && point === chosen?.point);
-  chosen = all[(now + step + all.length) % all.length];
+  const from = now < 0 && step < 0 ? 0 : now; // from none, to the first or the last
+  chosen = all[(from + step + all.length) % all.length];
   tip(chosen);
   say(words(faces[chosen.face], chosen.point));
   draw();
@@ -474,12 +482,12 @@ function save(data, name) {
 
 // Faces in pixels of the photo as it was chosen, which may be larger than what is shown. Whole numbers are pixel centres.
 function original({ answer, shrink }) {
-  const there = (x) => Math.round(100 * ((x + 0.5) / shrink - 0.5)) / 100;
+  const there = (value, k) => Math.round(100 * ((value + 0.5) / shrink[k % 2] - 0.5)) / 100; // x and y take turns
   return answer.faces.map(({ listening, ...face }) => ({
     ...face,
     box: face.box.map(there),
     points: face.points.map((point) => point.map(there)),
-    errors: face.errors.map((error) => Math.round((100 * error) / shrink) / 100),
+    errors: face.errors.map((error) => Math.round((100 * error) / Math.min(...shrink)) / 100),
   }));
 }
 
@@ -554,9 +562,12 @@ $("sample").onclick = async () => {
 };
 $("camera").onclick = () => (camera ? stopCamera() : startCamera());
 $("model").onchange = () => {
-  $("licence").textContent = model()?.licence ?? "";
   for (const photo of photos) photo.answer = null;
-  if (shown && !camera) show(shown);
+  if (shown && !camera) {
+    shown.answer = null; // it may be the camera's last picture, which is none of the photos
+    show(shown);
+  }
+  $("licence").textContent = model()?.licence ?? "";
 };
 $("limit").oninput = () => {
   const words = unlimited() ? "no limit" : `${$("limit").value} %`;
@@ -576,8 +587,7 @@ for (const radio of document.querySelectorAll('input[name="tool"]')) {
   radio.onchange = () => {
     view.classList.toggle("painting", tool() === "paint");
     draw();
-    const unheard = shown?.answer?.faces.some(({ listening }) => !listening);
-    if (tool() === "graph" && unheard && !camera) align(shown);
+    if (shown?.answer && unheard(shown) && !camera) align(shown);
   };
 }
 for (const button of document.querySelectorAll("[data-save]")) {

@@ -199,10 +199,17 @@ def test_every_answer_has_the_headers_of_a_careful_server(client):
 def test_a_token(face):
     with TestClient(create_service(Settings(token="secret", workers=1))) as client:
         assert client.get("/healthz").status_code == 200
-        for headers in ({}, {"Authorization": "Bearer wrong"}, {"Authorization": "secret-ish"}):
+        for headers in (
+            {},
+            {"Authorization": "Bearer wrong"},
+            {"Authorization": "secret-ish"},
+            {"Authorization": "secret"},
+        ):
             assert client.post("/v1/align", content=PHOTO, headers=headers).status_code == 401
             assert client.get("/metrics", headers=headers).status_code == 401
-        assert client.post("/v1/align", content=PHOTO, headers={"Authorization": "Bearer secret"}).status_code == 200
+        for scheme in ("Bearer", "bearer"):  # its case says nothing, as RFC 9110 has it
+            headers = {"Authorization": f"{scheme} secret"}
+            assert client.post("/v1/align", content=PHOTO, headers=headers).status_code == 200
 
 
 def test_a_token_that_is_not_ascii_is_wrong_and_no_fault_of_the_server():

@@ -263,8 +263,10 @@ class Guard:
     def _refused(self, method: str, path: str, headers: Headers) -> Response | None:
         """The answer to who may not ask."""
         if self.token:
-            given = headers.get("authorization", "").removeprefix("Bearer ").encode("latin-1")
-            if path in OPEN or path.startswith("/docs/") or hmac.compare_digest(given, self.token.encode()):
+            if path in OPEN or path.startswith("/docs/"):
+                return None
+            scheme, _, given = headers.get("authorization", "").partition(" ")
+            if scheme.lower() == "bearer" and hmac.compare_digest(given.encode("latin-1"), self.token.encode()):
                 return None
             words = {"detail": "give the token: Authorization: Bearer TOKEN"}
             return JSONResponse(words, 401, {"WWW-Authenticate": "Bearer"})

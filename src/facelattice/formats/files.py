@@ -20,10 +20,10 @@ def atomic_write(path: str | os.PathLike, mode: str = "w") -> Iterator[IO[Any]]:
     """A file opened for writing, text ("w", UTF-8) or bytes ("wb"), that appears under its name only when it is whole.
 
     Missing folders are made. Where the body raises, Ctrl-C included, whatever stood at ``path`` before stays as it was.
+    Raises IsADirectoryError before the body runs where a folder is called so.
     """
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.parent / f".facelattice-{secrets.token_hex(8)}.part"  # the same folder, so that the renaming is atomic
+    part = part_of(path)
     # surrogateescape: a picture's name on disk need not be valid UTF-8, and still goes through a file and back.
     text = {} if "b" in mode else {"encoding": "utf-8", "errors": "surrogateescape", "newline": ""}
     try:
@@ -35,6 +35,16 @@ def atomic_write(path: str | os.PathLike, mode: str = "w") -> Iterator[IO[Any]]:
         if isinstance(error, OSError) and (error.errno in NO_ROOM or str(error.filename) == str(part)):
             raise type(error)(error.errno, error.strerror, str(path)) from error  # nobody has heard of the other name
         raise
+
+
+def part_of(path: Path) -> Path:
+    """A name of its own for a file that is not whole yet, in the same folder, so that the renaming is atomic. Missing
+    folders are made. Raises IsADirectoryError where a folder is called as the file: the renaming would fail, and only
+    after all the work."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if path.is_dir():
+        raise IsADirectoryError(errno.EISDIR, "it is a folder", str(path))
+    return path.parent / f".facelattice-{secrets.token_hex(8)}.part"
 
 
 def short_stem(stem: str) -> str:

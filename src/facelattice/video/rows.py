@@ -22,19 +22,20 @@ class RowWriter:
     """Writes a file that appears when it is left, whole as far as there was room for.
 
     format: "json" for {"frame", "time", "faces": [...]} a line, each face as `Face.to_dict` gives it; "csv" for
-    frame,time,track,score,x0,y0,e0,x1,... with each point's expected error. Raises VideoError where a folder is
-    called so.
+    frame,time,track,score,x0,y0,e0,x1,... with each point's expected error. Entering it raises VideoError where it
+    cannot be written.
     """
 
     def __init__(self, path: Path, format: str):
-        if path.is_dir():
-            raise VideoError(f"{path}: cannot be written (it is a folder)")
         self.path, self._format = path, format
         self._atomic = atomic_write(path, "wb")
         self._file: Any = None
 
     def __enter__(self) -> RowWriter:
-        buffered: Any = self._atomic.__enter__()
+        try:
+            buffered: Any = self._atomic.__enter__()
+        except OSError as error:
+            raise VideoError(f"{self.path}: cannot be written ({error.strerror})") from None
         self._file = buffered.raw  # so that nothing is left for the end to write
         return self
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 import os
-import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from fractions import Fraction
@@ -18,6 +17,7 @@ from typing import Any
 import cv2
 import numpy as np
 
+from facelattice.formats.files import part_of
 from facelattice.video.reading import VideoError, load_av
 from facelattice.video.sound import add_sound
 
@@ -31,7 +31,7 @@ class VideoWriter:
 
     rate: frames a second, about: it only sets how the encoder spends its bits. pixel_aspect: width over height of a
     pixel. sound: a video whose sound is kept; ``offset`` is the time in it, seconds, at which the first frame lies. The
-    file appears under its name when it is whole; without sound where that cannot be kept, ``silent`` then says why.
+    file appears under its name when it is ``whole``; without sound where that cannot be kept, ``silent`` then says why.
     Raises VideoError where it cannot be written.
     """
 
@@ -43,11 +43,7 @@ class VideoWriter:
         offset: float = 0.0,
         pixel_aspect: Fraction = Fraction(1),
     ):
-        self.path, self.silent = path, ""
-        path.parent.mkdir(parents=True, exist_ok=True)
-        if path.is_dir():
-            raise VideoError(f"{path}: cannot be written (it is a folder)")
-        self._part, self._heard = (path.parent / f".facelattice-{secrets.token_hex(8)}.part" for _ in range(2))
+        self.path, self.whole, self.silent = path, False, ""
         self._rate, self._aspect = Fraction(rate).limit_denominator(1001), pixel_aspect
         self._sound, self._offset = sound, offset
         self._last = -1
@@ -55,6 +51,7 @@ class VideoWriter:
         self._video: Any = None
         self._av = load_av()
         with self._named():
+            self._part, self._heard = part_of(path), part_of(path)
             self._out = self._av.open(str(self._part.absolute()), "w", format="mp4")
 
     def __enter__(self) -> VideoWriter:
@@ -98,6 +95,7 @@ class VideoWriter:
                 finally:  # the pictures stand, whatever becomes of their sound
                     with self._named():
                         os.replace(self._part, self.path)
+                    self.whole = True
         finally:
             self.discard()
             self._heard.unlink(missing_ok=True)

@@ -206,9 +206,11 @@ def test_what_cannot_be_finished_costs_nothing_else(write_clip, view, tmp_path):
     assert "a_track1.mp4: cannot be written (it is a folder); going on without the crops" in done.stderr
     assert {path.name for path in (tmp_path / "out").iterdir()} == {"a_track1.mp4", "a.jsonl", "a_faces.mp4"}
     (tmp_path / "points" / "a.jsonl").mkdir(parents=True)
-    done = align(tmp_path / "a.mp4", "--out", tmp_path / "points", "--no-draw")
+    done = align(tmp_path / "a.mp4", "--out", tmp_path / "points")
     assert "a.jsonl: cannot be written (it is a folder)" in done.stderr
     assert "followed, 0 sights" in done.stdout  # before the work and not after it
+    assert "written:" not in done.stdout
+    assert [path.name for path in (tmp_path / "points").iterdir()] == ["a.jsonl"]
 
 
 def test_broken_frames_have_numbers_too(view, tmp_path):

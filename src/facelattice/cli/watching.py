@@ -10,6 +10,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import typer
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.text import Text
@@ -18,6 +19,7 @@ from facelattice.aligner import FaceAligner
 from facelattice.cli.photos import without_results
 from facelattice.cli.program import counted, err, out, say, told
 from facelattice.draw import draw_faces
+from facelattice.face import Face
 from facelattice.formats import free_name
 from facelattice.video.crops import CropWriter
 from facelattice.video.reading import (
@@ -64,6 +66,7 @@ def align_videos(
     done."""
     if format is not None and format not in ROW_FORMATS:
         raise typer.BadParameter(f"--format of a video is one of {', '.join(ROW_FORMATS)}, not {format!r}")
+    points = None if out_dir is None else format or "json"
     taken: set[str] = set()
     failed = False
     videos = without_results([Path(name) for name in inputs], r"(_faces|_track\d+(-\d+)?)\.mp4", out_dir)
@@ -73,8 +76,8 @@ def align_videos(
         try:
             with open_camera(source) if isinstance(source, int) else open_video(source) as video:
                 sound = source if isinstance(source, Path) and source.is_file() else None
-                tracker, path = Tracker(aligner, smooth), (out_dir or Path()) / stem
-                failed |= not _align(video, sound, tracker, path, out_dir is not None, format, draw, crops)
+                files = _Files((out_dir or Path()) / stem, sound, points, draw, crops)
+                failed |= not _follow(video, Tracker(aligner, smooth), files)
         except (VideoError, OSError) as error:
             failed = True
             say(told(error))
@@ -90,93 +93,117 @@ def _stem(path: Path) -> str:
     return NUMBER.sub("", path.stem).strip("_-. ") or path.resolve().parent.name or "frames"  # in / there is no name
 
 
-def _align(
-    video: Video | NumberedPictures,
-    sound: Path | None,
-    tracker: Tracker,
-    stem: Path,
-    points: bool,
-    format: str | None,
-    draw: bool,
-    crops: bool,
-) -> bool:
-    """Follow the faces, and write the points, the drawing and the crops, whatever of them is wanted. False where one
-    had to be given up."""
-    count = faces_seen = 0
+def _follow(video: Video | NumberedPictures, tracker: Tracker, files: _Files) -> bool:
+    """Follow the faces, write the files, and say what was seen and written. False where one had to be given up."""
+    frames = sights = 0
     tracks: set[int] = set()
     stopped: KeyboardInterrupt | VideoError | None = None
-    whole = True
-    drawn: VideoWriter | None = None
-    cut: CropWriter | None = None
-    rows: RowWriter | None = None
-    extras: dict[str, tuple[VideoWriter | CropWriter, Callable[..., None]]] = {}  # given up before the points are
-
-    def give_up(what: str, error: VideoError) -> None:
-        """For want of room, or of such frames in H.264."""
-        nonlocal whole
-        whole = False
-        extras.pop(what)[0].discard()
-        if rows is None and not extras:
-            raise error
-        say(f"{error}; going on without {what}")
-
-    with _bar(video) as progress, ExitStack() as files:  # the bar stays until the files are whole
-        bar = progress.add_task(stem.name, total=video.frames)
+    with _bar(video) as progress, files:  # the bar stays until the files are whole
+        bar = progress.add_task(files.stem.name, total=video.frames)
         recent = deque([clock.monotonic()], maxlen=_RECENT)
         try:
-            for count, (time, picture) in enumerate(video, 1):
-                # The drawing first, so that it is finished last: that takes longest.
-                if count == 1 and draw:
-                    path = stem.with_name(f"{stem.name}_faces.mp4")
-                    drawn = VideoWriter(path, video.rate, sound, video.start, video.pixel_aspect)
-                    files.push(_by_itself(drawn))
-                    extras["the drawing"] = drawn, lambda p, f, t, to=drawn: to.write(draw_faces(p, f), t)
-                if count == 1 and crops:
-                    cut = CropWriter(stem, video.rate)
-                    files.push(_by_itself(cut))
-                    extras["the crops"] = cut, lambda p, f, t, to=cut: to.write(f, t)
-                if count == 1 and points:
-                    path = stem.with_name(f"{stem.name}.{'csv' if format == 'csv' else 'jsonl'}")
-                    rows = files.enter_context(RowWriter(path, format or "json"))
+            for frames, (time, picture) in enumerate(video, 1):
+                if frames == 1:
+                    files.open(video)
                 faces = tracker(picture, time)
-                faces_seen += len(faces)
+                sights += len(faces)
                 tracks |= {face.track for face in faces if face.track is not None}
-                for what, (_, write) in list(extras.items()):
-                    try:
-                        write(picture, faces, time)
-                    except VideoError as error:
-                        give_up(what, error)
-                while rows is not None:
-                    try:
-                        rows.write(count - 1 + video.broken, time, faces)
-                        break
-                    except VideoError as error:
-                        if not extras:
-                            raise
-                        give_up(next(iter(extras)), error)
+                files.write(frames - 1 + video.broken, time, picture, faces)
                 recent.append(clock.monotonic())
                 rate = (len(recent) - 1) / max(recent[-1] - recent[0], 1e-3)
                 progress.update(bar, advance=1, description=f"{rate:.0f} frames/s")
         except (KeyboardInterrupt, VideoError) as error:  # what was done so far becomes whole files
             stopped = error
-            if drawn is not None:
-                drawn.end_sound_here()
-        if drawn is not None and sound is not None:
+            files.end_sound_here()
+        if files.drawing is not None and files.sound is not None:
             progress.update(bar, description="adding the sound")
-        if count == 0 and stopped is None:
+        if frames == 0 and stopped is None:
             raise VideoError(f"{video.name}: not one of its frames can be read")
-    done = f"{counted(len(tracks), 'face')} followed, {counted(faces_seen, 'sight')} in {counted(count, 'frame')}"
+    done = f"{counted(len(tracks), 'face')} followed, {counted(sights, 'sight')} in {counted(frames, 'frame')}"
     broken = f", {counted(video.broken, 'unreadable frame')} passed over" if video.broken else ""
     out.print(Text(f"{video.name}: {done}{broken}"), soft_wrap=True)
-    written = [rows.path] if rows is not None else []
-    written += [drawn.path] if drawn is not None and "the drawing" in extras else []
-    for path in [*written, *(cut.paths if cut is not None else [])]:
-        out.print(Text(f"written: {path}"), soft_wrap=True)
-    if drawn is not None and drawn.silent:
-        say(f"{drawn.path}: without the sound, which cannot be kept ({drawn.silent})")
+    files.say_written()
     if stopped is not None:
         raise stopped
-    return whole
+    return not files.given_up
+
+
+class _Files:
+    """The files of one video, from its first frame on: points ("json" or "csv"), a drawing, and crops, whatever of them
+    is wanted.
+
+    Points are worth most: where there is no room for all, or H.264 has no such frames, drawing and crops are given up,
+    and the points go on.
+    """
+
+    def __init__(self, stem: Path, sound: Path | None, points: str | None, draw: bool, crops: bool):
+        self.stem, self.sound, self.given_up = stem, sound, False
+        self._points, self._draw, self._crops = points, draw, crops
+        self.rows: RowWriter | None = None
+        self.drawing: VideoWriter | None = None
+        self.crops: CropWriter | None = None
+        self._videos: dict[str, VideoWriter | CropWriter] = {}  # drawing and crops, by what a message calls them
+        self._exits = ExitStack()
+
+    def __enter__(self) -> _Files:
+        return self
+
+    def open(self, video: Video | NumberedPictures) -> None:
+        """Begin the files: not before there is a frame, as a video without one leaves none."""
+        if self._draw:  # first, so that it is finished last: that takes longest
+            path = self.stem.with_name(f"{self.stem.name}_faces.mp4")
+            self.drawing = VideoWriter(path, video.rate, self.sound, video.start, video.pixel_aspect)
+            self._videos["the drawing"] = self.drawing
+            self._exits.push(_by_itself(self.drawing))
+        if self._crops:
+            self.crops = self._videos["the crops"] = CropWriter(self.stem, video.rate)
+            self._exits.push(_by_itself(self.crops))
+        if self._points is not None:
+            path = self.stem.with_name(f"{self.stem.name}.{'csv' if self._points == 'csv' else 'jsonl'}")
+            self.rows = self._exits.enter_context(RowWriter(path, self._points))
+
+    def write(self, number: int, time: float, picture: np.ndarray, faces: list[Face]) -> None:
+        """Add a frame to them all. Raises VideoError where nothing is left to go on with."""
+        for what, writer in list(self._videos.items()):
+            try:
+                if isinstance(writer, VideoWriter):
+                    writer.write(draw_faces(picture, faces), time)
+                else:
+                    writer.write(faces, time)
+            except VideoError as error:
+                self._give_up(what, error)
+        while self.rows is not None:
+            try:
+                self.rows.write(number, time, faces)
+                return
+            except VideoError as error:
+                if not self._videos:
+                    raise
+                self._give_up(next(iter(self._videos)), error)  # which makes room
+
+    def _give_up(self, what: str, error: VideoError) -> None:
+        self.given_up = True
+        self._videos.pop(what).discard()
+        if self.rows is None and not self._videos:
+            raise error
+        say(f"{error}; going on without {what}")
+
+    def end_sound_here(self) -> None:
+        """The work was stopped: the drawing's sound ends with its last frame."""
+        if self.drawing is not None:
+            self.drawing.end_sound_here()
+
+    def __exit__(self, *error: Any) -> None:
+        self._exits.__exit__(*error)
+
+    def say_written(self) -> None:
+        """Name the files that are whole, and sound that is missing."""
+        written = [self.rows.path] if self.rows is not None else []
+        written += [self.drawing.path] if self.drawing is not None and self.drawing.whole else []
+        for path in [*written, *(self.crops.paths if self.crops is not None else [])]:
+            out.print(Text(f"written: {path}"), soft_wrap=True)
+        if self.drawing is not None and self.drawing.silent:
+            say(f"{self.drawing.path}: without the sound, which cannot be kept ({self.drawing.silent})")
 
 
 def _by_itself(writer: VideoWriter | CropWriter) -> Callable[..., None]:

@@ -90,35 +90,25 @@ def align_pictures(
     if out_dir is not None:
         out_dir.mkdir(parents=True, exist_ok=True)  # now, so that a folder which cannot be made costs no waiting
     found = without_results(found, r"_faces\.jpg", out_dir)
-    pictures, label = _share(found, shard)
-    if format == "parquet" and out_dir is not None:
-        import_module("pyarrow")  # before the work and not after it
-        if not resume and any(_may_overlap(label, earlier) for earlier in labels_in_parquet(out_dir)):
-            raise typer.BadParameter(f"{out_dir} has tables of an earlier run: add --resume, or take another folder")
-    done, taken = _done_before(out_dir, format) if resume else (set(), set())
-    stems = {p: free_name(p.stem, taken) for p in found if not done or _name(p, out_dir, format) not in done}
-    if resume:
-        left = [picture for picture in pictures if picture in stems]
-        err.print(f"{len(pictures) - len(left)} of {counted(len(pictures), 'picture')} done before, {len(left)} to do")
-        pictures = left
+    stems, label = _to_do(found, out_dir, format, resume, shard)
+    pictures = list(stems)
     if draw is None:
         draw = format != "parquet" if out_dir is not None else len(found) == 1 and not as_json
-    summary = Summary()
-    written = _Written(out_dir or Path().absolute())
-    failed: PictureError | None = None
+    summary, written = Summary(), _Written(out_dir or Path().absolute())
+    wrong: dict[Path, PictureError] = {}
 
     def on_error(picture: Path, error: PictureError) -> None:
-        nonlocal failed
-        failed = error
+        wrong[picture] = error
         say(str(error))
 
+    each = align_all(pictures, settings, on_error, keep_pictures=draw or format == "coco")  # it states sizes
+
     def results() -> Iterator[tuple[Path, list[Face]]]:
-        nonlocal failed
-        for picture, faces in zip(_progress(pictures), found_faces, strict=True):
-            if failed is not None:
+        """The pictures that can be read, and their faces. On the way they are drawn, counted and printed."""
+        for picture, faces in zip(_progress(pictures), each, strict=True):
+            if error := wrong.pop(picture, None):
                 summary.failed += 1
-                _print_json(as_json, {"image": str(picture), "error": str(failed)}, summary)
-                failed = None
+                _print_json(as_json, {"image": str(picture), "error": str(error)}, summary)
                 continue
             summary.add(str(picture), faces)
             _print_json(as_json, {"image": str(picture), "faces": [face.to_dict() for face in faces]}, summary)
@@ -128,7 +118,6 @@ def align_pictures(
                 written.add([path])
             yield picture, faces
 
-    found_faces = align_all(pictures, settings, on_error, keep_pictures=draw or format == "coco")  # it states sizes
     if as_json:
         print("[", end="")
     if out_dir is None:
@@ -145,6 +134,24 @@ def align_pictures(
         written.show()
     if summary.failed:
         raise typer.Exit(1)
+
+
+def _to_do(
+    found: list[Path], out_dir: Path | None, format: str, resume: bool, shard: str | None
+) -> tuple[dict[Path, str], str]:
+    """The pictures that are left to do, each with the stem of its files, and what tells files of this part from those
+    of others. Stems are those of all pictures, so that every part has the same."""
+    pictures, label = _share(found, shard)
+    if format == "parquet" and out_dir is not None:
+        import_module("pyarrow")  # before the work and not after it
+        if not resume and any(_may_overlap(label, earlier) for earlier in labels_in_parquet(out_dir)):
+            raise typer.BadParameter(f"{out_dir} has tables of an earlier run: add --resume, or take another folder")
+    done, taken = _done_before(out_dir, format) if resume else (set(), set())
+    stems = {p: free_name(p.stem, taken) for p in found if not done or _name(p, out_dir, format) not in done}
+    left = {picture: stems[picture] for picture in pictures if picture in stems}
+    if resume:
+        err.print(f"{len(pictures) - len(left)} of {counted(len(pictures), 'picture')} done before, {len(left)} to do")
+    return left, label
 
 
 def write_picture(path: Path, picture: np.ndarray) -> None:

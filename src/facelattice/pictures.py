@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import glob
 import os
+import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,12 @@ _SHRINK_FLAGS = {
     8: cv2.IMREAD_REDUCED_COLOR_8,
 }
 
+# The EXIF header of a JPEG that is turned when it is read: its tag 0x0112, a SHORT, is 2 to 8; in either byte order.
+_TURNED = re.compile(
+    rb"Exif\0\0(II.{6,65500}?\x12\x01\x03\0\x01\0\0\0[\x02-\x08]|MM.{6,65500}?\x01\x12\0\x03\0\0\0\x01\0[\x02-\x08])",
+    re.DOTALL,
+)
+
 
 class PictureError(ValueError):
     """A picture that cannot be used. The message names it, says what is wrong and what to do."""
@@ -37,6 +44,7 @@ def read_picture(source: Any, shrink: int = 1) -> np.ndarray:
     source: a path; or an RGB array (H, W), (H, W, 1), (H, W, 3) or (H, W, 4) of uint8, of uint16 (the upper eight bits
         are kept) or of floats from 0 to 1; or a PIL picture. An array that is RGB uint8 already is not copied.
     shrink: 1, 2, 4 or 8. Files only: decode at 1/shrink of the size (sides rounded up), much faster for a large JPEG.
+        Pixel i stands for pixels i * shrink to i * shrink + shrink - 1, of a JPEG that EXIF turns as well.
 
     Transparency is dropped and not painted over: under it lies the photo that was cut out, or black, while any
     background put there would be an invention.
@@ -106,15 +114,25 @@ def _read_file(path: Path, shrink: int) -> np.ndarray:
         raise PictureError(f"{path}: the file is empty; copy or download it again")
     if _is_cut_short(data):
         raise PictureError(f"{path}: the file is cut short, its end is missing; copy or download it again")
+    # Shrunk and then turned, a side that is no multiple of shrink would begin with the partial pixel it ended with.
+    turned = shrink > 1 and _TURNED.search(data) is not None
     try:
-        picture = cv2.imdecode(np.frombuffer(data, np.uint8), _SHRINK_FLAGS[shrink])
+        picture = cv2.imdecode(np.frombuffer(data, np.uint8), _SHRINK_FLAGS[1 if turned else shrink])
     except cv2.error as error:
         if "validateInputImageSize" in str(error) or "nsufficient memory" in str(error):
             raise PictureError(f"{path}: the picture is too large to open; make it smaller first") from None
         raise PictureError(f"{path}: OpenCV cannot read it ({error.err}); save it anew as JPEG or PNG") from None
     if picture is None:
         raise PictureError(f"{path}: not a picture that OpenCV can read, or a damaged one; save it anew as JPEG or PNG")
-    return cv2.cvtColor(picture, cv2.COLOR_BGR2RGB)
+    return cv2.cvtColor(_shrunk(picture, shrink) if turned else picture, cv2.COLOR_BGR2RGB)
+
+
+def _shrunk(picture: np.ndarray, shrink: int) -> np.ndarray:
+    """The means of ``shrink`` x ``shrink`` pixels, as a JPEG's own decoder gives them; sides are rounded up."""
+    height, width = picture.shape[:2]
+    picture = cv2.copyMakeBorder(picture, 0, -height % shrink, 0, -width % shrink, cv2.BORDER_REPLICATE)
+    size = (picture.shape[1] // shrink, picture.shape[0] // shrink)
+    return cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
 
 
 def _is_cut_short(data: bytes) -> bool:

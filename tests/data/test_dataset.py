@@ -1,3 +1,5 @@
+import struct
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -65,6 +67,21 @@ def test_points_lie_on_the_same_spots_in_the_crop_as_in_the_picture(tmp_path, wi
     middles, which = discs(item)
     assert which == [0, 1, 2, 3, 4]
     assert np.abs(middles - item["points"].numpy()).max() < 0.1  # half a pixel of what is decoded would be 0.25 or more
+
+
+@pytest.mark.parametrize("order", ["<", ">"], ids=["little-endian", "big-endian"])
+@pytest.mark.parametrize(("width", "height", "side"), [(403, 397, 150), (801, 805, 300), (1601, 1593, 600)])
+def test_points_lie_on_the_same_spots_of_a_photo_that_exif_turns(tmp_path, width, height, side, order):
+    sample = face_picture(tmp_path / "upright.png", width, height, side, side / 8)
+    stored = cv2.rotate(cv2.imread(str(sample.path)), cv2.ROTATE_180)
+    data = cv2.imencode(".jpg", stored)[1].tobytes()
+    tiff = struct.pack(f"{order}2sHIHHHIHHI", b"II" if order == "<" else b"MM", 42, 8, 1, 0x0112, 3, 1, 3, 0, 0)
+    exif = b"\xff\xe1" + struct.pack(">H", 8 + len(tiff)) + b"Exif\0\0" + tiff  # 3: turned by 180 degrees
+    (tmp_path / "turned.jpg").write_bytes(data[:2] + exif + data[2:])
+    item = FaceCrops([replace(sample, path=tmp_path / "turned.jpg")], size=64, margin=1.6)[0, 0, 0]
+    middles, which = discs(item)
+    assert which == [0, 1, 2, 3, 4]
+    assert np.abs(middles - item["points"].numpy()).max() < 0.1
 
 
 def test_points_lie_on_the_same_spots_under_augmentation_and_mirrors_swap_their_meaning(samples):

@@ -48,6 +48,19 @@ def test_points_that_nobody_describes_need_a_scheme(tmp_path):
         read_samples(coco(tmp_path / "dogs.json", [5, 6, 2, 7, 8, 2, 9, 9, 2], names="aaa"))
 
 
+@pytest.mark.parametrize("skeleton", [["ab"], [[1, None]], [[1, [2, 3]]], 5, [[0, 1]]])
+def test_a_skeleton_that_is_none(tmp_path, skeleton):
+    category = {"id": 1, "name": "dog", "keypoints": ["a", "b", "c"], "skeleton": skeleton}
+    file = coco(tmp_path / "dogs.json", [5, 6, 2, 7, 8, 2, 9, 9, 2], categories=[category])
+    with pytest.raises(DataError, match=r"dogs\.json: its category is no point scheme: "):
+        read_samples(file)
+
+
+def test_no_categories_at_all(tmp_path):
+    file = coco(tmp_path / "dogs.json", [5, 6, 2, 7, 8, 2, 9, 9, 2], categories=None)
+    assert len(read_samples(file, scheme=Scheme.from_dict({"name": "dog", "points": 3}))) == 1
+
+
 def test_one_point_is_no_face(tmp_path):
     with pytest.raises(DataError, match="fewer than two points"):
         read_samples(coco(tmp_path / "dogs.json", [5, 6, 2, 0, 0, 0, 0, 0, 0]))

@@ -1,3 +1,4 @@
+import os
 from collections import Counter
 from dataclasses import replace
 
@@ -103,6 +104,16 @@ def test_a_wflw_list(tmp_path):
     assert samples[1].attributes["expression"]
     np.testing.assert_allclose(samples[0].points, mean_shape(WFLW) * 100 + 7, atol=1e-3)
     np.testing.assert_allclose(samples[0].box, geometry.points_box(samples[0].points), atol=1e-4)
+
+
+def test_a_wflw_list_that_another_program_saved(tmp_path):
+    names = ["1--Parade/größe.jpg", os.fsdecode(b"caf\xe9.jpg")]
+    wflw_tree(tmp_path, [])
+    path = next(tmp_path.rglob("*_train.txt"))
+    path.write_bytes(b"\xef\xbb\xbf" + b"".join(os.fsencode(wflw_line(name=name)) + b"\r\n" for name in names))
+    samples = read_samples(tmp_path, "train")
+    assert [sample.path for sample in samples] == [tmp_path / "WFLW_images" / name for name in names]
+    np.testing.assert_allclose(samples[0].points, mean_shape(WFLW) * 100 + 7, atol=1e-3)
 
 
 def test_wflw_errors_name_the_file_and_the_line(tmp_path):

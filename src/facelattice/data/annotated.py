@@ -58,8 +58,8 @@ def _own_scheme(path: Path, category: dict[str, Any]) -> Scheme | None:
     names = category.get("keypoints")
     if not isinstance(names, list) or not names or len(names) in {len(scheme) for scheme in SCHEMES.values()}:
         return None
-    lines = [[int(i) - 1 for i in np.ravel(edge)] for edge in category.get("skeleton") or []]
     try:
+        lines = [[int(i) - 1 for i in np.ravel(edge)] for edge in category.get("skeleton") or []]
         return Scheme.from_dict({"name": str(category.get("name") or path.stem), "points": names, "lines": lines})
-    except ValueError as error:
+    except (TypeError, ValueError) as error:
         raise DataError(f"{path}: its category is no point scheme: {error}") from error

@@ -81,7 +81,7 @@ def read_category(path: str | os.PathLike, category: str | None) -> tuple[dict[s
     if not isinstance(content, dict) or not all(isinstance(content.get(k), list) for k in ("images", "annotations")):
         raise ValueError(f"{path}: not COCO JSON; expected an object with the lists images and annotations")
     names = {_get(image, "id", f"{path}, image {i}"): image for i, image in enumerate(content["images"])}
-    known = {entry.get("id"): entry for entry in content.get("categories", []) if isinstance(entry, dict)}
+    known = {entry.get("id"): entry for entry in content.get("categories") or [] if isinstance(entry, dict)}
     with_points = [
         (i, entry)
         for i, entry in enumerate(content["annotations"])

@@ -19,7 +19,7 @@ import facelattice
 from facelattice.aligner import FaceAligner
 from facelattice.cli import app
 from facelattice.face import Face
-from facelattice.formats import images_in_parquet, parquet, write_parquet
+from facelattice.formats import images_in_parquet, parquet, read_dlib_xml, write_parquet
 from facelattice.schemes import get_scheme
 from facelattice.speed import measure, processor
 from facelattice.threads import usable_cpus
@@ -178,6 +178,18 @@ def test_names_that_are_not_utf8_go_into_tables(photos, tmp_path):
     assert align(*arguments).exit_code == 0
     assert images_in_parquet(tmp_path / "out") == {"../more/caf\\xe9.jpg"}
     assert "1 of 1 picture done before" in align(*arguments, "--resume").stderr
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such names")
+def test_a_name_that_xml_cannot_hold_costs_the_others_nothing(photos, tmp_path):
+    more = tmp_path / "more"
+    more.mkdir()
+    for name in ("a\x01.jpg", "b.jpg"):
+        (more / name).write_bytes((photos / "face0.jpg").read_bytes())
+    result = align(more, "--out", tmp_path / "out", "--format", "dlib", "--no-draw")
+    assert result.exit_code == 1
+    assert "a\\x01.jpg': the name has signs that XML cannot hold; rename the picture, or use JSON" in result.stderr
+    assert [image for image, *_ in read_dlib_xml(tmp_path / "out" / "landmarks.xml")] == ["../more/b.jpg"]
 
 
 def test_parquet_has_all_that_json_has(photos, tmp_path):

@@ -28,6 +28,7 @@ from facelattice.formats import (
     save_faces,
     write_parquet,
 )
+from facelattice.formats.dlib_xml import UNHELD, xml_holds
 from facelattice.formats.files import seen_from, short_stem, valid_utf8
 from facelattice.formats.parquet import labels_in_parquet
 from facelattice.geometry import box_side
@@ -106,6 +107,8 @@ def align_pictures(
     def results() -> Iterator[tuple[Path, list[Face]]]:
         """The pictures that can be read, and their faces. On the way they are drawn, counted and printed."""
         for picture, faces in zip(_progress(pictures), each, strict=True):
+            if format == "dlib" and not xml_holds(str(picture)):
+                on_error(picture, PictureError(f"{str(picture)!a}: {UNHELD}"))
             if error := wrong.pop(picture, None):
                 summary.failed += 1
                 _print_json(as_json, {"image": str(picture), "error": str(error)}, summary)

@@ -18,6 +18,8 @@ from facelattice.face import Face
 from facelattice.formats.annotation import Annotation
 from facelattice.formats.files import atomic_write, numbers
 
+UNHELD = "the name has signs that XML cannot hold; rename the picture, or use JSON"
+
 
 def write_dlib_xml(path: str | os.PathLike, pictures: Iterable[tuple[str, Sequence[Face]]]) -> None:
     """Pictures, as (name, its faces), for `dlib.train_shape_predictor` and imglab; parts are called 00, 01, ...
@@ -27,8 +29,8 @@ def write_dlib_xml(path: str | os.PathLike, pictures: Iterable[tuple[str, Sequen
     root = ElementTree.Element("dataset")
     images = ElementTree.SubElement(root, "images")
     for image, faces in pictures:
-        if re.search(r"[\x00-\x1f\ud800-\udfff\ufffe\uffff]", image):
-            raise ValueError(f"{image!a}: the name has signs that XML cannot hold; rename the picture, or use JSON")
+        if not xml_holds(image):
+            raise ValueError(f"{image!a}: {UNHELD}")
         entry = ElementTree.SubElement(images, "image", file=image)
         for face in faces:
             # dlib's width counts the pixels from left to right, both included.
@@ -42,6 +44,11 @@ def write_dlib_xml(path: str | os.PathLike, pictures: Iterable[tuple[str, Sequen
     ElementTree.indent(root)
     with atomic_write(path, "wb") as file:
         ElementTree.ElementTree(root).write(file, encoding="utf-8", xml_declaration=True)
+
+
+def xml_holds(image: str) -> bool:
+    """Whether a picture's name can stand in XML, which has no control characters and nothing that is not Unicode."""
+    return re.search(r"[\x00-\x1f\ud800-\udfff\ufffe\uffff]", image) is None
 
 
 def read_dlib_xml(path: str | os.PathLike) -> list[Annotation]:

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
-from facelattice.cli.program import app, err
+from facelattice.cli.program import app, err, say
 
 
 @app.command()
@@ -53,4 +53,8 @@ def serve(
         service, log_level="warning", access_log=False, server_header=False, timeout_keep_alive=10,
         timeout_graceful_shutdown=math.ceil(seconds) + 5,  # a request that hangs does not keep it from ending
     )  # fmt: skip
-    uvicorn.Server(config).run(sockets=[listening])
+    try:
+        uvicorn.Server(config).run(sockets=[listening])
+    except KeyboardInterrupt:  # said again when all is answered; there is nothing written to speak of
+        say("stopped")
+        raise typer.Exit(130) from None

@@ -77,45 +77,12 @@ def export(checkpoint_path: Path, output: Path, int8: bool = False) -> dict[str,
         raise ExportError(
             f"ONNX Runtime and torch differ by {difference:.3g} px, more than {TOLERANCE}; nothing was written"
         )
-    info = state["info"]
-    has_graph = recipe.network.head == "graph" and recipe.network.edges != "dense"
-    metadata = {
-        "format": FORMAT,
-        "name": recipe.name,
-        "version": facelattice.__version__,
-        "scheme": info["scheme"],
-        "crop": {"size": recipe.size, "margin": recipe.margin},
-        "unsure": recipe.unsure,
-        "normalisation": f"{recipe.network.normalisation}, inside the graph: it takes uint8 RGB",
-        "graph": info.get("lattice") if has_graph else None,
-        "detectors": info["detectors"],
-        "data": info["data"],
-        "faces": info["faces"],
-        "licence": recipe.licence,
-        "recipe": _shareable(recipe),
-        "epoch": state["epoch"],
-        "held_out_nme": state["nme"],
-        "int8": int8,
-        "half": True,
-        "error_scale": round(outputs.error_scale, 4),
-        "sha256": "0" * 64,
-    }
-    if int8:
-        chosen = np.random.default_rng(0).permutation(len(split.training))[:CALIBRATION]
-        shown = _crops([split.training[i] for i in chosen], recipe, recipe.augment)
-        small = quantise(data, np.stack([face["crop"].numpy() for face in shown]))
-        model = halve(onnx.load_from_string(small))
-        before, after = (mean_nme(file, faces, split.scheme) for file in (data, model.SerializeToString()))
-        if not after <= before + WORSE:
-            raise ExportError(
-                f"in 8 bits the NME of the held-out faces goes from {100 * before:.2f} % to {100 * after:.2f} %; "
-                "nothing was written, export it without --int8"
-            )
-    else:
-        model = halve(onnx.load_from_string(data))
-        if not compare(outputs, model.SerializeToString(), crops) <= ROUNDING:
-            # A short run can leave large weights that others make up for; better a file of twice the size than none.
-            model, metadata["half"] = onnx.load_from_string(data), False
+    model = _in_8_bits(data, split, faces, recipe) if int8 else halve(onnx.load_from_string(data))
+    half = int8 or compare(outputs, model.SerializeToString(), crops) <= ROUNDING
+    if not half:
+        # A short run can leave large weights that others make up for; better a file of twice the size than none.
+        model = onnx.load_from_string(data)
+    metadata = _metadata(state, recipe, int8, half, outputs.error_scale)
     helper.set_model_props(model, {METADATA_KEY: json.dumps(metadata)})
     with atomic_write(output, "wb") as file:
         file.write(seal(model.SerializeToString()))
@@ -269,6 +236,48 @@ def _crops(samples: list[Sample], recipe: Recipe, augment: Augment | None = None
     if not readable:
         raise ExportError("none of the held-out pictures can be read, so ONNX cannot be compared with torch")
     return readable
+
+
+def _in_8_bits(data: bytes, split: Faces, faces: list[Item], recipe: Recipe) -> onnx.ModelProto:
+    """An ONNX file with its backbone in 8 bits. Raises ExportError where that makes points of the held-out faces, given
+    as crops, worse than it may."""
+    chosen = np.random.default_rng(0).permutation(len(split.training))[:CALIBRATION]
+    shown = _crops([split.training[i] for i in chosen], recipe, recipe.augment)
+    model = halve(onnx.load_from_string(quantise(data, np.stack([face["crop"].numpy() for face in shown]))))
+    before, after = (mean_nme(file, faces, split.scheme) for file in (data, model.SerializeToString()))
+    if not after <= before + WORSE:
+        raise ExportError(
+            f"in 8 bits the NME of the held-out faces goes from {100 * before:.2f} % to {100 * after:.2f} %; "
+            "nothing was written, export it without --int8"
+        )
+    return model
+
+
+def _metadata(state: dict[str, Any], recipe: Recipe, int8: bool, half: bool, error_scale: float) -> dict[str, Any]:
+    """What the model file says of itself (`facelattice.runtime`), of a checkpoint ``state``."""
+    info = state["info"]
+    has_graph = recipe.network.head == "graph" and recipe.network.edges != "dense"
+    return {
+        "format": FORMAT,
+        "name": recipe.name,
+        "version": facelattice.__version__,
+        "scheme": info["scheme"],
+        "crop": {"size": recipe.size, "margin": recipe.margin},
+        "unsure": recipe.unsure,
+        "normalisation": f"{recipe.network.normalisation}, inside the graph: it takes uint8 RGB",
+        "graph": info.get("lattice") if has_graph else None,
+        "detectors": info["detectors"],
+        "data": info["data"],
+        "faces": info["faces"],
+        "licence": recipe.licence,
+        "recipe": _shareable(recipe),
+        "epoch": state["epoch"],
+        "held_out_nme": state["nme"],
+        "int8": int8,
+        "half": half,
+        "error_scale": round(error_scale, 4),
+        "sha256": "0" * 64,  # `seal` puts the right one in
+    }
 
 
 def _shareable(recipe: Recipe) -> dict[str, Any]:

@@ -62,28 +62,13 @@ def train(recipe_path: str | Path, overrides: list[str], out: Path, resume: bool
     if last.exists() and not resume:
         raise TrainingError(f"{last} exists: go on with --resume, or choose another folder with --out")
     cv2.setNumThreads(0)  # the loader's workers are the parallelism; OpenCV's own threads would fight them
-    # Without cpu=True Accelerate lets processes on a machine without a GPU run side by side, each on its own.
-    # Some of timm's backbones keep layers that nobody looks at.
-    unused = DistributedDataParallelKwargs(find_unused_parameters=True)
-    precision = "no" if recipe.precision == "fp32" else recipe.precision  # Accelerate's word for it
-    accelerator = Accelerator(
-        cpu=not torch.accelerator.is_available(), mixed_precision=precision, kwargs_handlers=[unused]
-    )
+    accelerator = _accelerator(recipe)
     console = Console(quiet=not accelerator.is_main_process)
     set_seed(recipe.seed)
     faces = load_faces(recipe)
     console.print(f"{len(faces.training)} training faces ({len(faces.order)} an epoch), {len(faces.held_out)} held out")
     console.print(f"device {accelerator.device.type}, processes: {accelerator.num_processes}")
-    state = checkpoint.load(last) if last.exists() else None
-    if state is not None and state["recipe"] != to_yaml(recipe):
-        raise TrainingError(
-            f"{last} was made by another recipe; train that one ({out / 'recipe.yaml'}) or change --out"
-        )
-    if state is not None and (made := state["info"]["faces"]) != faces.counts:  # it might train on what it held out
-        raise TrainingError(
-            f"{last} was made with {made['training']} faces and {made['held out']} held out, but there are "
-            f"{len(faces.training)} and {len(faces.held_out)} now; change --out"
-        )
+    state = _to_go_on_from(last, recipe, faces) if last.exists() else None
     learned_from: list[dict[str, str]] = []
     neighbours = landmark_graph(faces, recipe) if state is None else state["info"]["graph"]
     network = make_network(neighbours, recipe, pretrained=state is None and recipe.start is None)
@@ -115,6 +100,30 @@ def train(recipe_path: str | Path, overrides: list[str], out: Path, resume: bool
     best = out / "best.pt"
     console.print(Text(f"the best weights: {best}; a model file of them: facelattice export {best} -o model.onnx"))
     return best
+
+
+def _accelerator(recipe: Recipe) -> Accelerator:
+    """What runs the steps, on this machine's device, in as many processes as the launcher started."""
+    # Some of timm's backbones keep layers that nobody looks at.
+    unused = DistributedDataParallelKwargs(find_unused_parameters=True)
+    precision = "no" if recipe.precision == "fp32" else recipe.precision  # Accelerate's word for it
+    # Without cpu=True Accelerate lets processes on a machine without a GPU run side by side, each on its own.
+    return Accelerator(cpu=not torch.accelerator.is_available(), mixed_precision=precision, kwargs_handlers=[unused])
+
+
+def _to_go_on_from(last: Path, recipe: Recipe, faces: Faces) -> dict[str, Any]:
+    """A run's last checkpoint. Raises TrainingError where another recipe made it, or there were other faces."""
+    state = checkpoint.load(last)
+    if state["recipe"] != to_yaml(recipe):
+        raise TrainingError(
+            f"{last} was made by another recipe; train that one ({last.with_name('recipe.yaml')}) or change --out"
+        )
+    if (made := state["info"]["faces"]) != faces.counts:  # it might train on what it held out
+        raise TrainingError(
+            f"{last} was made with {made['training']} faces and {made['held out']} held out, but there are "
+            f"{len(faces.training)} and {len(faces.held_out)} now; change --out"
+        )
+    return state
 
 
 def objective(prediction: Prediction, batch: dict[str, Tensor], recipe: Recipe, relation: Tensor) -> dict[str, Tensor]:
@@ -228,10 +237,7 @@ class Run:
             # In two processes with halves of a batch this is the whole batch's loss, and all of them stop together.
             shown = self.accelerator.reduce(torch.stack([part.detach() for part in parts.values()]), "mean")
             if not shown.isfinite().all():
-                raise TrainingError(
-                    f"the loss became {shown.tolist()} in epoch {epoch + 1}, step {step + 1}; what {self.out} holds "
-                    "is of the epochs before. A lower optimiser.lr or optimiser.clip often helps."
-                )
+                raise self.diverged(f"the loss became {shown.tolist()} in epoch {epoch + 1}, step {step + 1}")
             now = epoch + step / len(self.batches)
             for group in self.optimiser.param_groups:
                 group["lr"] = rate(self.recipe.optimiser, now, self.recipe.epochs)
@@ -255,10 +261,7 @@ class Run:
         for batch in DataLoader(self.held_out, batch_sampler=keys):
             points = network(batch["crop"].to(self.accelerator.device)).points.cpu().numpy()
             if not np.isfinite(points).all():  # the last step of an epoch has no loss after it that would tell
-                raise TrainingError(
-                    f"the weights are no longer finite after an epoch; what {self.out} holds is of the epochs before. "
-                    "A lower optimiser.lr or optimiser.clip often helps."
-                )
+                raise self.diverged("the weights are no longer finite after an epoch")
             self.name_left_out("not readable", (samples[i].path for i in batch["index"][~batch["readable"]]))
             for i in np.flatnonzero(batch["readable"].numpy()):
                 truth, mask = batch["points"][i].numpy(), batch["mask"][i].numpy()
@@ -296,6 +299,13 @@ class Run:
                 f"cannot write to {self.out}: {error.strerror}. The checkpoints there are whole: make room and go on "
                 "with --resume."
             ) from error
+
+    def diverged(self, what: str) -> TrainingError:
+        """The error for numbers that are no longer finite."""
+        return TrainingError(
+            f"{what}; what {self.out} holds is of the epochs before. "
+            "A lower optimiser.lr or optimiser.clip often helps."
+        )
 
     def report_unreadable(self) -> None:
         """Name the training pictures that could not be read in any process, and stop where there is nothing else."""

@@ -182,11 +182,11 @@ def read_settings(path: str | Path, kind: type[Settings], overrides: list[str] |
         for config in (given, overriding):
             _check_keys(OmegaConf.to_container(config), kind, "", path)
         settings: Settings = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(kind), given, overriding))  # type: ignore
+    except RecipeError:
+        raise
     except OSError as error:
         raise RecipeError(f"{path}: {error.strerror or error}") from error
     except (OmegaConfBaseException, ValueError, TypeError) as error:
-        if isinstance(error, RecipeError):
-            raise
         key = getattr(error, "full_key", None)
         reason = str(getattr(error, "msg", None) or error).splitlines()[0]
         raise RecipeError(f"{path}: {f'{key}: ' if key else ''}{reason}") from error

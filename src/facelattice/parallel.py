@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import replace
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
@@ -59,7 +60,10 @@ def align_all(
 
 
 def _in_processes(
-    pictures: Sequence[Path], settings: dict[str, Any], on_error: Callable[[Path, PictureError], None], jobs: int,
+    pictures: Sequence[Path],
+    settings: dict[str, Any],
+    on_error: Callable[[Path, PictureError], None],
+    jobs: int,
     keep_pictures: bool,
 ) -> Iterator[list[Face]]:
     spawn = multiprocessing.get_context("spawn")
@@ -104,14 +108,19 @@ def _start(settings: dict[str, Any], keep_pictures: bool) -> None:
     """In a new process: make its aligner. Ctrl-C is for the process that started this one, which will end it."""
     global _aligner, _keep_pictures
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    end_with_parent()
     _aligner, _keep_pictures = one_thread_aligner(settings), keep_pictures
 
 
-def _end_with_parent() -> None:
-    """Where the program was killed, its processes would wait for pictures for ever."""
+def end_with_parent() -> None:
+    """In a process that another one started: end when that has ended. Where the program was killed, its processes would
+    go on, or wait for work for ever."""
     parent = multiprocessing.parent_process()
     assert parent is not None, "this runs in processes that were started by another"
+    threading.Thread(target=_exit_after, args=(parent,), daemon=True).start()
+
+
+def _exit_after(parent: BaseProcess) -> None:
     parent.join()
     os._exit(1)
 

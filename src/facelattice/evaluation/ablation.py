@@ -16,7 +16,6 @@ import multiprocessing
 import os
 import re
 import sys
-import threading
 import time
 import traceback
 from collections.abc import Collection
@@ -36,12 +35,12 @@ from rich.text import Text
 
 from facelattice.data.sample import Sample, to_scheme
 from facelattice.data.sources import read_for
-from facelattice.evaluation.bootstrap import bootstrap, verdict
+from facelattice.evaluation.ablation_table import COMPARED, mean_and_deviation, mean_errors, to_markdown
 from facelattice.evaluation.curves import predictor
 from facelattice.evaluation.provenance import data_digest
 from facelattice.evaluation.robustness import Errors, measure
-from facelattice.evaluation.scores import mean_of
 from facelattice.formats import atomic_write
+from facelattice.parallel import end_with_parent
 from facelattice.schemes import get_scheme
 from facelattice.training import checkpoint
 from facelattice.training.export import load_network
@@ -50,7 +49,6 @@ from facelattice.training.prepare import load_faces
 from facelattice.training.recipe import Recipe, RecipeError, from_yaml, load_recipe, read_settings, to_yaml
 
 HIDDEN = 0.3  # of the landmarks lie under the patch of another face that held-out faces are measured with
-COMPARED = ("held-out", "hidden")  # what rows are compared by: plain faces, and the points under the patch
 MEASURED = (*COMPARED, "visible", "positions", "hidden positions")  # of held-out faces
 
 
@@ -192,7 +190,7 @@ def _summarise(cells: list[Cell], by_cell: dict[Cell, dict[str, Any]], out: Path
     """out/ablation.csv, a line for each cell that is done, and out/ablation.md, a line for each row."""
     results = [by_cell[cell] for cell in cells if cell in by_cell]  # not in the order in which they got done
     with atomic_write(out / "ablation.csv") as file:
-        figures = [{"row": r["row"], "seed": r["seed"], **_figures(r), "minutes": r["minutes"]} for r in results]
+        figures = [{"row": r["row"], "seed": r["seed"], **mean_errors(r), "minutes": r["minutes"]} for r in results]
         table = csv.DictWriter(file, list(dict.fromkeys(key for row in figures for key in row)) or ["row", "seed"])
         table.writeheader()
         table.writerows(figures)
@@ -200,47 +198,16 @@ def _summarise(cells: list[Cell], by_cell: dict[Cell, dict[str, Any]], out: Path
         file.write(to_markdown(results))
 
 
-def to_markdown(results: list[dict[str, Any]]) -> str:
-    """The table of what was measured, a line for each row: mean and standard deviation over seeds, in per cent.
-
-    The comparison is with the first row, on held-out faces plain and under the patch: the difference of the NME, paired
-    by face, with the interval that 95 % of 10000 resamples of the faces and of each row's seeds fall in. A tie is an
-    interval that holds 0.
-    """
-    if not results:
-        return "nothing is measured yet\n"
-    rows = {name: [r for r in results if r["row"] == name] for name in dict.fromkeys(r["row"] for r in results)}
-    first = next(iter(rows.values()))
-    columns = list(dict.fromkeys(name for result in results for name in result["each"]))
-    differences = [f"{name}: difference" for name in COMPARED]
-    lines = [
-        f"| {' | '.join(['row', 'seeds', *columns, 'parameters', *differences])} |",
-        f"|---|---|{'---|' * (len(columns) + 1 + len(COMPARED))}",
-    ]
-    for row, of_row in rows.items():
-        figures = [_figures(result) for result in of_row]
-        shown = [_mean_and_deviation([f[name] for f in figures if name in f]) for name in columns]
-        size = f"{of_row[0]['parameters'] / 1e6:.2f} M"
-        verdicts = ["" if of_row is first else _verdict(of_row, first, part) for part in COMPARED]
-        lines.append(f"| {' | '.join([row, str(len(of_row)), *shown, size, *verdicts])} |")
-    return "\n".join(lines) + "\n"
-
-
 def _run_quietly(cell: Cell, jobs: int) -> None:
     """A cell in its own process, its share of the processors and its own log. It ends with the process that started it:
     one that went on after that was killed would train beside its own resumed run."""
-    threading.Thread(target=_end_with, args=(multiprocessing.parent_process(),), daemon=True).start()
+    end_with_parent()
     torch.set_num_threads(max(1, torch.get_num_threads() // jobs))
     cell.folder.mkdir(parents=True, exist_ok=True)
     with open(cell.folder / "output.txt", "a") as log:
         os.dup2(log.fileno(), sys.stdout.fileno())
         os.dup2(log.fileno(), sys.stderr.fileno())
         cell.run()
-
-
-def _end_with(parent: BaseProcess) -> None:
-    parent.join()
-    os._exit(1)
 
 
 def _measured(last: Path, tests: list[TestFaces]) -> dict[str, Any]:
@@ -292,26 +259,6 @@ def _digests(faces: dict[str, list[Sample]]) -> dict[str, str]:
     return {name: data_digest(samples) for name, samples in faces.items()}
 
 
-def _figures(result: dict[str, Any]) -> dict[str, float]:
-    """The means over faces, per cent."""
-    return {name: float(100 * mean_of(np.array(values, float), 0)) for name, values in result["each"].items()}
-
-
-def _mean_and_deviation(values: list[float]) -> str:
-    if not values:
-        return ""
-    return f"{np.mean(values):.2f}" + (f" ± {np.std(values, ddof=1):.2f}" if len(values) > 1 else "")
-
-
-def _verdict(row: list[dict[str, Any]], first: list[dict[str, Any]], part: str) -> str:
-    a, b = (100 * np.array([r["each"][part] for r in results], float) for results in (row, first))
-    there = np.isfinite(a).all(0) & np.isfinite(b).all(0)
-    if not there.any():
-        return "no face to compare"
-    difference, low, high = bootstrap(a[:, there], b[:, there])
-    return f"{difference:+.2f} ({low:+.2f} to {high:+.2f}) {verdict(low, high)}"
-
-
 def _why(cell: Cell, process: BaseProcess) -> str:
     """One line about a cell that failed."""
     report = cell.folder / "failure.txt"
@@ -336,6 +283,6 @@ def _live_table(
         signs = "".join(
             "✓" if c in results else "✗" if c in failed else "▶" if c in running else "·" for c in own
         )  # fmt: skip
-        figures = [_figures(results[c])["held-out"] for c in own if c in results]
-        table.add_row(Text(row), signs, _mean_and_deviation(figures) if figures else "")
+        figures = [mean_errors(results[c])["held-out"] for c in own if c in results]
+        table.add_row(Text(row), signs, mean_and_deviation(figures) if figures else "")
     return table

@@ -16,12 +16,12 @@ import numpy as np
 
 from facelattice import geometry
 from facelattice.face import Face
-from facelattice.figures import save
+from facelattice.figures import BLUE, ORANGE, save
 from facelattice.runtime import Model
 
 LEAST = 0.12  # radius of the patch, as a share of the face's size
 GREY = 128
-CALM, STRUCK = "#3b82c4", "#d9782d"
+CALM, STRUCK = BLUE, ORANGE
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,4 +1,4 @@
-"""Plots as files."""
+"""Plots as files, and the colours that several of them share."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from facelattice.formats import atomic_write
+
+BLUE, ORANGE = "#3b82c4", "#d9782d"  # read on white and on black, and by the colour-blind
 
 
 def kind_of(path: Path) -> str:

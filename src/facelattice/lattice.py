@@ -12,11 +12,11 @@ from typing import Any
 
 import numpy as np
 
-from facelattice.figures import save
+from facelattice.figures import BLUE, ORANGE, save
 from facelattice.runtime import Model, ModelError
 from facelattice.schemes import SCHEMES, Scheme, mean_shape
 
-MUTUAL, ONE_WAY = "#3b82c4", "#d9782d"
+MUTUAL, ONE_WAY = BLUE, ORANGE
 
 
 @dataclass(frozen=True, eq=False)

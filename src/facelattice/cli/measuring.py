@@ -62,8 +62,12 @@ def evaluate(
         err.print(Text(f"written: {report / 'index.html'}, {report / 'result.json'}"), soft_wrap=True)
     if as_json:
         print(json.dumps(result))
-        return
-    name = f"{result['model']} on {data}" + (f", {subset}" if subset else "")
+    else:
+        _show(result, f"{result['model']} on {data}" + (f", {subset}" if subset else ""))
+
+
+def _show(result: dict[str, Any], name: str) -> None:
+    """The figures of an evaluation as a table, and below it what they mean."""
     table = Table(
         "faces", "number", "missed", "NME", "failures", "AUC", "expected", title=Text(name), title_justify="left"
     )
@@ -90,9 +94,23 @@ def evaluate(
         out.print(f"{result['not_measurable']} faces have no size to divide by, and take no part.", soft_wrap=True)
 
 
+def _belief(result: dict[str, Any]) -> str:
+    """How far the program's own expectations can be believed."""
+    known = {what: value for what, value in result["rank_correlation"].items() if value is not None}
+    ranks = ", ".join(f"{value:.2f} over {what}" for what, value in known.items())
+    said = [f"Rank correlation of expected and true errors: {ranks}."]
+    if result["unsure_tenth"] is not None:
+        share = f"{100 * result['unsure_tenth']:.0f} %"
+        said.append(f"The tenth of the faces with the largest expected error holds {share} of the failures.")
+    if result["presence"]:
+        none = result["presence"]["beside"] + result["presence"]["painted"]
+        said.append(f"The score tells faces from {none} places without one: AUROC {result['presence']['auroc']:.3f}.")
+    return " ".join(said)
+
+
 @app.command()
 def compare(
-    a: Annotated[str, typer.Argument(help="A bundled model, a model file, or points that any program wrote.")],
+    a: _MODEL,
     b: Annotated[str, typer.Argument(help="The same; A wins where it is better than B.")],
     data: _DATA,
     box: _BOX = None,
@@ -133,6 +151,14 @@ def compare(
     )
 
 
+def _difference(row: dict[str, Any] | None) -> tuple[str, str, str, str]:
+    """A, B, their difference with its interval, and the verdict."""
+    if row is None:
+        return "-", "-", "-", "-"
+    low, high = (f"{100 * row[key]:+.2f}" for key in ("low", "high"))
+    return percent(row["a"]), percent(row["b"]), f"{100 * row['difference']:+.2f} ({low} to {high})", row["verdict"]
+
+
 @app.command()
 def robustness(
     models: Annotated[list[str], typer.Argument(metavar="[LABEL=]MODEL...", help="Names, model files or checkpoints.")],
@@ -141,7 +167,7 @@ def robustness(
         Path,
         typer.Option("--out", "-o", metavar="FILE.png", dir_okay=False, help="The curves: .png, .jpg, .svg or .pdf."),
     ],
-    subset: Annotated[str | None, typer.Option(metavar="NAME", help="Only the faces of this subset.")] = None,
+    subset: Subset = None,
 ) -> None:
     """Draw how errors grow with patches, sunglasses, masks, hands, blur, inexact boxes and turned heads.
 
@@ -161,28 +187,6 @@ def robustness(
     with atomic_write(output.with_suffix(".json")) as file:
         json.dump(result, file)
     out.print(Text(f"written: {output}, {output.with_suffix('.json')}"), soft_wrap=True)
-
-
-def _belief(result: dict[str, Any]) -> str:
-    """How far the program's own expectations can be believed."""
-    known = {what: value for what, value in result["rank_correlation"].items() if value is not None}
-    ranks = ", ".join(f"{value:.2f} over {what}" for what, value in known.items())
-    said = [f"Rank correlation of expected and true errors: {ranks}."]
-    if result["unsure_tenth"] is not None:
-        share = f"{100 * result['unsure_tenth']:.0f} %"
-        said.append(f"The tenth of the faces with the largest expected error holds {share} of the failures.")
-    if result["presence"]:
-        none = result["presence"]["beside"] + result["presence"]["painted"]
-        said.append(f"The score tells faces from {none} places without one: AUROC {result['presence']['auroc']:.3f}.")
-    return " ".join(said)
-
-
-def _difference(row: dict[str, Any] | None) -> tuple[str, str, str, str]:
-    """A, B, their difference with its interval, and the verdict."""
-    if row is None:
-        return "-", "-", "-", "-"
-    low, high = (f"{100 * row[key]:+.2f}" for key in ("low", "high"))
-    return percent(row["a"]), percent(row["b"]), f"{100 * row['difference']:+.2f} ({low} to {high})", row["verdict"]
 
 
 @app.command()

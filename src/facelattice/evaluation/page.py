@@ -21,6 +21,7 @@ from facelattice import geometry
 from facelattice.evaluation import metrics
 from facelattice.evaluation.report import Evaluation, subsets
 from facelattice.evaluation.scores import mean_of
+from facelattice.figures import BLUE
 from facelattice.pictures import PictureError, read_picture
 from facelattice.schemes import SCHEMES, Scheme, mean_shape
 
@@ -28,7 +29,6 @@ FACES = 12  # in each of the two grids
 PIXELS = 240  # of a face in them
 ENLARGED = 10  # times, offsets on the mean face: they are a few per cent of the distance of the eyes
 INK = "#010203"  # stands for the colour of the page's text, light or dark, until the SVG is on the page
-BLUE, ORANGE = "#3b82c4", "#d9782d"  # read on white and on black, and by the colour-blind
 
 
 def render(evaluation: Evaluation) -> str:

@@ -101,7 +101,6 @@ def assess(
     everything = np.ones(len(samples), bool)
     measured = np.isfinite(scores.errors)
     counts, answered = measured.sum(0), measured.any(1, keepdims=True)
-    offsets = scores.offsets
     result = {
         **head,
         "box": answers.box,
@@ -114,37 +113,17 @@ def assess(
         "left_out": int((np.isfinite(scores.truth[..., 0]) & ~measured & answered & (counts > 0)).sum()),
         "boxed": int(scores.boxed.sum()),
         **summary(scores, everything, protocol.threshold),
-        "subsets": {
-            name: summary(scores, faces, protocol.threshold) for name, faces in subsets(samples).items()
-        },
+        "subsets": {name: summary(scores, faces, protocol.threshold) for name, faces in subsets(samples).items()},
         "visibility": _visibility(scores),
         "rank_correlation": _ranks(scores),
         "unsure_tenth": _unsure(scores, protocol.threshold),
         "presence": None,
-        "offset": [number(value) for value in mean_of(offsets, 0)],
+        "offset": [number(value) for value in mean_of(scores.offsets, 0)],
         "unreadable": answers.unreadable,
         "unmatched": answers.unmatched,
-        "per_point": [
-            {
-                "point": i, "name": name, "faces": int(counts[i]), "nme": number(mean_of(scores.errors[:, i], 0)),
-                "offset": [number(value) for value in offsets[i]],
-            }
-            for i, name in enumerate(scores.scheme.names)
-        ],
-        "each": [
-            {
-                "image": str(sample.path),
-                "box": [round(float(v), 2) for v in sample.box],
-                "nme": number(nme),
-                "expected": number(expected),
-                "measurable": bool(size > 0),
-                "subsets": [name for name, member in sample.attributes.items() if member],
-            }
-            for sample, nme, expected, size in zip(
-                samples, scores.nme, mean_of(scores.expected, 1), scores.sizes, strict=True
-            )
-        ],
-    }  # fmt: skip
+        "per_point": _per_point(scores),
+        "each": _per_face(samples, scores),
+    }
     return Evaluation(samples, protocol, answers, scores, result)
 
 
@@ -163,6 +142,35 @@ def write_report(evaluation: Evaluation, folder: Path) -> None:
     with atomic_write(folder / "result.json") as result, atomic_write(folder / "index.html") as html:
         json.dump(evaluation.result, result, indent=1)
         html.write(page)
+
+
+def _per_point(scores: Scores) -> list[dict[str, Any]]:
+    counts, offsets = np.isfinite(scores.errors).sum(0), scores.offsets
+    return [
+        {
+            "point": i,
+            "name": name,
+            "faces": int(counts[i]),
+            "nme": number(mean_of(scores.errors[:, i], 0)),
+            "offset": [number(value) for value in offsets[i]],
+        }
+        for i, name in enumerate(scores.scheme.names)
+    ]
+
+
+def _per_face(samples: list[Sample], scores: Scores) -> list[dict[str, Any]]:
+    figures = zip(samples, scores.nme, mean_of(scores.expected, 1), scores.sizes, strict=True)
+    return [
+        {
+            "image": str(sample.path),
+            "box": [round(float(v), 2) for v in sample.box],
+            "nme": number(nme),
+            "expected": number(expected),
+            "measurable": bool(size > 0),
+            "subsets": [name for name, member in sample.attributes.items() if member],
+        }
+        for sample, nme, expected, size in figures
+    ]
 
 
 def _visibility(scores: Scores) -> dict[str, Any] | None:

@@ -164,7 +164,7 @@ def open_video(source: str | Path) -> Video | NumberedPictures:
             raise VideoError(f"{path}: no such file")
         return Video(av.open(str(path.absolute())), str(path))  # a name with a colon would be an address
     except (av.error.FFmpegError, OSError) as error:
-        raise VideoError(f"{path}: not a video that can be read, or a damaged one ({_reason(error)})") from None
+        raise VideoError(f"{path}: not a video that can be read, or a damaged one ({reason_of(error)})") from None
 
 
 def is_sequence(path: Path) -> bool:
@@ -183,7 +183,7 @@ def open_camera(number: int) -> Video:
         return Video(av.open(name, format=kind), f"camera {number}")
     except (av.error.FFmpegError, OSError, ValueError) as error:
         raise VideoError(
-            f"camera {number} cannot be opened ({_reason(error)}); is it plugged in, and used by no other program?"
+            f"camera {number} cannot be opened ({reason_of(error)}); is it plugged in, and used by no other program?"
         ) from None
 
 
@@ -226,5 +226,6 @@ def _upright(picture: np.ndarray, matrix: tuple[int, int, int, int]) -> np.ndarr
     return np.ascontiguousarray(picture[:: -1 if d < 0 else 1, :: -1 if a < 0 else 1])
 
 
-def _reason(error: Exception) -> str:
+def reason_of(error: Exception) -> str:
+    """What an error of the system or of FFmpeg says, without the file's name."""
     return str(getattr(error, "strerror", None) or error)

@@ -79,11 +79,10 @@ def _steady(packets: Iterator[Any]) -> Iterator[Any]:
     ended: int | None = None
     for packet, following in pairwise(chain(packets, [None])):
         if packet.pts is not None:
-            times = [packet.pts, following.pts if following is not None else None]
-            here, after = (time is not None and ended is not None and abs(time - ended) < JOINT / packet.time_base
-                           for time in times)  # fmt: skip
-            if after and not here:
-                continue
+            if ended is not None and following is not None and following.pts is not None:
+                near = JOINT / packet.time_base
+                if abs(following.pts - ended) < near <= abs(packet.pts - ended):
+                    continue
             ended = packet.pts + (packet.duration or 0)
         yield packet
 

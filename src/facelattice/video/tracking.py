@@ -150,6 +150,11 @@ class Tracker:
         for face in sorted(self.aligner(picture, boxes=beside), key=lambda face: -face.score):
             if face.score >= self.aligner.min_score and _is_beside(face.box, [*seen.values(), *new]):
                 new.append(face)
+        self._tell_who(new, time, seen)
+
+    def _tell_who(self, new: list[Face], time: float, seen: dict[int, Face]) -> None:
+        """Add faces beside those seen: as tracks that were hidden where they are near and look alike, else as new
+        tracks."""
         known = list(seen.values())
         hidden = [track for track in self._tracks if track.number not in seen]
         pairs = [

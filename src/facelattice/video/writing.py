@@ -18,7 +18,7 @@ import cv2
 import numpy as np
 
 from facelattice.formats.files import part_of
-from facelattice.video.reading import VideoError, load_av
+from facelattice.video.reading import VideoError, load_av, reason_of
 from facelattice.video.sound import add_sound
 
 CLOCK = 90_000  # ticks a second: frames keep the times they had, whatever their rate
@@ -121,7 +121,7 @@ class VideoWriter:
             if add_sound(self._part, self._sound, self._heard, self._offset, self._sound_until):
                 os.replace(self._heard, self._part)
         except (OSError, ValueError, self._av.error.FFmpegError) as error:
-            self.silent = str(getattr(error, "strerror", None) or error)
+            self.silent = reason_of(error)
 
     def _close(self) -> None:
         with self._named():
@@ -133,4 +133,4 @@ class VideoWriter:
         try:
             yield
         except (OSError, self._av.error.FFmpegError) as error:
-            raise VideoError(f"{self.path}: cannot be written ({error.strerror})") from None
+            raise VideoError(f"{self.path}: cannot be written ({reason_of(error)})") from None

@@ -192,6 +192,18 @@ def test_where_one_face_cannot_be_written_the_others_are(aligner, view, tmp_path
     assert all((tmp_path / f"clip_track{track}.mp4").is_file() for track in (1, 3))
 
 
+def test_a_face_that_left_and_cannot_be_written_is_not_among_the_files(aligner, view, tmp_path):
+    (face,) = aligner(view(60, 30))
+    writer = CropWriter(tmp_path / "clip", RATE)
+    writer.write([replace(face, track=track) for track in (1, 2)], 0.0)
+    (tmp_path / "clip_track2.mp4").mkdir()  # in the way since
+    with pytest.raises(VideoError, match=r"clip_track2\.mp4: cannot be written"):
+        writer.write([replace(face, track=1)], 5.0)
+    writer.discard()
+    assert writer.paths == []
+    assert [path.name for path in tmp_path.iterdir()] == ["clip_track2.mp4"]
+
+
 def test_crops_hold_the_face_still(aligner, view):
     tracker = Tracker(aligner)
     crops = [stable_crop(tracker(view(40 + 3 * i, 30), i / RATE)[0], 128) for i in range(12)]

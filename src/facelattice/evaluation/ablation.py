@@ -284,5 +284,5 @@ def _live_table(
             "✓" if c in results else "✗" if c in failed else "▶" if c in running else "·" for c in own
         )  # fmt: skip
         figures = [mean_errors(results[c])["held-out"] for c in own if c in results]
-        table.add_row(Text(row), signs, mean_and_deviation(figures) if figures else "")
+        table.add_row(Text(row), signs, mean_and_deviation(figures))
     return table

@@ -47,6 +47,7 @@ def mean_errors(result: dict[str, Any]) -> dict[str, float]:
 
 
 def mean_and_deviation(values: list[float]) -> str:
+    """The figures of a row's cells in a few letters; "" where there are none."""
     if not values:
         return ""
     return f"{np.mean(values):.2f}" + (f" ± {np.std(values, ddof=1):.2f}" if len(values) > 1 else "")

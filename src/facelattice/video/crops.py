@@ -57,7 +57,8 @@ class CropWriter:
             self._open[face.track] = writer, time
             writer.write(stable_crop(face), time)
         for track in [track for track, (_, last) in self._open.items() if time - last > PATIENCE]:
-            self._open.pop(track)[0].__exit__(None)
+            self._open[track][0].__exit__(None)
+            del self._open[track]  # now, as one that cannot be finished is for `discard`
 
     def discard(self) -> None:
         """Give up the files that are not finished yet, and their room on the disk at once."""

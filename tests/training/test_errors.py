@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -57,6 +58,14 @@ def test_learning_once_more_makes_errors_truer_and_leaves_points(learner):
     assert torch.equal(network(crop).points, points)
     assert loss(network, faces, recipe) < before - 1
     assert not network.errors.training
+
+
+def test_on_a_terminal_the_bars_are_no_part_of_what_is_printed(learner, monkeypatch, capsys):
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    learn_errors(*learner)
+    printed, shown = capsys.readouterr()
+    assert printed == ""
+    assert "learning expected errors" in shown
 
 
 def test_without_annotated_faces_errors_stay(learner):

@@ -8,11 +8,8 @@ boxes alone, they rank the true errors of held-out faces better (docs/experiment
 
 from __future__ import annotations
 
-import sys
-
 import numpy as np
 import torch
-from rich.progress import track
 from torch import Tensor
 from torch.utils.data import default_collate
 
@@ -20,6 +17,7 @@ from facelattice.data.dataset import FaceCrops, Item
 from facelattice.method.losses import expected_error_loss
 from facelattice.method.model import SDFL
 from facelattice.training.prepare import Faces
+from facelattice.training.progress import with_bar
 from facelattice.training.recipe import Recipe
 
 NO_FACE_ERROR = 0.2  # of the face box: the distance that is taught where there is no face
@@ -52,13 +50,13 @@ def learn_errors(network: SDFL, faces: Faces, recipe: Recipe) -> None:
     keys = [(each, (recipe.epochs, place, index)) for each in crops for place, index in enumerate(chosen)]
     parts = [
         _evidence(network, [each[key] for each, key in keys[start : start + BATCH]], recipe)
-        for start in track(range(0, len(keys), BATCH), "looking at faces", disable=not sys.stderr.isatty())
+        for start in with_bar(range(0, len(keys), BATCH), "looking at faces")
     ]
     evidence, distance, mask = (torch.cat(tensors) for tensors in zip(*parts, strict=True))
     head = network.errors.train()
     optimiser = torch.optim.AdamW(head.parameters(), RATE, weight_decay=recipe.optimiser.weight_decay)
     slower = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, EPOCHS * len(parts))
-    for _ in track(range(EPOCHS), "learning expected errors", disable=not sys.stderr.isatty()):
+    for _ in with_bar(range(EPOCHS), "learning expected errors"):
         for some in torch.randperm(len(evidence), generator=generator).split(BATCH):
             loss = expected_error_loss(head(evidence[some].float()), distance[some], mask[some])
             optimiser.zero_grad()

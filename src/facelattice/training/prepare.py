@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from rich.progress import track
 from torch import Tensor
 
 from facelattice import geometry
@@ -22,6 +20,7 @@ from facelattice.method import graph
 from facelattice.method.model import SDFL
 from facelattice.pictures import PictureError, read_picture
 from facelattice.schemes import Scheme, get_scheme
+from facelattice.training.progress import with_bar
 from facelattice.training.recipe import Recipe, RecipeError
 
 
@@ -128,7 +127,7 @@ def detector_mapping(faces: Faces, detector: str, most: int = 300, least: int = 
     step = max(1, len(complete) // most)
     detect = get_detector(detector)
     found, wanted = [], []
-    for sample in track(complete[::step][:most], "fitting detector boxes", disable=not sys.stderr.isatty()):
+    for sample in with_bar(complete[::step][:most], "fitting detector boxes"):
         try:
             boxes, _ = detect(read_picture(sample.path))
         except PictureError:

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from facelattice.method.relation import EdgeWeights, GraphConv, GraphHead, LinearHead
+from facelattice.method.relation import EdgeWeights, GraphConv, GraphHead, LinearHead, RelationLayer, ResidualBlock
 
 GRAPH = torch.tensor([[1, 1, 0, 0], [1, 1, 1, 0], [0, 1, 1, 0], [1, 1, 1, 1]]).bool()
 KINDS = ["dynamic", "static", "binary", "dense"]
@@ -61,11 +61,11 @@ def test_graph_convolution_by_hand():
     conv = GraphConv(1, 1)
     for layer, weight in ((conv.own, 10.0), (conv.others, 1.0)):
         torch.nn.init.constant_(layer.weight, weight)
-    torch.nn.init.zeros_(conv.own.bias)
+    torch.nn.init.constant_(conv.own.bias, 8.0)
     weights = torch.tensor([[[0.5, 0.25, 0.25], [0.0, 1.0, 0.0], [0.5, 0.5, 0.0]]])
     nodes = torch.tensor([[[1.0], [2], [4]]])
-    # itself x 10 x its own weight, and the neighbours by theirs
-    assert conv(nodes, weights).flatten().tolist() == [5 + 0.5 + 1, 20, 0.5 + 1]
+    # itself x 10 + 8, by its own weight, and the neighbours by theirs
+    assert conv(nodes, weights).flatten().tolist() == [9 + 0.5 + 1, 28, 0.5 + 1]
 
 
 def test_a_point_hears_its_neighbours_and_nobody_else():
@@ -85,6 +85,17 @@ def test_one_set_of_weights_serves_every_picture():
     nodes = torch.randn(3, 4, 6)
     torch.testing.assert_close(head(nodes, weights), head(nodes, weights.expand(3, -1, -1)))
     torch.testing.assert_close(head(nodes, weights)[1:2], head(nodes[1:2], weights))
+
+
+def test_a_layer_gives_nothing_below_0_and_a_block_has_a_way_around_it():
+    torch.manual_seed(5)
+    weights, nodes = edges("static")(torch.zeros(1, 10)), torch.randn(3, 4, 6)
+    given = RelationLayer(6, 8)(nodes, weights)
+    assert given.min() == 0
+    assert 0.2 < (given > 0).float().mean() < 0.8
+    block = ResidualBlock(6)
+    torch.nn.init.zeros_(block.two.norm.weight)  # nothing comes the other way
+    torch.testing.assert_close(block(nodes, weights), nodes)
 
 
 def test_words_travel_one_edge_a_layer():

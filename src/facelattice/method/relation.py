@@ -66,7 +66,10 @@ class EdgeWeights(nn.Module):
 
 
 class GraphConv(nn.Module):
-    """(A * I) X W0 + (A * (1 - I)) X W1 + b: a point and its neighbours, each with weights of their own (eq. 6)."""
+    """(A * I) (X W0 + b) + (A * (1 - I)) X W1: a point and its neighbours, each with weights of their own (eq. 6).
+
+    The paper adds b to all; here it counts as much as a point listens to itself.
+    """
 
     def __init__(self, inputs: int, outputs: int):
         super().__init__()

@@ -57,12 +57,14 @@ def same(a, b) -> bool:
 
 @pytest.mark.parametrize("suffix", [".png", ".jpg"])
 @pytest.mark.parametrize(
-    ("width", "height", "side"),
-    [(161, 143, 50), (403, 397, 150), (797, 811, 300), (1603, 1597, 600)],  # decoded at 1, 1/2, 1/4 and 1/8
+    ("width", "height", "side", "shrink"),
+    [(161, 143, 50, 1), (403, 397, 150, 2), (797, 811, 300, 4), (1603, 1597, 600, 8)],
 )
-def test_points_lie_on_the_same_spots_in_the_crop_as_in_the_picture(tmp_path, width, height, side, suffix):
+def test_points_lie_on_the_same_spots_in_the_crop_as_in_the_picture(tmp_path, width, height, side, shrink, suffix):
     sample = face_picture(tmp_path / f"a{suffix}", width, height, side, side / 8)
-    item = FaceCrops([sample], size=64, margin=1.6)[0, 0, 0]
+    faces = FaceCrops([sample], size=64, margin=1.6)
+    item = faces[0, 0, 0]
+    assert list(faces._kept) == [(sample.path, shrink if suffix == ".jpg" else 1)]
     assert (item["crop"].dtype, tuple(item["crop"].shape)) == (torch.uint8, (64, 64, 3))
     middles, which = discs(item)
     assert which == [0, 1, 2, 3, 4]
@@ -117,6 +119,19 @@ def test_without_augmentation_the_crop_is_that_of_the_box(samples):
     np.testing.assert_allclose((points.min(0) + points.max(0)) / 2, [31.5, 31.5], atol=1e-3)
 
 
+def test_a_photo_is_kept_at_each_size_that_it_is_decoded_at_and_only_while_there_is_room(tmp_path, monkeypatch):
+    large = face_picture(tmp_path / "a.jpg", 797, 811, 300, 40)
+    near = replace(large, box=np.concatenate([large.points[0] - 15, large.points[0] + 15]))
+    faces = FaceCrops([large, near], size=64, margin=1.6)
+    for index in (0, 1, 0, 1):
+        assert same(faces[0, 0, index], FaceCrops([large, near], 64, 1.6)[0, 0, index])
+    assert sorted(faces._kept) == [(large.path, 1), (large.path, 4)]
+    monkeypatch.setattr("facelattice.data.dataset.KEPT_BYTES", 200 * 203 * 3)  # room for the one at a quarter
+    faces = FaceCrops([large, near], size=64, margin=1.6)
+    assert [faces[0, 0, index]["readable"] for index in (1, 0)] == [True, True]
+    assert list(faces._kept) == [(large.path, 4)]
+
+
 # --- reproducible
 
 
@@ -169,10 +184,27 @@ def test_an_unreadable_face_to_cover_others_with_does_not_matter(tmp_path, sampl
 
 def test_background_is_beside_the_face_and_has_no_points(tmp_path):
     sample = face_picture(tmp_path / "a.png", 600, 500, 60, 7)
-    faces = FaceCrops([sample], 64, 1.0, Augment(**{**vars(PLAIN), "background": 1.0}))
+    faces = FaceCrops([sample], 64, 1.0, Augment(**{**vars(PLAIN), "background": 1.0, "occlusion": 1.0, "worn": 1.0}))
     items = [faces[0, place, 0] for place in range(10)]
     assert all(item["background"] and not item["mask"].any() for item in items)
-    assert max(int((item["crop"] > 200).sum()) for item in items) < 300  # at most the edge of a disc
+    assert max(int((item["crop"] > 200).sum()) for item in items) < 300  # at most the edge of a disc, and no patch
+
+
+def test_a_face_that_leaves_no_room_beside_it_is_never_background(tmp_path):
+    sample = face_picture(tmp_path / "a.png", 100, 100, 48, 7)
+    sample = replace(sample, box=np.array([0.0, 0, 99, 99]))
+    faces = FaceCrops([sample], 64, 1.0, Augment(**{**vars(PLAIN), "background": 1.0}))
+    items = [faces[0, place, 0] for place in range(10)]
+    assert all(item["mask"].all() and not item["background"] for item in items)
+
+
+def test_beside_the_photo_it_is_black_or_of_any_grey(tmp_path):
+    sample = face_picture(tmp_path / "a.png", 100, 100, 48, 7)
+    faces = FaceCrops([sample], 64, 4.0, PLAIN)
+    fills = [faces[0, place, 0]["crop"][0, 0].tolist() for place in range(60)]
+    assert all(red == green == blue for red, green, blue in fills)
+    assert 18 < sum(fill == [0, 0, 0] for fill in fills) < 42
+    assert len({fill[0] for fill in fills}) > 15
 
 
 # --- augmentation
@@ -194,7 +226,13 @@ def test_crop_matrix_stays_within_what_was_asked():
     assert 1.08 < max(scales) <= np.exp(0.1) + 1e-9
     assert np.exp(-0.1) - 1e-9 <= min(scales) < 0.92
     assert 3.8 < np.abs(middles).max() <= 4.0 + 1e-9
+    assert abs(np.corrcoef(np.array(middles).T)[0, 1]) < 0.2  # across and down by themselves
     assert 120 < sum(mirrors) < 180
+
+
+def test_without_mirrors_no_crop_is_one():
+    rng, augment = np.random.default_rng(0), Augment(mirror=False)
+    assert not any(crop_matrix(np.array([10.0, 10, 90, 90]), 64, 1.3, augment, rng)[1] for _ in range(50))
 
 
 def test_rotation_alone_turns_both_ways_about_the_middle(samples):
@@ -218,6 +256,72 @@ def test_each_photometric_change_is_made_and_can_be_left_out(change):
     assert torch.equal(photometric(crop, always, np.random.default_rng(0)), changed)
     if change == "grey":
         assert torch.equal(changed[0], changed[2])
+
+
+@pytest.mark.parametrize("change", ["colour", "grey", "dark", "blur", "low_resolution", "jpeg"])
+def test_what_is_seen_stays_where_it_is(change):
+    crop = torch.zeros(3, 64, 64, dtype=torch.uint8)
+    crop[:, 18:23, 38:43] = 255  # its middle is at (40, 20)
+    always = Augment(**{**vars(PLAIN), change: 1.0})
+    for seed in range(20):
+        light = photometric(crop, always, np.random.default_rng(seed)).float().mean(0)
+        light = light * (light > light.max() / 4)
+        x, y = light.sum(0) @ torch.arange(64.0) / light.sum(), light.sum(1) @ torch.arange(64.0) / light.sum()
+        assert (x.item(), y.item()) == pytest.approx((40, 20), abs=1.5 if change == "low_resolution" else 0.3)
+
+
+def test_a_larger_crop_is_blurred_as_much_for_its_size():
+    def width(size: int) -> float:
+        crop = torch.zeros(3, size, size, dtype=torch.uint8)
+        crop[:, size // 2] = 255
+        always = Augment(**{**vars(PLAIN), "blur": 1.0})
+        light = photometric(crop, always, np.random.default_rng(3))[0, :, 0].double()
+        rows = torch.arange(size) - size // 2
+        return float((light @ rows.double().square() / light.sum()).sqrt())
+
+    assert width(256) == pytest.approx(2 * width(128), rel=0.1)
+
+
+def test_noise_never_turns_white_into_black():
+    always = Augment(**{**vars(PLAIN), "noise": 1.0})
+    for seed in range(10):
+        for value in (0, 255):
+            crop = torch.full((3, 32, 32), value, dtype=torch.uint8)
+            noisy = photometric(crop, always, np.random.default_rng(seed)).int()
+            assert (noisy - value).abs().max() < 128
+            assert (noisy != value).any()
+
+
+def test_a_second_patch_comes_half_as_often_as_the_first(tmp_path):
+    cv2.imwrite(str(tmp_path / "black.png"), np.zeros((80, 80, 3), np.uint8))
+    sample = make_sample(tmp_path / "black.png", mean_shape(FIVE) * 40 + 20, FIVE, "a", "here")
+
+    def patches(occlusion: float) -> np.ndarray:
+        flat = Augment(**{**vars(PLAIN), "occlusion": occlusion, "flat_patches": True, "shift": 0.0, "scale": 0.0})
+        faces = FaceCrops([replace(sample, box=np.array([0.0, 0, 79, 79]))], 64, 0.4, flat)
+        crops = [faces[0, place, 0]["crop"].reshape(-1, 3).unique(dim=0) for place in range(200)]
+        return np.bincount([len(colours) - 1 for colours in crops], minlength=3) / 200  # a colour for each, and black
+
+    assert patches(1.0) == pytest.approx([0, 0.5, 0.5], abs=0.12)
+    # 0.6 and 0.3: neither 0.28, both 0.18
+    assert patches(0.6) == pytest.approx([0.28, 0.54, 0.18], abs=0.12)
+
+
+def test_patches_are_whole_rectangles_or_ellipses_anywhere():
+    crop = np.zeros((64, 64, 3), np.uint8)
+    other = np.full((64, 64, 3), 200, np.uint8)
+    filled, middles = [], []
+    for seed in range(200):
+        covered = occlude(crop, Augment(), np.random.default_rng(seed), other).any(-1)
+        rows, columns = np.flatnonzero(covered.any(1)), np.flatnonzero(covered.any(0))
+        filled.append(covered.sum() / (np.ptp(rows) + 1) / (np.ptp(columns) + 1))
+        middles.append([columns.mean(), rows.mean()])
+        assert covered[round(rows.mean()), round(columns.mean())]
+    whole = np.array(filled) > 0.97
+    assert 70 < whole.sum() < 130
+    assert np.mean(np.array(filled)[~whole]) == pytest.approx(np.pi / 4, abs=0.08)
+    assert np.mean(middles, axis=0) == pytest.approx([31.5, 31.5], abs=3)
+    assert np.std(middles, axis=0).min() > 5
 
 
 def test_the_papers_patches_are_flat_and_cover_a_fifth():

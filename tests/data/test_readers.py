@@ -253,6 +253,20 @@ def test_samples_without_a_point_in_common_are_left_out():
         to_scheme([sample], get_scheme("aflw19"), None)
 
 
+def test_one_point_in_common_is_enough_to_stay():
+    sample = placed(FIVE)
+    nose = np.arange(5) == 2
+    (kept,) = to_scheme([replace(sample, points=np.where(nose[:, None], sample.points, np.nan), mask=nose)], IBUG, None)
+    assert np.flatnonzero(kept.mask).tolist() == [30]
+    assert kept.box is sample.box
+
+
+def test_a_point_made_of_several_is_hidden_with_any_of_them():
+    hidden = np.isin(np.arange(68), [0, 37, 48])  # the jaw's first, one of six around the left eye, a mouth corner
+    (five,) = to_scheme([replace(placed(IBUG), hidden=hidden)], FIVE, mean_shape(FIVE))
+    assert five.hidden.tolist() == [True, False, False, True, False]
+
+
 def test_mean_face_is_over_complete_faces_each_in_its_own_box():
     expected = (placed(IBUG).points - geometry.box_centre(placed(IBUG).box)) / geometry.box_side(placed(IBUG).box)
     incomplete = replace(placed(IBUG), mask=np.arange(68) > 3)
@@ -280,6 +294,7 @@ def test_real_sources_mix(shared_data):
         (["img_1.jpg", "img_2.jpg", "img_31.jpg"], ["img_1", "img_2", "img_31"]),  # photos numbered through
         (["img_0001.jpg", "img_0002.jpg", "b.jpg"], ["img_0001", "img_0002", "b"]),
         (["ann_1.jpg", "ann_2.jpg", "bob_1.jpg"], ["ann", "ann", "bob"]),  # frames of people
+        (["a.1_1.jpg", "a.1_2.jpg", "a.2_1.jpg"], ["a.1", "a.1", "a.2"]),
     ],
 )
 def test_a_table_groups_the_frames_of_a_person_but_not_photos_numbered_through(tmp_path, names, groups):

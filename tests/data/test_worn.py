@@ -57,6 +57,20 @@ def test_only_what_is_covered_changes_and_always_the_same_way(kind):
     assert (changed & ~where).mean() < 0.02  # its soft edge
 
 
+@pytest.mark.parametrize("upright", [True, False])
+def test_glasses_are_turned_as_the_eyes_are(upright):
+    points, mask = face("ibug68")
+    points = points if upright else points[:, ::-1]  # the eyes one above the other
+    eyes = np.linalg.norm(points[36:42].mean(0) - points[42:48].mean(0))
+    sizes = []
+    for seed in range(40):
+        _, where = wear(CROP, points, mask, get_scheme("ibug68"), np.random.default_rng(seed), "sunglasses")
+        size = [np.ptp(np.flatnonzero(where.any(side))) for side in (0, 1)]  # across and down
+        sizes.append(size if upright else size[::-1])
+    # Half of a lens is 0.3 to 0.48 of the distance of the eyes along their line, and 0.22 to 0.4 across it.
+    assert np.mean(sizes, axis=0) / eyes == pytest.approx([1 + 2 * 0.39, 2 * 0.31], abs=0.06)
+
+
 def test_where_points_are_missing_it_is_a_hand_or_nothing():
     points, mask = face("ibug68")
     scheme = get_scheme("ibug68")
@@ -68,6 +82,9 @@ def test_where_points_are_missing_it_is_a_hand_or_nothing():
     no_eyes[36:48] = False
     np.testing.assert_array_equal(drawn(no_eyes, kind="sunglasses"), drawn(no_eyes, kind="hand"))
     np.testing.assert_array_equal(drawn(mask, replace(scheme, regions={}), "mask"), drawn(mask, kind="hand"))
+    for known in range(1, 9):  # too few of the jaw to hang a mask on
+        little = mask & ~np.isin(np.arange(68), range(known, 17))
+        np.testing.assert_array_equal(drawn(little, kind="mask"), drawn(little, kind="hand"))
     assert drawn(no_eyes).any()
     assert not drawn(~mask).any()
 
@@ -83,3 +100,6 @@ def test_crops_of_training_have_them_and_keep_their_points(faces):
         a, b = plain[0, 0, index], worn[0, 0, index]
         np.testing.assert_array_equal(a["points"], b["points"])
         assert (a["crop"] != b["crop"]).any(-1).float().mean() > 0.02
+    third = FaceCrops(samples, 96, 1.3, Augment(**still, worn=1 / 3, background=0), seed=1)
+    differ = [(third[e, 0, i]["crop"] != plain[e, 0, i]["crop"]).any() for e in range(10) for i in range(len(samples))]
+    assert np.mean(differ) == pytest.approx(1 / 3, abs=0.12)

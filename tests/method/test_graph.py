@@ -64,6 +64,22 @@ def test_correlation_is_that_of_numpy_with_missing_points_left_out_of_their_own_
     np.testing.assert_allclose(found, found.T)
 
 
+def test_points_that_move_against_each_other_belong_together_as_well():
+    trend = np.arange(4.0)
+    for x, y in ((-trend, trend), (trend, -trend), (-trend, -trend)):
+        points = np.stack([np.column_stack([trend, x]), np.column_stack([trend, y])], -1)
+        np.testing.assert_allclose(correlation(points), np.ones((2, 2)), atol=1e-12)
+
+
+def test_correlation_by_hand_where_each_point_is_missing_somewhere_else():
+    x = np.array([[0.0, 3], [1, 5], [2, 7], [30, np.nan], [np.nan, 40], [5, 1]])
+    # Both are there in the first three faces and the last: 0 1 2 5 against 3 5 7 1, whose means are 2 and 4.
+    # Deviations -2 -1 0 3 and -1 1 3 -3: products 2 - 1 + 0 - 9 = -8, squares 14 and 20.
+    found = correlation(np.stack([x, x], -1))
+    assert found[0, 1] == pytest.approx(8 / np.sqrt(14 * 20))
+    assert found.diagonal().tolist() == pytest.approx([1, 1])
+
+
 def test_a_point_that_never_moves_correlates_with_nothing():
     points = np.random.default_rng(0).normal(size=(20, 3, 2))
     points[:, 1] = 5.0
@@ -93,6 +109,11 @@ def test_neighbours_by_hand():
     assert directed.int().tolist() == [[1, 1, 0, 0], [1, 1, 0, 0], [0, 1, 1, 0], [0, 0, 1, 1]]
     both_ways = neighbours(ranked, k=1, symmetric=True)
     assert both_ways.int().tolist() == [[1, 1, 0, 0], [1, 1, 1, 0], [0, 1, 1, 1], [0, 0, 1, 1]]
+
+
+def test_correlations_that_are_equal_but_for_rounding_fall_to_the_first():
+    ranked = np.array([[1, 0.5 - 1e-12, 0.5, 0.5 + 1e-12], [0.5, 1, 0, 0], [0.5, 0, 1, 0], [0.5, 0, 0, 1]])
+    assert neighbours(ranked, k=1)[0].tolist() == [True, True, False, False]
 
 
 @pytest.mark.parametrize("k", [0, 1, 3, 67])

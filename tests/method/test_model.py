@@ -68,6 +68,18 @@ def test_dynamic_weights_change_with_the_picture():
     torch.testing.assert_close(out.weights[0], out.weights[2])
 
 
+@pytest.mark.parametrize("options", [{}, {"closer": True}, {"embedding": "flatten"}, {"head": "linear"}])
+def test_in_half_precision_the_backbone_alone_is_in_it(options):
+    net, seen = network(**options), []
+    net.backbone.register_forward_hook(lambda _, inputs, maps: seen.extend(maps))
+    net.head.register_forward_hook(lambda _, inputs, hidden: seen.extend([inputs[0], hidden]))
+    with torch.autocast("cpu", torch.bfloat16):
+        out = net(pictures(2))
+    *maps, features, hidden = seen
+    assert {each.dtype for each in maps} == {torch.bfloat16}
+    assert {each.dtype for each in (features, hidden, *out) if each is not None} == {torch.float32}
+
+
 @pytest.mark.parametrize(("size", "instead"), [(100, 96), (0, 32), (-64, 32), (130, 128), (1, 32)])
 def test_a_size_that_does_not_fit(size, instead):
     with pytest.raises(ValueError, match=f"multiple of 32, not {size}; try {instead}"):
@@ -177,6 +189,26 @@ def test_a_peak_in_a_map_is_found_at_the_middle_of_its_cell():
     assert nodes.pooled[0, -2:].max() < 0.01  # the spreads
 
 
+def test_what_a_node_knows_by_hand():
+    class Shares(nn.Module):
+        def forward(self, x):
+            return torch.tensor([[[[0.5, 0.25], [0.125, 0.125]]]]).log()
+
+    embedding = Located(1, [2], size=16, width=2, own=3)
+    embedding.laterals, embedding.fuse, embedding.maps = nn.ModuleList([nn.Identity()]), nn.Identity(), Shares()
+    nodes = embedding([torch.tensor([[[[1.0, 2], [3, 4]], [[10, 20], [30, 40]]]])])
+    logits = torch.tensor([0.5, 0.25, 0.125, 0.125]).log()
+    seen = torch.tensor([0.5 + 0.5 + 0.375 + 0.5, 5 + 5 + 3.75 + 5])
+    # Columns hold 0.625 and 0.375, rows 0.75 and 0.25, and lie at -1 and 1: every square is 1, so that is its mean.
+    position = torch.tensor([-0.25, -0.5])
+    spread = torch.tensor([(1 + 1 - 0.25**2 - 0.5**2) ** 0.5])
+    expected = torch.cat([logits, seen, position, spread, torch.tensor([0.5]), embedding.own[0]])
+    torch.testing.assert_close(nodes.features[0, 0], expected)
+    torch.testing.assert_close(nodes.pooled[0], torch.cat([torch.tensor([2.5, 25]), spread]))
+    # Cells lie at 3.5 and 11.5 px.
+    torch.testing.assert_close(nodes.anchors[0, 0], torch.tensor([3.5 + 0.375 * 8, 3.5 + 0.25 * 8]))
+
+
 def test_a_flat_map_is_unsure_and_in_the_middle():
     embedding = Located(2, [4, 6], size=64, width=16).eval()
     nn.init.zeros_(embedding.maps.weight)
@@ -198,6 +230,19 @@ def test_a_closer_look_is_taken_around_the_position(size):
     torch.testing.assert_close(seen[:, :, 4], pixels)
     around = torch.cartesian_prod(torch.tensor([-4.0, 0, 4]), torch.tensor([-4.0, 0, 4]))
     torch.testing.assert_close(seen, pixels[:, :, None] + around)
+    corner = look.around_position(torch.stack([columns, rows])[None], torch.tensor([[[-1.0, 1]]])).unflatten(2, (9, 2))
+    # Beyond its middle the last cell goes on as it is.
+    expected = (torch.tensor([3.5, size - 4.5]) + around).clamp(1.5, size - 2.5)
+    torch.testing.assert_close(corner[0, 0], expected)
+
+
+def test_where_to_look_closer_is_not_learned_from_what_is_seen_there():
+    embedding = Located(2, [3, 4, 6], size=64, closer=True, width=16)
+    nodes = embedding([torch.randn(2, 3, 16, 16), torch.randn(2, 4, 8, 8), torch.randn(2, 6, 4, 4)])
+    nodes.features[:, :, -embedding.close.features :].square().sum().backward()
+    assert not embedding.maps.weight.grad.any()
+    assert embedding.close.own.weight.grad.any()
+    assert embedding.close.context.weight.grad.any()
 
 
 def test_nodes_that_look_closer_know_more_and_are_where_they_were():
@@ -218,6 +263,30 @@ def test_flatten_gives_each_node_its_own_group_of_maps(memory):
     assert (nodes.features.shape, embedding.features, embedding.pooled) == ((2, 3, 16), 16, 12)
     torch.testing.assert_close(nodes.features[:, 1], maps[:, 4:8].flatten(1))
     torch.testing.assert_close(nodes.pooled, maps.mean((2, 3)))
+
+
+def test_flatten_may_pool_what_the_backbone_gives():
+    embedding = Flatten(points=3, channels=[5], size=64, expansion=4, pool_backbone=True)
+    maps = torch.randn(2, 5, 2, 2)
+    nodes = embedding([maps])
+    assert embedding.pooled == 5
+    torch.testing.assert_close(nodes.pooled, maps.mean((2, 3)))
+
+
+@pytest.mark.parametrize(("kind", "pixels"), [("located", 8.0), ("flatten", SIZE / 4)])
+def test_what_the_head_gives_is_added_in_steps(kind, pixels):
+    net = network(embedding=kind, edges="binary").eval()
+    for parameter in net.last.parameters():
+        nn.init.zeros_(parameter)
+    with torch.no_grad():
+        start = net(pictures(2))
+        net.last.own.bias.copy_(torch.tensor([3.0, -6.0]))  # a third counts: three equal weights a row
+        moved = net(pictures(2)).points - start.points
+    torch.testing.assert_close(moved, torch.tensor([pixels, -2 * pixels]).expand(2, POINTS, 2), atol=1e-4, rtol=0)
+    if kind == "flatten":
+        torch.testing.assert_close(start.points, torch.full((2, POINTS, 2), (SIZE - 1) / 2))
+    else:
+        torch.testing.assert_close(start.points, start.anchors)
 
 
 def test_a_node_of_a_256_px_crop_has_256_features():

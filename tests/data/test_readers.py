@@ -9,7 +9,7 @@ import pytest
 from facelattice import geometry
 from facelattice.data import ibug, table, wflw
 from facelattice.data.sample import DataError, make_sample, mean_face, to_scheme, whole_box
-from facelattice.data.sources import read_samples
+from facelattice.data.sources import read_for, read_samples
 from facelattice.face import Face
 from facelattice.formats import save_faces, write_pts
 from facelattice.pictures import read_picture
@@ -196,6 +196,13 @@ def test_paths_that_hold_no_data_set(tmp_path):
     (tmp_path / "a.csv").write_text("image,x0,y0,x1,y1\na.jpg,1,2,3,4\n")
     with pytest.raises(DataError, match="a table has no subsets, so there is no 'train'"):
         read_samples(tmp_path / "a.csv", "train", Scheme.from_dict({"name": "mine", "points": 2}))
+
+
+def test_points_of_no_named_scheme_are_the_programs_only_if_that_is_the_users_own(tmp_path):
+    (tmp_path / "t.csv").write_text("image,x0,y0,x1,y1,x2,y2,x3,y3,x4,y4\na.jpg,1,2,3,4,5,6,7,8,9,1\n")
+    mine = Scheme.from_dict({"name": "mine", "points": 5})
+    assert read_for(mine, tmp_path / "t.csv")[0].scheme is mine
+    assert read_for(IBUG, tmp_path / "t.csv")[0].scheme is FIVE
 
 
 # --- several schemes in one training set

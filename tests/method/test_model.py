@@ -60,6 +60,8 @@ def test_the_first_prediction_is_where_the_embedding_says():
         middle = network(embedding="flatten").eval()(pictures(2)).points
     torch.testing.assert_close(located.points, located.anchors, atol=1.0, rtol=0)  # biases alone
     assert (middle - (SIZE - 1) / 2).abs().max() < 0.5 * SIZE / 4
+    for last in (net.last.own, net.last.others, network(head="linear").last):
+        assert not last.weight.any()
 
 
 def test_dynamic_weights_change_with_the_picture():

@@ -27,7 +27,7 @@ class Augment:
     rotation, scale, shift: the crop is turned by up to +-rotation, made up to exp(+-scale) times as large and moved by
     up to +-shift: also what an inexact detector does to a box.
     occlusion: probability of a first patch in front of the face; a second comes with half of it. ``patch`` is the
-    largest side of a patch as a share of the crop, ``flat_patches`` leaves only the paper's flat rectangles.
+    largest side of a patch as a share of the crop, ``flat_patches`` leaves only the paper's one flat rectangle.
     worn: probability of sunglasses, a mask or a hand, drawn where they belong (`worn.wear`).
     background: share of crops taken beside the face, which teach the expected error what no face looks like.
     """

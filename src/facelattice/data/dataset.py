@@ -79,7 +79,7 @@ class FaceCrops(Dataset):
         if mirrored:
             order = sample.scheme.mirror
             points, mask = points[order], mask[order]
-        for chance in (augment.occlusion, augment.occlusion / 2):
+        for chance in (augment.occlusion, 0.0 if augment.flat_patches else augment.occlusion / 2):
             if not background and rng.random() < chance:
                 crop = occlude(crop, augment, rng, None if augment.flat_patches else self._other_face(rng))
         # Without it no number is drawn, so that recipes of before it have the crops that they had.

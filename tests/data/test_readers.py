@@ -31,7 +31,7 @@ def wflw_tree(root, lines: list[str]) -> None:
 
 def wflw_line(flags: str = "1 0 0 1 0 1", name: str = "1--Parade/a.jpg") -> str:
     points = mean_shape(WFLW) * 100 + 7
-    return " ".join(f"{v:.4f}" for v in points.ravel()) + f" 7 7 107 107 {flags} {name}"
+    return " ".join(f"{v:.4f}" for v in points.ravel()) + f" 7 8 107 109 {flags} {name}"
 
 
 # --- the 300-W tree
@@ -102,6 +102,7 @@ def test_a_wflw_list(tmp_path):
         "pose": True, "expression": False, "illumination": False, "make-up": True, "occlusion": False, "blur": True,
     }  # fmt: skip
     assert samples[1].attributes["expression"]
+    assert (samples[0].given_box.tolist(), samples[0].benchmark) == ([7, 8, 107, 109], "wflw")
     np.testing.assert_allclose(samples[0].points, mean_shape(WFLW) * 100 + 7, atol=1e-3)
     np.testing.assert_allclose(samples[0].box, geometry.points_box(samples[0].points), atol=1e-4)
 
@@ -118,7 +119,7 @@ def test_a_wflw_list_that_another_program_saved(tmp_path):
 
 def test_wflw_errors_name_the_file_and_the_line(tmp_path):
     good = wflw_line()
-    wflw_tree(tmp_path, [good, good.replace("107 107", "107")])
+    wflw_tree(tmp_path, [good, good.replace("107 109", "107")])
     with pytest.raises(DataError, match=r"attr_train\.txt, line 2: 206 values, but .* make 207"):
         read_samples(tmp_path, "train")
     path = tmp_path / "WFLW_annotations" / "list_98pt_rect_attr_train_test" / "list_98pt_rect_attr_train.txt"

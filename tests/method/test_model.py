@@ -160,6 +160,24 @@ def test_names_that_do_not_exist(option):
         network(**{option: "graf"})
 
 
+@pytest.mark.parametrize(
+    ("backbone", "mean", "std"),
+    [
+        (SMALL, (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)),
+        ("tf_efficientnet_lite0", (0.5, 0.5, 0.5), (0.5, 0.5, 0.5)),
+    ],
+)
+def test_the_backbone_gets_rgb_as_it_was_trained_on(backbone, mean, std):
+    net, seen = SDFL(RING, SIZE, backbone, depth=0).eval(), []
+    net.backbone.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))
+    crops = torch.zeros(1, SIZE, SIZE, 3, dtype=torch.uint8)
+    crops[0, 2, 5] = torch.tensor([255, 102, 51])  # row 2, column 5; 1, 0.4 and 0.2
+    net(crops)
+    for channel, value in enumerate((1.0, 0.4, 0.2)):
+        assert seen[0][0, channel, 2, 5].item() == pytest.approx((value - mean[channel]) / std[channel], abs=1e-5)
+        assert seen[0][0, channel, 5, 2].item() == pytest.approx(-mean[channel] / std[channel], abs=1e-5)
+
+
 def test_the_picture_normalisation_takes_light_and_contrast_away():
     net = network(normalisation="picture").eval()
     crops = pictures(1) // 2
@@ -167,6 +185,8 @@ def test_the_picture_normalisation_takes_light_and_contrast_away():
     bright = net(crops + 100)
     torch.testing.assert_close(dim.points, bright.points, atol=1e-2, rtol=0)
     assert (network().eval()(crops).points - network().eval()(crops + 100).points).abs().max() > 1e-2
+    together = net(torch.cat([crops, crops + 100, 255 - crops]))  # each by its own
+    torch.testing.assert_close(together.points[:1], dim.points, atol=1e-3, rtol=0)
     flat = net(torch.full((1, SIZE, SIZE, 3), 77, dtype=torch.uint8))  # no deviation to divide by
     assert flat.points.isfinite().all()
 
@@ -313,6 +333,13 @@ def test_gradients_reach_every_parameter(embedding, head, edges):
     assert {name for name, grad in seen.items() if grad is None or not grad.isfinite().all()} == set()
     # A bias right before a batch normalisation is taken away again: its gradient is rounding, at most.
     assert {name for name, grad in seen.items() if not grad.any() and not name.endswith("bias")} == set()
+
+
+def test_the_points_teach_the_positions_from_the_first_step():
+    net = network()
+    net(pictures(4)).points.square().mean().backward()  # the last layer is 0 still and lets nothing through
+    assert net.embedding.maps.weight.grad.any()
+    assert not net.head.first.conv.own.weight.grad.any()
 
 
 def test_the_expected_errors_do_not_pull_at_the_points():

@@ -66,7 +66,5 @@ def _sample(pts: Path, part: str | None, group: str, scheme: Scheme | None) -> S
     where = str(pts)
     attributes = {part: True} if part is not None and part != "train" else {}
     benchmark = "" if part is None else "300w-private" if part in ("indoor", "outdoor") else "300w"
-    return make_sample(
-        picture, points, scheme_of(len(points), scheme, where), group, where, attributes,
-        benchmark=benchmark,
-    )  # fmt: skip
+    own = scheme_of(len(points), scheme, where)
+    return make_sample(picture, points, own, group, where, attributes, benchmark=benchmark)

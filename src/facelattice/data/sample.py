@@ -139,7 +139,5 @@ def whole_box(sample: Sample, target: Scheme, mean: np.ndarray | None) -> np.nda
 
 def mean_face(samples: list[Sample]) -> np.ndarray | None:
     """The mean (N, 2) of the samples' complete faces, each in its own square box; None where no face is complete."""
-    shapes = [
-        (s.points - geometry.box_centre(s.box)) / geometry.box_side(s.box) for s in samples if s.mask.all()
-    ]  # fmt: skip
+    shapes = [(s.points - geometry.box_centre(s.box)) / geometry.box_side(s.box) for s in samples if s.mask.all()]
     return np.mean(shapes, axis=0) if shapes else None

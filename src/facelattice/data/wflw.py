@@ -47,7 +47,5 @@ def read(root: Path, subset: str | None = None) -> list[Sample]:
         if subset in ATTRIBUTES and not flags[subset]:
             continue
         picture = root / "WFLW_images" / cells[206]
-        samples.append(
-            make_sample(picture, points, scheme, cells[206], where, flags, given_box=box, benchmark="wflw")
-        )  # fmt: skip
+        samples.append(make_sample(picture, points, scheme, cells[206], where, flags, given_box=box, benchmark="wflw"))
     return samples

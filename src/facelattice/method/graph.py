@@ -56,8 +56,7 @@ def neighbours(correlation: Tensor | np.ndarray, k: int, symmetric: bool = False
     Directed, as the paper writes it: N (k + 1) ones. ``symmetric`` adds the other direction of every edge, as the
     released code does for its network. Raises ValueError unless 0 <= k < N.
     """
-    # Mirrored pairs have equal correlations up to rounding; equal ones must fall the same way on both sides of the
-    # face.
+    # A point on the axis moves alike with both of a pair, up to rounding: the first of equals is taken, on any machine.
     ranked = torch.as_tensor(correlation, dtype=torch.float64).clone().round(decimals=9)
     n = len(ranked)
     if ranked.shape != (n, n) or not 0 <= k < n:

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from facelattice.evaluation.metrics import auc, auroc, face_size, failure_rate, nme, rank_correlation
+from facelattice.evaluation.metrics import auc, auroc, eye_distance, face_size, failure_rate, nme, rank_correlation
 from facelattice.schemes import Scheme, get_scheme
 
 NO_EYES = Scheme.from_dict({"name": "mine", "points": 3})
@@ -29,6 +29,15 @@ def test_without_eye_corners_it_is_the_root_of_the_boxs_area():
     assert face_size(points, get_scheme("ibug68"), mask) == pytest.approx(np.sqrt(67 * 20))
     points[36] = np.nan
     assert face_size(points, get_scheme("ibug68")) == pytest.approx(np.sqrt(67 * 60))
+
+
+def test_an_eye_of_which_one_point_is_not_annotated_is_no_eye():
+    scheme, points, mask = get_scheme("ibug68"), face68(), np.ones(68, bool)
+    # x is 10 37 38 39 40 41 of one eye, 205 in sum, and 42 43 44 40 46 47 of the other, 262; y is 20 and 60 in sum.
+    assert eye_distance(points, scheme.pupils, mask) == pytest.approx(np.hypot(262 - 205, 60 - 20) / 6)
+    mask[40] = False
+    assert np.isnan(eye_distance(points, scheme.pupils, mask))
+    assert face_size(points, scheme, mask, "inter-pupil") == pytest.approx(np.sqrt(67 * 60))
 
 
 def test_a_face_without_a_size_has_no_error():
@@ -88,6 +97,8 @@ def test_rank_correlation_by_hand():
     """Spearman's rho of 1 2 3 4 5 against 2 1 4 3 5 is 1 - 6 * 4 / (5 * 24) = 0.8; ties have their mean rank."""
     assert rank_correlation(np.arange(5), np.array([2, 1, 4, 3, 5])) == pytest.approx(0.8)
     assert rank_correlation(np.array([1, 2, 2, 3]), np.array([10, 20, 20, 900])) == pytest.approx(1)
+    # Ranks 1 2.5 2.5 4 against 1 2 3 4: deviations -1.5 0 0 1.5 and -1.5 -0.5 0.5 1.5
+    assert rank_correlation(np.array([1, 2, 2, 3]), np.arange(4)) == pytest.approx(4.5 / np.sqrt(4.5 * 5))
     assert rank_correlation(np.arange(4), -np.arange(4.0)) == pytest.approx(-1)
     assert np.isnan(rank_correlation(np.arange(4), np.ones(4)))
 

@@ -25,6 +25,7 @@ from facelattice.cli import app
 from facelattice.data.sample import DataError
 from facelattice.data.sampling import EpochBatches
 from facelattice.formats import write_pts
+from facelattice.method.model import Prediction
 from facelattice.training import checkpoint, fit
 from facelattice.training.batchnorm import GlobalBatchNorm, synchronise
 from facelattice.training.checkpoint import CheckpointError
@@ -89,6 +90,24 @@ def stop_in_step(monkeypatch, step: int) -> None:
         return objective(*arguments)
 
     monkeypatch.setattr(fit, "objective", stopping)
+
+
+def test_the_objective_by_hand(write_recipe):
+    weights = {"points": "soft_wing", "relative": 2.0, "anchors": 0.25, "errors": 3.0}
+    recipe = load_recipe(write_recipe(size=64, loss=weights))  # where 1 px is 4 px of a crop of 256
+    truth = torch.tensor([[[20.0, 20], [40, 20], [30, 50]]])
+    points, anchors = truth.clone(), truth + torch.tensor([0, -0.25])
+    points[0, 0, 0] += 1
+    batch = {"points": truth, "mask": torch.ones(1, 3, dtype=torch.bool)}
+    batch |= {"annotated": torch.tensor([True]), "background": torch.tensor([False])}
+    relation = torch.tensor([[1.0, -1, 0], [-1, 1, 0], [0, -1, 1]])
+    parts = fit.objective(Prediction(points, torch.full((1, 3), 2.0), anchors, None), batch, recipe, relation)
+    four = 2 + 20 * math.log(4.5 / 2.5)  # what the loss makes of 4 px
+    assert parts["points"].item() == pytest.approx(four / 6)
+    assert parts["relative"].item() == pytest.approx(2 * (four + four) / 6)  # the point, and the one that hears it
+    assert parts["anchors"].item() == pytest.approx(0.25 * 3 / 6)  # 1 px up for each of three
+    # Of 2 px expected, 1 px of the crop and twice the least distance, 0.1.
+    assert parts["errors"].item() == pytest.approx(3 * ((1 + 0.1 + 0.1) / 2 + 3 * math.log(2)) / 3)
 
 
 def test_a_run_writes_its_recipe_log_and_checkpoints(write_recipe, tmp_path):

@@ -460,6 +460,17 @@ def test_wrong_xml_names_file_and_box(tmp_path, text, message):
         read_dlib_xml(tmp_path / "a.xml")
 
 
+@pytest.mark.parametrize(("format", "name"), [("csv", "csv"), ("coco", "json"), ("dlib", "xml")])
+def test_a_folder_called_as_the_table_is_refused_before_the_work(tmp_path, format, name):
+    def results():
+        pytest.fail("the work has begun")
+        yield "a.jpg", [face()]
+
+    (tmp_path / f"landmarks.{name}").mkdir()
+    with pytest.raises(IsADirectoryError, match="it is a folder"):
+        save_faces(results(), tmp_path, format)
+
+
 def test_a_name_that_xml_cannot_hold(tmp_path):
     with pytest.raises(ValueError, match="the name has signs that XML cannot hold"):
         save_faces([("a\x01.jpg", [face()])], tmp_path, "dlib")

@@ -24,6 +24,12 @@ def write_coco(path: str | os.PathLike, pictures: Iterable[tuple[str, Sequence[F
 
     Raises ValueError where faces differ in their scheme: the file has one category.
     """
+    with atomic_write(path) as file:  # opened first: a file that cannot be is refused before the work
+        json.dump(_content(pictures), file, allow_nan=False)
+        file.write("\n")
+
+
+def _content(pictures: Iterable[tuple[str, Sequence[Face]]]) -> dict[str, Any]:
     images: list[dict[str, Any]] = []
     annotations: list[dict[str, Any]] = []
     scheme = None
@@ -56,10 +62,7 @@ def write_coco(path: str | os.PathLike, pictures: Iterable[tuple[str, Sequence[F
         "id": 1, "name": "face", "supercategory": "person",
         "keypoints": [] if scheme is None else list(scheme.names), "skeleton": edges,
     }  # fmt: skip
-    with atomic_write(path) as file:
-        content = {"images": images, "annotations": annotations, "categories": [category]}
-        json.dump(content, file, allow_nan=False)
-        file.write("\n")
+    return {"images": images, "annotations": annotations, "categories": [category]}
 
 
 def read_coco(path: str | os.PathLike, category: str | None = None) -> list[Annotation]:

@@ -26,6 +26,11 @@ def write_dlib_xml(path: str | os.PathLike, pictures: Iterable[tuple[str, Sequen
 
     Raises ValueError for a picture whose name has signs that XML cannot hold.
     """
+    with atomic_write(path, "wb") as file:  # opened first: a file that cannot be is refused before the work
+        ElementTree.ElementTree(_tree(pictures)).write(file, encoding="utf-8", xml_declaration=True)
+
+
+def _tree(pictures: Iterable[tuple[str, Sequence[Face]]]) -> ElementTree.Element:
     root = ElementTree.Element("dataset")
     images = ElementTree.SubElement(root, "images")
     for image, faces in pictures:
@@ -42,8 +47,7 @@ def write_dlib_xml(path: str | os.PathLike, pictures: Iterable[tuple[str, Sequen
                 if np.isfinite((x, y)).all():
                     ElementTree.SubElement(box, "part", name=f"{i:0{digits}}", x=str(round(x)), y=str(round(y)))
     ElementTree.indent(root)
-    with atomic_write(path, "wb") as file:
-        ElementTree.ElementTree(root).write(file, encoding="utf-8", xml_declaration=True)
+    return root
 
 
 def xml_holds(image: str) -> bool:

@@ -5,9 +5,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from facelattice import geometry
 from facelattice.data.sample import DataError, Sample, make_sample
+from facelattice.evaluation import metrics
 from facelattice.evaluation.answers import Answer, Answers
-from facelattice.evaluation.protocols import PROTOCOLS, choose
+from facelattice.evaluation.protocols import PROTOCOLS, choose, stands_in
 from facelattice.evaluation.report import assess
 from facelattice.schemes import get_scheme, mean_shape
 
@@ -49,7 +51,7 @@ def test_a_protocol_that_does_not_fit_is_refused():
     with pytest.raises(DataError, match="the scheme five does not say which points these are"):
         choose([sample("five")], "wflw")
     with pytest.raises(DataError, match="these faces come without"):
-        choose([sample("aflw19")], "aflw19")
+        choose([sample("aflw19", given_box=np.array([0, 0, 9.0, 9])), sample("aflw19")], "aflw19")
 
 
 def test_what_errors_are_divided_by():
@@ -67,6 +69,18 @@ def test_what_errors_are_divided_by():
     answers = Answers("x", face.scheme, "predictions", [Answer(face.points + np.float32([3, 4]), None)], [])
     for name, size in sizes.items():
         assert assess([face], answers, PROTOCOLS[name], {}).result["nme"] == pytest.approx(5 / size, rel=1e-5), name
+
+
+@pytest.mark.parametrize(("apart", "boxed"), [(0.5, False), (0.0, True), (np.nan, True)])
+def test_the_box_stands_in_for_eyes_on_one_spot_or_not_annotated(apart, boxed):
+    points = mean_shape(get_scheme("ibug68")) * 100
+    points[45] = points[36] + np.array([apart, 0])
+    face = make_sample(Path("a.png"), points, get_scheme("ibug68"), "a", "here")
+    assert stands_in(face, "inter-ocular") == boxed
+    assert not stands_in(face, "box")
+    size = metrics.face_size(face.points, face.scheme, face.mask)
+    box = geometry.points_box(points)
+    assert size == pytest.approx(np.sqrt((box[2] - box[0]) * (box[3] - box[1])) if boxed else 0.5, rel=1e-4)
 
 
 def test_hidden_points_are_measured_apart_and_a_face_without_a_size_takes_no_part():

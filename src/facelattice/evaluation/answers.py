@@ -97,7 +97,7 @@ def pair(found: Sequence[np.ndarray], boxes: Sequence[np.ndarray], least: float 
 
     One to one: the two that overlap most belong together, then the next two, down to an overlap of ``least``.
     """
-    overlaps = np.array([[geometry.overlap(one, box) for one in found] for box in boxes]).reshape(len(boxes), -1)
+    overlaps = np.array([geometry.overlap(one, box) for box in boxes for one in found]).reshape(len(boxes), len(found))
     pairs: list[int | None] = [None] * len(boxes)
     while overlaps.size and overlaps.max() >= least:
         i, k = np.unravel_index(overlaps.argmax(), overlaps.shape)

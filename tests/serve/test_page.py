@@ -357,7 +357,7 @@ def test_who_listens_is_asked_for_in_photos_that_were_answered_before_and_while_
     held: list[Route] = []
     page.route("**/v1/align*", lambda route: route.continue_() if held else held.append(route))
     page.click("#sample")
-    page.wait_for_function("document.querySelector('#message').textContent === 'Looking ...'")
+    say(page, "Looking ...")
     while not held:
         page.wait_for_timeout(50)
     page.check("input[value=graph]")  # before there is an answer

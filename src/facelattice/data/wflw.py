@@ -27,10 +27,9 @@ def read(root: Path, subset: str | None = None) -> list[Sample]:
         subsets = [*found, *(ATTRIBUTES if "test" in found else ())]
         raise DataError(f"{root}: choose a subset out of {', '.join(subsets) or 'none found'}, not {subset!r}")
     scheme = get_scheme("wflw98")
-    with open(path, encoding="utf-8-sig", errors="surrogateescape") as file:  # a name need not be valid UTF-8
-        lines = file.read().splitlines()
+    text = path.read_text(encoding="utf-8-sig", errors="surrogateescape")  # a name need not be valid UTF-8
     samples = []
-    for number, line in enumerate(lines, 1):
+    for number, line in enumerate(text.splitlines(), 1):
         if not line.strip():
             continue
         where, cells = f"{path}, line {number}", line.split()

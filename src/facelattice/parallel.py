@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import replace
+from multiprocessing import resource_tracker
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
@@ -68,7 +69,7 @@ def _in_processes(
 ) -> Iterator[list[Face]]:
     spawn = multiprocessing.get_context("spawn")
     with (
-        ThreadPoolExecutor(1, initializer=_be_deaf_to_ctrl_c) as starter,
+        ThreadPoolExecutor(1, initializer=start_deaf, initargs=({signal.SIGINT},)) as starter,
         ProcessPoolExecutor(jobs, spawn, _start, (settings, keep_pictures)) as pool,
     ):
         waiting: deque[Future] = deque()
@@ -97,11 +98,12 @@ def _take(
             yield result
 
 
-def _be_deaf_to_ctrl_c() -> None:
-    """In a thread that starts processes: they never hear of Ctrl-C, as `_start` would come too late for one within
-    their first second. Windows knows no such thing; but there, too, none is left half started."""
+def start_deaf(signals: set[signal.Signals]) -> None:
+    """In a thread that starts processes: they never hear these signals, as ignoring them there would come too late for
+    one within their first second. Windows knows no such thing; but there, too, none is left half started."""
     if os.name != "nt":
-        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        resource_tracker.ensure_running()  # before, as its start opens the thread's ears again
+        signal.pthread_sigmask(signal.SIG_BLOCK, signals)
 
 
 def _start(settings: dict[str, Any], keep_pictures: bool) -> None:

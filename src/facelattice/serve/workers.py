@@ -15,7 +15,6 @@ import asyncio
 import atexit
 import logging
 import multiprocessing
-import os
 import signal
 import time
 import warnings
@@ -24,7 +23,6 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection
 
 import numpy as np
@@ -32,6 +30,7 @@ import numpy as np
 from facelattice import geometry
 from facelattice.aligner import FaceAligner
 from facelattice.face import Face
+from facelattice.parallel import start_deaf
 from facelattice.pictures import PictureError
 from facelattice.runtime import Model, ModelError
 from facelattice.serve.uploads import decode
@@ -102,7 +101,9 @@ class Workers:
         """Start the processes; returns when they are ready."""
         self._wake = asyncio.Condition()
         self._stopping = False
-        self._threads = ThreadPoolExecutor(self.count, initializer=_start_deaf)
+        self._threads = ThreadPoolExecutor(
+            self.count, initializer=start_deaf, initargs=({signal.SIGINT, signal.SIGTERM},)
+        )
         self._processes = [_Process() for _ in range(self.count)]
         loop = asyncio.get_running_loop()
         await asyncio.gather(*(loop.run_in_executor(self._threads, process.start) for process in self._processes))
@@ -254,14 +255,6 @@ class _Process:
             self._process.join()
         self._pipe.close()
         atexit.unregister(self.end)
-
-
-def _start_deaf() -> None:
-    """In a thread that starts workers: they never hear Ctrl-C or SIGTERM, as `_work` would come too late for one within
-    their first second. Windows knows no such thing."""
-    if os.name != "nt":
-        resource_tracker.ensure_running()  # before, as its start opens the thread's ears again
-        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
 
 
 def _work(pipe: Connection) -> None:

@@ -4,10 +4,10 @@
 
 dlib's 68 points (dlib-bin, its model out of face-recognition-models) and MediaPipe's face mesh (0.10.21, its vertices
 mapped to the 68 points) are installed by this script with pip, each into a virtual environment of its own (--folder
-keeps them). Every program gets the same pictures: a square of 2.2 times the landmark box around each face, as it lies
+keeps them). Every program gets the same images: a square of 2.2 times the landmark box around each face, as it lies
 in the photo, and finds the face in it by its own detector; of several it may choose the one that overlaps the
 annotation most; "one face" is the same program told that one is wanted, which it then chooses itself. The time is that
-of the whole call, picture in memory to points, the median over the faces, and of three rounds in which the programs
+of the whole call, image in memory to points, the median over the faces, and of three rounds in which the programs
 take turns, as processors that are shared with others change their speed. dlib's model was probably trained on the
 photos of HELEN test, and MediaPipe's on points of another kind, which costs it something in any such comparison.
 """
@@ -26,7 +26,7 @@ import venv
 from collections.abc import Callable
 from pathlib import Path
 
-SIDE = 2.2  # of a picture, landmark boxes
+SIDE = 2.2  # of an image, landmark boxes
 ONE = ", one face"
 ROUNDS = 3
 DLIB, MEDIAPIPE = "dlib 20, 68 points", "MediaPipe 0.10.21 mesh"
@@ -43,45 +43,45 @@ MESH = [
 
 
 def dlib_points() -> Callable:
-    """A picture, RGB -> the 68 points of each face that dlib finds."""
+    """An image, RGB -> the 68 points of each face that dlib finds."""
     import dlib
     import face_recognition_models
 
     detect = dlib.get_frontal_face_detector()
     predict = dlib.shape_predictor(face_recognition_models.pose_predictor_model_location())
 
-    def run(picture):
-        shapes = [predict(picture, box) for box in detect(picture, 1)]
+    def run(image):
+        shapes = [predict(image, box) for box in detect(image, 1)]
         return [[(shape.part(i).x, shape.part(i).y) for i in range(68)] for shape in shapes]
 
     return run
 
 
 def mediapipe_points(most: int) -> Callable:
-    """A picture, RGB -> the 68 points of each face, ``most`` of them, that MediaPipe finds."""
+    """An image, RGB -> the 68 points of each face, ``most`` of them, that MediaPipe finds."""
     import mediapipe
 
     mesh = mediapipe.solutions.face_mesh.FaceMesh(static_image_mode=True, max_num_faces=most, refine_landmarks=False)
 
-    def run(picture):
-        height, width = picture.shape[:2]
-        faces = mesh.process(picture).multi_face_landmarks or []
-        # Its coordinates are shares of the picture, from edge to edge; ours have whole numbers at pixel centres.
+    def run(image):
+        height, width = image.shape[:2]
+        faces = mesh.process(image).multi_face_landmarks or []
+        # Its coordinates are shares of the image, from edge to edge; ours have whole numbers at pixel centers.
         return [[(f.landmark[i].x * width - 0.5, f.landmark[i].y * height - 0.5) for i in MESH] for f in faces]
 
     return run
 
 
 def ours(model: str, most: int | None) -> Callable:
-    """A picture, RGB -> the points of each face, ``most`` of them, that FaceAligner finds."""
+    """An image, RGB -> the points of each face, ``most`` of them, that FaceAligner finds."""
     from facelattice import FaceAligner
 
     aligner = FaceAligner(model, min_score=0.1, max_faces=most)
-    return lambda picture: [face.points.tolist() for face in aligner(picture)]
+    return lambda image: [face.points.tolist() for face in aligner(image)]
 
 
 def work(program: str, folder: Path) -> None:
-    """Run one program over the pictures in a folder, in this process, and write what it found and how long it took."""
+    """Run one program over the images in a folder, in this process, and write what it found and how long it took."""
     import cv2
 
     name, one = program.removesuffix(ONE), program.endswith(ONE)
@@ -91,13 +91,13 @@ def work(program: str, folder: Path) -> None:
         run = mediapipe_points(1 if one else 4)
     else:
         run = ours(name, 1 if one else None)
-    pictures = [cv2.cvtColor(cv2.imread(str(path)), cv2.COLOR_BGR2RGB) for path in sorted(folder.glob("*.png"))]
-    for picture in pictures[:5]:
-        run(picture)  # not counted: what loads when first used
+    images = [cv2.cvtColor(cv2.imread(str(path)), cv2.COLOR_BGR2RGB) for path in sorted(folder.glob("*.png"))]
+    for image in images[:5]:
+        run(image)  # not counted: what loads when first used
     found, milliseconds = [], []
-    for picture in pictures:
+    for image in images:
         start = time.perf_counter()
-        found.append(run(picture))
+        found.append(run(image))
         milliseconds.append(1000 * (time.perf_counter() - start))
     (folder / "found.json").write_text(json.dumps({"faces": found, "ms": milliseconds}))
 
@@ -129,16 +129,15 @@ def main() -> None:
     import cv2
     import numpy as np
 
-    from facelattice import geometry, get_scheme, read_picture
-    from facelattice.data.sample import to_scheme
-    from facelattice.data.sources import read_samples
-    from facelattice.evaluation import metrics
-    from facelattice.runtime import Model
-    from facelattice.speed import processor
-    from facelattice.weights import find_model, list_models
+    from facelattice import geometry, get_scheme, load_image, metrics
+    from facelattice.datasets.readers.detect_layout import read_samples
+    from facelattice.datasets.sample import convert_samples
+    from facelattice.inference.benchmark import processor
+    from facelattice.inference.model_zoo import find_model, list_models
+    from facelattice.inference.onnx_model import Model
 
     scheme = get_scheme("ibug68")
-    samples = to_scheme(read_samples(options.data, options.subset), scheme, None)[: options.most]
+    samples = convert_samples(read_samples(options.data, options.subset), scheme, None)[: options.most]
     models = options.model or [name for name in list_models() if Model(find_model(name)).scheme.name == scheme.name]
     rows = []
     with tempfile.TemporaryDirectory() as temporary:
@@ -146,7 +145,7 @@ def main() -> None:
         for i, sample in enumerate(samples):
             size = round(SIDE * geometry.box_side(sample.box))
             matrix = geometry.crop_transform(sample.box, size, SIDE)
-            cut = geometry.warp(read_picture(sample.path), matrix, size)
+            cut = geometry.warp(load_image(sample.path), matrix, size)
             cv2.imwrite(str(Path(temporary) / f"{i:05}.png"), cv2.cvtColor(cut, cv2.COLOR_RGB2BGR))
             truths.append(geometry.apply(matrix, sample.points))
         programs = [program for name in [*models, *PEERS] for program in (name, name + ONE)]
@@ -163,7 +162,7 @@ def main() -> None:
             for faces, truth in zip(results[program]["faces"], truths, strict=True):
                 points = [np.array(face, np.float32) for face in faces]
                 boxes = [geometry.points_box(p) for p in points]
-                best = geometry.most_overlapping(boxes, geometry.points_box(truth), 0.2)
+                best = geometry.highest_iou(boxes, geometry.points_box(truth), 0.2)
                 errors.append(np.inf if best is None else metrics.nme(points[best], truth, scheme))
             known = np.array(errors)
             rows.append((program, float(known[np.isfinite(known)].mean()), known, statistics.median(times[program])))
@@ -182,8 +181,8 @@ def draw(rows: list, path: Path) -> None:
     """Failures against the time a face takes."""
     from matplotlib.figure import Figure
 
-    from facelattice.evaluation import metrics
-    from facelattice.figures import save
+    from facelattice import metrics
+    from facelattice.visualization.figures import save
 
     figure = Figure(figsize=(7, 4), layout="constrained")
     axes = figure.add_subplot()

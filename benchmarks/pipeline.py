@@ -1,11 +1,11 @@
-"""What is around the network and the detector, and what it costs: a picture, and a folder of many.
+"""What is around the network and the detector, and what it costs: an image, and a folder of many.
 
-    python benchmarks/pipeline.py DATA/300W/helen/testset            # no extra needed; --pictures 60 for a quick look
+    python benchmarks/pipeline.py DATA/300W/helen/testset            # no extra needed; --images 60 for a quick look
 
-The first table is one picture at a time, in memory: the whole call against what ONNX Runtime and the detector take by
-themselves for the same crops and pictures. The second is files to faces: one after another in one process, on one
+The first table is one image at a time, in memory: the whole call against what ONNX Runtime and the detector take by
+themselves for the same crops and images. The second is files to faces: one after another in one process, on one
 thread and on as many as there are processors, against the processes of `facelattice align`, which start within that
-time. All must find the same. Pictures of the folder are taken again until there are as many as asked for.
+time. All must find the same. Images of the folder are taken again until there are as many as asked for.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ from typing import Any
 
 import numpy as np
 
-from facelattice import FaceAligner, read_picture
-from facelattice.parallel import align_all
-from facelattice.pictures import find_pictures
-from facelattice.speed import processor
-from facelattice.threads import keep_to, usable_cpus
-from facelattice.weights import DEFAULT, list_models
+from facelattice import FaceAligner, load_image
+from facelattice.image_io import find_images
+from facelattice.inference.benchmark import processor
+from facelattice.inference.model_zoo import DEFAULT, list_models
+from facelattice.inference.parallel import align_all
+from facelattice.onnx_session import num_usable_cpus, set_num_threads
 
 
 class Watched:
@@ -46,22 +46,22 @@ class Watched:
         return getattr(self.function, name)
 
 
-def overhead(model: str, pictures: list[np.ndarray], max_faces: int | None) -> tuple[float, float, float]:
-    """Medians over pictures, ms: the whole call, and of that what the detector and ONNX Runtime take."""
+def overhead(model: str, images: list[np.ndarray], max_faces: int | None) -> tuple[float, float, float]:
+    """Medians over images, ms: the whole call, and of that what the detector and ONNX Runtime take."""
     aligner: Any = FaceAligner(model, max_faces=max_faces)
     aligner.model, aligner.detector, aligner._glance = watched = [
         function and Watched(function) for function in (aligner.model, aligner.detector, aligner._glance)
     ]
     run, *finders = [function for function in watched if function is not None]
-    for picture in pictures[:3]:
-        aligner(picture)
+    for image in images[:3]:
+        aligner(image)
     rows = []
-    for picture in pictures:
+    for image in images:
         run.ms = 0.0
         for finder in finders:
             finder.ms = 0.0
         start = time.perf_counter()
-        aligner(picture)
+        aligner(image)
         rows.append((1000 * (time.perf_counter() - start), sum(finder.ms for finder in finders), run.ms))
     whole, found, ran = zip(*rows, strict=True)
     return statistics.median(whole), statistics.median(found), statistics.median(ran)
@@ -70,11 +70,11 @@ def overhead(model: str, pictures: list[np.ndarray], max_faces: int | None) -> t
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--pictures", type=int, default=500)
+    parser.add_argument("--images", type=int, default=500)
     parser.add_argument("--model", default=DEFAULT)
     options = parser.parse_args()
-    paths = find_pictures([str(options.folder)])
-    opened = [read_picture(path) for path in paths[:60]]
+    paths = find_images([str(options.folder)])
+    opened = [load_image(path) for path in paths[:60]]
     print(f"{processor()}\n")
     print("| model | faces wanted | detector | ONNX Runtime | the whole call | over both |\n|---|---|---|---|---|---|")
     for model in sorted(list_models(), key=lambda name: name != DEFAULT):
@@ -84,16 +84,16 @@ def main() -> None:
                 f"| {model} | {most or 'all'} | {found:.1f} ms | {run:.1f} ms | {whole:.1f} ms "
                 f"| {whole / (found + run):.2f} x |"
             )
-    many = [paths[i % len(paths)] for i in range(options.pictures)]
+    many = [paths[i % len(paths)] for i in range(options.images)]
     settings = {"model": options.model}
     ways = {
         "one after another, 1 thread": partial(one_thread, many, settings),
-        f"one after another, {usable_cpus()} threads": partial(all_points, many, settings, 1),
-        f"{usable_cpus()} processes": partial(all_points, many, settings, usable_cpus()),
+        f"one after another, {num_usable_cpus()} threads": partial(all_points, many, settings, 1),
+        f"{num_usable_cpus()} processes": partial(all_points, many, settings, num_usable_cpus()),
     }
     found = {way: run() for way, run in ways.items()}
     *before, (fastest, points) = found.values()
-    print(f"\n{len(many)} pictures, {len(points)} faces, {options.model}:")
+    print(f"\n{len(many)} images, {len(points)} faces, {options.model}:")
     for way, (seconds, _) in found.items():
         print(f"  {way:30} {seconds:.1f} s, {len(many) / seconds:.1f} a second")
     ratios = " and ".join(f"{seconds / fastest:.2f}" for seconds, _ in before)
@@ -105,7 +105,7 @@ def main() -> None:
 
 
 def all_points(paths: list[Path], settings: dict[str, Any], jobs: int) -> tuple[float, list[np.ndarray]]:
-    """Seconds, and the points of all faces, without the pictures that they hold."""
+    """Seconds, and the points of all faces, without the images that they hold."""
     start = time.perf_counter()
     points = [face.points for faces in align_all(paths, settings, wrong, jobs) for face in faces]
     return time.perf_counter() - start, points
@@ -113,7 +113,7 @@ def all_points(paths: list[Path], settings: dict[str, Any], jobs: int) -> tuple[
 
 def one_thread(paths: list[Path], settings: dict[str, Any]) -> tuple[float, list[np.ndarray]]:
     """The same in a process that keeps to one thread."""
-    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn"), keep_to, (1,)) as pool:
+    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn"), set_num_threads, (1,)) as pool:
         return pool.submit(all_points, paths, settings, 1).result()
 
 

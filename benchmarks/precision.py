@@ -20,16 +20,16 @@ BATCH, SIZE, STEPS = 32, 160, 10
 
 
 def images_a_second(backbone: str, in_float32: bool) -> float:
-    """The median over the steps, after two that are not counted."""
+    """The median over the steps, after two that are not pluralize."""
     network = timm.create_model(backbone, num_classes=0).train().to(memory_format=torch.channels_last)
     if in_float32:
         depthwise_in_float32(network)
-    pictures = torch.rand(BATCH, 3, SIZE, SIZE).to(memory_format=torch.channels_last)
+    images = torch.rand(BATCH, 3, SIZE, SIZE).to(memory_format=torch.channels_last)
     times = []
     for _ in range(STEPS + 2):
         start = time.perf_counter()
         with torch.autocast("cpu", torch.bfloat16):
-            features = network(pictures)
+            features = network(images)
         features.float().mean().backward()
         times.append(time.perf_counter() - start)
     return BATCH / statistics.median(times[2:])

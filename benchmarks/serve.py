@@ -4,7 +4,7 @@
 
 Starts `facelattice serve` with a worker for each processor and asks it with 1 to 64 clients at a time, each of which
 sends its next request when the last one is answered. Before that one process calls the library in a loop, on the same
-picture with all processors. Clients run on the same processors and take some of their time. Memory is that of the
+image with all processors. Clients run on the same processors and take some of their time. Memory is that of the
 server and its workers together.
 """
 
@@ -55,9 +55,9 @@ def memory(server: subprocess.Popen) -> float:
 
 
 def in_a_loop(data: bytes, seconds: float) -> float:
-    """Pictures a second of the library, called in a loop."""
+    """Images a second of the library, called in a loop."""
     from facelattice import FaceAligner
-    from facelattice.serve.uploads import decode
+    from facelattice.serve.decode import decode
 
     aligner = FaceAligner()
     aligner(decode(data))
@@ -74,7 +74,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=60, help="for each number of clients")
     options = parser.parse_args()
     data = options.photo.read_bytes()
-    print(f"the library in a loop: {in_a_loop(data, min(options.seconds, 20)):.1f} pictures a second\n")
+    print(f"the library in a loop: {in_a_loop(data, min(options.seconds, 20)):.1f} images a second\n")
     command = [sys.executable, "-m", "facelattice", "serve", "--port", "0"]
     server = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
     try:

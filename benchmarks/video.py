@@ -26,13 +26,13 @@ import numpy as np
 from matplotlib.figure import Figure
 from rich.progress import track
 
-from facelattice import FaceAligner, Tracker, geometry, read_picture
-from facelattice.data.sample import Sample
-from facelattice.data.sources import read_samples
-from facelattice.evaluation.answers import pair
-from facelattice.evaluation.metrics import face_size
+from facelattice import FaceAligner, Tracker, geometry, load_image
+from facelattice.datasets.readers.detect_layout import read_samples
+from facelattice.datasets.sample import Sample
+from facelattice.evaluation.predict import pair
 from facelattice.face import Face
-from facelattice.figures import save
+from facelattice.metrics import normalizing_distance
+from facelattice.visualization.figures import save
 
 FRAMES, RATE, SIDE = 75, 25.0, 400
 NOSE = 30  # the tip, of 68 points
@@ -41,10 +41,10 @@ Clip = list[tuple[np.ndarray, list[np.ndarray]]]  # frames, and the true points 
 Follow = Callable[[np.ndarray, float], list[Face]]
 
 
-def camera(sample: Sample, picture: np.ndarray, kind: str, seed: int) -> Clip:
+def camera(sample: Sample, image: np.ndarray, kind: str, seed: int) -> Clip:
     """One photo as a camera of that kind sees it."""
     rng = np.random.default_rng([seed, len(kind)])
-    box = geometry.square_box(geometry.box_centre(sample.box), geometry.box_side(sample.box))
+    box = geometry.square_box(geometry.box_center(sample.box), geometry.box_side(sample.box))
     base = geometry.crop_transform(box, SIDE, SIDE / FACE)
     clip = []
     for i in range(FRAMES):
@@ -59,7 +59,7 @@ def camera(sample: Sample, picture: np.ndarray, kind: str, seed: int) -> Clip:
         move = np.array([[cos, -sin, middle + x - cos * middle + sin * middle],
                          [sin, cos, middle + y - sin * middle - cos * middle]])  # fmt: skip
         matrix = geometry.compose(move, base)
-        frame = geometry.warp(picture, matrix, SIDE, fill=90)
+        frame = geometry.warp(image, matrix, SIDE, fill=90)
         if kind == "hidden":
             blob = (int(-80 + (SIDE + 160) * t / (FRAMES / RATE)), SIDE // 2 + 25)
             cv2.ellipse(frame, blob, (60, 45), 20, 0, 360, (176, 128, 104), -1, cv2.LINE_AA)
@@ -73,7 +73,7 @@ def crossing(samples: list[Sample], seed: int) -> Clip:
     heads, width, height = [], 520, 300
     for sample in samples:
         matrix = geometry.crop_transform(sample.box, 180, 180 / 110)
-        heads.append((geometry.warp(read_picture(sample.path), matrix, 180, fill=90), matrix))
+        heads.append((geometry.warp(load_image(sample.path), matrix, 180, fill=90), matrix))
     oval = np.zeros((180, 180), np.uint8)
     cv2.ellipse(oval, (90, 88), (68, 86), 0, 0, 360, 255, -1)
     clip = []
@@ -107,8 +107,8 @@ def follow(clip: Clip, how: Follow) -> Iterator[list[Face | None]]:
 
 def measure(clip: Clip, faces: list[list[Face | None]], samples: list[Sample]) -> tuple[dict[str, float], list[str]]:
     """Sums over a clip: errors and their count, jitter, lag, missed, switches, lost; and the faces missed, by name."""
-    counted = "error", "frames", "jitter", "steps", "behind", "speed", "missed", "switches", "lost"
-    sums, named = dict.fromkeys(counted, 0.0), []
+    pluralize = "error", "frames", "jitter", "steps", "behind", "speed", "missed", "switches", "lost"
+    sums, named = dict.fromkeys(pluralize, 0.0), []
     for which, sample in enumerate(samples):
         last: tuple[np.ndarray, np.ndarray] | None = None
         number: int | None = None
@@ -123,7 +123,7 @@ def measure(clip: Clip, faces: list[list[Face | None]], samples: list[Sample]) -
             if face is None:
                 missed, last = [*missed, i], None
                 continue
-            size = face_size(truth, sample.scheme)
+            size = normalizing_distance(truth, sample.scheme)
             sums["error"] += float(np.linalg.norm(face.points - truth, axis=1).mean()) / size
             sums["frames"] += 1
             if last is not None:
@@ -168,14 +168,14 @@ def main() -> None:
     samples = samples[:: max(1, len(samples) // options.photos)][: options.photos]
     aligner = FaceAligner(options.model)
     ways: dict[str, Callable[[], Follow]] = {
-        "frame by frame": lambda: lambda picture, time: aligner(picture),
+        "frame by frame": lambda: lambda image, time: aligner(image),
         "followed": lambda: Tracker(aligner, smooth=0),
         "smoothed": lambda: Tracker(aligner),
     }
     clips: list[tuple[str, list[Sample], Callable[[], Clip]]] = []
     for seed, sample in enumerate(samples):
         for kind in ("rest", "motion", "hidden"):
-            clips.append((kind, [sample], lambda a=sample, b=kind, c=seed: camera(a, read_picture(a.path), b, c)))
+            clips.append((kind, [sample], lambda a=sample, b=kind, c=seed: camera(a, load_image(a.path), b, c)))
     for seed, two in enumerate(zip(samples[::2], samples[1::2], strict=False)):
         clips.append(("crossing", list(two), lambda a=list(two), b=seed: crossing(a, b)))
     totals: dict[tuple[str, str], dict[str, float]] = {}

@@ -11,17 +11,17 @@ from facelattice.schemes import Scheme, get_scheme, mean_shape
 
 
 def slanted(scheme_name: str, angle: float, side: float = 90.0) -> Face:
-    """A face turned clockwise by ``angle`` in a picture with a red disc on its left eye, a green one on its right."""
+    """A face turned clockwise by ``angle`` in an image with a red disc on its left eye, a green one on its right."""
     scheme = get_scheme(scheme_name)
     upright = (mean_shape(scheme) - 0.5) * side
     c, s = np.cos(np.radians(angle)), np.sin(np.radians(angle))
     points = (upright @ np.array([[c, s], [-s, c]]) + [150, 130]).astype(np.float32)
-    picture = np.zeros((260, 300, 3), np.uint8)
-    for group, colour in zip(scheme.ocular or scheme.pupils, ((255, 0, 0), (0, 255, 0)), strict=True):
+    image = np.zeros((260, 300, 3), np.uint8)
+    for group, color in zip(scheme.ocular or scheme.pupils, ((255, 0, 0), (0, 255, 0)), strict=True):
         x, y = points[list(group)].mean(0) * 16
-        cv2.circle(picture, (round(float(x)), round(float(y))), 4 * 16, colour, -1, cv2.LINE_AA, 4)
+        cv2.circle(image, (round(float(x)), round(float(y))), 4 * 16, color, -1, cv2.LINE_AA, 4)
     box = geometry.points_box(points).astype(np.float32)
-    return Face(points, np.full(len(points), 1.234, np.float32), 0.98765, box, scheme, picture)
+    return Face(points, np.full(len(points), 1.234, np.float32), 0.98765, box, scheme, image)
 
 
 def centroid(channel: np.ndarray) -> np.ndarray:
@@ -33,8 +33,8 @@ def centroid(channel: np.ndarray) -> np.ndarray:
 def test_to_dict_is_plain_json_to_a_hundredth_of_a_pixel():
     face = slanted("five", 0)
     data = json.loads(json.dumps(face.to_dict(), allow_nan=False))
-    assert list(data) == ["scheme", "score", "box", "points", "errors"]
-    assert (data["scheme"], data["score"], data["errors"]) == ("five", 0.9877, [1.23] * 5)
+    assert list(data) == ["scheme", "score", "box", "points", "expected_errors"]
+    assert (data["scheme"], data["score"], data["expected_errors"]) == ("five", 0.9877, [1.23] * 5)
     assert np.abs(np.array(data["points"]) - face.points).max() <= 0.0051
     assert np.abs(np.array(data["box"]) - face.box).max() <= 0.0051
     assert data["points"][0] == [round(float(v), 2) for v in face.points[0]]
@@ -66,12 +66,12 @@ def test_margin_is_the_room_around_the_face():
 def test_a_scheme_without_eyes_is_cropped_as_it_stands():
     points = np.array([[100, 100], [140, 100], [120, 150]], np.float32)
     scheme = Scheme.from_dict({"name": "mine", "points": 3})
-    picture = np.zeros((260, 300, 3), np.uint8)
-    picture[120:131, 115:126] = 255  # around the middle of the box, (120, 125)
-    crop = Face(points, np.ones(3, np.float32), 1.0, geometry.points_box(points), scheme, picture).crop(100)
+    image = np.zeros((260, 300, 3), np.uint8)
+    image[120:131, 115:126] = 255  # around the middle of the box, (120, 125)
+    crop = Face(points, np.ones(3, np.float32), 1.0, geometry.points_box(points), scheme, image).crop(100)
     np.testing.assert_allclose(centroid(crop[..., 0]), [49.5, 49.5], atol=0.1)
 
 
-def test_a_face_without_its_picture_says_so():
-    with pytest.raises(ValueError, match="no picture"):
-        replace(slanted("five", 0), picture=None).crop()
+def test_a_face_without_its_image_says_so():
+    with pytest.raises(ValueError, match="no image"):
+        replace(slanted("five", 0), image=None).crop()

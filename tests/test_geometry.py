@@ -7,13 +7,13 @@ BOX = np.array([30.0, 20.0, 90.0, 60.0])  # 60 x 40 around (60, 40)
 
 
 def gradient(width: int, height: int, x_slope: float = 1.0, y_slope: float = 1.0) -> np.ndarray:
-    """A picture whose red is ``x_slope`` x and whose green is ``y_slope`` y: its values tell where they come from."""
+    """An image whose red is ``x_slope`` x and whose green is ``y_slope`` y: its values tell where they come from."""
     y, x = np.mgrid[0:height, 0:width]
     return np.dstack([np.rint(x_slope * x), np.rint(y_slope * y), np.zeros_like(x)]).astype(np.uint8)
 
 
 def there(matrix: np.ndarray, size: int) -> np.ndarray:
-    """Where in the picture each pixel of a crop comes from, (size, size, 2)."""
+    """Where in the image each pixel of a crop comes from, (size, size, 2)."""
     y, x = np.mgrid[0:size, 0:size]
     return geometry.apply(geometry.invert(matrix), np.stack([x, y], -1))
 
@@ -34,10 +34,10 @@ def test_a_face_whose_points_are_on_a_line_has_a_square_box():
     assert geometry.face_box(np.array([[1, 2], [5, 3]])).tolist() == [1, 2, 5, 3]
 
 
-def test_centre_side_and_square_of_a_box():
-    assert geometry.box_centre(BOX).tolist() == [60, 40]
+def test_center_side_and_square_of_a_box():
+    assert geometry.box_center(BOX).tolist() == [60, 40]
     assert geometry.box_side(BOX) == 60
-    assert geometry.square_box(geometry.box_centre(BOX), 60).tolist() == [30, 10, 90, 70]
+    assert geometry.square_box(geometry.box_center(BOX), 60).tolist() == [30, 10, 90, 70]
 
 
 @pytest.mark.parametrize(
@@ -57,7 +57,7 @@ def test_boxes_without_a_size_overlap_nothing():
 
 def test_the_middle_of_a_box_is_the_middle_of_the_crop_and_the_corners_its_outer_edges():
     matrix = geometry.crop_transform(np.array([-0.5, -0.5, 63.5, 63.5]), size=64, margin=1.0)
-    np.testing.assert_allclose(matrix, [[1, 0, 0], [0, 1, 0]], atol=1e-12)  # a picture's own box changes nothing
+    np.testing.assert_allclose(matrix, [[1, 0, 0], [0, 1, 0]], atol=1e-12)  # an image's own box changes nothing
     matrix = geometry.crop_transform(BOX, size=120, margin=1.0)
     corners = geometry.apply(matrix, np.array([[60, 40], [30, 10], [90, 70]]))
     np.testing.assert_allclose(corners, [[59.5, 59.5], [-0.5, -0.5], [119.5, 119.5]], atol=1e-5)
@@ -73,10 +73,10 @@ def test_there_and_back_again_within_a_ten_thousandth_of_a_pixel(box, rotation, 
     matrix = geometry.crop_transform(np.array(box), 128, 1.3, rotation, mirror)
     # float64 in between: float32 itself is no finer than 2e-4 px at 4000 px
     inverse = geometry.invert(matrix)
-    in_picture = points @ inverse[:, :2].T + inverse[:, 2]
-    np.testing.assert_allclose(geometry.apply(matrix, in_picture), points, atol=1e-4, rtol=0)
+    in_image = points @ inverse[:, :2].T + inverse[:, 2]
+    np.testing.assert_allclose(geometry.apply(matrix, in_image), points, atol=1e-4, rtol=0)
     np.testing.assert_allclose(geometry.compose(matrix, inverse), [[1, 0, 0], [0, 1, 0]], atol=1e-9)
-    assert geometry.scale_of(matrix) == pytest.approx(128 / 1.3 / geometry.box_side(box))
+    assert geometry.transform_scale(matrix) == pytest.approx(128 / 1.3 / geometry.box_side(box))
 
 
 def test_a_turn_by_90_degrees_is_clockwise_on_the_screen():
@@ -100,7 +100,7 @@ def test_compose_does_the_first_first():
 
 
 def test_shrink_transform_puts_a_small_pixel_amid_those_it_stands_for():
-    matrix = geometry.shrink_transform(4)
+    matrix = geometry.downscale_transform(4)
     assert geometry.apply(matrix, np.array([[1.5, 1.5], [5.5, 1.5]])).tolist() == [[0, 0], [1, 0]]
 
 
@@ -125,34 +125,34 @@ def test_similarity_finds_scale_turn_and_shift_and_makes_no_mirror():
 # --- warp
 
 
-def test_warp_by_nothing_is_the_picture_itself():
-    picture = np.random.default_rng(0).integers(0, 256, (40, 50, 3), dtype=np.uint8)
-    same = geometry.warp(picture, np.array([[1.0, 0, 0], [0, 1.0, 0]]), (50, 40))
-    np.testing.assert_array_equal(same, picture)
+def test_warp_by_nothing_is_the_image_itself():
+    image = np.random.default_rng(0).integers(0, 256, (40, 50, 3), dtype=np.uint8)
+    same = geometry.warp(image, np.array([[1.0, 0, 0], [0, 1.0, 0]]), (50, 40))
+    np.testing.assert_array_equal(same, image)
 
 
 @pytest.mark.parametrize(
     ("rotation", "mirror", "margin"), [(0, False, 1.0), (30, False, 1.0), (0, True, 0.6), (-75, True, 0.9)]
 )
 def test_a_crop_shows_what_the_transform_says(rotation, mirror, margin):
-    picture = gradient(120, 100, 2, 2.5)
+    image = gradient(120, 100, 2, 2.5)
     matrix = geometry.crop_transform(np.array([40, 35, 80, 75]), 48, margin, rotation, mirror)
-    crop = geometry.warp(picture, matrix, 48).astype(float)
+    crop = geometry.warp(image, matrix, 48).astype(float)
     expected = there(matrix, 48) * [2, 2.5]
-    assert np.abs(crop[..., :2] - expected).max() <= 1.0  # grey levels, 0.4 px or less; most of it is rounding
+    assert np.abs(crop[..., :2] - expected).max() <= 1.0  # gray levels, 0.4 px or less; most of it is rounding
     assert np.abs((crop[..., :2] - expected).mean((0, 1))).max() < 0.15
 
 
 @pytest.mark.parametrize("side", [150, 301, 640, 1000])
 def test_strong_shrinking_is_not_off_by_half_a_pixel(side):
-    """Up to 15 picture pixels to one of the crop: half a pixel wrong after averaging would be 1 to 8 of them here."""
-    picture = np.dstack(np.meshgrid(np.arange(1020), np.arange(1020))).astype(np.float32)  # exact, where uint8 rounds
+    """Up to 15 image pixels to one of the crop: half a pixel wrong after averaging would be 1 to 8 of them here."""
+    image = np.dstack(np.meshgrid(np.arange(1020), np.arange(1020))).astype(np.float32)  # exact, where uint8 rounds
     box = geometry.square_box(np.array([507.3, 511.8]), side)
     for rotation in (0, 20):
         matrix = geometry.crop_transform(box, 64, 1.0, rotation)
-        offset = geometry.warp(picture, matrix, 64) - there(matrix, 64)
-        inside = slice(16, 48)  # a turned crop's corners reach beyond the picture
-        assert np.abs(offset[inside, inside]).max() < 0.02 * side / 64  # picture pixels; OpenCV counts in 1/32
+        offset = geometry.warp(image, matrix, 64) - there(matrix, 64)
+        inside = slice(16, 48)  # a turned crop's corners reach beyond the image
+        assert np.abs(offset[inside, inside]).max() < 0.02 * side / 64  # image pixels; OpenCV counts in 1/32
 
 
 @pytest.mark.parametrize("side", [64, 300, 600, 800])  # shrunk by 16, 3.4, 1.7 and 1.28
@@ -163,7 +163,7 @@ def test_shrinking_averages_and_does_not_alias(side):
     assert set(np.unique(crop[1:-1, 1:-1])) <= {127, 128}
 
 
-def test_a_shrunk_picture_is_blurred_where_that_is_wanted():
+def test_a_shrunk_image_is_blurred_where_that_is_wanted():
     dot = np.zeros((60, 60), np.uint8)
     dot[30, 30] = 255
     matrix = np.array([[2 / 3, 0, 0], [0, 2 / 3, 0]])
@@ -171,49 +171,49 @@ def test_a_shrunk_picture_is_blurred_where_that_is_wanted():
     assert geometry.warp(dot, matrix, 40)[20, 20] == 64  # a quarter: by 1 2 1 along, and 1 2 1 down
 
 
-def test_a_part_of_a_shrunk_picture_is_the_same_however_much_lies_around_it():
-    picture = np.random.default_rng(0).integers(0, 256, (600, 700, 3), dtype=np.uint8)
-    picture = picture.reshape(60, 10, 70, 10, 3).mean((1, 3)).repeat(10, 0).repeat(10, 1).astype(np.uint8)
+def test_a_part_of_a_shrunk_image_is_the_same_however_much_lies_around_it():
+    image = np.random.default_rng(0).integers(0, 256, (600, 700, 3), dtype=np.uint8)
+    image = image.reshape(60, 10, 70, 10, 3).mean((1, 3)).repeat(10, 0).repeat(10, 1).astype(np.uint8)
     box = np.array([203.0, 151, 413, 361])
-    whole = geometry.warp(picture, geometry.crop_transform(box, 64, 1.0), 64)
-    part = picture[100:420, 140:480]
+    whole = geometry.warp(image, geometry.crop_transform(box, 64, 1.0), 64)
+    part = image[100:420, 140:480]
     moved = geometry.warp(part, geometry.crop_transform(box - [140, 100, 140, 100], 64, 1.0), 64)
     assert np.abs(whole[1:-1, 1:-1].astype(int) - moved[1:-1, 1:-1]).mean() < 2
 
 
-def test_outside_the_picture_there_is_fill():
-    picture = np.full((50, 50, 3), 200, np.uint8)
-    far = geometry.warp(picture, geometry.crop_transform(np.array([500, 500, 600, 600]), 32, 1.0), 32, fill=7)
+def test_outside_the_image_there_is_fill():
+    image = np.full((50, 50, 3), 200, np.uint8)
+    far = geometry.warp(image, geometry.crop_transform(np.array([500, 500, 600, 600]), 32, 1.0), 32, fill=7)
     assert (far.shape, far.dtype) == ((32, 32, 3), np.uint8)
     assert (far == 7).all()
-    half = geometry.warp(picture, geometry.crop_transform(np.array([24.5, 9.5, 74.5, 59.5]), 50, 1.0), 50, fill=7)
+    half = geometry.warp(image, geometry.crop_transform(np.array([24.5, 9.5, 74.5, 59.5]), 50, 1.0), 50, fill=7)
     assert (half[:39, :24] == 200).all()
     assert (half[:, 26:] == 7).all()
     assert (half[42:] == 7).all()
 
 
-def test_grey_pictures_and_oblong_crops():
+def test_gray_images_and_oblong_crops():
     crop = geometry.warp(gradient(60, 40)[..., 0], np.array([[1.0, 0, -10], [0, 1.0, -5]]), (20, 12))
     assert crop.shape == (12, 20)
     assert crop[0].tolist() == list(range(10, 30))
 
 
-def test_a_face_in_a_huge_picture_costs_no_memory_for_the_rest():
-    """cv2.warpAffine alone takes no picture wider than 32767 px."""
-    picture = np.zeros((8, 40_000, 3), np.uint8)
-    picture[:, 39_000:] = 255
-    crop = geometry.warp(picture, geometry.crop_transform(np.array([38_991.5, -0.5, 39_007.5, 7.5]), 16, 1.0), 16)
+def test_a_face_in_a_huge_image_costs_no_memory_for_the_rest():
+    """cv2.warpAffine alone takes no image wider than 32767 px."""
+    image = np.zeros((8, 40_000, 3), np.uint8)
+    image[:, 39_000:] = 255
+    crop = geometry.warp(image, geometry.crop_transform(np.array([38_991.5, -0.5, 39_007.5, 7.5]), 16, 1.0), 16)
     assert crop[8, :8].max() == 0
     assert crop[8, 8:].min() == 255
 
 
-def test_a_box_beside_faces_touches_none_and_lies_in_the_picture():
+def test_a_box_beside_faces_touches_none_and_lies_in_the_image():
     rng, faces = np.random.default_rng(0), [np.array([50.0, 50, 150, 170]), np.array([300.0, 200, 360, 260])]
-    found = [box for _ in range(50) if (box := geometry.box_beside(faces, 600, 500, rng)) is not None]
+    found = [box for _ in range(50) if (box := geometry.sample_background_box(faces, 600, 500, rng)) is not None]
     assert len(found) > 40
     for box in found:
         assert max(geometry.overlap(box, face) for face in faces) < 0.02
         assert 30 <= geometry.box_side(box) <= 120
-        assert np.all(geometry.box_centre(box) >= 0)
-        assert np.all(geometry.box_centre(box) <= [600, 500])
-    assert geometry.box_beside([np.array([0.0, 0, 100, 100])], 100, 100, rng) is None
+        assert np.all(geometry.box_center(box) >= 0)
+        assert np.all(geometry.box_center(box) <= [600, 500])
+    assert geometry.sample_background_box([np.array([0.0, 0, 100, 100])], 100, 100, rng) is None

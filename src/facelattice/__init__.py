@@ -12,42 +12,43 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from facelattice.aligner import FaceAligner
-    from facelattice.draw import draw_faces
+    from facelattice.exceptions import ImageError, ModelError
     from facelattice.face import Face
-    from facelattice.pictures import PictureError, read_picture
-    from facelattice.runtime import Model, ModelError
+    from facelattice.image_io import load_image
+    from facelattice.inference.aligner import FaceAligner
+    from facelattice.inference.onnx_model import Model
     from facelattice.schemes import Scheme, get_scheme
-    from facelattice.video.tracking import Tracker
+    from facelattice.video.tracker import Tracker
+    from facelattice.visualization.faces import draw_faces
 
 __version__ = "0.1.0"
 
 # Loaded when first asked for: importing the package costs nothing, and training workers never load ONNX Runtime.
 _HOME = {
     "Face": "face",
-    "FaceAligner": "aligner",
-    "Model": "runtime",
-    "ModelError": "runtime",
-    "PictureError": "pictures",
+    "FaceAligner": "inference.aligner",
+    "ImageError": "exceptions",
+    "Model": "inference.onnx_model",
+    "ModelError": "exceptions",
     "Scheme": "schemes",
-    "Tracker": "video.tracking",
-    "draw_faces": "draw",
+    "Tracker": "video.tracker",
+    "draw_faces": "visualization.faces",
     "get_scheme": "schemes",
-    "read_picture": "pictures",
+    "load_image": "image_io",
 }
 
 __all__ = [
     "Face",
     "FaceAligner",
+    "ImageError",
     "Model",
     "ModelError",
-    "PictureError",
     "Scheme",
     "Tracker",
     "__version__",
     "draw_faces",
     "get_scheme",
-    "read_picture",
+    "load_image",
 ]
 
 

@@ -1,12 +1,12 @@
-"""Boxes, similarity transforms and warps: the only file that knows where pixel centres lie.
+"""Boxes, similarity transforms and warps: the only file that knows where pixel centers lie.
 
-Points are ``(x, y)`` in pixels, and whole numbers are pixel centres, so that a picture W wide spans [-0.5, W - 0.5] and
+Points are ``(x, y)`` in pixels, and whole numbers are pixel centers, so that an image W wide spans [-0.5, W - 0.5] and
 its middle is at (W - 1) / 2. Boxes are ``(x0, y0, x1, y1)`` in the same coordinates. A transform is a (2, 3) matrix
-that takes points of one picture to points of another.
+that takes points of one image to points of another.
 
-    matrix = crop_transform(box, size=128, margin=1.3)      # picture -> crop
-    crop = warp(picture, matrix, size=128)
-    points_in_picture = apply(invert(matrix), points_in_crop)
+    matrix = crop_transform(box, size=128, margin=1.3)      # image -> crop
+    crop = warp(image, matrix, size=128)
+    points_in_image = apply(invert(matrix), points_in_crop)
 """
 
 from __future__ import annotations
@@ -36,10 +36,10 @@ def face_box(points: np.ndarray, mask: np.ndarray | None = None) -> np.ndarray:
     """The box (4,) to look for a face in, by its points (N, 2): the tight one (`points_box`), or a square around points
     on a line, whose tight box would overlap nothing."""
     box = points_box(points, mask)
-    return box if (box[2:] > box[:2]).all() else square_box(box_centre(box), box_side(box))
+    return box if (box[2:] > box[:2]).all() else square_box(box_center(box), box_side(box))
 
 
-def box_centre(box: np.ndarray) -> np.ndarray:
+def box_center(box: np.ndarray) -> np.ndarray:
     """The middle (2,) of a box."""
     box = np.asarray(box, dtype=np.float64)
     return (box[..., :2] + box[..., 2:]) / 2
@@ -50,10 +50,10 @@ def box_side(box: np.ndarray) -> float:
     return float(max(box[2] - box[0], box[3] - box[1]))
 
 
-def square_box(centre: np.ndarray, side: float) -> np.ndarray:
-    """The square box (4,) of that centre and side."""
-    centre = np.asarray(centre, dtype=np.float64)
-    return np.concatenate([centre - side / 2, centre + side / 2])
+def square_box(center: np.ndarray, side: float) -> np.ndarray:
+    """The square box (4,) of that center and side."""
+    center = np.asarray(center, dtype=np.float64)
+    return np.concatenate([center - side / 2, center + side / 2])
 
 
 def overlap(a: np.ndarray, b: np.ndarray) -> float:
@@ -66,17 +66,17 @@ def overlap(a: np.ndarray, b: np.ndarray) -> float:
 
 
 def jitter_box(box: np.ndarray, shift: float, growth: float, rng: np.random.Generator) -> np.ndarray:
-    """The square box (4,) around ``box``, its centre moved by N(0, ``shift``) of its side each way and its side times
+    """The square box (4,) around ``box``, its center moved by N(0, ``shift``) of its side each way and its side times
     exp(N(0, ``growth``))."""
     side = box_side(box)
-    centre = box_centre(box) + shift * side * rng.normal(size=2)
-    return square_box(centre, side * math.exp(growth * rng.normal()))
+    center = box_center(box) + shift * side * rng.normal(size=2)
+    return square_box(center, side * math.exp(growth * rng.normal()))
 
 
-def box_beside(boxes: Sequence[np.ndarray], width: int, height: int, rng: np.random.Generator) -> np.ndarray | None:
-    """A square box (4,) beside all of ``boxes`` (M, 4) in a picture of that size; None where there is no room.
+def sample_background_box(boxes: Sequence[np.ndarray], width: int, height: int, rng: np.random.Generator) -> np.ndarray | None:
+    """A square box (4,) beside all of ``boxes`` (M, 4) in an image of that size; None where there is no room.
 
-    Its side is 1/4 to 1 of the first box's, and at least half of it lies in the picture.
+    Its side is 1/4 to 1 of the first box's, and at least half of it lies in the image.
     """
     side = box_side(boxes[0])
     for _ in range(10):
@@ -88,7 +88,7 @@ def box_beside(boxes: Sequence[np.ndarray], width: int, height: int, rng: np.ran
     return None
 
 
-def most_overlapping(boxes: np.ndarray | list[np.ndarray], box: np.ndarray, least: float) -> int | None:
+def highest_iou(boxes: np.ndarray | list[np.ndarray], box: np.ndarray, least: float) -> int | None:
     """Which of the boxes (M, 4) overlaps ``box`` most (`overlap`); None where none does by at least ``least``."""
     overlaps = [overlap(other, box) for other in boxes]
     best = int(np.argmax(overlaps)) if overlaps else None
@@ -98,10 +98,10 @@ def most_overlapping(boxes: np.ndarray | list[np.ndarray], box: np.ndarray, leas
 def crop_transform(
     box: np.ndarray, size: int, margin: float, rotation: float = 0.0, mirror: bool = False
 ) -> np.ndarray:
-    """The (2, 3) matrix from the picture to a ``size`` x ``size`` crop around ``box``.
+    """The (2, 3) matrix from the image to a ``size`` x ``size`` crop around ``box``.
 
     The crop's middle is the box's middle and its side is ``margin`` times the box's longer side. ``rotation`` turns the
-    picture, degrees, clockwise on the screen; ``mirror`` then swaps left and right.
+    image, degrees, clockwise on the screen; ``mirror`` then swaps left and right.
 
     Raises ValueError where the box is not finite or has no size.
     """
@@ -115,8 +115,8 @@ def crop_transform(
     linear = np.array([[cos, -sin], [sin, cos]])
     if mirror:
         linear[0] *= -1
-    middle = (size - 1) / 2  # the half pixel: the middle of a picture of n pixels is at (n - 1) / 2
-    return np.column_stack([linear, middle - linear @ box_centre(box)])
+    middle = (size - 1) / 2  # the half pixel: the middle of an image of n pixels is at (n - 1) / 2
+    return np.column_stack([linear, middle - linear @ box_center(box)])
 
 
 def apply(matrix: np.ndarray, points: np.ndarray) -> np.ndarray:
@@ -131,10 +131,10 @@ def invert(matrix: np.ndarray) -> np.ndarray:
     return np.array([[d, -b, b * y - d * x], [-c, a, c * x - a * y]]) / (a * d - b * c)
 
 
-def shrink_transform(factor: float) -> np.ndarray:
-    """The (2, 3) matrix from a picture to the same picture decoded or averaged down to 1 / ``factor`` of its size.
+def downscale_transform(factor: float) -> np.ndarray:
+    """The (2, 3) matrix from an image to the same image decoded or averaged down to 1 / ``factor`` of its size.
 
-    Pixel i of the small picture stands for pixels i * factor to i * factor + factor - 1, and its centre lies between
+    Pixel i of the small image stands for pixels i * factor to i * factor + factor - 1, and its center lies between
     them.
     """
     offset = (1 / factor - 1) / 2
@@ -146,7 +146,7 @@ def compose(second: np.ndarray, first: np.ndarray) -> np.ndarray:
     return np.column_stack([second[:, :2] @ first[:, :2], second[:, :2] @ first[:, 2] + second[:, 2]])
 
 
-def scale_of(matrix: np.ndarray) -> float:
+def transform_scale(matrix: np.ndarray) -> float:
     """How many pixels of the target one pixel of the source becomes."""
     (a, b, _), (c, d, _) = matrix
     return math.sqrt(abs(a * d - b * c))
@@ -174,32 +174,32 @@ def similarity(source: np.ndarray, target: np.ndarray, weights: np.ndarray | Non
 
 
 def warp(
-    picture: np.ndarray, matrix: np.ndarray, size: int | tuple[int, int], fill: float = 0.0, blur: bool = True
+    image: np.ndarray, matrix: np.ndarray, size: int | tuple[int, int], fill: float = 0.0, blur: bool = True
 ) -> np.ndarray:
-    """The crop that ``matrix`` (picture -> crop) cuts out of ``picture`` (H, W, ...): uint8 (height, width, ...).
+    """The crop that ``matrix`` (image -> crop) cuts out of ``image`` (H, W, ...): uint8 (height, width, ...).
 
-    ``size`` is the side or (width, height). What lies outside the picture is ``fill``. A picture that shrinks to less
+    ``size`` is the side or (width, height). What lies outside the image is ``fill``. An image that shrinks to less
     than half is halved first, as often as need be, and with ``blur`` blurred where it still shrinks by more than 1.2
     times, so that little aliases.
     """
     width, height = (size, size) if isinstance(size, int) else size
-    # Only the part of the picture under the crop is touched, so a face in a huge photo costs no more than in a small
+    # Only the part of the image under the crop is touched, so a face in a huge photo costs no more than in a small
     # one.
     corners = np.array([[-1, -1], [width, -1], [-1, height], [width, height]])
     corners = apply(invert(matrix), corners)
-    halvings = max(0, int(-math.log2(max(scale_of(matrix), 1e-6))))
+    halvings = max(0, int(-math.log2(max(transform_scale(matrix), 1e-6))))
     shrink = 2**halvings
     x0, y0 = np.maximum(np.floor(corners.min(0)).astype(int) - 2 * shrink, 0)
-    x1, y1 = np.minimum(np.ceil(corners.max(0)).astype(int) + 1 + 2 * shrink, picture.shape[1::-1])
+    x1, y1 = np.minimum(np.ceil(corners.max(0)).astype(int) + 1 + 2 * shrink, image.shape[1::-1])
     if x0 >= x1 or y0 >= y1:
-        return np.full((height, width, *picture.shape[2:]), fill, picture.dtype)
-    part, matrix = picture[y0:y1, x0:x1], compose(matrix, np.array([[1, 0, x0], [0, 1, y0]]))
+        return np.full((height, width, *image.shape[2:]), fill, image.dtype)
+    part, matrix = image[y0:y1, x0:x1], compose(matrix, np.array([[1, 0, x0], [0, 1, y0]]))
     if shrink > 1:
         part = cv2.copyMakeBorder(part, 0, (y0 - y1) % shrink, 0, (x0 - x1) % shrink, cv2.BORDER_REPLICATE)
         for _ in range(halvings):  # the mean of 2 x 2 pixels takes a quarter of the time that one of 3 x 3 takes
             part = cv2.resize(part, (part.shape[1] // 2, part.shape[0] // 2), interpolation=cv2.INTER_AREA)
-        matrix = compose(matrix, invert(shrink_transform(shrink)))
-    if blur and 1.2 * scale_of(matrix) < 1:
+        matrix = compose(matrix, invert(downscale_transform(shrink)))
+    if blur and 1.2 * transform_scale(matrix) < 1:
         part = cv2.GaussianBlur(part, (3, 3), 0, borderType=cv2.BORDER_REPLICATE)  # by 1 2 1: the quickest there is
     return cv2.warpAffine(
         part, matrix, (width, height), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT, borderValue=(fill,) * 4

@@ -2,10 +2,10 @@
 
     scheme = get_scheme("ibug68")              # or "wflw98", "cofw29", "aflw19", "five", or a YAML file of your own
     scheme.names[30]                           # "nose_tip"
-    points[scheme.mirror]                      # the points of the mirrored picture, in the scheme's order
+    points[scheme.mirror]                      # the points of the mirrored image, in the scheme's order
     points, mask = convert(points, mask, get_scheme("wflw98"), scheme)
 
-"left" is the left side of the picture for an upright frontal face, so the person's right. A scheme of your own:
+"left" is the left side of the image for an upright frontal face, so the person's right. A scheme of your own:
 
     name: dog
     points: [left_eye, right_eye, nose]        # names, or just how many
@@ -25,9 +25,9 @@ from typing import Any
 
 import numpy as np
 
-from facelattice.scheme_data import BUILT_IN, CONVERSIONS, MEAN_98, MEAN_FROM_98, other_side
+from facelattice.builtin_schemes import BUILT_IN, CONVERSIONS, MEAN_98, MEAN_FROM_98, other_side
 
-Groups = tuple[tuple[int, ...], tuple[int, ...]]
+PointGroups = tuple[tuple[int, ...], tuple[int, ...]]
 
 
 def _pairs(names: Iterable[str]) -> tuple[tuple[int, int], ...]:
@@ -47,7 +47,7 @@ def _tuples(value: Any, number: dict[str, int] | None = None) -> Any:
 
 @dataclass(frozen=True, eq=False)
 class Scheme:
-    """What the N points of a face mean. Points count from 0; "left" is the left of the picture.
+    """What the N points of a face mean. Points count from 0; "left" is the left of the image.
 
     name: "ibug68", "wflw98", "cofw29", "aflw19", "five", or yours.
     names: one unique name for each point.
@@ -65,8 +65,8 @@ class Scheme:
     regions: dict[str, tuple[int, ...]]
     pairs: tuple[tuple[int, int], ...]
     lines: tuple[tuple[int, ...], ...]
-    ocular: Groups | None
-    pupils: Groups | None
+    ocular: PointGroups | None
+    pupils: PointGroups | None
 
     def __post_init__(self) -> None:
         if not isinstance(self.name, str) or not self.name:

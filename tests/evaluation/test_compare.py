@@ -3,9 +3,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from facelattice.data.sample import DataError
-from facelattice.data.sources import read_samples
+from facelattice.datasets.readers.detect_layout import read_samples
 from facelattice.evaluation.compare import compare
+from facelattice.exceptions import DataError
 from facelattice.formats import write_csv
 
 

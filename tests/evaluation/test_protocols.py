@@ -5,12 +5,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from facelattice import geometry
-from facelattice.data.sample import DataError, Sample, make_sample
-from facelattice.evaluation import metrics
-from facelattice.evaluation.answers import Answer, Answers
+from facelattice import geometry, metrics
+from facelattice.datasets.sample import Sample, make_sample
+from facelattice.evaluation.evaluate import assess
+from facelattice.evaluation.predict import Answer, Predictions
 from facelattice.evaluation.protocols import PROTOCOLS, choose, stands_in
-from facelattice.evaluation.report import assess
+from facelattice.exceptions import DataError
 from facelattice.schemes import get_scheme, mean_shape
 
 PAGE = Path(__file__).parents[2] / "docs" / "measuring.md"
@@ -23,7 +23,7 @@ def sample(name: str = "ibug68", benchmark: str = "", **more) -> Sample:
 
 
 @pytest.mark.parametrize(
-    ("scheme", "benchmark", "normaliser", "threshold"),
+    ("scheme", "benchmark", "normalizer", "threshold"),
     [
         ("ibug68", "300w", "inter-ocular", 0.08),
         ("ibug68", "300w-private", "box", 0.07),
@@ -35,9 +35,9 @@ def sample(name: str = "ibug68", benchmark: str = "", **more) -> Sample:
         ("five", "", "box", 0.10),
     ],
 )
-def test_each_benchmark_has_its_protocol(scheme, benchmark, normaliser, threshold):
+def test_each_benchmark_has_its_protocol(scheme, benchmark, normalizer, threshold):
     protocol = choose([sample(scheme, benchmark)])
-    assert (protocol.normaliser, protocol.threshold) == (normaliser, threshold)
+    assert (protocol.normalizer, protocol.threshold) == (normalizer, threshold)
     assert protocol.source
 
 
@@ -51,12 +51,12 @@ def test_a_protocol_that_does_not_fit_is_refused():
     with pytest.raises(DataError, match="the scheme five does not say which points these are"):
         choose([sample("five")], "wflw")
     with pytest.raises(DataError, match="these faces come without"):
-        choose([sample("aflw19", given_box=np.array([0, 0, 9.0, 9])), sample("aflw19")], "aflw19")
+        choose([sample("aflw19", dataset_box=np.array([0, 0, 9.0, 9])), sample("aflw19")], "aflw19")
 
 
 def test_what_errors_are_divided_by():
     """A shift by 3 and 4 pixels is 5 pixels, whatever the face; the size differs."""
-    face = sample("ibug68", given_box=np.array([0, 0, 30.0, 40.0]))
+    face = sample("ibug68", dataset_box=np.array([0, 0, 30.0, 40.0]))
     p = face.points.astype(np.float64)
     width, height = np.ptp(p, axis=0)
     sizes = {
@@ -66,7 +66,7 @@ def test_what_errors_are_divided_by():
         "aflw19": 50,
         "aflw19-box": np.sqrt(1200),
     }
-    answers = Answers("x", face.scheme, "predictions", [Answer(face.points + np.float32([3, 4]), None)], [])
+    answers = Predictions("x", face.scheme, "predictions", [Answer(face.points + np.float32([3, 4]), None)], [])
     for name, size in sizes.items():
         assert assess([face], answers, PROTOCOLS[name], {}).result["nme"] == pytest.approx(5 / size, rel=1e-5), name
 
@@ -78,7 +78,7 @@ def test_the_box_stands_in_for_eyes_on_one_spot_or_not_annotated(apart, boxed):
     face = make_sample(Path("a.png"), points, get_scheme("ibug68"), "a", "here")
     assert stands_in(face, "inter-ocular") == boxed
     assert not stands_in(face, "box")
-    size = metrics.face_size(face.points, face.scheme, face.mask)
+    size = metrics.normalizing_distance(face.points, face.scheme, face.mask)
     box = geometry.points_box(points)
     assert size == pytest.approx(np.sqrt((box[2] - box[0]) * (box[3] - box[1])) if boxed else 0.5, rel=1e-4)
 
@@ -91,7 +91,7 @@ def test_hidden_points_are_measured_apart_and_a_face_without_a_size_takes_no_par
     )
     off = np.where(hidden[:, None], 2.0, 1.0) * np.array([1.0, 0.0])
     found = [Answer((face.points + off).astype(np.float32), None), Answer(flat.points, None)]
-    result = assess([face, flat], Answers("x", face.scheme, "predictions", found, []), PROTOCOLS["cofw68"], {}).result
+    result = assess([face, flat], Predictions("x", face.scheme, "predictions", found, []), PROTOCOLS["cofw68"], {}).result
     assert (result["faces"], result["not_measurable"], result["missed"]) == (2, 1, 0)
     size = np.sqrt(np.prod(np.ptp(face.points.astype(float), axis=0)))
     assert result["visibility"]["hidden"]["nme"] == pytest.approx(2 / size, rel=1e-5)
@@ -102,4 +102,4 @@ def test_hidden_points_are_measured_apart_and_a_face_without_a_size_takes_no_par
 def test_the_page_of_measuring_names_every_protocol():
     text = PAGE.read_text()
     for protocol in PROTOCOLS.values():
-        assert f"| `{protocol.name}` | {protocol.normaliser} | {100 * protocol.threshold:g} % |" in text
+        assert f"| `{protocol.name}` | {protocol.normalizer} | {100 * protocol.threshold:g} % |" in text

@@ -10,13 +10,14 @@ from typer.testing import CliRunner
 
 from facelattice import geometry
 from facelattice.cli import app
-from facelattice.data.sample import DataError, make_sample
-from facelattice.data.sources import read_samples
-from facelattice.evaluation.curves import curves, draw
+from facelattice.datasets.readers.detect_layout import read_samples
+from facelattice.datasets.sample import make_sample
 from facelattice.evaluation.robustness import CHANGES, cover, measure, turn
+from facelattice.evaluation.robustness_curves import curves, draw
+from facelattice.exceptions import DataError
 from facelattice.formats import write_csv
 from facelattice.schemes import get_scheme
-from facelattice.training.fit import train
+from facelattice.training.trainer import train
 
 SIZE, MARGIN = 64, 1.3
 ROW = {"model": "ours", "part": "all", "level": 0.0, "nme": 0.03, "deviation": None, "faces": 5}
@@ -37,7 +38,7 @@ def test_a_patch_hides_exactly_the_share_of_the_landmarks():
 def test_a_face_hidden_more_is_hidden_at_the_same_place():
     points, mask = np.random.default_rng(0).uniform(0, 100, (68, 2)), np.ones(68, bool)
     few, many = (cover(points, mask, share, np.random.default_rng(5)) for share in (0.2, 0.4))
-    np.testing.assert_allclose(geometry.box_centre(few[0]), geometry.box_centre(many[0]))
+    np.testing.assert_allclose(geometry.box_center(few[0]), geometry.box_center(many[0]))
     assert (many[1] | ~few[1]).all()
 
 
@@ -64,7 +65,7 @@ def test_a_guess_at_the_middle_has_the_error_of_the_box_and_patches_split_it(fac
     samples = read_samples(faces)
     (plain,) = measure([knows_nothing], samples, SIZE, MARGIN)
     for i, sample in enumerate(samples):
-        middle = geometry.box_centre(sample.box)
+        middle = geometry.box_center(sample.box)
         eyes = np.linalg.norm(sample.points[36] - sample.points[45])
         expected = np.linalg.norm(sample.points - middle, axis=1).mean() / eyes
         assert plain.all[i] == pytest.approx(expected, abs=1e-5)
@@ -118,16 +119,16 @@ def test_sunglasses_hide_the_eyes(faces):
     (worn,) = measure([knows_nothing], samples, 512, MARGIN, "worn", 1)
     np.testing.assert_allclose(worn.all, plain.all)
     for i, sample in enumerate(samples):
-        distance = np.linalg.norm(sample.points - geometry.box_centre(sample.box), axis=1)
+        distance = np.linalg.norm(sample.points - geometry.box_center(sample.box), axis=1)
         distance /= np.linalg.norm(sample.points[36] - sample.points[45])
         # The eyes and, where the glasses are large, some of the brows and the nose beside them.
         assert distance[36:48].min() <= worn.hidden[i] <= distance[[*range(17, 28), *range(36, 48)]].max()
 
 
-def test_an_unreadable_picture_has_no_error_and_the_others_do(faces, tmp_path):
+def test_an_unreadable_image_has_no_error_and_the_others_do(faces, tmp_path):
     samples = read_samples(faces)[:3]
     broken = tmp_path / "broken.png"
-    broken.write_bytes(b"no picture")
+    broken.write_bytes(b"no image")
     samples[1] = make_sample(broken, samples[1].points, samples[1].scheme, "broken", "here")
     (errors,) = measure([knows_nothing], samples, SIZE, MARGIN, "patch: face", 0.2)
     assert np.isfinite(errors.all).tolist() == [True, False, True]
@@ -170,7 +171,7 @@ def test_checkpoints_of_one_label_are_runs_with_other_seeds(write_recipe, faces,
         curves({"one": runs[:1], "bundled": ["ibug68"]}, faces)
 
 
-def test_a_picture_of_a_kind_that_cannot_be_drawn_leaves_no_file(faces, tmp_path):
+def test_a_image_of_a_kind_that_cannot_be_drawn_leaves_no_file(faces, tmp_path):
     with pytest.raises(ValueError, match=r"curves\.txt: cannot draw"):
         draw({"curves": [{**ROW, "change": "blur"}, {**ROW, "change": "turn"}]}, tmp_path / "curves.txt")
     assert list(tmp_path.iterdir()) == []

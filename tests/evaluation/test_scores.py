@@ -3,18 +3,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from facelattice.data.sample import make_sample
-from facelattice.evaluation.answers import Answer, Answers
+from facelattice.datasets.sample import make_sample
+from facelattice.evaluation.predict import Answer, Predictions
 from facelattice.evaluation.protocols import PROTOCOLS
-from facelattice.evaluation.scores import common_scheme, mean_of, score, summary
+from facelattice.evaluation.scores import common_scheme, nanmean, score, summary
 from facelattice.schemes import Scheme, get_scheme, mean_shape
 
 EYES = Scheme.from_dict({"name": "eyes", "points": ["left", "right", "nose"], "ocular": [0, 1]})
 FACE = np.array([[0.0, 0], [50, 0], [20, 30]])  # 50 px from eye to eye
 
 
-def answers(*each: Answer | None, scheme: Scheme = EYES) -> Answers:
-    return Answers("x", scheme, "predictions", list(each), [])
+def answers(*each: Answer | None, scheme: Scheme = EYES) -> Predictions:
+    return Predictions("x", scheme, "predictions", list(each), [])
 
 
 def test_scores_by_hand():
@@ -82,4 +82,4 @@ def test_a_point_made_of_several_is_covered_with_any_of_them_and_expected_as_the
 
 
 def test_the_mean_of_what_is_there():
-    np.testing.assert_array_equal(mean_of(np.array([[1.0, np.nan, 3], [np.nan] * 3]), 1), [2, np.nan])
+    np.testing.assert_array_equal(nanmean(np.array([[1.0, np.nan, 3], [np.nan] * 3]), 1), [2, np.nan])

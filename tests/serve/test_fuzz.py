@@ -1,4 +1,4 @@
-"""The service against its own OpenAPI, with requests that nobody would send, and with damaged pictures."""
+"""The service against its own OpenAPI, with requests that nobody would send, and with damaged images."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ import schemathesis
 from hypothesis import HealthCheck, given, settings
 from PIL import Image
 
-from facelattice.pictures import PictureError
-from facelattice.serve.uploads import KINDS, decode
+from facelattice.exceptions import ImageError
+from facelattice.serve.decode import KINDS, decode
 
 PHOTO = Path(__file__).parents[2] / "examples" / "astronaut.jpg"
 MODES = (schemathesis.GenerationMode.POSITIVE, schemathesis.GenerationMode.NEGATIVE)
@@ -55,37 +55,37 @@ def mutated(data: bytes, rng: np.random.Generator) -> bytes:
     return bytes(changed)
 
 
-def small_pictures() -> list[bytes]:
+def small_images() -> list[bytes]:
     """The example photo, small, as each kind that is taken."""
     small = Image.open(PHOTO).resize((64, 48))
-    pictures = []
+    images = []
     for kind in KINDS:
         file = io.BytesIO()
         small.save(file, kind)
-        pictures.append(file.getvalue())
-    return pictures
+        images.append(file.getvalue())
+    return images
 
 
-def test_ten_thousand_mutated_pictures_are_pictures_or_errors_with_words():
-    rng, pictures, process = np.random.default_rng(0), small_pictures(), psutil.Process()
+def test_ten_thousand_mutated_images_are_images_or_errors_with_words():
+    rng, images, process = np.random.default_rng(0), small_images(), psutil.Process()
     decoded, memory = 0, []
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Pillow warns of odd headers
         for i in range(10_000):
-            with suppress(PictureError):  # and nothing else
-                decoded += decode(mutated(pictures[i % len(pictures)], rng)).dtype == np.uint8
+            with suppress(ImageError):  # and nothing else
+                decoded += decode(mutated(images[i % len(images)], rng)).dtype == np.uint8
             if i % 1000 == 999:
                 memory.append(process.memory_info().rss / 2**20)
     assert 1000 < decoded < 9000  # neither all harmless nor all hopeless
     assert memory[-1] - memory[3] < 40, f"MiB after each thousand: {memory}"
 
 
-def test_the_service_answers_mutated_pictures_in_words(address):
-    rng, pictures = np.random.default_rng(1), small_pictures()
+def test_the_service_answers_mutated_images_in_words(address):
+    rng, images = np.random.default_rng(1), small_images()
     statuses = set()
     with httpx.Client(timeout=30) as client:
         for i in range(300):
-            answer = client.post(f"{address}/v1/align", content=mutated(pictures[i % len(pictures)], rng))
+            answer = client.post(f"{address}/v1/align", content=mutated(images[i % len(images)], rng))
             statuses.add(answer.status_code)
             assert ("faces" if answer.status_code == 200 else "detail") in answer.json()
     assert statuses == {200, 422}

@@ -14,11 +14,11 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Browser, Error, Page, Route, expect, sync_playwright
 
-from facelattice.aligner import FaceAligner
-from facelattice.pictures import read_picture
+from facelattice.image_io import load_image
+from facelattice.inference.aligner import FaceAligner
 
 PHOTO = Path(__file__).parents[2] / "examples" / "astronaut.jpg"
-PATIENCE = 30_000  # milliseconds
+MAX_HIDDEN_SECONDS = 30_000  # milliseconds
 
 
 @pytest.fixture(scope="module")
@@ -72,7 +72,7 @@ def page(browser, address):
 
 
 def say(page: Page, words: str) -> None:
-    expect(page.locator("#message")).to_have_text(words, timeout=PATIENCE)
+    expect(page.locator("#message")).to_have_text(words, timeout=MAX_HIDDEN_SECONDS)
 
 
 def canvas(page: Page) -> np.ndarray:
@@ -82,7 +82,7 @@ def canvas(page: Page) -> np.ndarray:
 
 
 def pixel(page: Page, x: int, y: int) -> list[int]:
-    """The colour, RGB, that the stage has in a pixel of the photo."""
+    """The color, RGB, that the stage has in a pixel of the photo."""
     return page.evaluate("([x, y]) => [...view.getContext('2d').getImageData(x, y, 1, 1).data].slice(0, 3)", [x, y])
 
 
@@ -116,7 +116,7 @@ def test_several_photos_are_chosen_from_and_walked_through_by_keyboard(page, tmp
     page.set_input_files("#files", [str(PHOTO), str(wall)])
     say(page, "One face.")
     page.locator("#photos button").nth(1).click()
-    say(page, "No face was found in this picture.")
+    say(page, "No face was found in this image.")
     page.locator("#photos button").nth(0).click()
     say(page, "One face.")
     page.focus("#view")
@@ -145,15 +145,15 @@ def test_paint_over_the_mouth_and_the_points_answer(page):
     page.mouse.down()
     page.mouse.move(*at(page, 250, 148), steps=5)
     page.mouse.up()
-    expect(page.locator("#faces td").nth(3)).not_to_have_text(before, timeout=PATIENCE)
+    expect(page.locator("#faces td").nth(3)).not_to_have_text(before, timeout=MAX_HIDDEN_SECONDS)
     assert float(page.locator("#faces td").nth(3).inner_text().rstrip(" %")) > float(before.rstrip(" %"))
     page.click("#clear")
-    expect(page.locator("#faces td").nth(3)).to_have_text(before, timeout=PATIENCE)
+    expect(page.locator("#faces td").nth(3)).to_have_text(before, timeout=MAX_HIDDEN_SECONDS)
 
 
 def test_the_camera_is_followed_live(page):
     page.click("#camera")
-    expect(page.locator("#times")).to_contain_text("frames/s", timeout=PATIENCE)
+    expect(page.locator("#times")).to_contain_text("frames/s", timeout=MAX_HIDDEN_SECONDS)
     say(page, "One face.")
     expect(page.locator("#camera")).to_have_attribute("aria-pressed", "true")
     page.click("#camera")
@@ -176,8 +176,8 @@ def test_downloads(page, tmp_path):
     assert (len(face["points"]), "listening" in face) == (68, False)
     assert got["csv"].read_text().startswith("image,face,score,x0")
     assert got["pts"].read_text().startswith("version: 1")
-    assert read_picture(got["png"]).shape == (512, 512, 3)
-    assert read_picture(got["crops"]).shape == (256, 256, 3)
+    assert load_image(got["png"]).shape == (512, 512, 3)
+    assert load_image(got["crops"]).shape == (256, 256, 3)
 
 
 def test_crops_of_several_faces_come_as_one_file(page, tmp_path):
@@ -193,14 +193,14 @@ def test_crops_of_several_faces_come_as_one_file(page, tmp_path):
         assert crops.testzip() is None
         assert crops.namelist() == ["zwei Köpfe_0.png", "zwei Köpfe_1.png"]
         for name in crops.namelist():
-            assert read_picture(Image.open(io.BytesIO(crops.read(name)))).shape == (256, 256, 3)
+            assert load_image(Image.open(io.BytesIO(crops.read(name)))).shape == (256, 256, 3)
 
 
 def test_what_goes_wrong_is_said_in_words(page, tmp_path):
-    (tmp_path / "notes.txt").write_text("no picture")
+    (tmp_path / "notes.txt").write_text("no image")
     (tmp_path / "broken.jpg").write_bytes(PHOTO.read_bytes()[:50])
     page.set_input_files("#files", str(tmp_path / "notes.txt"))
-    say(page, "notes.txt is not a picture.")
+    say(page, "notes.txt is not an image.")
     page.set_input_files("#files", str(tmp_path / "broken.jpg"))
     say(page, "broken.jpg cannot be read: it is damaged, or of a kind that this browser does not know.")
     with open(tmp_path / "large.jpg", "wb") as file:
@@ -238,7 +238,7 @@ def test_a_screen_reader_is_told_what_each_thing_is(page):
     say(page, "One face.")
     expect(page.locator("main")).to_match_aria_snapshot("""
       - main:
-        - region "Picture":
+        - region "Image":
           - button "Open photos"
           - button "Sample"
           - button "Camera"
@@ -262,7 +262,7 @@ def test_a_screen_reader_is_told_what_each_thing_is(page):
             - button "JSON"
             - button "CSV"
             - button ".pts"
-            - button "Picture"
+            - button "Image"
             - button "Crops"
     """)
 
@@ -282,9 +282,9 @@ def test_light_and_dark_wide_and_narrow(page):
 def test_a_large_photo_is_saved_in_its_own_pixels(page, tmp_path):
     large = cv2.resize(cv2.imread(str(PHOTO)), None, fx=4, fy=4)
     cv2.imwrite(str(tmp_path / "large.jpg"), large)
-    (tmp_path / "notes.txt").write_text("no picture")
+    (tmp_path / "notes.txt").write_text("no image")
     page.set_input_files("#files", [str(tmp_path / "large.jpg"), str(tmp_path / "notes.txt")])
-    say(page, "One face. notes.txt is not a picture.")
+    say(page, "One face. notes.txt is not an image.")
     (face,) = FaceAligner()(tmp_path / "large.jpg")
     got = {}
     for kind in ("json", "csv", "pts"):
@@ -348,7 +348,7 @@ def test_who_listens_is_asked_for_where_it_is_shown_and_the_end_of_the_slider_is
     say(page, "One face.")
     page.check("input[value=graph]")
     page.mouse.click(*at(page, 223, 126))
-    expect(page.locator("#listening")).to_contain_text("nose_tip listens to", timeout=PATIENCE)
+    expect(page.locator("#listening")).to_contain_text("nose_tip listens to", timeout=MAX_HIDDEN_SECONDS)
     assert asked == ["false", "true"]
 
 
@@ -364,7 +364,7 @@ def test_who_listens_is_asked_for_in_photos_that_were_answered_before_and_while_
     held[0].continue_()
     say(page, "One face.")
     page.mouse.click(*at(page, 223, 126))
-    expect(page.locator("#listening")).to_contain_text("nose_tip listens to", timeout=PATIENCE)
+    expect(page.locator("#listening")).to_contain_text("nose_tip listens to", timeout=MAX_HIDDEN_SECONDS)
     page.check("input[value=look]")
     page.set_input_files("#files", str(tmp_path / "again.jpg"))
     say(page, "One face.")
@@ -373,14 +373,14 @@ def test_who_listens_is_asked_for_in_photos_that_were_answered_before_and_while_
     page.locator("#photos button").nth(1).click()
     say(page, "One face.")
     page.mouse.click(*at(page, 223, 126))
-    expect(page.locator("#listening")).to_contain_text("nose_tip listens to", timeout=PATIENCE)
+    expect(page.locator("#listening")).to_contain_text("nose_tip listens to", timeout=MAX_HIDDEN_SECONDS)
 
 
-def test_the_last_picture_of_the_camera_is_asked_of_another_model_too(page, tmp_path):
+def test_the_last_image_of_the_camera_is_asked_of_another_model_too(page, tmp_path):
     page.click("#sample")
     say(page, "One face.")
     page.click("#camera")
-    expect(page.locator("#times")).to_contain_text("frames/s", timeout=PATIENCE)
+    expect(page.locator("#times")).to_contain_text("frames/s", timeout=MAX_HIDDEN_SECONDS)
     expect(page.locator("#photos button")).to_have_attribute("aria-pressed", "false")  # it is not what is shown
     say(page, "One face.")
     page.click("#camera")
@@ -426,7 +426,7 @@ def test_a_point_in_the_middle_of_the_scale_is_yellow(page):
         "score": 0.9,
         "box": [100, 100, 200, 200],
         "points": [[150, 150]] * 68,
-        "errors": [4.0] * 68,
+        "expected_errors": [4.0] * 68,
     }
     answer = {"model": "ibug68", "faces": [face], "milliseconds": {"decode": 1, "find": 1}}
     page.route("**/v1/align*", lambda route: route.fulfill(json=answer))

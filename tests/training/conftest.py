@@ -7,9 +7,9 @@ import pytest
 import torch
 
 from facelattice.training import checkpoint
-from facelattice.training.export import load_network
-from facelattice.training.fit import train
-from facelattice.training.recipe import from_yaml
+from facelattice.training.config import recipe_from_yaml
+from facelattice.training.onnx_export import load_network
+from facelattice.training.trainer import train
 
 
 def _shake(network: torch.nn.Module, by: float) -> None:
@@ -30,7 +30,7 @@ def shake() -> Callable[[torch.nn.Module, float], None]:
 def shaken(write_recipe, tmp_path, request) -> Path:
     """A checkpoint of one epoch with shaken weights; with overrides of the recipe as its parameter."""
     state = checkpoint.load(train(write_recipe(epochs=1), getattr(request, "param", []), tmp_path / "run"))
-    network = load_network(state, from_yaml(state["recipe"]))
+    network = load_network(state, recipe_from_yaml(state["recipe"]))
     _shake(network, 0.2)
     checkpoint.save(state | {"ema": network.state_dict()}, tmp_path / "shaken.pt")
     return tmp_path / "shaken.pt"

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from facelattice.method.model import SDFL
+from facelattice.modeling.sdfl import SDFL
 from facelattice.training.fold import FoldedConv, fold
 
 RING = torch.eye(10).bool() | torch.eye(10).roll(1, 1).bool() | torch.eye(10).roll(-1, 1).bool()
@@ -41,13 +41,13 @@ def test_a_folded_network_gives_the_same(options):
     fold(network)
     folded = network(crops)
     torch.testing.assert_close(folded.points, points, atol=1e-3, rtol=0)  # pixels
-    torch.testing.assert_close(folded.errors, errors, atol=0, rtol=1e-3)
+    torch.testing.assert_close(folded.expected_errors, errors, atol=0, rtol=1e-3)
     torch.testing.assert_close(folded.weights, weights, atol=0, rtol=0)
     assert points.std() > 1  # there is something to be the same
     assert errors.std() > 0
 
 
-def test_nothing_is_left_to_normalise_between_the_points():
+def test_nothing_is_left_to_normalize_between_the_points():
     network = used_network()
     fold(network)
     for part in (network.head, network.errors):

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import pytest
 
-from facelattice.pictures import read_picture
+from facelattice.image_io import load_image
 
 PHOTO = Path(__file__).parents[2] / "examples" / "astronaut.jpg"
 Write = Callable[..., Path]
@@ -17,7 +17,7 @@ Write = Callable[..., Path]
 
 @pytest.fixture
 def write_clip(tmp_path) -> Write:
-    """Writes (time, picture) pairs into a video file, with three seconds of a tone under it if ``tone`` is a codec's
+    """Writes (time, image) pairs into a video file, with three seconds of a tone under it if ``tone`` is a codec's
     name."""
 
     def write(
@@ -32,15 +32,15 @@ def write_clip(tmp_path) -> Write:
         path = tmp_path / name
         with av.open(str(path), "w") as out:
             video = sound = None
-            for time, picture in frames:
+            for time, image in frames:
                 if video is None:
                     video = out.add_stream(codec, rate=25, options={"crf": "12"} if codec == "libx264" else {})
-                    video.height, video.width = picture.shape[:2]
+                    video.height, video.width = image.shape[:2]
                     video.pix_fmt, video.codec_context.time_base = "yuv420p", Fraction(1, 1000)
                     video.codec_context.sample_aspect_ratio = aspect
                     if tone:
                         sound = out.add_stream(tone, rate=rate, layout=layout)
-                frame = av.VideoFrame.from_ndarray(picture, format="rgb24")
+                frame = av.VideoFrame.from_ndarray(image, format="rgb24")
                 frame.pts, frame.time_base = round(1000 * time), Fraction(1, 1000)
                 out.mux(video.encode(frame))
             out.mux(video.encode(None))
@@ -58,7 +58,7 @@ def write_clip(tmp_path) -> Write:
 
 @pytest.fixture(scope="session")
 def photo() -> np.ndarray:
-    return read_picture(PHOTO)
+    return load_image(PHOTO)
 
 
 @pytest.fixture(scope="session")

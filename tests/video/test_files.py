@@ -15,16 +15,17 @@ import pytest
 from av.video.reformatter import Colorspace
 
 import facelattice
-from facelattice.video.reading import VideoError, open_camera, open_video
-from facelattice.video.sound import _copied, _encoded, _steady
-from facelattice.video.writing import VideoWriter
+from facelattice.exceptions import VideoError
+from facelattice.video.audio import _copied, _encoded, _steady
+from facelattice.video.reader import open_camera, open_video
+from facelattice.video.writer import VideoWriter
 
 
 def stripes(i: int, width: int = 64, height: int = 48) -> np.ndarray:
     """Dark, with a light square in the upper left corner and a brightness that tells the frame's number."""
-    picture = np.full((height, width, 3), 4 * i, np.uint8)
-    picture[:16, :16] = 255
-    return picture
+    image = np.full((height, width, 3), 4 * i, np.uint8)
+    image[:16, :16] = 255
+    return image
 
 
 UNEVEN = [0.0, 0.04, 0.08, 0.2, 0.24, 0.5, 0.54, 1.0, 1.5, 1.54]
@@ -32,18 +33,18 @@ UNEVEN = [0.0, 0.04, 0.08, 0.2, 0.24, 0.5, 0.54, 1.0, 1.5, 1.54]
 
 def read(path):
     with open_video(path) as video:
-        times, pictures = zip(*video, strict=True)
-        return video, np.array(times), pictures
+        times, images = zip(*video, strict=True)
+        return video, np.array(times), images
 
 
 def test_frames_keep_their_times(write_clip):
     clip = write_clip("clip.mp4", ((7 + time, stripes(i)) for i, time in enumerate(UNEVEN)))
-    video, times, pictures = read(clip)
+    video, times, images = read(clip)
     np.testing.assert_allclose(times, UNEVEN, atol=2e-3)
     assert video.start == pytest.approx(7, abs=0.01) or video.start == 0
     assert (video.frames, video.broken) == (10, 0)
-    assert [picture.shape for picture in pictures] == [(48, 64, 3)] * 10
-    np.testing.assert_allclose([picture[40, 40].mean() for picture in pictures], 4 * np.arange(10), atol=3)
+    assert [image.shape for image in images] == [(48, 64, 3)] * 10
+    np.testing.assert_allclose([image[40, 40].mean() for image in images], 4 * np.arange(10), atol=3)
 
 
 @pytest.mark.parametrize("container", ["clip.mkv", "clip.avi", "clip.mov", "clip.webm"])
@@ -65,21 +66,21 @@ def lay(clip, a, b, c, d):
 @pytest.mark.parametrize(
     ("matrix", "shown"),
     [
-        ((0, 1, -1, 0), lambda picture: np.rot90(picture, -1)),  # a phone held upright
-        ((-1, 0, 0, -1), lambda picture: np.rot90(picture, 2)),
+        ((0, 1, -1, 0), lambda image: np.rot90(image, -1)),  # a phone held upright
+        ((-1, 0, 0, -1), lambda image: np.rot90(image, 2)),
         ((0, -1, 1, 0), np.rot90),
         ((-1, 0, 0, 1), np.fliplr),  # a front camera that keeps what it showed
         ((1, 0, 0, -1), np.flipud),
-        ((0, 1, 1, 0), lambda picture: picture.transpose(1, 0, 2)),
-        ((0, -1, -1, 0), lambda picture: np.rot90(picture.transpose(1, 0, 2), 2)),
+        ((0, 1, 1, 0), lambda image: image.transpose(1, 0, 2)),
+        ((0, -1, -1, 0), lambda image: np.rot90(image.transpose(1, 0, 2), 2)),
     ],
 )
 def test_turned_and_mirrored_as_the_file_says(write_clip, matrix, shown):
     clip = write_clip("phone.mp4", ((0.04 * i, stripes(10)) for i in range(5)))
     lay(clip, *matrix)
-    _, _, pictures = read(clip)
-    assert pictures[2].shape == shown(stripes(10)).shape
-    assert np.abs(pictures[2].astype(int) - shown(stripes(10))).mean() < 6
+    _, _, images = read(clip)
+    assert images[2].shape == shown(stripes(10)).shape
+    assert np.abs(images[2].astype(int) - shown(stripes(10))).mean() < 6
 
 
 @pytest.mark.parametrize("sideways", [False, True])
@@ -90,13 +91,13 @@ def test_pixels_that_are_no_squares_stay_so(write_clip, tmp_path, sideways):
     with open_video(clip) as video:
         frames = list(video)
         with VideoWriter(tmp_path / "out.mp4", video.rate, clip, video.start, video.pixel_aspect) as writer:
-            for time, picture in frames:
-                writer.write(picture, time)
+            for time, image in frames:
+                writer.write(image, time)
     with av.open(str(tmp_path / "out.mp4")) as out:
         assert out.streams.video[0].sample_aspect_ratio == (Fraction(11, 16) if sideways else Fraction(16, 11))
 
 
-def test_large_frames_keep_their_colours_in_players(tmp_path):
+def test_large_frames_keep_their_colors_in_players(tmp_path):
     """Where nothing is said, players take frames of 720 lines for BT.709."""
     with VideoWriter(tmp_path / "out.mp4", 25) as writer:
         writer.write(np.full((720, 1280, 3), (60, 180, 75), np.uint8), 0.0)
@@ -108,12 +109,12 @@ def test_large_frames_keep_their_colours_in_players(tmp_path):
 
 
 @pytest.mark.parametrize(("height", "taken_for"), [(480, Colorspace.ITU601), (720, Colorspace.ITU709)])
-def test_colours_of_which_a_file_says_nothing_are_taken_as_players_take_them(tmp_path, height, taken_for):
+def test_colors_of_which_a_file_says_nothing_are_taken_as_players_take_them(tmp_path, height, taken_for):
     with av.open(str(tmp_path / "clip.mkv"), "w") as out:
         stream = out.add_stream("libx264", rate=25)
         stream.width, stream.height, stream.pix_fmt = 2 * height, height, "yuv420p"
-        picture = np.full((height, 2 * height, 3), (60, 180, 75), np.uint8)
-        frame = av.VideoFrame.from_ndarray(picture, format="rgb24")
+        image = np.full((height, 2 * height, 3), (60, 180, 75), np.uint8)
+        frame = av.VideoFrame.from_ndarray(image, format="rgb24")
         out.mux(stream.encode(frame.reformat(format="yuv420p", dst_colorspace=taken_for)))
         out.mux(stream.encode(None))
     _, _, (seen,) = read(tmp_path / "clip.mkv")
@@ -134,14 +135,14 @@ def test_where_a_file_becomes_unreadable_all_before_that_is_there(write_clip):
     assert video.broken >= 1
 
 
-def test_the_cover_picture_of_a_film_is_not_the_film(tmp_path):
+def test_the_cover_image_of_a_film_is_not_the_film(tmp_path):
     with av.open(str(tmp_path / "film.mkv"), "w") as out:
         cover, film = (out.add_stream(codec, rate=25) for codec in ("mjpeg", "libx264"))
         for stream, pixels in ((cover, "yuvj420p"), (film, "yuv420p")):
             stream.width, stream.height, stream.pix_fmt = 64, 48, pixels
-        for stream, pictures in ((cover, [stripes(50)]), (film, [stripes(i) for i in range(10)])):
-            for i, picture in enumerate(pictures):
-                frame = av.VideoFrame.from_ndarray(picture, format="rgb24")
+        for stream, images in ((cover, [stripes(50)]), (film, [stripes(i) for i in range(10)])):
+            for i, image in enumerate(images):
+                frame = av.VideoFrame.from_ndarray(image, format="rgb24")
                 frame.pts, frame.time_base = i, Fraction(1, 25)
                 out.mux(stream.encode(frame))
             out.mux(stream.encode(None))
@@ -152,39 +153,39 @@ def test_a_name_with_a_colon_is_no_address(write_clip, tmp_path, monkeypatch):
     write_clip("clip.mp4", ((0.04 * i, stripes(i)) for i in range(3)), tone="aac").rename(tmp_path / "at 12:30.mp4")
     monkeypatch.chdir(tmp_path)
     with open_video("at 12:30.mp4") as video, VideoWriter(Path("to 13:00.mp4"), 25, Path("at 12:30.mp4")) as writer:
-        for time, picture in video:
-            writer.write(picture, time)
+        for time, image in video:
+            writer.write(image, time)
     assert writer.silent == ""
     assert len(read("to 13:00.mp4")[1]) == 3
 
 
 @pytest.mark.parametrize(("pattern", "first"), [("%04d.png", 7), ("shot%d of 9.png", 12)])
-def test_numbered_pictures_may_start_anywhere(tmp_path, pattern, first):
+def test_numbered_images_may_start_anywhere(tmp_path, pattern, first):
     for i in range(first, first + 3):
         cv2.imwrite(str(tmp_path / (pattern % i)), stripes(i))
     cv2.imwrite(str(tmp_path / "1.png"), stripes(1))  # not of the pattern: it has no noughts
     assert len(read(tmp_path / pattern)[2]) == 3
 
 
-def test_numbered_pictures(tmp_path):
+def test_numbered_images(tmp_path):
     for i in range(5):
         cv2.imwrite(str(tmp_path / f"{i:04}.png"), stripes(i))
-    _, times, pictures = read(tmp_path / "%04d.png")
+    _, times, images = read(tmp_path / "%04d.png")
     np.testing.assert_allclose(times, 0.04 * np.arange(5), atol=1e-6)
-    assert pictures[3][40, 40].tolist() == [12, 12, 12]
+    assert images[3][40, 40].tolist() == [12, 12, 12]
 
 
-def test_missing_and_broken_numbered_pictures_are_frames_passed_over(tmp_path):
+def test_missing_and_broken_numbered_images_are_frames_passed_over(tmp_path):
     for i in (3, 4, 6, 7, 11):
         cv2.imwrite(str(tmp_path / f"{i}.png"), stripes(i))
-    (tmp_path / "3.png").write_bytes(b"no picture")
+    (tmp_path / "3.png").write_bytes(b"no image")
     (tmp_path / "7.png").write_bytes(b"")
     with open_video(tmp_path / "%d.png") as video:
-        times, pictures = zip(*video, strict=True)
+        times, images = zip(*video, strict=True)
     np.testing.assert_allclose(times, np.array([0, 2, 7]) / 25)
-    assert [picture[40, 40, 0] for picture in pictures] == [16, 24, 44]
+    assert [image[40, 40, 0] for image in images] == [16, 24, 44]
     assert (video.broken, video.frames, video.start) == (6, 9, 0)
-    with pytest.raises(VideoError, match="no picture there is called so"):
+    with pytest.raises(VideoError, match="no image there is called so"):
         open_video(tmp_path / "%04d.png")
 
 
@@ -216,7 +217,7 @@ def test_a_damaged_video_can_be_left_early(write_clip):
             data[at] ^= 0x5A
     clip.write_bytes(data)
     code = (
-        "import sys; from facelattice.video.reading import open_video\n"
+        "import sys; from facelattice.video.reader import open_video\n"
         "with open_video(sys.argv[1]) as video:\n"
         "    next(iter(video))\n"
     )
@@ -236,7 +237,7 @@ def test_a_video_cut_short_gives_what_is_left(write_clip):
 
 @pytest.mark.parametrize(
     ("content", "message"),
-    [(None, "no such file"), (b"", "not a video"), (b"no video at all" * 99, "not a video"), ("sound", "no pictures")],
+    [(None, "no such file"), (b"", "not a video"), (b"no video at all" * 99, "not a video"), ("sound", "no images")],
 )
 def test_files_that_are_no_videos(write_clip, tmp_path, content, message):
     path = tmp_path / "clip.mp4"
@@ -263,24 +264,24 @@ def test_a_written_video_has_the_times_and_the_sound_of_the_original(write_clip,
     clip = write_clip(container, ((0.5 + time, stripes(i)) for i, time in enumerate(UNEVEN)), tone=tone)
     writer = None
     with open_video(clip) as video:
-        for time, picture in video:
+        for time, image in video:
             writer = writer or VideoWriter(tmp_path / "new" / "out.mp4", video.rate, clip, video.start)
-            writer.write(picture, time)
+            writer.write(image, time)
     writer.__exit__(None)
-    _, times, pictures = read(tmp_path / "new" / "out.mp4")
+    _, times, images = read(tmp_path / "new" / "out.mp4")
     np.testing.assert_allclose(times, UNEVEN, atol=2e-3)
-    np.testing.assert_allclose([picture[40, 40].mean() for picture in pictures], 4 * np.arange(10), atol=4)
+    np.testing.assert_allclose([image[40, 40].mean() for image in images], 4 * np.arange(10), atol=4)
     with av.open(str(tmp_path / "new" / "out.mp4")) as out:
         assert out.streams.audio[0].codec_context.name == "aac"
         frames = list(out.decode(audio=0))
-        assert 2.4 < frames[-1].time < 2.6  # all of its three seconds from the first picture on, which comes at 0.5
+        assert 2.4 < frames[-1].time < 2.6  # all of its three seconds from the first image on, which comes at 0.5
         loud = np.concatenate([frame.to_ndarray()[0] for frame in frames[3:]]).astype(np.float64)
         spectrum = np.abs(np.fft.rfft(loud))
         assert np.argmax(spectrum) * 16000 / len(loud) == pytest.approx(440, abs=5)
     assert [path.name for path in (tmp_path / "new").iterdir()] == ["out.mp4"]
 
 
-def test_damaged_sound_costs_no_pictures(write_clip, tmp_path):
+def test_damaged_sound_costs_no_images(write_clip, tmp_path):
     clip = write_clip("a.mkv", ((time, stripes(i)) for i, time in enumerate(UNEVEN)), tone="mp2")
     data = bytearray(clip.read_bytes())
     with av.open(str(clip)) as whole:
@@ -289,8 +290,8 @@ def test_damaged_sound_costs_no_pictures(write_clip, tmp_path):
         data[at + 12 : at + size] = bytes(size - 12)
     clip.write_bytes(data)
     with open_video(clip) as video, VideoWriter(tmp_path / "out.mp4", video.rate, clip, video.start) as writer:
-        for time, picture in video:
-            writer.write(picture, time)
+        for time, image in video:
+            writer.write(image, time)
     assert len(read(tmp_path / "out.mp4")[1]) == len(UNEVEN)
     with av.open(str(tmp_path / "out.mp4")) as out:
         assert list(out.decode(audio=0))
@@ -311,8 +312,8 @@ def test_damaged_sound_costs_no_pictures(write_clip, tmp_path):
 def test_sound_of_all_kinds_is_kept(write_clip, tmp_path, name, codec, tone, rate, layout):
     clip = write_clip(name, ((0.04 * i, stripes(i % 50)) for i in range(75)), codec, tone, rate, layout)
     with open_video(clip) as video, VideoWriter(tmp_path / "out.mp4", video.rate, clip, video.start) as writer:
-        for time, picture in video:
-            writer.write(picture, time)
+        for time, image in video:
+            writer.write(image, time)
     assert writer.silent == ""
     assert len(read(tmp_path / "out.mp4")[1]) == 75
     with av.open(str(tmp_path / "out.mp4")) as out:
@@ -326,13 +327,13 @@ def test_sound_of_all_kinds_is_kept(write_clip, tmp_path, name, codec, tone, rat
 def test_two_files_joined_into_one_keep_both_their_sounds(write_clip, tmp_path, tone, layouts):
     parts = b""
     for layout in layouts:
-        pictures = ((0.04 * i, stripes(i % 50)) for i in range(75))
-        parts += write_clip("part.ts", pictures, tone=tone, rate=48000, layout=layout).read_bytes()
+        images = ((0.04 * i, stripes(i % 50)) for i in range(75))
+        parts += write_clip("part.ts", images, tone=tone, rate=48000, layout=layout).read_bytes()
     clip = tmp_path / "joined.ts"
     clip.write_bytes(parts)  # its clock goes back to the beginning
     with open_video(clip) as video, VideoWriter(tmp_path / "out.mp4", video.rate, clip, video.start) as writer:
-        for time, picture in video:
-            writer.write(picture, time)
+        for time, image in video:
+            writer.write(image, time)
     assert writer.silent == ""
     with av.open(str(tmp_path / "out.mp4")) as out:
         seconds = [float(stream.duration * stream.time_base) for stream in (*out.streams.video, *out.streams.audio)]
@@ -374,7 +375,7 @@ def test_where_nothing_can_be_written(tmp_path):
 def test_a_full_disk_is_an_error_and_leaves_nothing(tmp_path):
     code = (
         "import resource, signal, sys; import numpy as np; from pathlib import Path\n"
-        "from facelattice.video.writing import VideoWriter\n"
+        "from facelattice.video.writer import VideoWriter\n"
         "signal.signal(signal.SIGXFSZ, signal.SIG_IGN); resource.setrlimit(resource.RLIMIT_FSIZE, (20000, 20000))\n"
         "rng = np.random.default_rng(0)\n"
         "with VideoWriter(Path('out.mp4'), 25) as writer:\n"
@@ -415,7 +416,7 @@ def test_long_packets_of_unknown_length_are_no_slips():
 
 
 @pytest.mark.parametrize("drift", [0.95, 1.05, 0.0])  # the last of a clock that stands still, which says nothing
-def test_sound_whose_clock_is_not_that_of_its_samples_stays_with_the_pictures(tmp_path, drift):
+def test_sound_whose_clock_is_not_that_of_its_samples_stays_with_the_images(tmp_path, drift):
     with av.open(str(tmp_path / "a.mp4"), "w") as out:
         audio = out.add_stream("aac", rate=8000)
 
@@ -429,11 +430,11 @@ def test_sound_whose_clock_is_not_that_of_its_samples_stays_with_the_pictures(tm
         assert float(last.pts * last.time_base) == pytest.approx(10 * (drift or 1), abs=0.35)
 
 
-def test_no_room_for_the_sound_leaves_the_pictures_and_says_so(write_clip, tmp_path):
+def test_no_room_for_the_sound_leaves_the_images_and_says_so(write_clip, tmp_path):
     clip = write_clip("clip.mkv", ((0.04 * i, stripes(i)) for i in range(5)), tone="pcm_s16le", rate=44100)
     code = (
         "import resource, signal, sys; import numpy as np; from pathlib import Path\n"
-        "from facelattice.video.writing import VideoWriter\n"
+        "from facelattice.video.writer import VideoWriter\n"
         "signal.signal(signal.SIGXFSZ, signal.SIG_IGN); resource.setrlimit(resource.RLIMIT_FSIZE, (20000, 20000))\n"
         "with VideoWriter(Path('out.mp4'), 25, Path(sys.argv[1])) as writer:\n"
         "    for i in range(5): writer.write(np.full((96, 96, 3), 9 * i, np.uint8), i / 25)\n"

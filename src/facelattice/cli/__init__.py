@@ -1,15 +1,30 @@
-"""The verbs of the command line, each a few lines over the functions that do the work.
+"""The command line: `app.py` holds the program, every verb has a file of its own.
 
-    facelattice align photo.jpg            facelattice models            facelattice schemes
+    facelattice align photo.jpg
 
-and, with the extra "train", those that make models. Exit status: 0 all done, 1 some pictures or runs failed, 2 wrong
-use or an error that stopped the work, 130 stopped by Ctrl-C.
+Exit status: 0 all done, 1 some images or runs failed, 2 wrong use or an error that stopped the work, 130 stopped by
+Ctrl-C.
 """
 
-from facelattice.cli import using, making, measuring, looking, serving  # noqa: I001  the order in which --help lists their verbs
-from facelattice.cli.program import app
+from facelattice.cli import (
+    ablate,
+    align,
+    bench,
+    compare,
+    evaluate,
+    explain,
+    export,
+    graph,
+    label,
+    models,
+    robustness,
+    schemes,
+    serve,
+    train,
+)
+from facelattice.cli.app import app
 
-__all__ = ["app", "looking", "main", "making", "measuring", "serving", "using"]
+__all__ = ["app", "main"]
 
 
 def main() -> None:

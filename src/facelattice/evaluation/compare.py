@@ -13,11 +13,11 @@ from typing import Any
 
 import numpy as np
 
-from facelattice.data.sample import DataError
 from facelattice.evaluation.bootstrap import bootstrap, verdict
-from facelattice.evaluation.predictions import holds_predictions
-from facelattice.evaluation.report import Evaluation, run, subsets
-from facelattice.evaluation.scores import Scores, mean_of, score
+from facelattice.evaluation.evaluate import Evaluation, run, subsets
+from facelattice.evaluation.prediction_files import is_prediction_file
+from facelattice.evaluation.scores import Scores, nanmean, score
+from facelattice.exceptions import DataError
 from facelattice.schemes import Scheme
 
 
@@ -35,10 +35,10 @@ def compare(a: str, b: str, data: Path, box: str | None = None, seed: int = 0, *
     of_a, of_b = _together(first, second)
     joint = np.isfinite(of_a.errors) & np.isfinite(of_b.errors)
     errors = [np.where(joint, s.errors, np.nan) for s in (of_a, of_b)]
-    nme = [mean_of(one, 1) for one in errors]
+    nme = [nanmean(one, 1) for one in errors]
     # A face that only one of them found still counts as its failure or success, by the points that both know.
     alone = np.where(joint.any(1, keepdims=True), joint, joint.any(0))
-    own = [mean_of(np.where(alone, s.errors, np.nan), 1) for s in (of_a, of_b)]
+    own = [nanmean(np.where(alone, s.errors, np.nan), 1) for s in (of_a, of_b)]
     missed = [~np.isfinite(one) for one in own]
     samples = [sample for sample, there in zip(first.samples, _shared(first, second)[0], strict=True) if there]
     threshold, everyone = first.protocol.threshold, of_a.measurable
@@ -53,7 +53,7 @@ def compare(a: str, b: str, data: Path, box: str | None = None, seed: int = 0, *
         }
     if of_a.hidden.any():
         for name, part in (("hidden points", of_a.hidden), ("visible points", ~of_a.hidden)):
-            means = [mean_of(np.where(part, one, np.nan), 1) for one in errors]
+            means = [nanmean(np.where(part, one, np.nan), 1) for one in errors]
             parts[name] = {"faces": int(np.isfinite(means[0]).sum()), "nme": _difference(*means), "failure_rate": None}
     return {
         "a": first.answers.name,
@@ -61,7 +61,7 @@ def compare(a: str, b: str, data: Path, box: str | None = None, seed: int = 0, *
         "data": str(data),
         "box": {"a": first.answers.box, "b": second.answers.box},
         "protocol": first.protocol.name,
-        "normaliser": first.protocol.normaliser,
+        "normalizer": first.protocol.normalizer,
         "threshold": threshold,
         "scheme": of_a.scheme.name,
         "points": int(np.isfinite(errors[0]).any(0).sum()),
@@ -77,9 +77,9 @@ def _both(
     """What `report.run` says of two programs; of a model first, as it knows what points are that a file only counts."""
     evaluations: dict[int, Evaluation] = {}
     scheme: Scheme | None = None
-    for i in sorted((0, 1), key=lambda i: holds_predictions(Path(programs[i]))):
+    for i in sorted((0, 1), key=lambda i: is_prediction_file(Path(programs[i]))):
         # A box source is for models; beside one, points that another program wrote are taken as they are.
-        own = None if holds_predictions(Path(programs[i])) else box
+        own = None if is_prediction_file(Path(programs[i])) else box
         evaluations[i] = run(programs[i], data, own, seed=seed, scheme=scheme, **settings)
         scheme = evaluations[i].answers.scheme
     return evaluations[0], evaluations[1]

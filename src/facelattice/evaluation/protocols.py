@@ -12,22 +12,23 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from operator import attrgetter
 
-from facelattice.data.sample import DataError, Sample
-from facelattice.evaluation import metrics
+from facelattice import metrics
+from facelattice.datasets.sample import Sample
+from facelattice.exceptions import DataError
 
 
 @dataclass(frozen=True)
 class Protocol:
-    """name: what --protocol takes. normaliser: as `metrics.face_size` knows it. threshold: the NME, a share, over which
+    """name: what --protocol takes. normalizer: as `metrics.normalizing_distance` knows it. threshold: the NME, a share, over which
     a face is a failure and up to which the AUC goes. source: who measures so."""
 
     name: str
-    normaliser: str
+    normalizer: str
     threshold: float
     source: str
 
     def __str__(self) -> str:
-        return f"{self.name} ({self.normaliser}, {100 * self.threshold:g} %)"
+        return f"{self.name} ({self.normalizer}, {100 * self.threshold:g} %)"
 
 
 _EYES = {"inter-ocular": attrgetter("ocular"), "inter-pupil": attrgetter("pupils")}
@@ -67,16 +68,16 @@ def choose(samples: Sequence[Sample], name: str | None = None) -> Protocol:
     if name not in PROTOCOLS:
         raise DataError(f"unknown protocol {name!r}; known are {', '.join(PROTOCOLS)}")
     protocol = PROTOCOLS[name]
-    if protocol.normaliser in _EYES and _EYES[protocol.normaliser](scheme) is None:
+    if protocol.normalizer in _EYES and _EYES[protocol.normalizer](scheme) is None:
         raise DataError(f"protocol {protocol}: the scheme {scheme.name} does not say which points these are")
-    if protocol.normaliser in ("given box", "diagonal") and any(sample.given_box is None for sample in samples):
+    if protocol.normalizer in ("given box", "diagonal") and any(sample.dataset_box is None for sample in samples):
         raise DataError(f"protocol {protocol}: it divides by the data set's own boxes, and these faces come without")
     return protocol
 
 
-def stands_in(sample: Sample, normaliser: str) -> bool:
+def stands_in(sample: Sample, normalizer: str) -> bool:
     """True where the eyes of this face are not annotated, so that its errors are divided by the box instead."""
-    if normaliser not in _EYES:
+    if normalizer not in _EYES:
         return False
-    distance = metrics.eye_distance(sample.points, _EYES[normaliser](sample.scheme), sample.mask)
+    distance = metrics.eye_distance(sample.points, _EYES[normalizer](sample.scheme), sample.mask)
     return not distance > 0

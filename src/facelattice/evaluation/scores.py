@@ -13,10 +13,11 @@ from typing import Any
 
 import numpy as np
 
-from facelattice.data.sample import DataError, Sample
-from facelattice.evaluation import metrics
-from facelattice.evaluation.answers import Answers
+from facelattice import metrics
+from facelattice.datasets.sample import Sample
+from facelattice.evaluation.predict import Predictions
 from facelattice.evaluation.protocols import Protocol, stands_in
+from facelattice.exceptions import DataError
 from facelattice.schemes import Scheme, convert
 
 
@@ -42,7 +43,7 @@ class Scores:
     @property
     def nme(self) -> np.ndarray:
         """(M,), the mean over each face's points; NaN for a face that was missed or has no size."""
-        return mean_of(self.errors, 1)
+        return nanmean(self.errors, 1)
 
     @property
     def offsets(self) -> np.ndarray:
@@ -66,7 +67,7 @@ class Scores:
         )  # fmt: skip
 
 
-def score(samples: Sequence[Sample], answers: Answers, protocol: Protocol, scheme: Scheme | None = None) -> Scores:
+def score(samples: Sequence[Sample], answers: Predictions, protocol: Protocol, scheme: Scheme | None = None) -> Scores:
     """Compare answers with the annotation, ``samples`` as the data set has them, in ``scheme``.
 
     If that is not said, it is the program's or the data set's scheme, whichever shares more points with the other.
@@ -82,13 +83,13 @@ def score(samples: Sequence[Sample], answers: Answers, protocol: Protocol, schem
         truth[i] = convert(np.where(sample.mask[:, None], sample.points, np.nan), sample.mask, own, scheme)[0]
         covered = np.repeat(sample.hidden[:, None], 2, 1)
         hidden[i] = convert(covered, sample.mask, own, scheme)[0][:, 0] > 0
-        sizes[i] = metrics.face_size(sample.points, own, sample.mask, protocol.normaliser, sample.given_box)
-        boxed[i] = stands_in(sample, protocol.normaliser)
+        sizes[i] = metrics.normalizing_distance(sample.points, own, sample.mask, protocol.normalizer, sample.dataset_box)
+        boxed[i] = stands_in(sample, protocol.normalizer)
         if answer is not None:
             known = np.isfinite(answer.points).all(1)
             found[i] = convert(answer.points, known, answers.scheme, scheme)[0]
-            if answer.errors is not None:
-                both = np.repeat(answer.errors[:, None], 2, 1)
+            if answer.expected_errors is not None:
+                both = np.repeat(answer.expected_errors[:, None], 2, 1)
                 expected[i] = convert(both, known, answers.scheme, scheme)[0][:, 0]
     if not np.isfinite(truth).any():
         raise DataError(f"the data's scheme, {own.name}, shares no annotated point with {answers.scheme.name}")
@@ -113,19 +114,19 @@ def summary(scores: Scores, faces: np.ndarray, threshold: float) -> dict[str, An
     and take no part in anything.
     """
     measured = faces & scores.measurable
-    nme, expected = scores.nme[measured], mean_of(scores.expected, 1)[measured]
+    nme, expected = scores.nme[measured], nanmean(scores.expected, 1)[measured]
     return {
         "faces": int(faces.sum()),
         "not_measurable": int((faces & ~measured).sum()),
         "missed": int(np.isnan(nme).sum()),
-        "nme": number(mean_of(nme, 0)),
+        "nme": number(nanmean(nme, 0)),
         "failure_rate": number(metrics.failure_rate(nme, threshold)) if len(nme) else None,
         "auc": number(metrics.auc(nme, threshold)) if len(nme) else None,
-        "expected_nme": number(mean_of(expected, 0)),
+        "expected_nme": number(nanmean(expected, 0)),
     }
 
 
-def mean_of(values: np.ndarray, axis: int) -> np.ndarray:
+def nanmean(values: np.ndarray, axis: int) -> np.ndarray:
     """The mean along an axis of what is there; NaN where nothing is."""
     there = np.isfinite(values)
     count = there.sum(axis)

@@ -5,7 +5,7 @@
     rows = read_csv("train.csv")                             # [("photo.jpg", points, mask), ...]
     faces = read_coco("train.json")                          # [Annotation("photo.jpg", points, mask, hidden, box), ...]
 
-Coordinates count from 0 with whole numbers at pixel centres. Files of the .pts kind count from 1, as those of 300-W do:
+Coordinates count from 0 with whole numbers at pixel centers. Files of the .pts kind count from 1, as those of 300-W do:
 `write_pts` adds the 1 and `read_pts` takes it away.
 """
 
@@ -13,7 +13,7 @@ from facelattice.formats.annotation import Annotation
 from facelattice.formats.coco import read_coco, write_coco
 from facelattice.formats.csv import Row, read_csv, write_csv
 from facelattice.formats.dlib_xml import read_dlib_xml, write_dlib_xml
-from facelattice.formats.files import atomic_write, free_name
+from facelattice.formats.files import atomic_write, unique_stem
 from facelattice.formats.json import images_in_json, read_json, write_json
 from facelattice.formats.parquet import images_in_parquet, write_parquet
 from facelattice.formats.pts import read_pts, write_pts
@@ -24,7 +24,6 @@ __all__ = [
     "Annotation",
     "Row",
     "atomic_write",
-    "free_name",
     "images_in_json",
     "images_in_parquet",
     "read_coco",
@@ -33,6 +32,7 @@ __all__ = [
     "read_json",
     "read_pts",
     "save_faces",
+    "unique_stem",
     "write_coco",
     "write_csv",
     "write_dlib_xml",

@@ -8,7 +8,7 @@ import numpy as np
 
 
 class Annotation(NamedTuple):
-    """image: the picture's name as the file has it. points: float32 (N, 2), NaN where missing. mask: bool (N,), which
+    """image: the image's name as the file has it. points: float32 (N, 2), NaN where missing. mask: bool (N,), which
     are there. hidden: bool (N,), which of those cannot be seen. box: (4,), x0, y0, x1, y1, None where none is given."""
 
     image: str

@@ -19,28 +19,28 @@ from facelattice.formats.annotation import Annotation
 from facelattice.formats.files import atomic_write
 
 
-def write_coco(path: str | os.PathLike, pictures: Iterable[tuple[str, Sequence[Face]]]) -> None:
-    """Pictures, as (name, its faces), to 1/1000 pixel: for `COCO(path)`, its annotations for `loadRes` too.
+def write_coco(path: str | os.PathLike, images: Iterable[tuple[str, Sequence[Face]]]) -> None:
+    """Images, as (name, its faces), to 1/1000 pixel: for `COCO(path)`, its annotations for `loadRes` too.
 
     Raises ValueError where faces differ in their scheme: the file has one category.
     """
     with atomic_write(path) as file:  # opened first: a file that cannot be is refused before the work
-        json.dump(_content(pictures), file, allow_nan=False)
+        json.dump(_content(images), file, allow_nan=False)
         file.write("\n")
 
 
-def _content(pictures: Iterable[tuple[str, Sequence[Face]]]) -> dict[str, Any]:
-    images: list[dict[str, Any]] = []
+def _content(images: Iterable[tuple[str, Sequence[Face]]]) -> dict[str, Any]:
+    entries: list[dict[str, Any]] = []
     annotations: list[dict[str, Any]] = []
     scheme = None
-    for number, (image, faces) in enumerate(pictures, 1):
-        images.append({"id": number, "file_name": image})
+    for number, (image, faces) in enumerate(images, 1):
+        entries.append({"id": number, "file_name": image})
         for face in faces:
             if scheme is not None and face.scheme.names != scheme.names:
                 raise ValueError(f"{image}: points of {face.scheme.name}, but those before are of {scheme.name}")
             scheme = face.scheme
-            if face.picture is not None:
-                images[-1] |= {"height": face.picture.shape[0], "width": face.picture.shape[1]}
+            if face.image is not None:
+                entries[-1] |= {"height": face.image.shape[0], "width": face.image.shape[1]}
             there = np.isfinite(face.points).all(1)
             x0, y0, x1, y1 = (round(float(v), 3) for v in face.box)
             annotations.append(
@@ -62,7 +62,7 @@ def _content(pictures: Iterable[tuple[str, Sequence[Face]]]) -> dict[str, Any]:
         "id": 1, "name": "face", "supercategory": "person",
         "keypoints": [] if scheme is None else list(scheme.names), "skeleton": edges,
     }  # fmt: skip
-    return {"images": images, "annotations": annotations, "categories": [category]}
+    return {"images": entries, "annotations": annotations, "categories": [category]}
 
 
 def read_coco(path: str | os.PathLike, category: str | None = None) -> list[Annotation]:

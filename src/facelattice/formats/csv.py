@@ -28,12 +28,12 @@ def write_csv(target: str | os.PathLike | IO[str], rows: Iterable[Row]) -> None:
             write_csv(file, rows)
 
 
-def write_faces_csv(target: str | os.PathLike | IO[str], pictures: Iterable[tuple[str, Sequence[Face]]]) -> None:
-    """Pictures, as (name, its faces): image,face,score,x0,y0,... with a line for each face, for `read_csv`; into a file
+def write_faces_csv(target: str | os.PathLike | IO[str], images: Iterable[tuple[str, Sequence[Face]]]) -> None:
+    """Images, as (name, its faces): image,face,score,x0,y0,... with a line for each face, for `read_csv`; into a file
     or an open text stream."""
 
     def rows() -> Iterator[tuple[str, list[Any], np.ndarray, np.ndarray]]:
-        for image, faces in pictures:
+        for image, faces in images:
             for k, face in enumerate(faces):
                 known = np.isfinite(face.points).all(1)
                 yield image, [image, k, f"{face.score:.4f}"], face.points, known
@@ -48,7 +48,7 @@ def write_faces_csv(target: str | os.PathLike | IO[str], pictures: Iterable[tupl
 def read_csv(path: str | os.PathLike) -> list[Row]:
     """The rows of a CSV file with the header image,x0,y0,x1,y1,...: (image, points float32 (N, 2), mask bool (N,)).
 
-    A point whose two cells are empty or "nan" is missing: NaN, and False in the mask. A picture with several faces has
+    A point whose two cells are empty or "nan" is missing: NaN, and False in the mask. An image with several faces has
     several rows. The columns face and score, which `save_faces` writes, are skipped. Raises ValueError, naming file and
     line, where something is wrong.
     """

@@ -18,25 +18,25 @@ from facelattice.face import Face
 from facelattice.formats.annotation import Annotation
 from facelattice.formats.files import atomic_write, numbers
 
-UNHELD = "the name has signs that XML cannot hold; rename the picture, or use JSON"
+UNHELD = "the name has signs that XML cannot hold; rename the image, or use JSON"
 
 
-def write_dlib_xml(path: str | os.PathLike, pictures: Iterable[tuple[str, Sequence[Face]]]) -> None:
-    """Pictures, as (name, its faces), for `dlib.train_shape_predictor` and imglab; parts are called 00, 01, ...
+def write_dlib_xml(path: str | os.PathLike, images: Iterable[tuple[str, Sequence[Face]]]) -> None:
+    """Images, as (name, its faces), for `dlib.train_shape_predictor` and imglab; parts are called 00, 01, ...
 
-    Raises ValueError for a picture whose name has signs that XML cannot hold.
+    Raises ValueError for an image whose name has signs that XML cannot hold.
     """
     with atomic_write(path, "wb") as file:  # opened first: a file that cannot be is refused before the work
-        ElementTree.ElementTree(_tree(pictures)).write(file, encoding="utf-8", xml_declaration=True)
+        ElementTree.ElementTree(_tree(images)).write(file, encoding="utf-8", xml_declaration=True)
 
 
-def _tree(pictures: Iterable[tuple[str, Sequence[Face]]]) -> ElementTree.Element:
+def _tree(images: Iterable[tuple[str, Sequence[Face]]]) -> ElementTree.Element:
     root = ElementTree.Element("dataset")
-    images = ElementTree.SubElement(root, "images")
-    for image, faces in pictures:
-        if not xml_holds(image):
+    parent = ElementTree.SubElement(root, "images")
+    for image, faces in images:
+        if not is_valid_xml_text(image):
             raise ValueError(f"{image!a}: {UNHELD}")
-        entry = ElementTree.SubElement(images, "image", file=image)
+        entry = ElementTree.SubElement(parent, "image", file=image)
         for face in faces:
             # dlib's width counts the pixels from left to right, both included.
             left, top, right, bottom = (str(round(float(v))) for v in face.box)
@@ -50,8 +50,8 @@ def _tree(pictures: Iterable[tuple[str, Sequence[Face]]]) -> ElementTree.Element
     return root
 
 
-def xml_holds(image: str) -> bool:
-    """Whether a picture's name can stand in XML, which has no control characters and nothing that is not Unicode."""
+def is_valid_xml_text(image: str) -> bool:
+    """Whether an image's name can stand in XML, which has no control characters and nothing that is not Unicode."""
     return re.search(r"[\x00-\x1f\ud800-\udfff\ufffe\uffff]", image) is None
 
 

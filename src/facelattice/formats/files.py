@@ -24,7 +24,7 @@ def atomic_write(path: str | os.PathLike, mode: str = "w") -> Iterator[IO[Any]]:
     """
     path = Path(path)
     part = part_of(path)
-    # surrogateescape: a picture's name on disk need not be valid UTF-8, and still goes through a file and back.
+    # surrogateescape: an image's name on disk need not be valid UTF-8, and still goes through a file and back.
     text = {} if "b" in mode else {"encoding": "utf-8", "errors": "surrogateescape", "newline": ""}
     try:
         with open(part, mode, **text) as file:  # type: ignore[call-overload]
@@ -53,7 +53,7 @@ def short_stem(stem: str) -> str:
     return stem if len(data) <= LONGEST else data[:LONGEST].decode("utf-8", "ignore")
 
 
-def free_name(stem: str, taken: set[str]) -> str:
+def unique_stem(stem: str, taken: set[str]) -> str:
     """The stem (`short_stem`), or stem-2, stem-3 ... where it is taken already; on some disks upper and lower case are
     the same."""
     stem = short_stem(stem)
@@ -65,14 +65,14 @@ def free_name(stem: str, taken: set[str]) -> str:
     return name
 
 
-def seen_from(folder: Path, picture: str | os.PathLike) -> str:
-    """The path of a picture to write into a file that lies in ``folder``."""
+def relative_name(folder: Path, image: str | os.PathLike) -> str:
+    """The path of an image to write into a file that lies in ``folder``."""
     try:
-        name = os.path.relpath(picture, folder)
-        if os.path.realpath(os.path.join(folder, name)) != os.path.realpath(picture):
-            name = os.path.relpath(picture, os.path.realpath(folder))  # .. leads out of where a link leads to
+        name = os.path.relpath(image, folder)
+        if os.path.realpath(os.path.join(folder, name)) != os.path.realpath(image):
+            name = os.path.relpath(image, os.path.realpath(folder))  # .. leads out of where a link leads to
     except ValueError:  # another drive, on Windows
-        name = os.path.abspath(picture)
+        name = os.path.abspath(image)
     return Path(name).as_posix()
 
 

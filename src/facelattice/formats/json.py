@@ -1,4 +1,4 @@
-"""JSON as `align` writes it: one file for each picture, all that a Face knows."""
+"""JSON as `align` writes it: one file for each image, all that a Face knows."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ _TEXT: dict[str, Any] = {"encoding": "utf-8", "errors": "surrogateescape"}
 
 
 def write_json(path: str | os.PathLike, image: str, faces: Sequence[Face]) -> None:
-    """One picture's faces: ``{"image": ..., "faces": [...]}``, each face as `Face.to_dict` gives it."""
+    """One image's faces: ``{"image": ..., "faces": [...]}``, each face as `Face.to_dict` gives it."""
     with atomic_write(path) as file:
         json.dump({"image": image, "faces": [face.to_dict() for face in faces]}, file, allow_nan=False)
         file.write("\n")
 
 
 def images_in_json(out_dir: str | os.PathLike) -> dict[str, str]:
-    """The pictures whose faces `write_json` wrote into a folder, each with its file's name without the suffix."""
+    """The images whose faces `write_json` wrote into a folder, each with its file's name without the suffix."""
     images = {}
     for path in Path(out_dir).glob("*.json"):
         with suppress(OSError, ValueError, KeyError, TypeError), open(path, **_TEXT) as file:
@@ -49,7 +49,7 @@ def read_json(path: str | os.PathLike) -> list[tuple[str, np.ndarray, np.ndarray
     for i, face in enumerate(content["faces"]):
         try:
             points = np.asarray(face["points"], dtype=np.float32).reshape(-1, 2)
-            errors = np.asarray(face["errors"], dtype=np.float32)
+            errors = np.asarray(face["expected_errors"], dtype=np.float32)
         except (KeyError, TypeError, ValueError) as error:
             raise ValueError(f"{path}, face {i}: points and errors must be lists of numbers: {error!r}") from error
         mask = np.asarray(np.isfinite(points).all(1))

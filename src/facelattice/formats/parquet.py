@@ -1,4 +1,4 @@
-"""Parquet tables, in parts that appear one by one: for so many pictures that the work is stopped and gone on with."""
+"""Parquet tables, in parts that appear one by one: for so many images that the work is stopped and gone on with."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ from typing import Any
 from facelattice.face import Face
 from facelattice.formats.files import atomic_write, valid_utf8
 
-PART = 500  # pictures of a part: what is lost at most when the work is killed
+PART = 500  # images of a part: what is lost at most when the work is killed
 
 
 def write_parquet(
-    out_dir: str | os.PathLike, pictures: Iterable[tuple[str, Sequence[Face]]], label: str = ""
+    out_dir: str | os.PathLike, images: Iterable[tuple[str, Sequence[Face]]], label: str = ""
 ) -> Iterator[Path]:
-    """Pictures, as (name, its faces), into out_dir/landmarks-LABEL-00000.parquet and so on; yields each part written.
+    """Images, as (name, its faces), into out_dir/landmarks-LABEL-00000.parquet and so on; yields each part written.
 
     A row is a face: image, face (from 0), scheme, score, box (4), points (x0, y0, x1, ...), errors, all float32. A
-    picture without faces has one row with nothing but its name. Parts that are there already stay, and what is done
+    image without faces has one row with nothing but its name. Parts that are there already stay, and what is done
     when the work is stopped is written. Raises ImportError without pyarrow.
     """
     parts = (part_name(out_dir, label, number) for number in range(10**5))
     rows: list[dict[str, Any]] = []
     try:
-        for count, (image, faces) in enumerate(pictures, 1):
+        for count, (image, faces) in enumerate(images, 1):
             image = valid_utf8(image)
             rows += [_row(image, i, face) for i, face in enumerate(faces)] or [{"image": image}]
             if count % PART == 0:
@@ -52,7 +52,7 @@ def labels_in_parquet(out_dir: str | os.PathLike) -> set[str]:
 
 
 def images_in_parquet(out_dir: str | os.PathLike) -> set[str]:
-    """The names of all pictures in the parts in a folder. Raises ValueError for a file that is no such part."""
+    """The names of all images in the parts in a folder. Raises ValueError for a file that is no such part."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -75,7 +75,7 @@ def _row(image: str, number: int, face: Face) -> dict[str, Any]:
         "score": face.score,
         "box": face.box.tolist(),
         "points": face.points.ravel().tolist(),
-        "errors": face.errors.tolist(),
+        "expected_errors": face.expected_errors.tolist(),
     }
 
 
@@ -88,7 +88,7 @@ def _write(path: Path, rows: list[dict[str, Any]]) -> Path:
     floats = pa.list_(pa.float32())
     schema = pa.schema(
         [("image", pa.string()), ("face", pa.int32()), ("scheme", pa.string()), ("score", pa.float32()),
-         ("box", floats), ("points", floats), ("errors", floats)]
+         ("box", floats), ("points", floats), ("expected_errors", floats)]
     )  # fmt: skip
     with atomic_write(path, "wb") as file:
         pq.write_table(pa.Table.from_pylist(rows, schema), file, compression="zstd")

@@ -1,4 +1,4 @@
-"""The faces of many pictures, written in any of the formats."""
+"""The faces of many images, written in any of the formats."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from facelattice.face import Face
 from facelattice.formats.coco import write_coco
 from facelattice.formats.csv import write_faces_csv
 from facelattice.formats.dlib_xml import write_dlib_xml
-from facelattice.formats.files import free_name, seen_from
+from facelattice.formats.files import relative_name, unique_stem
 from facelattice.formats.json import write_json
 from facelattice.formats.pts import write_pts
 
@@ -30,16 +30,16 @@ def save_faces(
     stems: Mapping[Any, str] | None = None,
     label: str = "",
 ) -> list[Path]:
-    """Write the faces of pictures, given as (path of the picture, its faces), and return the files written.
+    """Write the faces of images, given as (path of the image, its faces), and return the files written.
 
-    "json": out_dir/STEM.json for each picture, also for one without faces.
+    "json": out_dir/STEM.json for each image, also for one without faces.
     "pts": out_dir/STEM_K.pts for each face, K from 0 in the order of the faces.
     "csv": one out_dir/landmarks.csv with a line for each face: image,face,score,x0,y0,...
     "coco": one out_dir/landmarks.json, COCO keypoints. "dlib": one out_dir/landmarks.xml, imglab's, whole pixels.
 
-    STEM is what ``stems`` has for the path, else the picture's name without its suffix; a second picture of that name
+    STEM is what ``stems`` has for the path, else the image's name without its suffix; a second image of that name
     becomes STEM-2. The image named inside a file is the path as seen from ``out_dir``, so that training finds it.
-    ``results`` may be a generator: files of one picture each are written as it comes, the others appear at the end.
+    ``results`` may be a generator: files of one image each are written as it comes, the others appear at the end.
     With a ``label`` those are called landmarks-LABEL, so that several machines can write into one folder.
 
     Raises ValueError for an unknown format, or where one file would have to mix faces of different schemes.
@@ -50,15 +50,15 @@ def save_faces(
     if format in TABLES:
         name, write = TABLES[format]
         path = out_dir / (name.replace(".", f"-{label}.") if label else name)
-        write(path, ((seen_from(out_dir, picture), faces) for picture, faces in results))
+        write(path, ((relative_name(out_dir, image), faces) for image, faces in results))
         return [path]
     written: list[Path] = []
     taken: set[str] = set()
-    for picture, faces in results:
-        stem = stems[picture] if stems is not None else free_name(Path(picture).stem, taken)
+    for image, faces in results:
+        stem = stems[image] if stems is not None else unique_stem(Path(image).stem, taken)
         if format == "json":
             written.append(out_dir / f"{stem}.json")
-            write_json(written[-1], seen_from(out_dir, picture), faces)
+            write_json(written[-1], relative_name(out_dir, image), faces)
         else:
             for k, face in enumerate(faces):
                 written.append(out_dir / f"{stem}_{k}.pts")

@@ -8,11 +8,8 @@ from typing import Any
 
 import torch
 
+from facelattice.exceptions import CheckpointError
 from facelattice.formats import atomic_write
-
-
-class CheckpointError(ValueError):
-    """A checkpoint that cannot be used, and why."""
 
 
 def save(state: dict[str, Any], path: Path) -> None:

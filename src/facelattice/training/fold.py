@@ -1,4 +1,4 @@
-"""The network as a model file has it: batch normalisation around a linear layer becomes part of that layer.
+"""The network as a model file has it: batch normalization around a linear layer becomes part of that layer.
 
 fold(network)       # the same function of the crops, in fewer steps
 
@@ -12,13 +12,13 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from facelattice.method.errors import ExpectedErrors
-from facelattice.method.model import SDFL
-from facelattice.method.relation import GraphConv, RelationLayer
+from facelattice.modeling.graph_layers import GraphConv, GraphLayer
+from facelattice.modeling.sdfl import SDFL
+from facelattice.modeling.uncertainty import ExpectedErrors
 
 
 class FoldedConv(nn.Module):
-    """A `GraphConv`, and the normalisation of what it gives, as two products of matrices."""
+    """A `GraphConv`, and the normalization of what it gives, as two products of matrices."""
 
     def __init__(self, conv: GraphConv, norm: nn.BatchNorm1d | None = None):
         super().__init__()
@@ -42,7 +42,7 @@ class FoldedConv(nn.Module):
 def fold(network: SDFL) -> None:
     """Change a network in evaluation mode in place."""
     for part in list(network.modules()):
-        if isinstance(part, RelationLayer):
+        if isinstance(part, GraphLayer):
             _fold_layer(part)
         elif isinstance(part, ExpectedErrors):
             _fold_errors(part)
@@ -63,6 +63,6 @@ def _fold_errors(errors: Any) -> None:
 
 
 def _affine(norm: Any) -> tuple[Tensor, Tensor]:
-    """What a batch normalisation multiplies each channel with, and then adds."""
+    """What a batch normalization multiplies each channel with, and then adds."""
     scale = norm.weight / (norm.running_var + norm.eps).sqrt()
     return scale, norm.bias - norm.running_mean * scale

@@ -11,7 +11,7 @@ from rich.progress import track
 Item = TypeVar("Item")
 
 
-def with_bar(items: Sequence[Item], what: str) -> Iterable[Item]:
+def track_progress(items: Sequence[Item], what: str) -> Iterable[Item]:
     """The items, one by one."""
     console = Console(stderr=True)
     return track(items, what, console=console, disable=not console.is_terminal)

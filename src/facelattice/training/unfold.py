@@ -2,10 +2,10 @@
 
 weights = unfold(Model(find_model("ibug68")), faces.training, recipe.augment)
 
-In a model file each batch normalisation is part of the layer before or behind it. Here it becomes a layer again, with
+In a model file each batch normalization is part of the layer before or behind it. Here it becomes a layer again, with
 the statistics that the faces at hand have there, so that training goes on as it was. That takes located nodes, a graph,
 and a backbone whose convolutions run in the order in which they are defined, each followed by a
-normalisation, as in MobileNet, EfficientNet and ResNet. What comes out is compared with the file.
+normalization, as in MobileNet, EfficientNet and ResNet. What comes out is compared with the file.
 """
 
 from __future__ import annotations
@@ -23,32 +23,32 @@ from onnx import numpy_helper
 from torch import Tensor, nn
 from torch.utils.data import default_collate
 
-from facelattice.data.augment import Augment
-from facelattice.data.dataset import FaceCrops
-from facelattice.data.sample import Sample
-from facelattice.method.model import SDFL
-from facelattice.runtime import Model
-from facelattice.training.checkpoint import CheckpointError
-from facelattice.training.export import TOLERANCE, Outputs
+from facelattice.datasets.augmentation import AugmentationConfig
+from facelattice.datasets.face_crops import FaceCrops
+from facelattice.datasets.sample import Sample
+from facelattice.exceptions import CheckpointError
+from facelattice.inference.onnx_model import Model
+from facelattice.modeling.sdfl import SDFL
+from facelattice.training.config import recipe_from_yaml
+from facelattice.training.onnx_export import TOLERANCE, ExportedNetwork
 from facelattice.training.prepare import make_network
-from facelattice.training.recipe import from_yaml
 
 BATCHES, BATCH = 4, 32  # of augmented crops that statistics are taken from
 COMPARED = 4
 
 
-def unfold(model: Model, samples: list[Sample], augment: Augment) -> dict[str, Tensor]:
+def unfold(model: Model, samples: list[Sample], augment: AugmentationConfig) -> dict[str, Tensor]:
     """The network's state, by name, with the statistics of augmented crops of the samples.
 
     Raises CheckpointError where the network cannot be had back.
     """
-    plain = FaceCrops(samples, model.size, model.margin)
+    plain = FaceCrops(samples, model.crop_size, model.crop_margin)
     crops = np.stack([plain[0, 0, i % len(plain)]["crop"].numpy() for i in range(COMPARED)])
     try:
-        recipe = from_yaml(OmegaConf.to_yaml(OmegaConf.create(model.info["recipe"])))
+        recipe = recipe_from_yaml(OmegaConf.to_yaml(OmegaConf.create(model.info["recipe"])))
         network = make_network(graph_of(model), recipe, pretrained=False).eval()
         norms = _take_weights(model.path, network)
-        outputs = Outputs(network, model.scheme.mirror if recipe.mirrored else None)
+        outputs = ExportedNetwork(network, model.scheme.mirror if recipe.mirrored else None)
         with torch.inference_mode():
             points = outputs(torch.from_numpy(crops))[0].numpy()
     except (AttributeError, KeyError, TypeError, ValueError, RuntimeError, OmegaConfBaseException) as error:
@@ -61,7 +61,7 @@ def unfold(model: Model, samples: list[Sample], augment: Augment) -> dict[str, T
         raise CheckpointError(
             f"{model.path}: the network that comes out differs by {difference:.3g} px; begin with its checkpoint"
         )
-    _give_statistics(norms, network, FaceCrops(samples, model.size, model.margin, augment))
+    _give_statistics(norms, network, FaceCrops(samples, model.crop_size, model.crop_margin, augment))
     return network.state_dict()
 
 
@@ -74,7 +74,7 @@ def graph_of(model: Model) -> Tensor:
 
 
 def _take_weights(path: Path, network: SDFL) -> list[Any]:
-    """Give a network the weights of a model file; returns its batch normalisations, which have no statistics yet: they
+    """Give a network the weights of a model file; returns its batch normalizations, which have no statistics yet: they
     take nothing away and divide by one."""
     graph = onnx.load(path).graph
     values = {t.name.removesuffix(".half"): numpy_helper.to_array(t).astype(np.float32) for t in graph.initializer}
@@ -82,7 +82,7 @@ def _take_weights(path: Path, network: SDFL) -> list[Any]:
     state = {name: given[f"network.{name}"] for name in network.state_dict() if f"network.{name}" in given}
     norms: list[tuple[str, Tensor, Tensor]] = []  # name, factor and addend
 
-    # Convolutions whose normalisation is part of them have lost their names, and are there in the order they run in.
+    # Convolutions whose normalization is part of them have lost their names, and are there in the order they run in.
     order = [*_pairs(network.backbone, "backbone."), *_pairs(network.embedding.fuse, "embedding.fuse.")]
     folded = [node.input for node in graph.node if node.op_type == "Conv" and node.input[1].startswith("onnx::")]
     for (conv, norm), (_, weight, bias) in zip(order, folded, strict=True):
@@ -115,7 +115,7 @@ def _take_weights(path: Path, network: SDFL) -> list[Any]:
 
 
 def _pairs(part: Any, prefix: str) -> list[tuple[str, str]]:
-    """The names of each convolution that a normalisation follows, and of that."""
+    """The names of each convolution that a normalization follows, and of that."""
     layers = [(name, layer) for name, layer in part.named_modules() if isinstance(layer, (nn.Conv2d, nn.BatchNorm2d))]
     return [
         (prefix + first, prefix + second)
@@ -126,7 +126,7 @@ def _pairs(part: Any, prefix: str) -> list[tuple[str, str]]:
 
 @torch.no_grad()
 def _give_statistics(norms: list[Any], network: SDFL, crops: FaceCrops) -> None:
-    """Let normalisations without statistics have those of augmented crops; what the network computes stays."""
+    """Let normalizations without statistics have those of augmented crops; what the network computes stays."""
     sums: dict[Any, list[Any]] = {norm: [0, 0, 0] for norm in norms}
 
     def add(norm: Any, inputs: tuple[Tensor]) -> None:

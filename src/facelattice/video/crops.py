@@ -1,4 +1,4 @@
-"""Faces cut out of a video so that they stand still: turned upright, and sized and centred by all their landmarks."""
+"""Faces cut out of a video so that they stand still: turned upright, and sized and centered by all their landmarks."""
 
 from __future__ import annotations
 
@@ -10,23 +10,23 @@ import numpy as np
 
 from facelattice import geometry
 from facelattice.face import Face
-from facelattice.formats import free_name
+from facelattice.formats import unique_stem
 from facelattice.schemes import SCHEMES, mean_shape
-from facelattice.video.tracking import PATIENCE
-from facelattice.video.writing import VideoWriter
+from facelattice.video.tracker import MAX_HIDDEN_SECONDS
+from facelattice.video.writer import VideoWriter
 
 
 def stable_crop(face: Face, size: int = 256, margin: float = 1.5) -> np.ndarray:
     """The face with its landmarks laid on the mean face as well as they go, uint8 (size, size, 3).
 
     An open mouth moves the chin, not the whole face, as it would in `Face.crop`. Points of a scheme that is not built
-    in have no mean face: those are cut out by `Face.crop`. Raises ValueError on a Face that has no picture.
+    in have no mean face: those are cut out by `Face.crop`. Raises ValueError on a Face that has no image.
     """
-    if face.picture is None or face.scheme.name not in SCHEMES:
+    if face.image is None or face.scheme.name not in SCHEMES:
         return face.crop(size, margin)
     target = size / 2 - 0.5 + (mean_shape(face.scheme) - 0.5) * size / margin
-    weights = 1 / np.maximum(face.errors, 1e-3 * geometry.box_side(face.box)) ** 2
-    return geometry.warp(face.picture, geometry.similarity(face.points, target, weights), size)
+    weights = 1 / np.maximum(face.expected_errors, 1e-3 * geometry.box_side(face.box)) ** 2
+    return geometry.warp(face.image, geometry.similarity(face.points, target, weights), size)
 
 
 class CropWriter:
@@ -49,14 +49,14 @@ class CropWriter:
         for face in faces:
             assert face.track is not None, "faces of a Tracker have a track"
             if face.track not in self._open:
-                ending = free_name(f"_track{face.track}", self._taken)
+                ending = unique_stem(f"_track{face.track}", self._taken)
                 path = self.stem.with_name(f"{self.stem.name}{ending}.mp4")
                 self._open[face.track] = VideoWriter(path, self.rate), time
                 self.paths.append(path)
             writer, _ = self._open[face.track]
             self._open[face.track] = writer, time
             writer.write(stable_crop(face), time)
-        for track in [track for track, (_, last) in self._open.items() if time - last > PATIENCE]:
+        for track in [track for track, (_, last) in self._open.items() if time - last > MAX_HIDDEN_SECONDS]:
             self._open[track][0].__exit__(None)
             del self._open[track]  # now, as one that cannot be finished is for `discard`
 

@@ -2,7 +2,7 @@
 
     smooth = FaceSmoother()
     for time, face in ...:
-        points = smooth(face.points, face.errors, time)
+        points = smooth(face.points, face.expected_errors, time)
 
 The One Euro filter (Casiez, Roussel and Vogel, CHI 2012): a low-pass filter whose cutoff frequency rises with speed, so
 that it is slow at rest, where jitter shows, and fast in motion, where lag does. It runs on the face's pose, and on the
@@ -72,7 +72,7 @@ class FaceSmoother:
         box = geometry.points_box(points)
         side = geometry.box_side(box)
         errors = np.maximum(errors, 0.002 * side)  # nothing is so sure that it alone says where the face is
-        reference = (points - geometry.box_centre(box)) / side if self._shape.value is None else self._shape.value
+        reference = (points - geometry.box_center(box)) / side if self._shape.value is None else self._shape.value
         pose = geometry.similarity(reference, points, errors**-2.0)
         angle = math.atan2(pose[1, 0], pose[0, 0])
         if self._angle.value is not None:  # the turn that is nearest to the last
@@ -81,7 +81,7 @@ class FaceSmoother:
         within = geometry.apply(geometry.invert(pose), points).astype(np.float64)
         shape = self._shape(within, seconds, trust=trust[:, None])
         place = self._place(pose[:, 2], seconds, unit=side)
-        (size,) = self._size(np.array([math.log(geometry.scale_of(pose))]), seconds)
+        (size,) = self._size(np.array([math.log(geometry.transform_scale(pose))]), seconds)
         (angle,) = self._angle(np.array([angle]), seconds)
         cos, sin = math.exp(size) * math.cos(angle), math.exp(size) * math.sin(angle)
         return geometry.apply(np.array([[cos, -sin, place[0]], [sin, cos, place[1]]]), shape)

@@ -253,7 +253,7 @@ const side = ([x0, y0, x1, y1]) => Math.max(x1 - x0, y1 - y0);
 const model = () => models.find(({ name }) => name === (shown?.answer?.model ?? $("model").value));
 
 // Blue to yellow to red, by the expected error as a share of the face.
-function colour(share) {
+function color(share) {
   const t = Math.min(1, share / UNSURE);
   const stops = [[64, 208, 255], [255, 225, 77], [255, 77, 94]];
   const [from, to] = t < 0.5 ? [stops[0], stops[1]] : [stops[1], stops[2]];
@@ -264,7 +264,7 @@ function colour(share) {
 const unlimited = () => $("limit").value === $("limit").max;
 
 function visible(face, i) {
-  return unlimited() || face.errors[i] / side(face.box) <= Number($("limit").value) / 100;
+  return unlimited() || face.expected_errors[i] / side(face.box) <= Number($("limit").value) / 100;
 }
 
 function draw(canvas = view, brush = pen) {
@@ -292,7 +292,7 @@ function drawFace(brush, face) {
     for (let k = 1; k < line.length; k++) {
       const [a, b] = [line[k - 1], line[k]];
       if (!visible(face, a) || !visible(face, b)) continue;
-      brush.strokeStyle = colour((face.errors[a] + face.errors[b]) / 2 / size);
+      brush.strokeStyle = color((face.expected_errors[a] + face.expected_errors[b]) / 2 / size);
       brush.globalAlpha = 0.6;
       brush.beginPath();
       brush.moveTo(...at(a));
@@ -304,7 +304,7 @@ function drawFace(brush, face) {
   brush.font = `${Math.max(8, size / 28)}px system-ui`;
   face.points.forEach((_, i) => {
     if (!visible(face, i)) return;
-    brush.fillStyle = colour(face.errors[i] / size);
+    brush.fillStyle = color(face.expected_errors[i] / size);
     brush.beginPath();
     brush.arc(...at(i), Math.max(1.5, size / 95), 0, 7);
     brush.fill();
@@ -336,7 +336,7 @@ function drawListening(brush, face, point) {
 // The same in words and tables, for everyone and for screen readers.
 function tell(faces) {
   const rows = faces.map((face, i) => {
-    const share = (100 * face.errors.reduce((a, b) => a + b, 0)) / face.errors.length / side(face.box);
+    const share = (100 * face.expected_errors.reduce((a, b) => a + b, 0)) / face.expected_errors.length / side(face.box);
     return `<tr><td>${i + 1}</td><td>${face.score.toFixed(2)}</td><td>${Math.round(side(face.box))} px</td><td>${share.toFixed(1)} %</td></tr>`;
   });
   $("faces").innerHTML = rows.length
@@ -400,7 +400,7 @@ function tip(found) {
 }
 
 function words(face, point) {
-  return `${point} ${model()?.names[point] ?? ""}, off by ${face.errors[point].toFixed(1)} px or so`;
+  return `${point} ${model()?.names[point] ?? ""}, off by ${face.expected_errors[point].toFixed(1)} px or so`;
 }
 
 let stroke = null;
@@ -480,14 +480,14 @@ function save(data, name) {
   setTimeout(() => URL.revokeObjectURL(link.href), 1000);
 }
 
-// Faces in pixels of the photo as it was chosen, which may be larger than what is shown. Whole numbers are pixel centres.
+// Faces in pixels of the photo as it was chosen, which may be larger than what is shown. Whole numbers are pixel centers.
 function original({ answer, shrink }) {
   const there = (value, k) => Math.round(100 * ((value + 0.5) / shrink[k % 2] - 0.5)) / 100; // x and y take turns
   return answer.faces.map(({ listening, ...face }) => ({
     ...face,
     box: face.box.map(there),
     points: face.points.map((point) => point.map(there)),
-    errors: face.errors.map((error) => Math.round((100 * error) / Math.min(...shrink)) / 100),
+    errors: face.expected_errors.map((error) => Math.round((100 * error) / Math.min(...shrink)) / 100),
   }));
 }
 
@@ -529,7 +529,7 @@ async function download(kind) {
   }
 }
 
-// The face upright and centred, 256 px, with half its size around it.
+// The face upright and centerd, 256 px, with half its size around it.
 function crop(source, face) {
   const size = 256;
   const canvas = canvasOf(size, size);
@@ -567,7 +567,7 @@ $("model").onchange = () => {
     shown.answer = null; // it may be the camera's last picture, which is none of the photos
     show(shown);
   }
-  $("licence").textContent = model()?.licence ?? "";
+  $("license").textContent = model()?.license ?? "";
 };
 $("limit").oninput = () => {
   const words = unlimited() ? "no limit" : `${$("limit").value} %`;
@@ -609,7 +609,7 @@ async function loadModels() {
   models = await (await ask("v1/models")).json();
   $("model").append(...models.map(({ name, points }) => new Option(`${name}, ${points} points`, name)));
   $("model").value = models.find((one) => one.default)?.name ?? models[0].name;
-  $("licence").textContent = model()?.licence ?? "";
+  $("license").textContent = model()?.license ?? "";
 }
 
 let ready = loadModels();

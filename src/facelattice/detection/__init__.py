@@ -1,0 +1,1 @@
+"""Face detection: boxes of faces in an image."""

@@ -1,0 +1,1 @@
+"""Ablation studies: train and measure a grid of recipe changes and seeds."""

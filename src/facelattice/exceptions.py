@@ -1,0 +1,64 @@
+"""Errors that facelattice raises for mistakes that a user can correct.
+
+Every class derives from `FacelatticeError` and from the built-in exception that fits best, so that
+``except ValueError`` keeps working. The command line prints these errors, and OSError, as one line. Any other exception
+is a bug in facelattice.
+"""
+
+from __future__ import annotations
+
+
+class FacelatticeError(Exception):
+    """Base class of all errors raised for a mistake of the user."""
+
+
+class ArgumentError(FacelatticeError, ValueError):
+    """An argument or a setting has a value that is not allowed."""
+
+
+class ImageError(FacelatticeError, ValueError):
+    """An image cannot be read or written."""
+
+
+class VideoError(FacelatticeError, ValueError):
+    """A video or camera cannot be read, or a video cannot be written."""
+
+
+class SchemeError(FacelatticeError, ValueError):
+    """A point scheme is unknown or wrong, or two schemes cannot be converted into each other."""
+
+
+class FormatError(FacelatticeError, ValueError):
+    """A file of landmarks or annotations is damaged, or cannot hold what it is to contain."""
+
+
+class DataError(FacelatticeError, ValueError):
+    """A dataset is missing, wrong, or does not fit the task."""
+
+
+class ModelError(FacelatticeError, ValueError):
+    """A model file is missing, damaged, or of the wrong kind."""
+
+
+class RecipeError(FacelatticeError, ValueError):
+    """A recipe or an override of a recipe has a wrong key or value."""
+
+
+class CheckpointError(FacelatticeError, ValueError):
+    """A checkpoint is missing, damaged, or does not fit the network."""
+
+
+class TrainingError(FacelatticeError, ValueError):
+    """Training cannot start or continue."""
+
+
+class ExportError(FacelatticeError, ValueError):
+    """A model file cannot be written, or does not compute what the network computes."""
+
+
+class WorkerError(FacelatticeError, RuntimeError):
+    """A worker process died."""
+
+
+class MissingDependencyError(FacelatticeError, ImportError):
+    """An optional package is not installed; the message names the extra that installs it."""

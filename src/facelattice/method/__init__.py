@@ -1,5 +1,0 @@
-"""The method of "Structure-Coherent Deep Feature Learning for Robust Face Alignment" (Lin et al., TIP 2021), in torch.
-
-Read it in this order: `graph` (who may listen to whom), `embedding` (picture -> node features), `relation` (how much
-they listen, and the layers), `model` (all together), `losses`.
-"""

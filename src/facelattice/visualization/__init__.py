@@ -1,0 +1,1 @@
+"""Drawings: faces over images, point schemes, the landmark graph, edge weights."""

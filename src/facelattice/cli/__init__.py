@@ -1,9 +1,13 @@
-"""The command line: `app.py` holds the program, every verb has a file of its own.
+"""The command line: `app.py` contains the program, and each command has its own file.
 
     facelattice align photo.jpg
 
-Exit status: 0 all done, 1 some images or runs failed, 2 wrong use or an error that stopped the work, 130 stopped by
-Ctrl-C.
+Exit status:
+    0: Everything was done.
+    1: Some images, videos or runs failed. Each is named on stderr, and the others were done.
+    2: Wrong usage, or an error that stopped the command.
+    70: A bug in facelattice. The traceback is on stderr.
+    128 + n: Stopped by signal n, such as 130 for Ctrl-C and 143 for SIGTERM. The files written so far are complete.
 """
 
 from facelattice.cli import (
@@ -28,5 +32,5 @@ __all__ = ["app", "main"]
 
 
 def main() -> None:
-    """The entry point of the command `facelattice`."""
+    """Run the command `facelattice`."""
     app()

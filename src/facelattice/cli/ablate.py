@@ -7,7 +7,9 @@ from typing import Annotated
 
 import typer
 
-from facelattice.cli.app import Overrides, app, out
+from facelattice.cli.app import app
+from facelattice.cli.console import out
+from facelattice.cli.options import Overrides
 
 
 @app.command()

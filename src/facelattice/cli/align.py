@@ -10,7 +10,8 @@ import typer
 
 from facelattice.cli.align_images import align_images
 from facelattice.cli.align_videos import align_videos, is_video, matching_videos
-from facelattice.cli.app import AsJson, app
+from facelattice.cli.app import app
+from facelattice.cli.options import AsJson
 from facelattice.formats import FORMATS
 from facelattice.image_io import find_images
 from facelattice.inference.aligner import MIN_SCORE, FaceAligner

@@ -16,7 +16,7 @@ import typer
 from rich.table import Column, Table
 from rich.text import Text
 
-from facelattice.cli.app import err, out, pluralize, progress_bar, say
+from facelattice.cli.console import err, out, pluralize, print_error, progress_bar
 from facelattice.exceptions import ImageError
 from facelattice.face import Face
 from facelattice.formats import (
@@ -100,7 +100,7 @@ def align_images(
 
     def on_error(image: Path, error: ImageError) -> None:
         wrong[image] = error
-        say(str(error))
+        print_error(str(error))
 
     each = align_all(images, settings, on_error, keep_images=draw or format == "coco")  # it states sizes
 

@@ -16,7 +16,7 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 from rich.text import Text
 
 from facelattice.cli.align_images import without_results
-from facelattice.cli.app import err, format_error, out, pluralize, say
+from facelattice.cli.console import err, format_error, out, pluralize, print_error
 from facelattice.exceptions import VideoError
 from facelattice.face import Face
 from facelattice.formats import unique_stem
@@ -72,7 +72,7 @@ def align_videos(
                 failed |= not _follow(video, Tracker(aligner, smooth), files)
         except (VideoError, OSError) as error:
             failed = True
-            say(format_error(error))
+            print_error(format_error(error))
     if failed:
         raise typer.Exit(1)
 
@@ -178,7 +178,7 @@ class _Files:
         self._videos.pop(what).discard()
         if self.rows is None and not self._videos:
             raise error
-        say(f"{error}; going on without {what}")
+        print_error(f"{error}; going on without {what}")
 
     def end_sound_here(self) -> None:
         """The work was stopped: the drawing's sound ends with its last frame."""
@@ -195,7 +195,7 @@ class _Files:
         for path in [*written, *(self.crops.paths if self.crops is not None else [])]:
             out.print(Text(f"written: {path}"), soft_wrap=True)
         if self.drawing is not None and self.drawing.silent:
-            say(f"{self.drawing.path}: without the sound, which cannot be kept ({self.drawing.silent})")
+            print_error(f"{self.drawing.path}: without the sound, which cannot be kept ({self.drawing.silent})")
 
 
 def _by_itself(writer: VideoWriter | CropWriter) -> Callable[..., None]:

@@ -1,99 +1,118 @@
-"""The program itself: the group that the verbs join, and how it speaks of progress, shares and errors."""
+"""The Typer program that all commands join, and its handling of errors and signals.
+
+A mistake of the user (`FacelatticeError`) or of the system (OSError) is printed as one line on stderr. Any other
+exception is a bug: its traceback is printed, and a line that asks for a report.
+"""
 
 from __future__ import annotations
 
+import os
 import sys
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
 from io import TextIOWrapper
-from typing import Annotated, Any
+from typing import Annotated, Any, NoReturn
 
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-from rich.text import Text
 
 import facelattice
+from facelattice.cli.console import format_error, out, print_error
+from facelattice.cli.signals import exit_status, raise_on_stop_signals
+from facelattice.exceptions import FacelatticeError
 
-out, err = Console(highlight=False), Console(stderr=True, highlight=False)
+ISSUES = "https://github.com/facelattice/facelattice/issues"
+STATUS_ERROR = 2
+STATUS_BUG = 70  # EX_SOFTWARE of sysexits.h
+
+# The extra that installs each optional module.
+EXTRAS = {
+    "h5py": "evaluate", "scipy": "evaluate", "defusedxml": "evaluate", "matplotlib": "evaluate", "jinja2": "evaluate",
+    "av": "video", "pyarrow": "parquet", "ray": "ray",
+    "fastapi": "serve", "starlette": "serve", "uvicorn": "serve", "PIL": "serve", "python_multipart": "serve",
+    "prometheus_client": "serve", "swagger_ui_bundle": "serve",
+    "torch": "train", "torchvision": "train", "timm": "train", "accelerate": "train", "omegaconf": "train",
+    "onnx": "train", "tensorboard": "train", "safetensors": "train",
+}  # fmt: skip
 
 
-# Which extra brings a package that is missing; the others come with "train".
-EXTRAS = {"jinja2": "evaluate", "matplotlib": "evaluate", "pyarrow": "parquet", "av": "video", "ray": "ray"}
-EXTRAS |= dict.fromkeys(("fastapi", "uvicorn", "PIL", "prometheus_client", "starlette", "swagger_ui_bundle"), "serve")
+class _Program(typer.core.TyperGroup):
+    """The group of all commands."""
 
-
-class _Verbs(typer.core.TyperGroup):
-    """Turns what a user can put right into one line on stderr, where Python would show a traceback."""
-
-    def invoke(self, ctx: Any) -> Any:
-        for stream in (sys.stdout, sys.stderr):  # a file's name need not be text, and is still to be said
+    def main(self, *args: Any, **kwargs: Any) -> Any:
+        if sys.stdout is None:  # its file descriptor would go to the next file that is opened
+            _fail("standard output is closed; redirect it to a file or to /dev/null")
+        for stream in (sys.stdout, sys.stderr):  # names of files may hold bytes that are not text
             if isinstance(stream, TextIOWrapper):
                 stream.reconfigure(errors="backslashreplace")
         try:
-            return super().invoke(ctx)
-        except KeyboardInterrupt:
-            say("stopped; what is written so far is whole")
-            raise typer.Exit(130) from None
-        except BrokenPipeError:  # `facelattice ... | head`: Click knows what to do
-            raise
+            with raise_on_stop_signals(), _flushed_stdout():
+                return super().main(*args, **kwargs)
+        except BrokenPipeError:  # the reader of `facelattice ... | head` has ended
+            sys.exit(1)
+        except (FacelatticeError, OSError) as error:
+            _fail(format_error(error))
         except ImportError as error:
-            if (error.name or "").startswith("facelattice"):
-                raise
-            extra = EXTRAS.get((error.name or "").split(".")[0], "train")
-            hint = "" if "pip install" in str(error) else f'; run: pip install "facelattice[{extra}]"'
-            say(f"{error}{hint}")
-        except (OSError, ValueError, RuntimeError) as error:
-            if isinstance(error, RuntimeError) and not type(error).__module__.startswith("facelattice"):
-                raise  # not an error of ours with a message for the user, but a bug with a traceback
-            say(format_error(error))
-        raise typer.Exit(2)
+            module = (error.name or "").partition(".")[0]
+            if module not in EXTRAS:
+                _report_bug()
+            _fail(f'{error}; run: pip install "facelattice[{EXTRAS[module]}]"')
+        except Exception:
+            _report_bug()
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt as error:
+            print_error("stopped; the files written so far are complete")
+            raise typer.Exit(exit_status(error)) from None
+
+
+@contextmanager
+def _flushed_stdout() -> Iterator[None]:
+    """Write out stdout at the end, so that a full disk is an error here and not in the interpreter's shutdown."""
+    status: object = 1
+    try:
+        yield
+        status = 0
+    except SystemExit as end:
+        status = end.code
+        raise
+    finally:
+        try:
+            sys.stdout.flush()
+        except OSError as error:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for the last flush by the interpreter
+            if not status:  # otherwise the first error counts
+                raise OSError(error.errno, error.strerror, "standard output") from None
+
+
+def _fail(message: str) -> NoReturn:
+    print_error(message)
+    sys.exit(STATUS_ERROR)
+
+
+def _report_bug() -> NoReturn:
+    traceback.print_exc()
+    print_error(f"this is a bug in facelattice; please report it at {ISSUES}")
+    sys.exit(STATUS_BUG)
 
 
 app = typer.Typer(
-    cls=_Verbs, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode="rich"
+    cls=_Program, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode="rich"
 )
 
 
-def _print_version(wanted: bool) -> None:
-    if wanted:
+def _print_version(requested: bool) -> None:
+    if requested:
         out.print(f"facelattice {facelattice.__version__}")
         raise typer.Exit
 
 
-@app.callback(help="Facial landmarks that stay right where faces are hidden, turned, blurred or badly lit.")
+@app.callback(help="Find facial landmarks in images and videos, and train models that find them.")
 def _options(
     version: Annotated[
         bool, typer.Option("--version", is_eager=True, callback=_print_version, help="Print the version and exit.")
     ] = False,
 ) -> None:
     pass
-
-
-Subset = Annotated[str | None, typer.Option(metavar="NAME", help="Only the faces of this subset.")]
-Overrides = Annotated[list[str] | None, typer.Argument(metavar="[KEY=VALUE...]", help="Settings to change.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON on stdout in place of the table.")]
-
-
-def say(message: str) -> None:
-    """What went wrong, on stderr."""
-    err.print(Text(message, style="red"), soft_wrap=True)
-
-
-def format_error(error: Exception) -> str:
-    """What an error says, with the file that it is about first."""
-    return f"{error.filename}: {error.strerror}" if isinstance(error, OSError) and error.filename else str(error)
-
-
-def pluralize(number: int, what: str) -> str:
-    """1 face, 2 faces."""
-    return f"{number} {what}{'s' * (number != 1)}"
-
-
-def progress_bar() -> Progress:
-    """A bar with the time left, on a terminal."""
-    columns = BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), TextColumn("{task.description}")
-    return Progress(*columns, console=err, transient=True, disable=not err.is_terminal)
-
-
-def format_percent(share: float | None) -> str:
-    """A share as a table has it."""
-    return "-" if share is None else f"{100 * share:.2f} %"

@@ -9,7 +9,9 @@ import typer
 from rich.box import SIMPLE_HEAD
 from rich.table import Column, Table
 
-from facelattice.cli.app import AsJson, app, err, out
+from facelattice.cli.app import app
+from facelattice.cli.console import err, out
+from facelattice.cli.options import AsJson
 from facelattice.image_io import find_images
 from facelattice.inference.model_zoo import DEFAULT, list_models
 

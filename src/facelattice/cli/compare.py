@@ -11,7 +11,9 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 from rich.text import Text
 
-from facelattice.cli.app import AsJson, Subset, app, format_percent, out, progress_bar, say
+from facelattice.cli.app import app
+from facelattice.cli.console import format_percent, out, print_error, progress_bar
+from facelattice.cli.options import AsJson, Subset
 
 _MODEL = Annotated[str, typer.Argument(help="A bundled model, a model file, or points that any program wrote.")]
 _DATA = Annotated[Path, typer.Argument(help="Annotated faces.")]
@@ -46,7 +48,7 @@ def compare(
     if not distributed.is_main():
         return
     for reason in result["unreadable"]:
-        say(reason)
+        print_error(reason)
     if as_json:
         print(json.dumps(result))
         return
@@ -70,4 +72,9 @@ def _difference(row: dict[str, Any] | None) -> tuple[str, str, str, str]:
     if row is None:
         return "-", "-", "-", "-"
     low, high = (f"{100 * row[key]:+.2f}" for key in ("low", "high"))
-    return format_percent(row["a"]), format_percent(row["b"]), f"{100 * row['difference']:+.2f} ({low} to {high})", row["verdict"]
+    return (
+        format_percent(row["a"]),
+        format_percent(row["b"]),
+        f"{100 * row['difference']:+.2f} ({low} to {high})",
+        row["verdict"],
+    )

@@ -10,7 +10,9 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from facelattice.cli.app import AsJson, Subset, app, err, format_percent, out, progress_bar, say
+from facelattice.cli.app import app
+from facelattice.cli.console import err, format_percent, out, print_error, progress_bar
+from facelattice.cli.options import AsJson, Subset
 
 _MODEL = Annotated[str, typer.Argument(help="A bundled model, a model file, or points that any program wrote.")]
 _DATA = Annotated[Path, typer.Argument(help="Annotated faces.")]
@@ -52,7 +54,7 @@ def evaluate(
         return
     result = evaluation.result
     for reason in result["unreadable"]:
-        say(reason)
+        print_error(reason)
     if report is not None:
         write_report(evaluation, report)
         err.print(Text(f"written: {report / 'index.html'}, {report / 'result.json'}"), soft_wrap=True)

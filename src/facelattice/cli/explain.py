@@ -10,7 +10,9 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from facelattice.cli.app import AsJson, app, out
+from facelattice.cli.app import app
+from facelattice.cli.console import out
+from facelattice.cli.options import AsJson
 from facelattice.exceptions import ImageError
 from facelattice.geometry import box_side
 from facelattice.image_io import load_image

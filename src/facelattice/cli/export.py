@@ -8,7 +8,8 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
-from facelattice.cli.app import app, out
+from facelattice.cli.app import app
+from facelattice.cli.console import out
 
 
 @app.command()

@@ -8,7 +8,9 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
-from facelattice.cli.app import Subset, app, out
+from facelattice.cli.app import app
+from facelattice.cli.console import out
+from facelattice.cli.options import Subset
 from facelattice.inference.model_zoo import find_model
 from facelattice.inference.onnx_model import Model
 

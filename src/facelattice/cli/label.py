@@ -8,7 +8,8 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
-from facelattice.cli.app import app, out, pluralize, progress_bar, say
+from facelattice.cli.app import app
+from facelattice.cli.console import out, pluralize, print_error, progress_bar
 from facelattice.exceptions import ImageError
 from facelattice.formats import write_csv
 from facelattice.formats.files import relative_name
@@ -43,7 +44,7 @@ def label(
 
     def on_error(image: Path, error: ImageError) -> None:
         unreadable.append(image)
-        say(str(error))
+        print_error(str(error))
 
     table = Path(inputs[0])
     with progress_bar() as progress:

@@ -8,7 +8,8 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from facelattice.cli.app import app, out
+from facelattice.cli.app import app
+from facelattice.cli.console import out
 from facelattice.inference.model_zoo import find_model, list_models
 from facelattice.inference.onnx_model import Model
 

@@ -9,7 +9,9 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
-from facelattice.cli.app import Subset, app, out, progress_bar
+from facelattice.cli.app import app
+from facelattice.cli.console import out, progress_bar
+from facelattice.cli.options import Subset
 from facelattice.formats import atomic_write
 
 

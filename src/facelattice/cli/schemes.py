@@ -10,7 +10,8 @@ from rich.table import Table
 from rich.text import Text
 
 from facelattice.cli.align_images import save_image
-from facelattice.cli.app import app, out
+from facelattice.cli.app import app
+from facelattice.cli.console import out
 from facelattice.schemes import SCHEMES, get_scheme
 from facelattice.visualization.faces import draw_scheme
 

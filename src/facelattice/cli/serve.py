@@ -9,7 +9,8 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
-from facelattice.cli.app import app, err, say
+from facelattice.cli.app import app
+from facelattice.cli.console import err
 
 
 @app.command()
@@ -53,8 +54,4 @@ def serve(
         service, log_level="warning", access_log=False, server_header=False, timeout_keep_alive=10,
         timeout_graceful_shutdown=math.ceil(seconds) + 5,  # a request that hangs does not keep it from ending
     )  # fmt: skip
-    try:
-        uvicorn.Server(config).run(sockets=[listening])
-    except KeyboardInterrupt:  # said again when all is answered; there is nothing written to speak of
-        say("stopped")
-        raise typer.Exit(130) from None
+    uvicorn.Server(config).run(sockets=[listening])

@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from facelattice.cli.app import Overrides, app
+from facelattice.cli.app import app
+from facelattice.cli.options import Overrides
 
 
 @app.command()

@@ -1,0 +1,60 @@
+"""Signals that stop the program: SIGTERM and SIGHUP end a command as Ctrl-C does.
+
+Both raise `Terminated`, a KeyboardInterrupt. Code that completes or removes its files after Ctrl-C therefore does the
+same after these signals.
+"""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+STOP_SIGNALS = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name))
+
+
+class Terminated(KeyboardInterrupt):
+    """SIGTERM or SIGHUP arrived.
+
+    Args:
+        number: The number of the signal.
+    """
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.number = number
+
+
+@contextmanager
+def raise_on_stop_signals() -> Iterator[None]:
+    """Raise `Terminated` in the main thread when SIGTERM or SIGHUP arrives, within the context.
+
+    Only the first signal raises: a closed terminal often sends several, and the cleanup must not be interrupted.
+    Signals that the parent process ignores (`nohup`) stay ignored.
+    """
+    arrived = False
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        nonlocal arrived
+        if not arrived:
+            arrived = True
+            raise Terminated(number)
+
+    if threading.current_thread() is not threading.main_thread():  # only the main thread may set handlers
+        yield
+        return
+    changed = [number for number in STOP_SIGNALS if signal.getsignal(number) is signal.SIG_DFL]
+    for number in changed:
+        signal.signal(number, stop)
+    try:
+        yield
+    finally:
+        for number in changed:
+            signal.signal(number, signal.SIG_DFL)
+
+
+def exit_status(error: KeyboardInterrupt) -> int:
+    """Return the exit status that shells use for a signal: 128 plus its number."""
+    return 128 + (error.number if isinstance(error, Terminated) else signal.SIGINT)

@@ -1,5 +1,6 @@
 """The method of "Structure-Coherent Deep Feature Learning for Robust Face Alignment" (Lin et al., TIP 2021), in torch.
 
-Read it in this order: `graph` (who may listen to whom), `embedding` (image -> node features), `relation` (how much
-they listen, and the layers), `model` (all together), `losses`.
+Read the files in the paper's order: `config`, `landmark_graph`, `node_embedding` (with `located_embedding`, which is
+ours), `edge_weights`, `graph_layers`, `sdfl`, `losses`. `uncertainty` predicts the expected errors; `backbone` wraps
+timm.
 """

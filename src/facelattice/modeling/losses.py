@@ -1,29 +1,42 @@
-"""Losses on points (section III-D): Soft Wing and those it is compared with, the relative location loss, expected
-errors.
+"""Losses (section III-D): Soft Wing and alternatives, the relative location loss, and the loss of the expected errors.
 
-The elementwise losses take residuals in pixels of a 256-px crop, whatever the crop's real size: their thresholds mean
-nothing in other units. (Fed with coordinates in [0, 1], Soft Wing never leaves its linear part.)
+The elementwise losses take residuals in pixels of a 256-px crop, whatever the size of the crop: their thresholds have
+no meaning in other units. With coordinates in [0, 1] Soft Wing would never leave its linear part.
+
+Shapes: B crops, N landmarks.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-UNIT = 256.0  # the crop size, in pixels, that residuals are expressed in
+from facelattice.modeling.config import LossConfig
+from facelattice.modeling.sdfl import Prediction
+
+REFERENCE_SIZE = 256.0  # crop size, in pixels, that residuals are scaled to
+BACKGROUND_ERROR = 0.2  # target of the expected error where a crop shows no face, as a share of the face box
 
 
 def soft_wing(residual: Tensor, w1: float = 2.0, w2: float = 20.0, eps: float = 0.5) -> Tensor:
-    """|x| below ``w1``, else w2 ln(1 + |x| / eps) + B, with B so that the two meet (eq. 10). Elementwise.
+    """Soft Wing loss (eq. 10), elementwise: |x| below ``w1``, else w2 ln(1 + |x| / eps) + B, continuous at ``w1``.
 
-    The defaults are the released ones: there the slope jumps from 1 to 8 at 2 px and is below 1 only beyond 19.5 px, so
-    the paper's claim of a slope in (0, 1] does not hold for them. It holds when w2 <= w1 + eps
-    (`LOSSES["soft_wing_smooth"]`).
+    The defaults are those of the released code. With them the slope jumps from 1 to 8 at 2 px and falls below 1 only at
+    19.5 px, so it is not in (0, 1] as the paper states. That holds if w2 <= w1 + eps (`LOSSES["soft_wing_smooth"]`).
+
+    Args:
+        residual: Differences of coordinates, pixels of a 256-px crop.
+        w1: Residual at which the logarithm begins.
+        w2: Factor of the logarithm.
+        eps: Curvature of the logarithm.
+
+    Returns:
+        Losses of the same shape.
     """
     x = residual.abs()
     b = w1 - w2 * math.log(1 + w1 / eps)
@@ -31,7 +44,18 @@ def soft_wing(residual: Tensor, w1: float = 2.0, w2: float = 20.0, eps: float = 
 
 
 def wing(residual: Tensor, w: float = 10.0, eps: float = 2.0) -> Tensor:
-    """w ln(1 + |x| / eps) below ``w``, else |x| - C (Feng et al., CVPR 2018). Elementwise."""
+    """Wing loss, elementwise: w ln(1 + |x| / eps) below ``w``, else |x| - C, continuous at ``w``.
+
+    Args:
+        residual: Differences of coordinates, pixels of a 256-px crop.
+        w: Residual at which the linear part begins.
+        eps: Curvature of the logarithm.
+
+    Returns:
+        Losses of the same shape.
+
+    Source: Feng et al., "Wing Loss for Robust Facial Landmark Localisation", CVPR 2018.
+    """
     x = residual.abs()
     c = w - w * math.log(1 + w / eps)
     return torch.where(x < w, w * torch.log1p(x / eps), x - c)
@@ -39,7 +63,7 @@ def wing(residual: Tensor, w: float = 10.0, eps: float = 2.0) -> Tensor:
 
 LOSSES: dict[str, Callable[[Tensor], Tensor]] = {
     "soft_wing": soft_wing,
-    "soft_wing_smooth": partial(soft_wing, w2=2.5),  # w2 = w1 + eps: the slope is continuous and never above 1
+    "soft_wing_smooth": partial(soft_wing, w2=2.5),  # w2 = w1 + eps: the slope is continuous and at most 1
     "wing": wing,
     "l1": torch.abs,
     "l2": torch.square,
@@ -48,10 +72,15 @@ LOSSES: dict[str, Callable[[Tensor], Tensor]] = {
 
 
 def point_loss(loss: Callable[[Tensor], Tensor], residual: Tensor, mask: Tensor) -> Tensor:
-    """The mean of an elementwise loss over a batch: residual (B, N, 2), mask (B, N) of the points that are annotated.
+    """The mean of an elementwise loss over a batch.
 
-    Missing points count as 0 in a mean over all B N points, not over those present: so every point weighs the same, and
-    the mean over several processes is the mean over the whole batch.
+    Missing points count as 0 in a mean over all B N points, not over the annotated ones: every point has the same
+    weight, and the mean over several processes equals the mean over the whole batch.
+
+    Args:
+        loss: An elementwise loss.
+        residual: Predicted minus annotated points, (B, N, 2).
+        mask: Annotated points, bool (B, N).
     """
     return loss(torch.where(mask[..., None], residual, 0.0)).mean()
 
@@ -59,20 +88,90 @@ def point_loss(loss: Callable[[Tensor], Tensor], residual: Tensor, mask: Tensor)
 def relative_location_loss(
     loss: Callable[[Tensor], Tensor], residual: Tensor, mask: Tensor, laplacian: Tensor
 ) -> Tensor:
-    """The same loss on where each point lies relative to its neighbors: L P - L P* = L (P - P*) (eq. 9).
+    """The loss on the position of each point relative to its neighbors: L P - L P* = L (P - P*) (eq. 9).
 
-    A point takes part where it and all its neighbors are annotated.
+    A point counts if it and all its neighbors are annotated.
+
+    Args:
+        loss: An elementwise loss.
+        residual: Predicted minus annotated points, (B, N, 2).
+        mask: Annotated points, bool (B, N).
+        laplacian: L of `landmark_graph.laplacian`, (N, N).
     """
-    residual = laplacian @ torch.where(mask[..., None], residual, 0.0)
-    complete = (~mask).to(residual.dtype) @ (laplacian != 0).to(residual.dtype).T == 0
+    residual = laplacian @ torch.where(mask[..., None], residual, 0.0)  # (B, N, 2)
+    complete = (~mask).to(residual.dtype) @ (laplacian != 0).to(residual.dtype).T == 0  # (B, N)
     return point_loss(loss, residual, complete)
 
 
 def expected_error_loss(expected: Tensor, distance: Tensor, mask: Tensor) -> Tensor:
-    """Negative log likelihood of distances (B, N) under exponential distributions of mean ``expected`` (B, N).
+    """Negative log-likelihood of the distances under exponential distributions with the expected errors as means.
 
-    d / s + ln s is least where s is the mean of d, so the network learns the mean distance itself. The distances are
-    held fixed: being honest about errors must not change the points. A distance below 0.1 counts as 0.1.
+    d / s + ln s is minimal where s is the mean of d, so the network learns the mean distance. The distances are
+    detached: this loss must not move the points. Distances below 0.1 px count as 0.1 px.
+
+    Args:
+        expected: Expected errors, (B, N), pixels of the crop.
+        distance: Distances of the predicted points from the truth, (B, N), pixels of the crop.
+        mask: Points whose distance is known, bool (B, N).
     """
     distance = torch.where(mask, distance.detach().clamp(min=0.1), 1.0)
     return torch.where(mask, distance / expected + expected.log(), 0.0).mean()
+
+
+def uncertainty_targets(
+    points: Tensor, batch: Mapping[str, Tensor], crop_size: int, crop_margin: float
+) -> tuple[Tensor, Tensor]:
+    """The distances that the expected errors are trained with.
+
+    Points of people only: a network is close to pseudo-labels of its own kind, so those would teach too small errors.
+    Where a crop shows no face, the target is a large distance.
+
+    Args:
+        points: Predicted points, (B, N, 2), pixels of the crop.
+        batch: "points" (B, N, 2), "mask" (B, N), "annotated" (B,), "background" (B,).
+        crop_size: Side of the crop in pixels.
+        crop_margin: Side of the crop over the side of the face box.
+
+    Returns:
+        Distances (B, N), pixels of the crop, and where they are known, bool (B, N).
+    """
+    distance = (points - batch["points"]).norm(dim=-1)
+    known = batch["mask"] & batch["annotated"][:, None]
+    background = batch["background"][:, None].expand_as(known)
+    distance = torch.where(background, BACKGROUND_ERROR * crop_size / crop_margin, distance)
+    return distance, known | background
+
+
+def sdfl_losses(
+    prediction: Prediction,
+    batch: Mapping[str, Tensor],
+    laplacian: Tensor,
+    config: LossConfig,
+    crop_size: int,
+    crop_margin: float,
+) -> dict[str, Tensor]:
+    """The weighted terms of the training loss; their sum is minimized.
+
+    Args:
+        prediction: Output of the network.
+        batch: "points" (B, N, 2), "mask" (B, N), "annotated" (B,), "background" (B,).
+        laplacian: L of `landmark_graph.laplacian`, (N, N).
+        config: The loss function and the weights of the terms.
+        crop_size: Side of the crop in pixels.
+        crop_margin: Side of the crop over the side of the face box.
+
+    Returns:
+        Scalars by name: "points", "relative", "located" (if there are located points), "uncertainty".
+    """
+    loss, mask, scale = LOSSES[config.function], batch["mask"], REFERENCE_SIZE / crop_size
+    residual = (prediction.points - batch["points"]) * scale  # (B, N, 2)
+    losses = {
+        "points": point_loss(loss, residual, mask),
+        "relative": config.relative_weight * relative_location_loss(loss, residual, mask, laplacian),
+    }
+    if prediction.located_points is not None:
+        residual = (prediction.located_points - batch["points"]) * scale
+        losses["located"] = config.located_weight * point_loss(loss, residual, mask)
+    distance, known = uncertainty_targets(prediction.points, batch, crop_size, crop_margin)
+    losses["uncertainty"] = config.uncertainty_weight * expected_error_loss(prediction.expected_errors, distance, known)
+    return losses

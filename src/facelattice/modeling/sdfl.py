@@ -1,207 +1,134 @@
-"""SDFL: an image of a face in, its landmarks and their expected errors out.
+"""SDFL: crops of faces in, landmarks and their expected errors out.
 
-model = SDFL(graph, size=128, backbone="mobilenetv2_100")
-prediction = model(crops)           # crops uint8 (B, 128, 128, 3) RGB
-prediction.points                   # (B, N, 2), pixels of the crop
+    model = SDFL(graph, SDFLConfig(crop_size=128, backbone="mobilenetv2_100"))
+    prediction = model(crops)           # crops uint8 (B, 128, 128, 3) RGB
+    prediction.points                   # (B, N, 2), pixels of the crop
+
+Source: Lin et al., "Structure-Coherent Deep Feature Learning for Robust Face Alignment", TIP 2021.
 """
 
 from __future__ import annotations
 
-import difflib
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-import timm
 import torch
-from timm.models import load_state_dict
 from torch import Tensor, nn
 
-from facelattice.modeling.graph_layers import EdgeWeights, GraphConv, GraphHead, LinearHead
-from facelattice.modeling.node_embedding import FlattenEmbedding, LocatedEmbedding
-from facelattice.modeling.uncertainty import ExpectedErrors
+from facelattice.exceptions import ArgumentError
+from facelattice.modeling.backbone import make_backbone
+from facelattice.modeling.config import CHOICES, SDFLConfig
+from facelattice.modeling.edge_weights import EdgeWeights
+from facelattice.modeling.graph_layers import GraphConv, GraphHead, LinearHead
+from facelattice.modeling.located_embedding import LocatedEmbedding
+from facelattice.modeling.node_embedding import FlattenEmbedding
+from facelattice.modeling.uncertainty import UncertaintyHead
+
+DIM = 128  # features of a node in the head
 
 
 class Prediction(NamedTuple):
-    """points (B, N, 2) and expected_errors (B, N), their expected distance from the truth; anchors (B, N, 2) where the embedding
-    located the points before the graph, else None; weights (B or 1, N, N) of the edges, None without a graph. In pixels
-    of the crop."""
+    """What the network predicts for a batch of B crops with N landmarks, in pixels of the crop.
+
+    Attributes:
+        points: Landmarks, (B, N, 2).
+        expected_errors: Expected distance of each landmark from the truth, (B, N).
+        located_points: Positions before the graph, (B, N, 2); None for the "flatten" embedding.
+        edge_weights: Edge weights, (B, N, N) or (1, N, N); None without a graph.
+    """
 
     points: Tensor
     expected_errors: Tensor
-    anchors: Tensor | None
-    weights: Tensor | None
+    located_points: Tensor | None
+    edge_weights: Tensor | None
 
 
 class SDFL(nn.Module):
-    """Structure-coherent deep feature learning (Lin et al., TIP 2021) over any timm backbone.
+    """Structure-coherent deep feature learning over any timm backbone.
 
-    graph: bool (N, N), who listens to whom (`method.graph.neighbors`).
-    size: side of the square crops, pixels; a multiple of the deepest map's stride.
-    backbone, pretrained: a timm model's name; False for a random start, True for timm's weights, or a weight file.
-    embedding: "located" (ours, from the backbone's maps down to stride ``deepest``, 16 or 32, where ``closer`` with a
-    look at that of stride 4, where ``separable`` with fewer weights) or "flatten" (the paper's, with ``expansion`` maps
-    a landmark).
-    head: "graph", or "linear" for the fully connected baseline; ``edges`` as in `EdgeWeights`; ``depth`` residual
-    blocks.
-    pooled: "nodes" (the paper) or "backbone" (the released code), what the flatten embedding's edge weights are made
-    from.
-    normalization: "backbone" (the mean and deviation it was trained with) or "image" (each image's own, the
-    paper's).
+    Args:
+        graph: Adjacency of the landmarks, bool (N, N), from `landmark_graph.adjacency`.
+        config: Options of the network.
 
-    Raises ValueError for a size that does not fit and for names that do not exist.
+    Raises:
+        ArgumentError: If an option has a value that does not exist, or the crop size does not fit the strides.
     """
 
     mean: Tensor
     std: Tensor
 
-    def __init__(
-        self,
-        graph: Tensor,
-        size: int = 128,
-        backbone: str = "mobilenetv2_100",
-        pretrained: bool | str = False,
-        embedding: str = "located",
-        deepest: int = 32,
-        closer: bool = False,
-        separable: bool = False,
-        head: str = "graph",
-        edges: str = "dynamic",
-        depth: int = 4,
-        expansion: int = 4,
-        pooled: str = "nodes",
-        normalization: str = "backbone",
-    ):
+    def __init__(self, graph: Tensor, config: SDFLConfig):
         super().__init__()
-        for name, value, choices in (
-            ("embedding", embedding, ("located", "flatten")),
-            ("deepest", deepest, (16, 32)),
-            ("head", head, ("graph", "linear")),
-            ("pooled", pooled, ("nodes", "backbone")),
-            ("normalization", normalization, ("backbone", "image")),
-        ):
-            if value not in choices:
-                raise ValueError(f"{name} is {' or '.join(map(str, choices))}, not {value!r}")
-        points = len(graph)
-        finest = 4 if closer else 8
-        strides = tuple(stride for stride in (4, 8, 16, 32) if finest <= stride <= deepest)
-        reductions = strides if embedding == "located" else FlattenEmbedding.reductions
-        if size % reductions[-1] or size <= 0:
-            fitting = max(32, round(size / reductions[-1]) * reductions[-1])
-            raise ValueError(f"crop size must be a multiple of {reductions[-1]}, not {size}; try {fitting}")
-        self.backbone, channels, statistics = make_backbone(backbone, pretrained, reductions)
+        strides = _check(config)
+        num_points = len(graph)
+        self.backbone, channels, mean, std = make_backbone(config, strides)
         self.embedding: LocatedEmbedding | FlattenEmbedding
-        if embedding == "located":
-            self.embedding = LocatedEmbedding(points, channels, size, closer, separable)
+        if config.embedding == "located":
+            self.embedding = LocatedEmbedding(
+                num_points, channels, config.crop_size, config.stride4_features, config.separable
+            )
         else:
-            self.embedding = FlattenEmbedding(points, channels, size, expansion, pooled == "backbone")
-        width = 128
-        self.edges: EdgeWeights | None = None
+            pool_backbone = config.global_features == "backbone"
+            self.embedding = FlattenEmbedding(
+                num_points, channels, config.crop_size, config.maps_per_point, pool_backbone
+            )
+        self.edge_weights: EdgeWeights | None = None
         self.head: GraphHead | LinearHead
-        self.last: nn.Module
-        if head == "graph":
-            self.edges = EdgeWeights(edges, graph, self.embedding.pooled)
-            self.head = GraphHead(self.embedding.features, width, depth)
-            self.last = GraphConv(width, 2)
+        self.regressor: nn.Module
+        if config.head == "graph":
+            self.edge_weights = EdgeWeights(config.edge_weights, graph, self.embedding.global_dim)
+            self.head = GraphHead(self.embedding.node_dim, DIM, config.depth, config.output_bias)
+            self.regressor = GraphConv(DIM, 2, config.output_bias)
         else:
-            self.head = LinearHead(points, self.embedding.features, width)
-            self.last = nn.Linear(width, 2)
-        for name, parameter in self.last.named_parameters():
-            if name.endswith("weight"):  # the first prediction is where the embedding says, or the middle of the crop
+            self.head = LinearHead(num_points, self.embedding.node_dim, DIM)
+            self.regressor = nn.Linear(DIM, 2)
+        for name, parameter in self.regressor.named_parameters():
+            if name.endswith("weight"):  # an untrained network predicts the start points
                 nn.init.zeros_(parameter)
-        self.errors = ExpectedErrors(points, width + self.embedding.features + 2)
-        self.per_image = normalization == "image"
-        self.register_buffer("mean", 255 * torch.tensor(statistics[0])[:, None, None], persistent=False)
-        self.register_buffer("std", 255 * torch.tensor(statistics[1])[:, None, None], persistent=False)
+        self.uncertainty_head = UncertaintyHead(num_points, DIM + self.embedding.node_dim + 2)
+        self.per_image = config.normalization == "per_image"
+        self.register_buffer("mean", 255 * torch.tensor(mean)[:, None, None], persistent=False)
+        self.register_buffer("std", 255 * torch.tensor(std)[:, None, None], persistent=False)
 
     def forward(self, crops: Tensor) -> Prediction:
-        """Crops uint8 (B, size, size, 3), RGB -> Prediction, float32."""
-        x = crops.permute(0, 3, 1, 2).float()  # a view: such crops lie channels-last already
-        if self.per_image:
-            mean = x.mean((1, 2, 3), keepdim=True)
-            x = (x - mean) / (x - mean).square().mean((1, 2, 3), keepdim=True).sqrt().clamp(min=1)
-        else:
-            x = (x - self.mean) / self.std
-        nodes = self.embedding(self.backbone(x))
-        with torch.autocast(x.device.type, enabled=False):  # a point needs more digits than bf16 has
-            if self.edges is None:
-                weights = None
-                hidden = self.head(nodes.features)
-                offsets = self.last(hidden)
+        """Predict the landmarks of crops, uint8 (B, S, S, 3) RGB, in float32."""
+        images = self._normalize(crops)  # (B, 3, S, S)
+        nodes = self.embedding(self.backbone(images))  # features (B, N, node_dim), global features (B, global_dim)
+        with torch.autocast(crops.device.type, enabled=False):  # points need more than the three digits of bf16
+            if self.edge_weights is None:
+                edge_weights = None
+                hidden = self.head(nodes.features)  # (B, N, DIM)
+                offsets = self.regressor(hidden)  # (B, N, 2)
             else:
-                weights = self.edges(nodes.pooled)
-                hidden = self.head(nodes.features, weights)
-                offsets = self.last(hidden, weights)
-            points = nodes.anchors + offsets * self.embedding.step
-            evidence = torch.cat([hidden, nodes.features, offsets], -1)
-            errors = self.errors(evidence.detach())  # being honest must not move the points
-        return Prediction(points, errors, nodes.anchors if nodes.located else None, weights)
+                edge_weights = self.edge_weights(nodes.global_features)  # (B, N, N)
+                hidden = self.head(nodes.features, edge_weights)  # (B, N, DIM)
+                offsets = self.regressor(hidden, edge_weights)  # (B, N, 2)
+            points = nodes.start_points + offsets * self.embedding.pixels_per_unit  # (B, N, 2)
+            evidence = torch.cat([hidden, nodes.features, offsets], -1)  # (B, N, DIM + node_dim + 2)
+            # detach: the uncertainty loss must not update the landmarks.
+            expected_errors = self.uncertainty_head(evidence.detach())  # (B, N)
+        return Prediction(points, expected_errors, nodes.start_points if nodes.located else None, edge_weights)
+
+    def _normalize(self, crops: Tensor) -> Tensor:
+        """Crops uint8 (B, S, S, 3) -> float32 (B, 3, S, S), a channels-last view."""
+        images = crops.permute(0, 3, 1, 2).float()
+        if not self.per_image:
+            return (images - self.mean) / self.std
+        mean = images.mean((1, 2, 3), keepdim=True)
+        return (images - mean) / (images - mean).square().mean((1, 2, 3), keepdim=True).sqrt().clamp(min=1)
 
 
-Color = tuple[float, float, float]
-
-
-def make_backbone(
-    name: str, pretrained: bool | str, reductions: tuple[int, ...]
-) -> tuple[nn.Module, list[int], tuple[Color, Color]]:
-    """A timm model that gives its last maps at these strides, and no deeper layer than they need.
-
-    Returns it with the channels of the maps, and the mean and deviation, in [0, 1], of the images it was trained on.
-    ``pretrained`` may be a weight file (.safetensors or .pth in timm's names). Raises ValueError for an unknown name,
-    a model without maps at these strides, weights that cannot be downloaded, or a file that does not hold them.
-    """
-    if not timm.is_model(name):
-        near = difflib.get_close_matches(name, timm.list_models(), n=5)
-        raise ValueError(f"timm has no backbone {name!r}" + (f"; near it are {', '.join(near)}" if near else ""))
-    # timm's "getter" drops the layers behind the last map; models without it (HRNet) need nearly all of theirs.
-    has_getter = hasattr(timm.create_model(name), "forward_intermediates")
-    getter: dict[str, Any] = {"feature_cls": "getter"} if has_getter else {}
-    model: Any = timm.create_model(name, features_only=True, **getter)
-    found = model.feature_info.reduction()
-    if not set(reductions) <= set(found):
-        raise ValueError(f"backbone {name!r} has maps at strides {found}, but {list(reductions)} are needed")
-    indices = tuple(max(i for i, r in enumerate(found) if r == wanted) for wanted in reductions)
-    file = pretrained if isinstance(pretrained, str) else None
-    given = _names_in(file) if file is not None else None
-    try:
-        model = timm.create_model(
-            name,
-            pretrained=bool(pretrained),
-            features_only=True,
-            out_indices=indices,
-            pretrained_cfg_overlay={"file": file} if file is not None else None,
-            **getter,
-        )
-    except Exception as error:  # what a download raises depends on where it is stopped
-        if not pretrained:
-            raise
-        if file is not None:
-            raise ValueError(f"{file}: weights of another network than {name}: {_cause(error)}") from error
-        raise ValueError(
-            f"the weights of {name} cannot be downloaded ({_cause(error)}); begin without (network.pretrained=false), "
-            "with a file of them (network.weights=FILE) or with a bundled model (start=ibug68-fast)"
-        ) from error
-    if given is not None:  # of weights that a file lacks timm says nothing
-        needed = [key.removeprefix("model.") for key in model.state_dict() if not key.endswith("num_batches_tracked")]
-        # Some of timm's wrappers write blocks_0 for blocks.0.
-        absent = [key for key in needed if key.replace(".", "_") not in given]
-        if absent:
-            lacks = f"{len(absent)} of the {len(needed)} are not in it, such as {absent[0]}"
-            raise ValueError(f"{file}: weights of another network than {name}: {lacks}")
-    return model, model.feature_info.channels(), (model.pretrained_cfg["mean"], model.pretrained_cfg["std"])
-
-
-def _names_in(file: str) -> set[str]:
-    """The names of a file's weights, with _ for every dot. Raises ValueError where it is no file of weights."""
-    try:
-        return {key.replace(".", "_") for key in load_state_dict(file)}
-    except FileNotFoundError as error:
-        raise ValueError(f"{file}: there is no such file of weights") from error
-    except Exception as error:  # what unpickling raises depends on what the file is
-        raise ValueError(f"{file}: not a .safetensors or .pth file of weights, or damaged") from error
-
-
-def _cause(error: BaseException) -> str:
-    """The error at the bottom, in one line: those above it say what was tried, not what went wrong."""
-    while deeper := error.__cause__ or error.__context__:
-        error = deeper
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return lines[-1] if lines else type(error).__name__
+def _check(config: SDFLConfig) -> tuple[int, ...]:
+    """The strides of the feature maps that the embedding needs. Raises ArgumentError for options that do not fit."""
+    for name, choices in CHOICES.items():
+        value = getattr(config, name)
+        if value not in choices:
+            raise ArgumentError(f"{name} is {' or '.join(map(str, choices))}, not {value!r}")
+    strides: tuple[int, ...] = FlattenEmbedding.strides
+    if config.embedding == "located":
+        finest = 4 if config.stride4_features else 8
+        strides = tuple(stride for stride in (4, 8, 16, 32) if finest <= stride <= config.max_stride)
+    size, largest = config.crop_size, strides[-1]
+    if size % largest or size <= 0:
+        fitting = max(32, round(size / largest) * largest)
+        raise ArgumentError(f"crop size must be a multiple of {largest}, not {size}; try {fitting}")
+    return strides

@@ -1,4 +1,4 @@
-"""How far off each point may be, learned from how far off the points were, with the points held fixed."""
+"""Expected errors: the distance of each predicted point from the truth, predicted by the network itself."""
 
 from __future__ import annotations
 
@@ -6,22 +6,28 @@ import torch
 from torch import Tensor, nn
 
 
-class ExpectedErrors(nn.Module):
-    """Evidence (B, N, inputs) -> expected distance of each point from the truth, (B, N), in pixels of the crop.
+class UncertaintyHead(nn.Module):
+    """Predicts the expected error of each point from all that is known about its node.
 
-    The evidence is all that is known of a node: what it and its neighbors came to, but also its own features, among
-    them how wide and how high its map is, and how far the graph moved the point. What the graph layers came to says
-    where a point is, and leaves out most of what tells how sure that is: with it alone expected and true errors of
-    held-out faces have a rank correlation of 0.42, with all of it 0.52 (docs/experiments.md).
+    The inputs are the output of the graph layers, the node's own features (among them the width and the height of its
+    heatmap), and the correction that the graph made. The output of the graph layers alone ranks the errors worse; see
+    docs/experiments.md.
+
+    Args:
+        num_points: Number of landmarks N.
+        in_dim: Length of the inputs of a node.
     """
 
-    def __init__(self, points: int, inputs: int):
+    def __init__(self, num_points: int, in_dim: int):
         super().__init__()
-        self.norm = nn.BatchNorm1d(inputs)
-        self.layers = nn.Sequential(nn.Linear(inputs, 64), nn.ReLU(inplace=True), nn.Linear(64, 1))
-        self.usual = nn.Parameter(torch.full((points,), 1.5))  # some points are harder than others in any face
+        self.norm = nn.BatchNorm1d(in_dim)
+        self.layers = nn.Sequential(nn.Linear(in_dim, 64), nn.ReLU(inplace=True), nn.Linear(64, 1))
+        self.log_bias = nn.Parameter(
+            torch.full((num_points,), 1.5)
+        )  # some landmarks are harder than others in any face
 
-    def forward(self, evidence: Tensor) -> Tensor:
-        log_error = self.layers(self.norm(evidence.transpose(1, 2)).transpose(1, 2)).squeeze(-1) + self.usual
-        # Bounded so that no single face can blow up the loss; 1/20 px to 150 px.
-        return log_error.clamp(-3, 5).exp()
+    def forward(self, inputs: Tensor) -> Tensor:
+        """Inputs (B, N, in_dim) -> expected errors (B, N), pixels of the crop, from 1/20 to 150."""
+        normalized = self.norm(inputs.flatten(0, 1)).reshape(inputs.shape)  # statistics over all nodes of the batch
+        log_error = self.layers(normalized).squeeze(-1) + self.log_bias
+        return log_error.clamp(-3, 5).exp()  # bounded, so that no single face dominates the loss

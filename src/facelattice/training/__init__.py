@@ -1,1 +1,1 @@
-"""From a recipe to a model file: `recipe`, `prepare` (faces, graph, network), `fit`, `checkpoint`, `export`."""
+"""Training: from a recipe (`config`) to data, graph and network (`prepare`), checkpoints (`trainer`) and a model file (`onnx_export`)."""

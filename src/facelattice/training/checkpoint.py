@@ -1,35 +1,69 @@
-"""Checkpoints: everything a run needs to go on, or a model to be exported, in one file written atomically."""
+"""Checkpoints: one file with all that is needed to resume a run, or to export a model."""
 
 from __future__ import annotations
 
 import io
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from facelattice.exceptions import CheckpointError
 from facelattice.formats import atomic_write
 
 
-def save(state: dict[str, Any], path: Path) -> None:
-    """Write tensors and plain values. The former file stays whole until the new one is complete."""
-    data = io.BytesIO()  # of a full disk torch would say what only torch understands
-    torch.save(state, data)
-    with atomic_write(path, "wb") as file:
-        file.write(data.getbuffer())
+@dataclass
+class Checkpoint:
+    """The state of a run after an epoch.
 
+    Attributes:
+        recipe: The recipe as YAML, with every value.
+        metadata: What a model file states beside its weights, see `prepare.checkpoint_metadata`.
+        ema_weights: Averaged weights by name, which are validated and exported.
+        epoch: Number of epochs.
+        val_nme: NME of the averaged weights on the validation faces.
+        error_scale: Factor of the expected errors, see `uncertainty.fit_error_scale`; None until training has ended.
+        weights: Weights by name, to resume the run; None in best.pt.
+        optimizer: State of the optimizer; None in best.pt.
+        history: One row of the log per epoch; None in best.pt.
+    """
 
-def load(path: Path) -> dict[str, Any]:
-    """What `save` wrote, on the CPU. Raises CheckpointError where there is none or it is damaged."""
-    if not path.is_file():
-        raise CheckpointError(f"{path}: there is no such checkpoint")
-    try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
-    except OSError:
-        raise
-    except Exception as error:  # what unpickling raises depends on where the damage is
-        raise CheckpointError(f"{path}: not a checkpoint of facelattice, or damaged") from error
-    if not isinstance(state, dict) or "recipe" not in state:
-        raise CheckpointError(f"{path}: not a checkpoint of facelattice")
-    return state
+    recipe: str
+    metadata: dict[str, Any]
+    ema_weights: dict[str, Tensor]
+    epoch: int
+    val_nme: float
+    error_scale: float | None = None
+    weights: dict[str, Tensor] | None = None
+    optimizer: dict[str, Any] | None = None
+    history: list[dict[str, float]] | None = None
+
+    def save(self, path: Path) -> None:
+        """Write the checkpoint. An earlier file stays whole until the new one is complete."""
+        data = io.BytesIO()  # torch's own message about a full disk does not mention the disk
+        torch.save({field.name: getattr(self, field.name) for field in fields(self)}, data)
+        with atomic_write(path, "wb") as file:
+            file.write(data.getbuffer())
+
+    @classmethod
+    def load(cls, path: Path) -> Checkpoint:
+        """Read a checkpoint, on the CPU.
+
+        Raises:
+            CheckpointError: If there is no such file, or it is damaged or of another program.
+        """
+        if not path.is_file():
+            raise CheckpointError(f"{path}: no such checkpoint")
+        try:
+            state = torch.load(path, map_location="cpu", weights_only=True)
+        except OSError:
+            raise
+        except Exception as error:  # the exception of unpickling depends on the damage
+            raise CheckpointError(f"{path}: not a checkpoint of facelattice, or damaged") from error
+        types = {"recipe": str, "metadata": dict, "ema_weights": dict, "epoch": int, "val_nme": float}
+        if not isinstance(state, dict) or not all(isinstance(state.get(key), kind) for key, kind in types.items()):
+            raise CheckpointError(f"{path}: not a checkpoint of this version of facelattice")
+        known: dict[str, Any] = {field.name: state.get(field.name) for field in fields(cls)}
+        return cls(**known)

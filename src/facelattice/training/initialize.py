@@ -1,6 +1,6 @@
-"""What a run begins with: the weights of another run's checkpoint, or of a model file, as far as they fit.
+"""Initial weights of a run: those of a checkpoint, a model file or a bundled model, as far as they fit.
 
-learned = initialize_from("ibug68-fast", network, recipe, faces.training)     # in place
+num_copied, sources = initialize_from("ibug68-fast", network, recipe)     # in place
 """
 
 from __future__ import annotations
@@ -8,76 +8,141 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
+import onnx
 import torch
-from omegaconf import OmegaConf
+from onnx import numpy_helper
 from torch import Tensor
 
-from facelattice.datasets.sample import Sample
 from facelattice.exceptions import CheckpointError
 from facelattice.inference.model_zoo import find_model, list_models
 from facelattice.inference.onnx_model import Model
+from facelattice.modeling.edge_weights import EdgeWeights
 from facelattice.modeling.sdfl import SDFL
-from facelattice.training import checkpoint
-from facelattice.training.config import Recipe
-from facelattice.training.unfold import graph_of, unfold
+from facelattice.training.checkpoint import Checkpoint
+from facelattice.training.config import Recipe, recipe_from_yaml
+from facelattice.training.onnx_export import FLOAT16_SUFFIX
 
-# What decides which layers a network has, beside its points and its graph.
-SHAPE = ("size", *(f"network.{name}" for name in ("backbone", "deepest", "embedding", "closer", "separable", "depth")))
+# The options that determine the layers of the network, beside its points and its graph.
+SHAPE_KEYS = ("crop_size", "backbone", "max_stride", "embedding", "stride4_features", "separable", "depth")
 
 
-class Start(NamedTuple):
-    """Weights by name, the graph bool (N, N) whose edges they know, the recipe that they are of, as plain values, and
-    what they were learned from: name and terms."""
+class InitialWeights(NamedTuple):
+    """Weights by name, and what they belong to.
+
+    Attributes:
+        weights: The state dict.
+        graph: The graph that the network used, bool (N, N).
+        network: Options of the network, as plain values.
+        data: Name and terms of each dataset that they were trained on.
+    """
 
     weights: dict[str, Tensor]
     graph: Tensor
-    recipe: Any
+    network: dict[str, Any]
     data: list[dict[str, str]]
 
 
-def initialize_from(start: str, network: SDFL, recipe: Recipe, samples: list[Sample]) -> tuple[int, list[dict[str, str]]]:
-    """Give a network the weights of a checkpoint, a model file or a bundled model that fit it by name and shape.
+def initialize_from(source: str, network: SDFL, recipe: Recipe) -> tuple[int, list[dict[str, str]]]:
+    """Copy the weights that fit a network by name and shape.
 
-    Where the runs differ in their points only, that is all but the layers whose size depends on how many there are.
-    Other faces make another graph: weights of edges go to the same edges, and new ones begin as they are.
-    Returns how many of its tensors that are, and what they were learned from. Raises CheckpointError or ModelError for
-    a file that cannot be used, CheckpointError where its backbone does not fit.
+    If only the points differ, these are all but the layers whose size depends on the number of points. Other faces give
+    another graph: weights of an edge are copied to the same edge, and the other edges keep their initial weights.
+
+    Args:
+        source: A checkpoint, a model file, or the name of a bundled model.
+        network: The network, changed in place.
+        recipe: Its recipe.
+
+    Returns:
+        The number of copied tensors, and name and terms of the data that they were trained on.
+
+    Raises:
+        CheckpointError: If the file cannot be used, or its backbone does not fit.
+        ModelError: If the model file cannot be used.
     """
-    given = _of_model(find_model(start), recipe, samples) if _is_model(start) else _of_checkpoint(Path(start))
+    is_model = Path(source).suffix.lower() == ".onnx" or source in list_models()
+    initial = read_model(find_model(source)) if is_model else _read_checkpoint(Path(source))
     own = network.state_dict()
     fitting = {
-        name: tensor for name, tensor in given.weights.items() if name in own and tensor.shape == own[name].shape
+        name: tensor for name, tensor in initial.weights.items() if name in own and tensor.shape == own[name].shape
     }
-    if any(name.startswith("backbone.") and name not in fitting for name in own):
-        theirs, ours = OmegaConf.create(given.recipe), OmegaConf.structured(recipe)
-        values = {key: OmegaConf.select(theirs, key) for key in SHAPE}
-        others = " ".join(f"{key}={v}" for key, v in values.items() if v not in (None, OmegaConf.select(ours, key)))
-        raise CheckpointError(f"{start}: its backbone does not fit this recipe's; to begin with it set {others}")
-    if network.edges is not None and given.graph.shape == network.edges.graph.shape:
-        edges = {name.removeprefix("edges."): tensor for name, tensor in given.weights.items()}
-        fitting |= {f"edges.{name}": tensor for name, tensor in network.edges.placed(edges, given.graph).items()}
+    # Model files have no counters of batches, and no use for them.
+    needed = [name for name in own if name.startswith("backbone.") and not name.endswith("num_batches_tracked")]
+    if not set(needed) <= fitting.keys():
+        options = {key: initial.network.get(key) for key in SHAPE_KEYS}
+        ours = vars(recipe.network)
+        changes = " ".join(f"network.{k}={v}" for k, v in options.items() if v not in (None, ours[k]))
+        raise CheckpointError(f"{source}: its backbone does not fit this recipe; to start from it set {changes}")
+    edge_weights = network.edge_weights
+    if edge_weights is not None and initial.graph.shape == edge_weights.graph.shape:
+        prefix = "edge_weights."
+        edges = {k.removeprefix(prefix): v for k, v in initial.weights.items() if k.startswith(prefix)}
+        matched = match_edge_weights(edge_weights, edges, initial.graph)
+        fitting |= {f"{prefix}{name}": tensor for name, tensor in matched.items()}
     network.load_state_dict(fitting, strict=False)
-    return len(fitting), given.data
+    return len(fitting), initial.data
 
 
-def _is_model(start: str) -> bool:
-    return Path(start).suffix.lower() == ".onnx" or start in list_models()
+def match_edge_weights(module: EdgeWeights, state: dict[str, Tensor], graph: Tensor) -> dict[str, Tensor]:
+    """The tensors of ``state`` that have an entry per edge, reordered to the edges of ``module``.
+
+    Args:
+        module: Edge weights of the new network.
+        state: State dict of the edge weights of another network.
+        graph: The graph of the other network, bool (N, N).
+
+    Returns:
+        Tensors by name. Edges that the other network does not have keep their present values.
+    """
+    index = torch.full(graph.shape, -1)
+    index[graph] = torch.arange(int(graph.sum()))
+    other_index = index[module.graph]  # for every edge of the module its index in the other network, or -1
+    shared = other_index >= 0
+    matched = {}
+    for name, own in module.state_dict().items():
+        axis = {"logits.3.weight": 0, "logits.3.bias": 0, "logits": 1}.get(name)
+        if axis is not None and name in state:
+            matched[name] = own.clone()
+            matched[name].transpose(0, axis)[shared] = state[name].transpose(0, axis)[other_index[shared]]
+    return matched
 
 
-def _of_checkpoint(path: Path) -> Start:
+def read_model(path: Path) -> InitialWeights:
+    """The weights of a model file that `onnx_export.export` wrote.
+
+    Raises:
+        CheckpointError: If the backbone is quantized, or the network is of another version.
+        ModelError: If the model file cannot be used.
+    """
+    info = Model(path).info
+    if info.int8:
+        raise CheckpointError(
+            f"{path}: its backbone is quantized; start from its checkpoint, or from an unquantized file"
+        )
+    weights = {}
+    for tensor in onnx.load(path).graph.initializer:
+        name = tensor.name.removesuffix(FLOAT16_SUFFIX)
+        if name.startswith("network."):
+            values = numpy_helper.to_array(tensor)
+            values = values.astype(np.float32) if values.dtype == np.float16 else values.copy()
+            weights[name.removeprefix("network.")] = torch.from_numpy(values)
+    network = info.recipe.get("network", {})
+    graph = torch.full((len(info.scheme),) * 2, network.get("edge_weights") == "dense")
+    graph.fill_diagonal_(True)
+    for landmark, neighbor, _ in (info.graph or {}).get("edges", []):
+        graph[landmark, neighbor] = True
+    return InitialWeights(weights, graph, network, info.data)
+
+
+def _read_checkpoint(path: Path) -> InitialWeights:
     if not path.is_file():
-        raise CheckpointError(f"{path}: there is no such file; bundled models: {', '.join(list_models())}")
-    state = checkpoint.load(path)
-    return Start(state["ema"], _used(state["info"]["graph"], state["recipe"]), state["recipe"], state["info"]["data"])
-
-
-def _of_model(path: Path, recipe: Recipe, samples: list[Sample]) -> Start:
-    model = Model(path)
-    weights = unfold(model, samples, recipe.augment)
-    return Start(weights, graph_of(model), model.info["recipe"], model.info.get("data", []))
-
-
-def _used(graph: Tensor, recipe: Any) -> Tensor:
-    """The graph that the recipe's network makes of that of its faces."""
-    edges, symmetric = (OmegaConf.select(OmegaConf.create(recipe), f"network.{key}") for key in ("edges", "symmetric"))
-    return torch.ones_like(graph) if edges == "dense" else graph | graph.T if symmetric else graph
+        raise CheckpointError(f"{path}: no such file; bundled models: {', '.join(list_models())}")
+    checkpoint = Checkpoint.load(path)
+    network = vars(recipe_from_yaml(checkpoint.recipe).network)
+    graph = checkpoint.metadata["graph"]
+    if network["edge_weights"] == "dense":
+        graph = torch.ones_like(graph)
+    elif network["symmetric"]:
+        graph = graph | graph.T
+    return InitialWeights(checkpoint.ema_weights, graph, network, checkpoint.metadata["data"])

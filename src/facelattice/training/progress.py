@@ -1,4 +1,4 @@
-"""A bar while something takes its time, on a terminal only, and on stderr: what is printed may go into a file."""
+"""A progress bar for long loops."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from rich.progress import track
 Item = TypeVar("Item")
 
 
-def track_progress(items: Sequence[Item], what: str) -> Iterable[Item]:
-    """The items, one by one."""
+def track_progress(items: Sequence[Item], description: str) -> Iterable[Item]:
+    """Iterate over the items with a progress bar on stderr, if that is a terminal."""
     console = Console(stderr=True)
-    return track(items, what, console=console, disable=not console.is_terminal)
+    return track(items, description, console=console, disable=not console.is_terminal)

@@ -95,7 +95,9 @@ def agree(model: Model, image: np.ndarray, points: np.ndarray, seed: int = 0) ->
         moved = geometry.jitter_box(box, SHIFT, GROWTH, rng)
         mirrored = view % 2 == 1
         matrices.append(
-            geometry.crop_transform(moved, model.crop_size, model.crop_margin, rng.uniform(-ROTATION, ROTATION), mirrored)
+            geometry.crop_transform(
+                moved, model.crop_size, model.crop_margin, rng.uniform(-ROTATION, ROTATION), mirrored
+            )
         )
         crops.append(geometry.warp(image, matrices[-1], model.crop_size))
     found, _ = model(np.stack(crops))

@@ -1,9 +1,8 @@
-"""What expected errors are learned from, and learning them once more when the points no longer change.
+"""Calibration of the expected errors at the end of training, when the points no longer change.
 
-calibrate_uncertainty(network, faces, recipe)      # in place; where it puts points stays as it is
-
-During training they follow points that keep changing. With the final ones, on crops as in training and on those of the
-boxes alone, they rank the true errors of held-out faces better (docs/experiments.md).
+During training the expected errors follow points that keep changing. `calibrate_uncertainty` trains their head again
+with the final network, on augmented and on plain crops; they then rank the true errors of validation faces better.
+`fit_error_scale` corrects their mean on the validation faces.
 """
 
 from __future__ import annotations
@@ -13,65 +12,85 @@ import torch
 from torch import Tensor
 from torch.utils.data import default_collate
 
-from facelattice.datasets.face_crops import FaceCrops, Item
-from facelattice.modeling.losses import expected_error_loss
+from facelattice.datasets.face_crops import CropItem, FaceCrops
+from facelattice.modeling.losses import expected_error_loss, uncertainty_targets
 from facelattice.modeling.sdfl import SDFL
 from facelattice.training.config import Recipe
 from facelattice.training.prepare import TrainingData
 from facelattice.training.progress import track_progress
+from facelattice.training.exported_network import ExportedNetwork
 
-NO_FACE_ERROR = 0.2  # of the face box: the distance that is taught where there is no face
-FACES = 1500  # at most: with 100 points and crops of 256 px that is 1 GB of evidence, for a moment twice
-EPOCHS, BATCH, RATE = 24, 32, 2e-3
+MAX_FACES = 1500  # with 100 points and crops of 256 px their inputs take 1 GB, for a moment twice
+EPOCHS, BATCH_SIZE, LEARNING_RATE = 24, 32, 2e-3
 
 
-def uncertainty_targets(points: Tensor, batch: dict[str, Tensor], recipe: Recipe) -> tuple[Tensor, Tensor]:
-    """The distances (B, N) from predicted points that expected errors are learned from, crop pixels; and where there
-    is one.
+def calibrate_uncertainty(network: SDFL, data: TrainingData, recipe: Recipe) -> None:
+    """Train the uncertainty head again, in place; the points stay as they are.
 
-    A model is hardly ever far from points that it made itself: how far off it may be is learned from people's alone.
+    Does nothing if all training faces have pseudo-labels.
+
+    Args:
+        network: The network in evaluation mode, on the CPU.
+        data: The faces.
+        recipe: The recipe.
     """
-    distance = (points - batch["points"]).norm(dim=-1)
-    checked = batch["mask"] & batch["annotated"][:, None]
-    nothing = batch["background"][:, None].expand_as(checked)
-    distance = torch.where(nothing, NO_FACE_ERROR * recipe.size / recipe.margin, distance)
-    return distance, checked | nothing
-
-
-def calibrate_uncertainty(network: SDFL, faces: TrainingData, recipe: Recipe) -> None:
-    """Change the expected errors of a network in evaluation mode on the CPU, with annotated training faces; where there
-    are none they stay as they are."""
     generator = torch.Generator().manual_seed(recipe.seed)
-    annotated = torch.from_numpy(np.flatnonzero(faces.annotated))
-    chosen = annotated[torch.randperm(len(annotated), generator=generator)[:FACES]].tolist()
+    annotated = torch.from_numpy(np.flatnonzero(data.annotated))
+    chosen = annotated[torch.randperm(len(annotated), generator=generator)[:MAX_FACES]].tolist()
     if not chosen:
         return
-    crops = [FaceCrops(faces.training, recipe.size, recipe.margin, augment) for augment in (recipe.augment, None)]
-    keys = [(each, (recipe.epochs, place, index)) for each in crops for place, index in enumerate(chosen)]
+    size, margin = recipe.network.crop_size, recipe.crop_margin
+    crops = [FaceCrops(data.train, size, margin, augmentation) for augmentation in (recipe.augmentation, None)]
+    keys = [(faces, (recipe.epochs, position, index)) for faces in crops for position, index in enumerate(chosen)]
     parts = [
-        _evidence(network, [each[key] for each, key in keys[start : start + BATCH]], recipe)
-        for start in track_progress(range(0, len(keys), BATCH), "looking at faces")
+        _head_inputs(network, [faces[key] for faces, key in keys[start : start + BATCH_SIZE]], recipe)
+        for start in track_progress(range(0, len(keys), BATCH_SIZE), "collecting inputs of the uncertainty head")
     ]
-    evidence, distance, mask = (torch.cat(tensors) for tensors in zip(*parts, strict=True))
-    head = network.errors.train()
-    optimizer = torch.optim.AdamW(head.parameters(), RATE, weight_decay=recipe.optimizer.weight_decay)
-    slower = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, EPOCHS * len(parts))
-    for _ in track_progress(range(EPOCHS), "learning expected errors"):
-        for some in torch.randperm(len(evidence), generator=generator).split(BATCH):
-            loss = expected_error_loss(head(evidence[some].float()), distance[some], mask[some])
+    inputs, distance, known = (torch.cat(tensors) for tensors in zip(*parts, strict=True))
+    head = network.uncertainty_head.train()
+    optimizer = torch.optim.AdamW(head.parameters(), LEARNING_RATE, weight_decay=recipe.optimizer.weight_decay)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, EPOCHS * len(parts))
+    for _ in track_progress(range(EPOCHS), "calibrating the expected errors"):
+        for batch in torch.randperm(len(inputs), generator=generator).split(BATCH_SIZE):
+            loss = expected_error_loss(head(inputs[batch].float()), distance[batch], known[batch])
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
-            slower.step()
+            schedule.step()
     head.eval()
 
 
+@torch.inference_mode()
+def fit_error_scale(outputs: ExportedNetwork, faces: FaceCrops) -> float:
+    """The factor that makes the mean expected error equal to the mean true error on validation faces.
+
+    A network is closer to the annotation on its training faces than on others. The ranking does not change.
+
+    Args:
+        outputs: The network as it will be exported, with a scale of 1.
+        faces: Crops of validation faces.
+
+    Returns:
+        The factor; 1 if no image can be read.
+    """
+    expected = true = 0.0
+    for i in track_progress(range(len(faces)), "scaling the expected errors"):
+        face = faces[0, i, i]
+        if face["readable"]:
+            points, expected_errors, *_ = outputs(face["crop"][None])
+            mask = face["mask"]
+            expected += expected_errors[0][mask].sum().item()
+            true += (points[0] - face["points"]).norm(dim=-1)[mask].sum().item()
+    return true / expected if expected > 0 else 1.0
+
+
 @torch.no_grad()
-def _evidence(network: SDFL, items: list[Item], recipe: Recipe) -> tuple[Tensor, Tensor, Tensor]:
-    """What the network's expected errors are made from for some crops, float16 (B, N, inputs), and `uncertainty_targets`."""
+def _head_inputs(network: SDFL, items: list[CropItem], recipe: Recipe) -> tuple[Tensor, Tensor, Tensor]:
+    """Inputs of the uncertainty head for some crops, float16 (B, N, in_dim), and its targets."""
     batch: dict[str, Tensor] = default_collate(items)
-    seen: list[Tensor] = []
-    hook = network.errors.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))
+    inputs: list[Tensor] = []
+    hook = network.uncertainty_head.register_forward_pre_hook(lambda _, args: inputs.append(args[0]))
     points = network(batch["crop"]).points
     hook.remove()
-    return seen[0].half(), *uncertainty_targets(points, batch | {"annotated": torch.ones(len(items), dtype=torch.bool)}, recipe)
+    batch["annotated"] = torch.ones(len(items), dtype=torch.bool)
+    return inputs[0].half(), *uncertainty_targets(points, batch, recipe.network.crop_size, recipe.crop_margin)

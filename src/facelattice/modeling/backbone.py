@@ -1,0 +1,103 @@
+"""The backbone: a timm model that returns its feature maps at the strides that the embedding needs."""
+
+from __future__ import annotations
+
+import difflib
+from typing import Any
+
+import timm
+from timm.models import load_state_dict
+from torch import nn
+
+from facelattice.exceptions import ArgumentError
+from facelattice.modeling.config import SDFLConfig
+
+RGB = tuple[float, float, float]
+
+
+def make_backbone(config: SDFLConfig, strides: tuple[int, ...]) -> tuple[nn.Module, list[int], RGB, RGB]:
+    """Create the backbone, without layers deeper than its last feature map.
+
+    Args:
+        config: Options of the network: `backbone`, `pretrained`, `pretrained_file`.
+        strides: Strides of the feature maps, ascending.
+
+    Returns:
+        The backbone, the channels of its feature maps, and the mean and standard deviation of the images that it was
+        pretrained on, RGB in [0, 1].
+
+    Raises:
+        ArgumentError: If timm does not know the name, the model has no feature maps at these strides, the weights
+            cannot be downloaded, or the file does not contain them.
+    """
+    name, file = config.backbone, config.pretrained_file if config.pretrained else None
+    options = _feature_options(name, strides)
+    stored = _tensor_names(file) if file is not None else None
+    try:
+        model: Any = timm.create_model(
+            name,
+            pretrained=config.pretrained,
+            pretrained_cfg_overlay={"file": file} if file is not None else None,
+            **options,
+        )
+    except Exception as error:  # the exception of a failed download depends on where it fails
+        if not config.pretrained:
+            raise
+        if file is not None:
+            raise ArgumentError(f"{file}: not the weights of {name}: {_root_cause(error)}") from error
+        raise ArgumentError(
+            f"the weights of {name} cannot be downloaded ({_root_cause(error)}); train without them "
+            "(network.pretrained=false), with a file of them (network.pretrained_file=FILE), or from a bundled model "
+            "(init_from=ibug68-fast)"
+        ) from error
+    if stored is not None:
+        _check_complete(model, stored, name, str(file))
+    return model, model.feature_info.channels(), model.pretrained_cfg["mean"], model.pretrained_cfg["std"]
+
+
+def _feature_options(name: str, strides: tuple[int, ...]) -> dict[str, Any]:
+    """Arguments of timm.create_model for feature maps at these strides."""
+    if not timm.is_model(name):
+        similar = difflib.get_close_matches(name, timm.list_models(), n=5)
+        hint = f"; similar names are {', '.join(similar)}" if similar else ""
+        raise ArgumentError(f"timm has no backbone {name!r}{hint}")
+    # timm's "getter" drops the layers behind the last feature map. Models without it (HRNet) need nearly all of theirs.
+    has_getter = hasattr(timm.create_model(name), "forward_intermediates")
+    options: dict[str, Any] = {"features_only": True} | ({"feature_cls": "getter"} if has_getter else {})
+    model: Any = timm.create_model(name, **options)
+    available = model.feature_info.reduction()
+    if not set(strides) <= set(available):
+        raise ArgumentError(
+            f"backbone {name!r} has feature maps at strides {available}, but {list(strides)} are needed"
+        )
+    indices = tuple(max(i for i, stride in enumerate(available) if stride == wanted) for wanted in strides)
+    return options | {"out_indices": indices}
+
+
+def _check_complete(model: Any, stored: set[str], name: str, file: str) -> None:
+    """Raise ArgumentError if the file lacks tensors of the model: timm does not report them."""
+    needed = [key.removeprefix("model.") for key in model.state_dict() if not key.endswith("num_batches_tracked")]
+    missing = [
+        key for key in needed if key.replace(".", "_") not in stored
+    ]  # some wrappers write blocks_0 for blocks.0
+    if missing:
+        count = f"{len(missing)} of {len(needed)} tensors are missing, such as {missing[0]}"
+        raise ArgumentError(f"{file}: not the weights of {name}: {count}")
+
+
+def _tensor_names(file: str) -> set[str]:
+    """The names of the tensors in a weight file, with _ for every dot."""
+    try:
+        return {key.replace(".", "_") for key in load_state_dict(file)}
+    except FileNotFoundError as error:
+        raise ArgumentError(f"{file}: no such weight file") from error
+    except Exception as error:  # the exception of unpickling depends on the file
+        raise ArgumentError(f"{file}: not a .safetensors or .pth file of weights, or damaged") from error
+
+
+def _root_cause(error: BaseException) -> str:
+    """The last line of the innermost exception: the outer ones say what was tried, not what went wrong."""
+    while deeper := error.__cause__ or error.__context__:
+        error = deeper
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines[-1] if lines else type(error).__name__

@@ -1,19 +1,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 
-from facelattice.training import checkpoint
+from facelattice.training.checkpoint import Checkpoint
 from facelattice.training.config import recipe_from_yaml
 from facelattice.training.onnx_export import load_network
 from facelattice.training.trainer import train
 
 
 def _shake(network: torch.nn.Module, by: float) -> None:
-    """Change every weight: fresh ones hide faults, as the last layer starts with zeros."""
+    """Change every weight: initial ones hide faults, because the last layer is 0."""
     generator = torch.Generator().manual_seed(0)
     with torch.no_grad():
         for parameter in network.parameters():
@@ -28,9 +29,9 @@ def shake() -> Callable[[torch.nn.Module, float], None]:
 
 @pytest.fixture
 def shaken(write_recipe, tmp_path, request) -> Path:
-    """A checkpoint of one epoch with shaken weights; with overrides of the recipe as its parameter."""
-    state = checkpoint.load(train(write_recipe(epochs=1), getattr(request, "param", []), tmp_path / "run"))
-    network = load_network(state, recipe_from_yaml(state["recipe"]))
+    """A checkpoint of one epoch with changed weights; the parameter is a list of overrides of the recipe."""
+    state = Checkpoint.load(train(write_recipe(epochs=1), getattr(request, "param", []), tmp_path / "run"))
+    network = load_network(state, recipe_from_yaml(state.recipe))
     _shake(network, 0.2)
-    checkpoint.save(state | {"ema": network.state_dict()}, tmp_path / "shaken.pt")
+    replace(state, ema_weights=network.state_dict()).save(tmp_path / "shaken.pt")
     return tmp_path / "shaken.pt"

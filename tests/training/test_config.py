@@ -6,62 +6,62 @@ import pytest
 import yaml
 
 from facelattice.exceptions import RecipeError
-from facelattice.training.config import load_recipe, recipe_from_yaml, recipe_to_yaml
+from facelattice.training.config import RENAMED, load_recipe, recipe_from_yaml, recipe_to_yaml
 
 FOLDER = Path(__file__).parents[2] / "recipes"
-RECIPES = sorted({*FOLDER.glob("[!a]*.yaml"), FOLDER / "ablation-base.yaml"})  # all but the ablations of that one
+RECIPES = sorted({*FOLDER.glob("[!a]*.yaml"), FOLDER / "ablation-base.yaml"})  # the other ablation files are not recipes
 
 
 @pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)
-def test_recipes_of_the_repository_load_and_survive_a_checkpoint(path):
+def test_recipes_of_the_repository_load_and_round_trip(path):
     recipe = load_recipe(path, ["data_root=elsewhere"])
     assert recipe.data[0].path.startswith("elsewhere/")
     assert recipe_from_yaml(recipe_to_yaml(recipe)) == recipe
 
 
-def test_overrides_win_over_the_file(write_recipe):
-    recipe = load_recipe(write_recipe(), ["epochs=7", "augment.rotation=40", "optimizer.milestones=[3,5]"])
-    assert (recipe.epochs, recipe.augment.rotation, recipe.optimizer.milestones) == (7, 40.0, [3, 5])
-    assert recipe.batch == 4
+def test_overrides_take_precedence(write_recipe):
+    recipe = load_recipe(write_recipe(), ["epochs=7", "augmentation.rotation=40", "optimizer.milestones=[3,5]"])
+    assert (recipe.epochs, recipe.augmentation.rotation, recipe.optimizer.milestones) == (7, 40.0, [3, 5])
+    assert recipe.batch_size == 4
 
 
 @pytest.mark.parametrize(
     ("change", "message"),
     [
         ({"epoch": 3}, "unknown key epoch; did you mean epochs"),
-        ({"optimizer": {"warm_up": 1}}, r"unknown key optimizer.warm_up; did you mean optimizer.warmup\?"),
+        ({"optimizer": {"warm_up": 1}}, r"unknown key optimizer.warm_up; did you mean optimizer.warmup_epochs\?"),
         ({"data": [{"path": "a", "nam": "b"}]}, r"unknown key data\[0\].nam; did you mean data\[0\].name\?"),
-        ({"zzz": 1}, "unknown key zzz; known: name, scheme, data"),
+        ({"zzz": 1}, "unknown key zzz; known keys: name, scheme, data"),
         ({"epochs": "many"}, "epochs: .*many"),
-        ({"augment": {"mirror": "perhaps"}}, "augment.mirror: .*perhaps"),
+        ({"augmentation": {"mirror": "perhaps"}}, "augmentation.mirror: .*perhaps"),
         ({"network": 5}, "network must be keys with values, not 5"),
         ({"data": "faces"}, "data must be a list, each with path, .* not 'faces'"),
         ({"data": ["faces"]}, r"data\[0\] must be keys with values, not 'faces'"),
         ({"data": [{"name": "b"}]}, "path"),
-        ({"data": []}, "data names no source"),
-        ({"network": {"edges": "dinamic"}}, "network.edges is one of dynamic, .* did you mean 'dynamic'"),
+        ({"data": []}, "data lists no dataset"),
+        ({"network": {"edge_weights": "dinamic"}}, "network.edge_weights is one of dynamic, .* did you mean 'dynamic'"),
         ({"precision": "fp64"}, "precision is one of bf16, fp32, not 'fp64'"),
         ({"epochs": 0}, "epochs must be above 0, not 0"),
-        ({"batch": 1}, "batch must be 2 or more, .*, not 1"),
-        ({"workers": -1}, "workers must be 0 or more, not -1"),
-        ({"network": {"expansion": 0}}, "network.expansion must be above 0, not 0"),
+        ({"batch_size": 1}, "batch_size must be 2 or more, .*, not 1"),
+        ({"num_workers": -1}, "num_workers must be 0 or more, not -1"),
+        ({"network": {"maps_per_point": 0}}, "network.maps_per_point must be above 0, not 0"),
         ({"network": {"depth": -1}}, "network.depth must be 0 or more, not -1"),
         ({"network": {"k": -1}}, "network.k must be 0 or more, not -1"),
-        ({"loss": {"anchors": -0.5}}, "loss.anchors must be 0 or more, not -0.5"),
-        ({"augment": {"rotation": -30}}, "augment.rotation must be 0 or more, not -30"),
-        ({"augment": {"worn": 3}}, "augment.worn must be a probability from 0 to 1, not 3"),
-        ({"augment": {"jpeg": float("nan")}}, "augment.jpeg must be a probability from 0 to 1, not nan"),
-        ({"augment": {"patch": 0.1}}, "augment.patch must be above 0.15, .* and at most 1, not 0.1"),
-        ({"augment": {"patch": 1.5}}, "augment.patch must be above 0.15, .* and at most 1, not 1.5"),
-        ({"optimizer": {"ema": 2}}, "optimizer.ema must be 0 or more, and below 1, not 2"),
-        ({"optimizer": {"factor": 0}}, "optimizer.factor must be above 0, not 0"),
-        ({"optimizer": {"warmup": -1}}, "optimizer.warmup must be 0 or more, not -1"),
+        ({"loss": {"located_weight": -0.5}}, "loss.located_weight must be 0 or more, not -0.5"),
+        ({"augmentation": {"rotation": -30}}, "augmentation.rotation must be 0 or more, not -30"),
+        ({"augmentation": {"accessories": 3}}, "augmentation.accessories must be a probability from 0 to 1, not 3"),
+        ({"augmentation": {"jpeg": float("nan")}}, "augmentation.jpeg must be a probability from 0 to 1, not nan"),
+        ({"augmentation": {"max_patch_size": 0.1}}, "augmentation.max_patch_size must be above 0.15, .* and at most 1, not 0.1"),
+        ({"augmentation": {"max_patch_size": 1.5}}, "augmentation.max_patch_size must be above 0.15, .* and at most 1, not 1.5"),
+        ({"optimizer": {"ema_decay": 2}}, "optimizer.ema_decay must be 0 or more, and below 1, not 2"),
+        ({"optimizer": {"decay_factor": 0}}, "optimizer.decay_factor must be above 0, not 0"),
+        ({"optimizer": {"warmup_epochs": -1}}, "optimizer.warmup_epochs must be 0 or more, not -1"),
         ({"data": [{"path": "a", "name": "b", "repeat": 0}]}, r"data\[0\].repeat must be 1 or more, not 0"),
-        ({"held_out": 1.5}, "held_out must be a share between 0 and 1"),
-        ({"unsure": 70}, "unsure must be a score from 0 to 1"),
+        ({"val_fraction": 1.5}, "val_fraction must be a share between 0 and 1"),
+        ({"extra_views_below": 70}, "extra_views_below must be a score from 0 to 1"),
     ],
 )
-def test_a_wrong_recipe_says_what_is_wrong(write_recipe, change, message):
+def test_wrong_recipe_is_rejected_with_its_key(write_recipe, change, message):
     path = write_recipe(**change)
     with pytest.raises(RecipeError, match=message) as raised:
         load_recipe(path)
@@ -72,31 +72,48 @@ def test_a_wrong_recipe_says_what_is_wrong(write_recipe, change, message):
 @pytest.mark.parametrize(
     ("override", "message"),
     [
-        ("optimizer.lr=1", r"unknown key optimizer; did you mean optimizer\?"),
+        ("optimiser.lr=1", "unknown key optimiser; it is now called optimizer"),
         ("network.backbon=x", r"did you mean network.backbone\?"),
         ("optimizer.lr=fast", "optimizer.lr: .*fast"),
-        ("loss.points=l3", "loss.points is one of soft_wing, .*, not 'l3'"),
+        ("loss.function=l3", "loss.function is one of soft_wing, .*, not 'l3'"),
         ("data.0.repeat=2", "data must be a list, each with path"),
         ("epochs", "'epochs' is not key=value"),
         ("=3", "unknown key|not key=value"),
     ],
 )
-def test_a_wrong_override_says_what_is_wrong(write_recipe, override, message):
+def test_wrong_override_is_rejected(write_recipe, override, message):
     with pytest.raises(RecipeError, match=message):
         load_recipe(write_recipe(), [override])
 
 
-def test_a_recipe_without_a_name_or_data(tmp_path):
+def test_name_and_data_are_required(tmp_path):
     for text, missing in (("", "name"), (yaml.safe_dump({"name": "x", "scheme": "ibug68"}), "data")):
         (tmp_path / "r.yaml").write_text(text)
         with pytest.raises(RecipeError, match=missing):
             load_recipe(tmp_path / "r.yaml")
 
 
-def test_files_that_are_no_recipes(tmp_path):
-    with pytest.raises(RecipeError, match=r"gone.yaml: No such file"):
+def test_other_files_are_rejected(tmp_path):
+    with pytest.raises(RecipeError, match=r"gone.yaml: cannot be read .No such file"):
         load_recipe(tmp_path / "gone.yaml")
     for content in (b"name: [1, 2", b"- a\n- b\n", b"words", b"name: ${nothing.there}\n", b"\xff\xfe\x00", b"a: b: c"):
         (tmp_path / "bad.yaml").write_bytes(content)
         with pytest.raises(RecipeError, match=r"bad.yaml: "):
             load_recipe(tmp_path / "bad.yaml")
+
+
+@pytest.mark.parametrize(("old", "new"), [item for item in RENAMED.items() if item[0] != "validate"])
+def test_old_keys_name_the_new_ones(write_recipe, old, new):
+    with pytest.raises(RecipeError, match=f"unknown key {old}; it is now called {new}$"):
+        load_recipe(write_recipe(), [f"{old}=1"])
+
+
+def test_validate_of_a_source_names_pseudo_labels(write_recipe):
+    with pytest.raises(RecipeError, match=r"unknown key data\[0\].validate; it is now called pseudo_labels"):
+        load_recipe(write_recipe(data=[{"path": "a", "name": "b", "validate": False}]))
+
+
+@pytest.mark.parametrize("value", ["${oc.env:HOME}", "a ${ oc.env:HOME } b", "${oc.decode:x}"])
+def test_resolvers_are_rejected(write_recipe, value):
+    with pytest.raises(RecipeError, match="only keys of the recipe can be inserted"):
+        load_recipe(write_recipe(license=value))

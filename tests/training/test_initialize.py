@@ -1,33 +1,31 @@
-"""Runs that begin with what another learned: its checkpoint, or a model file."""
+"""Runs that start from a checkpoint, a model file or a bundled model."""
 
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
-import cv2
-import numpy as np
 import onnx
 import pytest
 import torch
 
 from facelattice.exceptions import CheckpointError, ModelError
 from facelattice.formats import read_pts
-from facelattice.inference.model_zoo import find_model
+from facelattice.inference.model_zoo import find_model, list_models
 from facelattice.inference.onnx_model import METADATA_KEY, Model, seal
-from facelattice.training import checkpoint
+from facelattice.training.checkpoint import Checkpoint
 from facelattice.training.config import load_recipe, recipe_from_yaml
-from facelattice.training.initialize import initialize_from
-from facelattice.training.onnx_export import export, load_network
-from facelattice.training.prepare import load_training_data, make_network
+from facelattice.training.initialize import initialize_from, match_edge_weights, read_model
+from facelattice.training.onnx_export import export, load_network, sample_crops
+from facelattice.training.prepare import make_network
 from facelattice.training.trainer import train
-from facelattice.training.unfold import unfold
 
-STILL = {"epochs": 1, "optimizer": {"lr": 1e-12, "ema": 0.0}}
+FROZEN = {"epochs": 1, "optimizer": {"lr": 1e-12, "ema_decay": 0.0}}  # a run that keeps its initial weights
 
 
 @pytest.fixture
 def four(faces, tmp_path) -> dict:
-    """What a recipe needs for four points of the faces."""
+    """The recipe's entries for four points of the faces."""
     table, scheme = tmp_path / "four.csv", tmp_path / "four.yaml"
     rows = [["image", *(f"{axis}{i}" for i in range(4) for axis in "xy")]]
     rows += [[str(p.with_suffix(".png")), *map(str, read_pts(p)[[36, 45, 30, 8]].ravel())] for p in faces.glob("*.pts")]
@@ -36,101 +34,141 @@ def four(faces, tmp_path) -> dict:
     return {"scheme": str(scheme), "data": [{"path": str(table), "name": "four", "terms": "mine"}]}
 
 
-def test_a_run_starts_from_another_with_other_points(write_recipe, four, tmp_path):
+def test_run_with_other_points_starts_from_a_checkpoint(write_recipe, four, tmp_path):
     first = train(write_recipe(epochs=1), [], tmp_path / "first")
-    second = train(write_recipe(**four, **STILL, start=str(first)), [], tmp_path / "second")
-    before, after = checkpoint.load(first)["ema"], checkpoint.load(second)["ema"]
-    moved = [name for name in before if before[name].shape == after[name].shape and "num_batches" not in name
-             and "running" not in name and not torch.allclose(before[name], after[name], atol=1e-6)]  # fmt: skip
-    assert moved == []
-    assert after["embedding.maps.weight"].shape[0] == 4
-    learned_from = export(second, tmp_path / "four.onnx")["data"]
-    assert learned_from == [{"name": "four", "terms": "mine"}, {"name": "tiny faces", "terms": "not stated"}]
-
-    other = write_recipe(start=str(first), network={"backbone": "mobilenetv4_conv_small_050", "pretrained": False})
-    with pytest.raises(CheckpointError, match=r"does not fit this recipe's; .* network.backbone=test_efficientnet$"):
-        train(other, [], tmp_path / "other")
-    with pytest.raises(CheckpointError, match="no such file; bundled models: ibug68, ibug68-fast, wflw98"):
-        train(write_recipe(start="gone.pt"), [], tmp_path / "gone")
-    with pytest.raises(ModelError, match="cannot read"):
-        train(write_recipe(start="gone.onnx"), [], tmp_path / "gone")
+    second = train(write_recipe(**four, **FROZEN, init_from=str(first)), [], tmp_path / "second")
+    before, after = Checkpoint.load(first).ema_weights, Checkpoint.load(second).ema_weights
+    retrained = ("num_batches", "running", "uncertainty_head")  # statistics, and the head that is calibrated at the end
+    changed = [
+        name
+        for name in before
+        if before[name].shape == after[name].shape
+        and not any(part in name for part in retrained)
+        and not torch.allclose(before[name], after[name], atol=1e-6)
+    ]
+    assert changed == []
+    assert after["embedding.heatmaps.weight"].shape[0] == 4
+    sources = export(second, tmp_path / "four.onnx").data
+    assert sources == [{"name": "four", "terms": "mine"}, {"name": "tiny faces", "terms": "not stated"}]
 
 
 @pytest.mark.parametrize(
-    ("kind", "file"),
-    [("dynamic", "run/best.pt"), ("static", "run/best.pt"), ("dense", "run/best.pt"), ("dynamic", "start.onnx")],
+    ("changes", "kind", "message"),
+    [
+        ({"init_from": "gone.pt"}, CheckpointError, "no such file; bundled models: ibug68, ibug68-fast, wflw98"),
+        ({"init_from": "gone.onnx"}, ModelError, "cannot read"),
+        (
+            {"init_from": "ibug68-fast"},
+            CheckpointError,
+            r"does not fit this recipe; .* network.crop_size=128 network.backbone=mobilenetv2_100 .*max_stride=16",
+        ),
+    ],
 )
-def test_weights_of_edges_go_to_the_same_edges(write_recipe, shake, tmp_path, kind, file):
-    """Other faces make another graph, of as many edges: a point that lost one neighbor hears the others as before."""
-    path = write_recipe(epochs=1, network={"backbone": "test_efficientnet", "pretrained": False, "edges": kind})
-    recipe = load_recipe(path)
-    state = checkpoint.load(train(path, [], tmp_path / "run"))
-    before = load_network(state, recipe).eval()
-    shake(before, 0.2)
-    checkpoint.save(state | {"ema": before.state_dict()}, tmp_path / "run" / "best.pt")
-    if file == "start.onnx":
-        export(tmp_path / "run" / "best.pt", tmp_path / file)
-    old = state["info"]["graph"]
+def test_unusable_source_is_an_error(write_recipe, tmp_path, changes, kind, message):
+    with pytest.raises(kind, match=message):
+        train(write_recipe(**changes), [], tmp_path / "run")
+
+
+@pytest.mark.parametrize("kind", ["dynamic", "static", "dense"])
+def test_edge_weights_are_copied_to_the_same_edges(write_recipe, shake, kind):
+    """Other faces give another graph with as many edges: two landmarks have another neighbor."""
+    recipe = load_recipe(write_recipe(network={"edge_weights": kind}))
+    old = torch.eye(68, dtype=torch.bool) | torch.eye(68, dtype=torch.bool).roll(1, 1)
     new = old.clone()
-    for point in (3, 40):
-        first = next(int(j) for j in old[point].nonzero() if j != point)
-        new[point, first], new[point, 67] = False, True
-    assert not old[[3, 40], 67].any()
-    after = make_network(new, recipe, pretrained=False).eval()
-    initialize_from(str(tmp_path / file), after, recipe, load_training_data(recipe).training)
-    pooled = torch.randn(5, before.embedding.pooled, generator=torch.Generator().manual_seed(0))
+    for landmark in (3, 40):
+        new[landmark, landmark + 1], new[landmark, 66] = False, True
+    before, after = (make_network(graph, recipe, pretrained=False).eval() for graph in (old, new))
+    shake(before, 0.2)
+    matched = match_edge_weights(after.edge_weights, before.edge_weights.state_dict(), before.edge_weights.graph)
+    after.edge_weights.load_state_dict(before.edge_weights.state_dict() | matched)
+    features = torch.randn(5, before.embedding.global_dim, generator=torch.Generator().manual_seed(0))
     shared = torch.ones_like(old) if kind == "dense" else old & new
     with torch.inference_mode():
-        heard = [edges(pooled) * shared for edges in (before.edges, after.edges)]
-    # A softmax shares out among all of a row: among the edges that both have, shares are the same.
-    one, other = (weights / weights.sum(-1, keepdim=True) for weights in heard)
-    torch.testing.assert_close(other, one, atol=1e-3, rtol=0)  # a model file's weights are rounded to 16 bits
-    assert (one.max() - one[:, shared].min()) > 0.002  # and they are not all alike
+        weights = [network.edge_weights(features) * shared for network in (before, after)]
+    # The softmax normalizes over all neighbors: compare the ratios among the shared edges.
+    expected, found = (each / each.sum(-1, keepdim=True) for each in weights)
+    torch.testing.assert_close(found, expected)
+    assert (expected.max() - expected[:, shared].min()) > 0.002  # they are not all equal
 
 
-def test_a_run_starts_from_a_bundled_model(write_recipe, four, tmp_path):
-    network = {"backbone": "mobilenetv2_100", "pretrained": False, "deepest": 16}
-    run = train(write_recipe(**four, **STILL, network=network, start="ibug68-fast"), [], tmp_path / "run")
-    info = checkpoint.load(run)["info"]
-    assert info["data"][0] == {"name": "four", "terms": "mine"}
-    assert info["data"][1:] == Model(find_model("ibug68-fast")).info["data"]
+@pytest.mark.parametrize("name", list_models())
+def test_network_of_a_bundled_model_equals_the_model(name):
+    """Its recipe and its tensors give back the network that was exported."""
+    model = Model(find_model(name))
+    initial = read_model(model.path)
+    recipe = recipe_from_yaml(json.dumps(model.info.recipe))
+    network = make_network(initial.graph, recipe, pretrained=False).eval()
+    count, data = initialize_from(name, network, recipe)
+    counters = [key for key in network.state_dict() if key.endswith("num_batches_tracked")]
+    assert count == len(network.state_dict()) - len(counters)
+    assert data == model.info.data
+    crops = sample_crops(model.crop_size, model.crop_margin)[:2]
+    with torch.inference_mode():
+        points = network(torch.from_numpy(crops)).points
+        if recipe.flip_tta:
+            mirrored = network(torch.from_numpy(crops[:, :, ::-1].copy())).points[:, model.scheme.mirror]
+            points = (points + mirrored * torch.tensor([-1, 1]) + torch.tensor([model.crop_size - 1, 0])) / 2
+    torch.testing.assert_close(points, torch.from_numpy(model(crops)[0]), atol=1e-3, rtol=0)
+
+
+def test_run_starts_from_a_bundled_model(write_recipe, four, tmp_path):
+    network = {"backbone": "mobilenetv2_100", "max_stride": 16}
+    run = train(write_recipe(**four, **FROZEN, network=network, init_from="ibug68-fast"), [], tmp_path / "run")
+    metadata = Checkpoint.load(run).metadata
+    assert metadata["data"][0] == {"name": "four", "terms": "mine"}
+    assert metadata["data"][1:] == Model(find_model("ibug68-fast")).info.data
 
 
 @pytest.mark.parametrize(
     "shaken",
     [
         [],
-        ["network.closer=true", "network.symmetric=true", "mirrored=true"],
-        ["network.backbone=resnet18", "network.edges=static"],
+        ["network.stride4_features=true", "network.symmetric=true", "flip_tta=true"],
+        ["network.backbone=resnet18", "network.edge_weights=static"],
+        ["network.head=linear"],
+        ["network.embedding=flatten", "network.output_bias=true"],
     ],
     indirect=True,
 )
-def test_the_network_of_a_model_file_computes_the_same(shaken, faces, tmp_path):
+def test_model_file_is_read_back_as_a_state_dict(shaken, tmp_path):
     export(shaken, tmp_path / "model.onnx")
-    state = checkpoint.load(shaken)
-    recipe = recipe_from_yaml(state["recipe"])
-    weights = unfold(Model(tmp_path / "model.onnx"), load_training_data(recipe).training, recipe.augment)
-    crops = torch.from_numpy(np.stack([cv2.imread(str(p))[16:80, 16:80, ::-1] for p in sorted(faces.glob("*.png"))]))
+    checkpoint = Checkpoint.load(shaken)
+    recipe = recipe_from_yaml(checkpoint.recipe)
+    weights = read_model(tmp_path / "model.onnx").weights
+    for name, tensor in checkpoint.ema_weights.items():
+        if not name.endswith("num_batches_tracked"):
+            # float16 has 11 significant bits, and less below 6e-5
+            torch.testing.assert_close(weights[name], tensor, atol=1e-6, rtol=1e-3)
+    network = make_network(checkpoint.metadata["graph"], recipe, pretrained=False).eval()
+    initialize_from(str(tmp_path / "model.onnx"), network, recipe)
+    crops = torch.from_numpy(sample_crops(64, 1.3))
     with torch.inference_mode():
-        wanted, found = (load_network(state | {"ema": w}, recipe)(crops).points for w in (state["ema"], weights))
-    np.testing.assert_allclose(found, wanted, atol=0.2, rtol=0)  # weights of a model file are rounded to 16 bits
-    assert np.ptp(found.numpy(), axis=0).max() > 0.1
-    statistics = [weights[name] for name in weights if name.endswith("running_mean")]
-    assert all(mean.abs().max() > 0 for mean in statistics)  # of the faces: training goes on, and does not begin anew
+        expected = load_network(checkpoint, recipe)(crops).points
+        torch.testing.assert_close(network(crops).points, expected, atol=0.2, rtol=0)
 
 
-@pytest.mark.parametrize("change", [{"recipe": None}, {"recipe": {"network": {"unheard_of": 1}}}])
-def test_a_model_file_of_another_version(write_recipe, tmp_path, change):
+def test_quantized_model_is_rejected(shaken, write_recipe, tmp_path):
+    export(shaken, tmp_path / "int8.onnx", int8=True)
+    with pytest.raises(CheckpointError, match="its backbone is quantized"):
+        train(write_recipe(init_from=str(tmp_path / "int8.onnx")), [], tmp_path / "other")
+
+
+def test_model_file_with_another_network_is_rejected(write_recipe, tmp_path):
     file = onnx.load(find_model("ibug68-fast"))
-    (metadata,) = (entry for entry in file.metadata_props if entry.key == METADATA_KEY)
-    metadata.value = json.dumps(json.loads(metadata.value) | change)
+    for tensor in file.graph.initializer:
+        tensor.name = tensor.name.replace("network.", "net.")
+    for node in file.graph.node:
+        node.input[:] = [name.replace("network.", "net.") for name in node.input]
+        node.output[:] = [name.replace("network.", "net.") for name in node.output]
+    assert any(entry.key == METADATA_KEY for entry in file.metadata_props)
     (tmp_path / "other.ONNX").write_bytes(seal(file.SerializeToString()))
-    with pytest.raises(CheckpointError, match="another version; begin with its checkpoint"):
-        train(write_recipe(start=str(tmp_path / "other.ONNX")), [], tmp_path / "run")
+    with pytest.raises(CheckpointError, match="its backbone does not fit this recipe"):
+        train(write_recipe(init_from=str(tmp_path / "other.ONNX")), [], tmp_path / "run")
 
 
-def test_a_model_file_of_another_kind_of_network(write_recipe, tmp_path):
-    network = {"backbone": "test_efficientnet", "pretrained": False, "head": "linear"}
-    export(train(write_recipe(epochs=1, network=network), [], tmp_path / "run"), tmp_path / "linear.onnx")
-    with pytest.raises(CheckpointError, match=r"linear.onnx: .* begin with its checkpoint"):
-        train(write_recipe(start=str(tmp_path / "linear.onnx")), [], tmp_path / "other")
+def test_terms_of_the_source_are_inherited_once(write_recipe, tmp_path):
+    first = train(write_recipe(epochs=1), [], tmp_path / "first")
+    again = train(write_recipe(epochs=1, init_from=str(first)), [], tmp_path / "again")
+    checkpoint = Checkpoint.load(again)
+    assert checkpoint.metadata["data"] == [{"name": "tiny faces", "terms": "not stated"}]
+    assert replace(checkpoint, error_scale=None).error_scale is None

@@ -1,4 +1,4 @@
-"""What expected errors are learned from, and learning them once more."""
+"""Calibration of the expected errors."""
 
 from __future__ import annotations
 
@@ -12,64 +12,64 @@ import torch
 from facelattice.datasets.face_crops import FaceCrops
 from facelattice.modeling.losses import expected_error_loss
 from facelattice.training.config import load_recipe
+from facelattice.training.exported_network import ExportedNetwork
 from facelattice.training.prepare import landmark_graph, load_training_data, make_network
-from facelattice.training.uncertainty import calibrate_uncertainty, uncertainty_targets
-
-
-def test_distances_are_learned_from_people_and_from_places_without_a_face(write_recipe):
-    recipe = load_recipe(write_recipe(margin=1.6))
-    truth = torch.zeros(3, 2, 2)
-    batch = {
-        "points": truth, "mask": torch.tensor([[True, False], [True, True], [False, False]]),
-        "annotated": torch.tensor([True, False, True]), "background": torch.tensor([False, False, True]),
-    }  # fmt: skip
-    distance, known = uncertainty_targets(truth + torch.tensor([3.0, 4.0]), batch, recipe)
-    assert known.tolist() == [[True, False], [False, False], [True, True]]
-    assert distance[0, 0] == 5
-    assert distance[2].tolist() == pytest.approx([0.2 * 64 / 1.6] * 2)  # a fifth of the face box, in pixels of the crop
+from facelattice.training.uncertainty import calibrate_uncertainty, fit_error_scale
 
 
 @pytest.fixture
-def learner(write_recipe):
-    """A network, the faces it learns from and its recipe."""
+def untrained(write_recipe):
+    """A network, its faces and its recipe."""
     recipe = load_recipe(write_recipe())
-    faces = load_training_data(recipe)
+    data = load_training_data(recipe)
     torch.manual_seed(0)
-    return make_network(landmark_graph(faces, recipe), recipe).eval(), faces, recipe
-
-
-def loss(network, faces, recipe) -> float:
-    crops = FaceCrops(faces.training, recipe.size, recipe.margin)
-    total = 0.0
-    for i in range(len(crops)):
-        item = crops[0, i, i]
-        points, errors, *_ = network(item["crop"][None])
-        total += float(expected_error_loss(errors, (points - item["points"]).norm(dim=-1), item["mask"][None]))
-    return total
+    return make_network(landmark_graph(data, recipe), recipe).eval(), data, recipe
 
 
 @torch.no_grad()
-def test_learning_once_more_makes_errors_truer_and_leaves_points(learner):
-    network, faces, recipe = learner
+def total_loss(network, data, recipe) -> float:
+    crops = FaceCrops(data.train, recipe.network.crop_size, recipe.crop_margin)
+    total = 0.0
+    for i in range(len(crops)):
+        item = crops[0, i, i]
+        points, expected_errors, *_ = network(item["crop"][None])
+        distance = (points - item["points"]).norm(dim=-1)
+        total += float(expected_error_loss(expected_errors, distance, item["mask"][None]))
+    return total
+
+
+def test_calibration_improves_expected_errors_and_keeps_the_points(untrained):
+    network, data, recipe = untrained
     crop = torch.randint(0, 256, (1, 64, 64, 3), dtype=torch.uint8)
-    points, before = network(crop).points, loss(network, faces, recipe)
-    with torch.enable_grad():
-        calibrate_uncertainty(network, faces, recipe)
+    points, before = network(crop).points, total_loss(network, data, recipe)
+    calibrate_uncertainty(network, data, recipe)
     assert torch.equal(network(crop).points, points)
-    assert loss(network, faces, recipe) < before - 1
-    assert not network.errors.training
+    assert total_loss(network, data, recipe) < before - 1
+    assert not network.uncertainty_head.training
 
 
-def test_on_a_terminal_the_bars_are_no_part_of_what_is_printed(learner, monkeypatch, capsys):
+def test_error_scale_makes_the_mean_expected_error_the_true_one(untrained):
+    network, data, recipe = untrained
+    crops = FaceCrops(data.val, recipe.network.crop_size, recipe.crop_margin)
+    scale = fit_error_scale(ExportedNetwork(network), crops)
+    assert scale != pytest.approx(1, abs=0.02)
+    items = [crops[0, i, i] for i in range(len(crops))]
+    with torch.no_grad():
+        points, expected_errors, *_ = ExportedNetwork(network, error_scale=scale)(torch.stack([i["crop"] for i in items]))
+    true = (points - torch.stack([item["points"] for item in items])).norm(dim=-1)
+    assert expected_errors.mean().item() == pytest.approx(true.mean().item(), rel=1e-3)
+
+
+def test_progress_bars_go_to_stderr(untrained, monkeypatch, capsys):
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
-    calibrate_uncertainty(*learner)
-    printed, shown = capsys.readouterr()
-    assert printed == ""
-    assert "learning expected errors" in shown
+    calibrate_uncertainty(*untrained)
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert "calibrating the expected errors" in err
 
 
-def test_without_annotated_faces_errors_stay(learner):
-    network, faces, recipe = learner
+def test_pseudo_labels_alone_change_nothing(untrained):
+    network, data, recipe = untrained
     before = {name: tensor.clone() for name, tensor in network.state_dict().items()}
-    calibrate_uncertainty(network, replace(faces, annotated=np.zeros_like(faces.annotated)), recipe)
+    calibrate_uncertainty(network, replace(data, annotated=np.zeros_like(data.annotated)), recipe)
     assert all(torch.equal(tensor, before[name]) for name, tensor in network.state_dict().items())

@@ -20,7 +20,7 @@ class SDFLConfig:
         stride4_features: "located" also reads the feature map at stride 4 around each located point.
         separable: "located" fuses its feature maps with a depthwise separable convolution, which is faster.
         head: "graph", the graph layers of the paper, or "linear", the fully connected baseline.
-        edge_weights: "dynamic", predicted for every image (section III-B), "static", "binary" or "dense".
+        edge_weights: "dynamic", predicted for every image (section III-C), "static", "binary" or "dense".
         depth: Number of residual blocks of the graph head.
         maps_per_point: Feature maps per landmark of "flatten"; n in eq. 1.
         global_features: What "flatten" predicts edge weights from: "nodes" (the paper) or "backbone" (the released

@@ -1,4 +1,4 @@
-"""Edge weights of the landmark graph: predicted for every image, or fixed (section III-B)."""
+"""Edge weights of the landmark graph: predicted for every image, or fixed (section III-C)."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from facelattice.exceptions import ArgumentError
 
 
 class EdgeWeights(nn.Module):
-    """Edge weights A: a softmax over the neighbors of each landmark (eq. 5).
+    """Edge weights A: a softmax over the neighbors of each landmark.
 
     - "dynamic": predicted for every image from its global features by two fully connected layers (the method).
     - "static": learned, the same for every image.

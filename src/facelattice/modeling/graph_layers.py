@@ -47,7 +47,8 @@ class GraphLayer(nn.Module):
     def forward(self, nodes: Tensor, edge_weights: Tensor) -> Tensor:
         """Nodes (B, N, in_dim) and edge weights (B, N, N) -> (B, N, out_dim)."""
         nodes = self.conv(nodes, edge_weights)
-        return self.norm(nodes.flatten(0, 1)).reshape(nodes.shape).relu()  # statistics over all nodes of the batch
+        normalized = self.norm(nodes.flatten(0, 1))  # (B * N, out_dim): statistics over all nodes of the batch
+        return normalized.reshape(-1, *nodes.shape[1:]).relu()
 
 
 class ResidualBlock(nn.Module):

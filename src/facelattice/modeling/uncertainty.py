@@ -28,6 +28,6 @@ class UncertaintyHead(nn.Module):
 
     def forward(self, inputs: Tensor) -> Tensor:
         """Inputs (B, N, in_dim) -> expected errors (B, N), pixels of the crop, from 1/20 to 150."""
-        normalized = self.norm(inputs.flatten(0, 1)).reshape(inputs.shape)  # statistics over all nodes of the batch
+        normalized = self.norm(inputs.flatten(0, 1)).reshape(-1, *inputs.shape[1:])  # over all nodes of the batch
         log_error = self.layers(normalized).squeeze(-1) + self.log_bias
         return log_error.clamp(-3, 5).exp()  # bounded, so that no single face dominates the loss

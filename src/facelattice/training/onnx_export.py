@@ -26,7 +26,8 @@ from facelattice import geometry
 from facelattice.exceptions import CheckpointError, ExportError
 from facelattice.formats import atomic_write
 from facelattice.image_io import load_image
-from facelattice.inference.onnx_model import FORMAT, METADATA_KEY, ModelInfo, seal
+from facelattice.inference.model_info import FORMAT, ModelInfo
+from facelattice.inference.onnx_model import METADATA_KEY, seal
 from facelattice.modeling.sdfl import SDFL
 from facelattice.schemes import Scheme
 from facelattice.training.checkpoint import Checkpoint

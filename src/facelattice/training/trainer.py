@@ -93,7 +93,8 @@ def train(recipe_path: str | Path, overrides: list[str], out: Path, resume: bool
     if accelerator.is_main_process:
         calibrate(best, data, console)
     accelerator.wait_for_everyone()
-    console.print(Text(f"best weights: {best}; write a model file with: facelattice export {best} -o model.onnx"))
+    hint = f"best weights: {best}; write a model file with: facelattice export {best} -o model.onnx"
+    console.print(Text(hint), soft_wrap=True)
     return best
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -135,7 +136,7 @@ def test_what_has_no_mean_face_cannot_be_drawn(tmp_path):
 
 
 def test_a_model_without_a_graph_says_so(bundled, monkeypatch):
-    monkeypatch.delitem(bundled.info, "graph")
+    monkeypatch.setattr(bundled, "info", replace(bundled.info, graph=None))
     with pytest.raises(ModelError, match="states no graph"):
         of_model(bundled)
 

@@ -14,8 +14,9 @@ from facelattice.cli.app import app
 from facelattice.cli.options import AsJson
 from facelattice.formats import FORMATS
 from facelattice.image_io import find_images
-from facelattice.inference.aligner import MIN_SCORE, FaceAligner
+from facelattice.inference.aligner import FaceAligner
 from facelattice.inference.model_zoo import DEFAULT
+from facelattice.inference.predictor import MIN_SCORE
 from facelattice.onnx_session import PROVIDERS
 
 

@@ -48,7 +48,7 @@ def graph_from_correlation(
 
 def of_model(model: Model) -> LandmarkGraph:
     """The graph that a model file says it was made with. Raises ModelError where it has none."""
-    stated = model.info.get("graph")
+    stated = model.info.graph
     if stated is None:
         raise ModelError(f"{model.path}: it states no graph (a fully connected head, dense edges, or an older file)")
     shape = None if stated["shape"] is None else np.array(stated["shape"])

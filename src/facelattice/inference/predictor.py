@@ -1,0 +1,247 @@
+"""LandmarkPredictor: from boxes in images to the landmarks of their faces.
+
+    predictor = LandmarkPredictor(Model(find_model("ibug68")))
+    (face,) = predictor.predict([image], [box])
+
+A crop around the box is run through the model, and the points are mapped back to the image. If the box of the points
+differs from the given one, a crop around the points is predicted again (refinement). Faces with a low score are
+predicted again in a wider box, and then in additional views. So the result hardly depends on where a detector draws its
+boxes. The measurements behind the constants are in docs/experiments.md.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from facelattice import geometry
+from facelattice.exceptions import ArgumentError
+from facelattice.face import Face
+from facelattice.inference.onnx_model import Model
+
+Boxes = Sequence[Sequence[float] | np.ndarray] | np.ndarray
+"""Boxes (M, 4)."""
+
+# Most boxes beside a face score less, and nearly all faces score more.
+MIN_SCORE = 0.25
+
+# Refinement is not needed if the center moves by less than _MAX_SHIFT of the side and the side changes by less than
+# _MAX_GROWTH: the boxes of training crops vary as much.
+_MAX_SHIFT, _MAX_GROWTH = 0.07, 0.15
+_MIN_REFINE_IOU = 0.1
+
+# A box that is too small, or beside the face, can give points from which refinement does not find the face. Nearly all
+# clear faces score more than _RETRY_BELOW.
+_RETRY_BELOW, _RETRY_SCALE = 0.7, 1.3
+_MIN_RETRY_IOU = 0.3
+
+# The additional views of a face with a low score: crops _VIEW_SCALE times as large, with the image rotated. Hidden and
+# blurred points differ between views, and their mean is more accurate.
+_VIEW_SCALE, _VIEW_ROLLS = 1.1, (15.0, -15.0)
+_MIN_VIEW_IOU = 0.5
+
+
+class LandmarkPredictor:
+    """Predicts the landmarks of faces whose boxes are known.
+
+    Args:
+        model: The landmark model.
+        refine: Largest number of refinements. With 0, faces with a low score are not predicted again either.
+        batch_size: Number of crops in one run; memory grows with it.
+        min_score: Faces with a lower score (0 to 1) are not predicted again, as the caller will drop them.
+
+    Raises:
+        ArgumentError: An argument has a value that is not allowed.
+    """
+
+    def __init__(self, model: Model, refine: int = 1, batch_size: int = 32, min_score: float = MIN_SCORE):
+        if refine < 0 or batch_size < 1 or not 0 <= min_score <= 1:
+            raise ArgumentError(
+                "expected refine >= 0, batch_size >= 1 and 0 <= min_score <= 1, not "
+                f"refine={refine}, batch_size={batch_size}, min_score={min_score}"
+            )
+        self.model, self.refine, self.batch_size, self.min_score = model, refine, batch_size, min_score
+
+    def predict(self, images: Sequence[np.ndarray], boxes: Boxes) -> list[Face]:
+        """Predict one face for each pair of an image and a box.
+
+        Args:
+            images: One image for each box, RGB uint8 (H, W, 3). The same image may occur several times.
+            boxes: Landmark boxes (M, 4), x0, y0, x1, y1 in pixels.
+
+        Returns:
+            M faces in the order of the boxes, whatever their score.
+
+        Raises:
+            ArgumentError: The boxes are not (M, 4), finite and of positive size, or there are more or fewer images.
+        """
+        boxes = check_boxes(boxes)
+        if len(images) != len(boxes):
+            raise ArgumentError(f"expected one image for each box, not {len(images)} images and {len(boxes)} boxes")
+        return self.retry_uncertain(self.predict_and_refine(images, boxes), boxes)
+
+    def predict_and_refine(self, images: Sequence[np.ndarray], boxes: Sequence[np.ndarray] | np.ndarray) -> list[Face]:
+        """Predict faces with refinement only; the first part of `predict`."""
+        if len(boxes) == 0:
+            return []
+        points, expected_errors = self._predict_crops(images, boxes)
+        for _ in range(self.refine):
+            moved = [i for i, box in enumerate(boxes) if _needs_refinement(points[i], box)]
+            if not moved:
+                break
+            boxes = [geometry.points_box(points[i]) if i in moved else box for i, box in enumerate(boxes)]
+            points[moved], expected_errors[moved] = self._predict_crops(
+                [images[i] for i in moved], [boxes[i] for i in moved]
+            )
+        return [self._face(*prediction) for prediction in zip(points, expected_errors, images, strict=True)]
+
+    def retry_uncertain(self, faces: Sequence[Face], boxes: Sequence[np.ndarray] | np.ndarray) -> list[Face]:
+        """Predict faces with a low score again; the second part of `predict`.
+
+        Args:
+            faces: Faces from `predict_and_refine`.
+            boxes: The boxes (M, 4) that were given for them.
+
+        Returns:
+            The faces, the uncertain ones from a wider box or averaged over several views.
+        """
+        faces = list(faces)
+        if self.refine == 0:
+            return faces
+        uncertain = self._uncertain(faces, _RETRY_BELOW)
+        wide_boxes = [_scaled_square(boxes[i], _RETRY_SCALE) for i in uncertain]
+        retried = self.predict_and_refine([_image(faces[i]) for i in uncertain], wide_boxes)
+        for i, face in zip(uncertain, retried, strict=True):
+            # In a wider box the model may find a neighboring face.
+            if face.score > faces[i].score and geometry.iou(face.box, boxes[i]) >= _MIN_RETRY_IOU:
+                faces[i] = face
+        uncertain = self._uncertain(faces, self.model.extra_views_below)
+        for i, face in zip(uncertain, self._average_views([faces[i] for i in uncertain]), strict=True):
+            faces[i] = face
+        return faces
+
+    def _uncertain(self, faces: list[Face], below: float) -> list[int]:
+        """Return the indices of faces that score less than ``below`` but will be kept. A score of 0 has no crop."""
+        return [i for i, face in enumerate(faces) if self.min_score <= face.score < below and face.score > 0]
+
+    def _average_views(self, faces: list[Face]) -> list[Face]:
+        """Average each face with the predictions of additional views of it."""
+        if not faces:
+            return []
+        images, boxes = [_image(face) for face in faces], [_scaled_square(face.box, _VIEW_SCALE) for face in faces]
+        views = [self._predict_crops(images, boxes, roll) for roll in _VIEW_ROLLS]
+        averaged = []
+        for i, face in enumerate(faces):
+            predictions = [(face.points, face.expected_errors)]
+            for points, expected_errors in views:
+                if geometry.iou(geometry.points_box(points[i]), face.box) >= _MIN_VIEW_IOU:
+                    predictions.append((points[i], expected_errors[i]))
+            all_points, all_errors = (np.stack(part) for part in zip(*predictions, strict=True))
+            averaged.append(self._face(*average_predictions(all_points, all_errors), images[i]))
+        return averaged
+
+    def _predict_crops(
+        self, images: Sequence[np.ndarray], boxes: Sequence[np.ndarray] | np.ndarray, roll: float = 0.0
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Predict crops around boxes, the image rotated by ``roll`` degrees.
+
+        Returns points (B, N, 2) and expected errors (B, N) in pixels of the images.
+        """
+        size, margin = self.model.crop_size, self.model.crop_margin
+        outputs = []
+        for start in range(0, len(boxes), self.batch_size):
+            batch = slice(start, start + self.batch_size)
+            matrices = [geometry.crop_transform(box, size, margin, roll) for box in boxes[batch]]
+            crops = [geometry.warp(*pair, size) for pair in zip(images[batch], matrices, strict=True)]
+            points, expected_errors = self.model(np.array(crops, dtype=np.uint8).reshape(-1, size, size, 3))
+            for i, matrix in enumerate(matrices):
+                points[i] = geometry.apply(geometry.invert(matrix), points[i])
+                expected_errors[i] /= geometry.transform_scale(matrix)
+            outputs.append((points, expected_errors))
+        points, expected_errors = (np.concatenate(parts) for parts in zip(*outputs, strict=True))
+        return points, expected_errors
+
+    def _face(self, points: np.ndarray, expected_errors: np.ndarray, image: np.ndarray) -> Face:
+        box = geometry.points_box(points).astype(np.float32)
+        return Face(points, expected_errors, face_score(points, expected_errors), box, self.model.scheme, image)
+
+
+def check_boxes(boxes: Boxes) -> np.ndarray:
+    """Return boxes as float64 (M, 4).
+
+    Raises:
+        ArgumentError: The boxes are not (M, 4), finite and of positive size.
+    """
+    try:
+        table = np.asarray(boxes, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise ArgumentError(f"boxes must be numbers (M, 4), each x0, y0, x1, y1, not {boxes!r}") from None
+    if table.size == 0:
+        return table.reshape(0, 4)
+    if table.ndim != 2 or table.shape[1] != 4:
+        raise ArgumentError(f"boxes must be (M, 4), each x0, y0, x1, y1, not of shape {table.shape}")
+    for i, box in enumerate(table):
+        if not (np.isfinite(box).all() and (box[2:] > box[:2]).all()):
+            raise ArgumentError(f"box {i}: expected finite x0, y0, x1, y1 with x1 > x0 and y1 > y0, not {box.tolist()}")
+    return table
+
+
+def face_score(points: np.ndarray, expected_errors: np.ndarray) -> float:
+    """Compute the score of a face, exp(-10 mean(expected errors) / side).
+
+    The side is the longer side of the points' box. Clear faces have a mean expected error of 1.5 to 3.5 % of it, which
+    is a score of 0.70 to 0.86.
+
+    Args:
+        points: Points (N, 2).
+        expected_errors: Expected errors (N,) in the same unit.
+
+    Returns:
+        The score, 0 to 1; 0 if all points coincide.
+    """
+    side = geometry.box_side(geometry.points_box(points))
+    return math.exp(-10 * float(expected_errors.mean()) / side) if side > 0 else 0.0
+
+
+def average_predictions(points: np.ndarray, expected_errors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Average several predictions of one face, weighted by the inverse squares of their expected errors.
+
+    The expected errors are averaged with the same weights. If predictions differ, they are less certain than they
+    claim: the standard deviation of their mean is added in quadrature.
+
+    Args:
+        points: K predictions of the points (K, N, 2).
+        expected_errors: Their expected errors (K, N).
+
+    Returns:
+        Points float32 (N, 2) and expected errors float32 (N,).
+    """
+    shares = 1 / np.square(expected_errors)
+    shares /= shares.sum(0)
+    mean = (shares[..., None] * points).sum(0)
+    variance = (shares * np.square(points - mean).sum(-1)).sum(0) / len(points)
+    error = np.sqrt(np.square((shares * expected_errors).sum(0)) + variance)
+    return mean.astype(np.float32), error.astype(np.float32)
+
+
+def _needs_refinement(points: np.ndarray, box: np.ndarray) -> bool:
+    """Return whether the points have a box that differs from the given one, but still overlaps it."""
+    if not np.isfinite(points).all():
+        return False
+    found = geometry.points_box(points)
+    if geometry.iou(found, box) <= _MIN_REFINE_IOU:
+        return False
+    side = geometry.box_side(found)
+    shift = np.abs(geometry.box_center(found) - geometry.box_center(box)).max() / side
+    return bool(shift > _MAX_SHIFT or abs(math.log(geometry.box_side(box) / side)) > _MAX_GROWTH)
+
+
+def _scaled_square(box: np.ndarray, scale: float) -> np.ndarray:
+    return geometry.square_box(geometry.box_center(box), scale * geometry.box_side(box))
+
+
+def _image(face: Face) -> np.ndarray:
+    assert face.image is not None, "faces of this predictor have an image"
+    return face.image

@@ -7,13 +7,13 @@ BOX = np.array([30.0, 20.0, 90.0, 60.0])  # 60 x 40 around (60, 40)
 
 
 def gradient(width: int, height: int, x_slope: float = 1.0, y_slope: float = 1.0) -> np.ndarray:
-    """An image whose red is ``x_slope`` x and whose green is ``y_slope`` y: its values tell where they come from."""
+    """An image whose red is ``x_slope`` x and whose green is ``y_slope`` y, so that a value gives its position."""
     y, x = np.mgrid[0:height, 0:width]
     return np.dstack([np.rint(x_slope * x), np.rint(y_slope * y), np.zeros_like(x)]).astype(np.uint8)
 
 
-def there(matrix: np.ndarray, size: int) -> np.ndarray:
-    """Where in the image each pixel of a crop comes from, (size, size, 2)."""
+def source_points(matrix: np.ndarray, size: int) -> np.ndarray:
+    """The point of the image that each pixel of a crop shows, (size, size, 2)."""
     y, x = np.mgrid[0:size, 0:size]
     return geometry.apply(geometry.invert(matrix), np.stack([x, y], -1))
 
@@ -21,43 +21,68 @@ def there(matrix: np.ndarray, size: int) -> np.ndarray:
 # --- boxes
 
 
-def test_points_box_keeps_to_the_finite_points_and_the_mask():
+def test_points_box_ignores_non_finite_and_masked_points():
     points = np.array([[1, 2], [np.nan, 9], [5, -3], [100, 100]])
     assert geometry.points_box(points, [True, True, True, False]).tolist() == [1, -3, 5, 2]
     assert geometry.points_box(points).tolist() == [1, -3, 100, 100]
-    with pytest.raises(ValueError, match="no finite points"):
+    with pytest.raises(ValueError, match="none of them is finite"):
         geometry.points_box(points, [False, True, False, False])
 
 
-def test_a_face_whose_points_are_on_a_line_has_a_square_box():
+def test_face_box_of_points_on_a_line_is_square():
     assert geometry.face_box(np.array([[1, 2], [5, 2]])).tolist() == [1, 0, 5, 4]
     assert geometry.face_box(np.array([[1, 2], [5, 3]])).tolist() == [1, 2, 5, 3]
 
 
-def test_center_side_and_square_of_a_box():
+def test_box_center_box_side_and_square_box():
     assert geometry.box_center(BOX).tolist() == [60, 40]
     assert geometry.box_side(BOX) == 60
     assert geometry.square_box(geometry.box_center(BOX), 60).tolist() == [30, 10, 90, 70]
 
 
 @pytest.mark.parametrize(
-    ("other", "iou"),
+    ("other", "expected"),
     [((0, 0, 2, 2), 1), ((1, 0, 3, 2), 1 / 3), ((1, 1, 2, 2), 1 / 4), ((2, 0, 4, 2), 0), ((5, 5, 6, 6), 0)],
 )
-def test_overlap_by_hand(other, iou):
-    assert geometry.overlap(np.array([0, 0, 2, 2]), np.array(other)) == pytest.approx(iou)
+def test_iou_of_known_boxes(other, expected):
+    assert geometry.iou(np.array([0, 0, 2, 2]), np.array(other)) == pytest.approx(expected)
 
 
-def test_boxes_without_a_size_overlap_nothing():
-    assert geometry.overlap(np.array([1, 1, 1, 1]), np.array([1, 1, 1, 1])) == 0
+def test_iou_of_boxes_without_an_area_is_zero():
+    assert geometry.iou(np.array([1, 1, 1, 1]), np.array([1, 1, 1, 1])) == 0
+
+
+def test_highest_iou():
+    boxes = [np.array(box) for box in ((5, 5, 6, 6), (1, 0, 3, 2), (0.5, 0, 2.5, 2))]
+    assert geometry.highest_iou(boxes, np.array([0, 0, 2, 2]), min_iou=0.6) == 2  # IoU 3 / 5
+    assert geometry.highest_iou(boxes, np.array([0, 0, 2, 2]), min_iou=0.61) is None
+    assert geometry.highest_iou([], np.array([0, 0, 2, 2]), min_iou=0) is None
+
+
+def test_nms_keeps_the_best_of_overlapping_boxes():
+    boxes = np.array([[0, 0, 10, 10], [1, 1, 11, 11], [0, 0, 5, 10], [20, 0, 30, 10], [9, 0, 19, 10]], np.float32)
+    assert geometry.nms(boxes, np.array([0.8, 0.9, 0.7, 0.6, 0.5]), 0.6) == [1, 3, 4]
+    assert geometry.nms(boxes[:0], np.zeros(0), 0.6) == []
+
+
+def test_sampled_background_box_lies_in_the_image_beside_all_faces():
+    rng, faces = np.random.default_rng(0), [np.array([50.0, 50, 150, 170]), np.array([300.0, 200, 360, 260])]
+    found = [box for _ in range(50) if (box := geometry.sample_background_box(faces, 600, 500, rng)) is not None]
+    assert len(found) > 40
+    for box in found:
+        assert max(geometry.iou(box, face) for face in faces) < 0.02
+        assert 30 <= geometry.box_side(box) <= 120
+        assert np.all(geometry.box_center(box) >= 0)
+        assert np.all(geometry.box_center(box) <= [600, 500])
+    assert geometry.sample_background_box([np.array([0.0, 0, 100, 100])], 100, 100, rng) is None
 
 
 # --- transforms
 
 
-def test_the_middle_of_a_box_is_the_middle_of_the_crop_and_the_corners_its_outer_edges():
+def test_crop_transform_maps_box_center_and_corners_to_those_of_the_crop():
     matrix = geometry.crop_transform(np.array([-0.5, -0.5, 63.5, 63.5]), size=64, margin=1.0)
-    np.testing.assert_allclose(matrix, [[1, 0, 0], [0, 1, 0]], atol=1e-12)  # an image's own box changes nothing
+    np.testing.assert_allclose(matrix, [[1, 0, 0], [0, 1, 0]], atol=1e-12)  # the image's own box gives the identity
     matrix = geometry.crop_transform(BOX, size=120, margin=1.0)
     corners = geometry.apply(matrix, np.array([[60, 40], [30, 10], [90, 70]]))
     np.testing.assert_allclose(corners, [[59.5, 59.5], [-0.5, -0.5], [119.5, 119.5]], atol=1e-5)
@@ -68,7 +93,7 @@ def test_the_middle_of_a_box_is_the_middle_of_the_crop_and_the_corners_its_outer
 @pytest.mark.parametrize("mirror", [False, True])
 @pytest.mark.parametrize("rotation", [0, 33, -170])
 @pytest.mark.parametrize("box", [BOX, [3000, 2500, 3900, 3700], [-500, -20, -480, 10]])
-def test_there_and_back_again_within_a_ten_thousandth_of_a_pixel(box, rotation, mirror):
+def test_crop_transform_and_inverse_round_trip(box, rotation, mirror):
     points = np.random.default_rng(0).uniform(-0.5, 127.5, (50, 2))
     matrix = geometry.crop_transform(np.array(box), 128, 1.3, rotation, mirror)
     # float64 in between: float32 itself is no finer than 2e-4 px at 4000 px
@@ -79,27 +104,27 @@ def test_there_and_back_again_within_a_ten_thousandth_of_a_pixel(box, rotation, 
     assert geometry.transform_scale(matrix) == pytest.approx(128 / 1.3 / geometry.box_side(box))
 
 
-def test_a_turn_by_90_degrees_is_clockwise_on_the_screen():
-    points = np.array([[60, 40], [60, 30], [90, 40]])  # the middle, above it, right of it
-    turned = geometry.apply(geometry.crop_transform(BOX, 61, 61 / 60, rotation=90), points)
-    np.testing.assert_allclose(turned, [[30, 30], [40, 30], [30, 60]], atol=1e-4)  # above -> right, right -> below
+def test_rotation_is_clockwise_on_the_screen():
+    points = np.array([[60, 40], [60, 30], [90, 40]])  # center, above it, right of it
+    rotated = geometry.apply(geometry.crop_transform(BOX, 61, 61 / 60, rotation=90), points)
+    np.testing.assert_allclose(rotated, [[30, 30], [40, 30], [30, 60]], atol=1e-4)  # above -> right, right -> below
 
 
-def test_a_mirror_swaps_left_and_right_after_the_turn():
+def test_mirror_swaps_left_and_right_after_the_rotation():
     points = np.array([[60, 40], [60, 30], [90, 40]])
     plain = geometry.apply(geometry.crop_transform(BOX, 61, 61 / 60, rotation=90), points)
     mirrored = geometry.apply(geometry.crop_transform(BOX, 61, 61 / 60, rotation=90, mirror=True), points)
     np.testing.assert_allclose(mirrored, np.array([60, 0]) + plain * [-1, 1], atol=1e-4)
 
 
-def test_compose_does_the_first_first():
+def test_compose_applies_the_first_transform_first():
     half, moved = np.array([[0.5, 0, 0], [0, 0.5, 0]]), np.array([[1, 0, 10], [0, 1, 20]])
     point = np.array([4.0, 6.0])
     assert geometry.apply(geometry.compose(moved, half), point).tolist() == [12, 23]
     assert geometry.apply(geometry.compose(half, moved), point).tolist() == [7, 13]
 
 
-def test_shrink_transform_puts_a_small_pixel_amid_those_it_stands_for():
+def test_downscale_transform_maps_the_center_of_a_block_to_its_pixel():
     matrix = geometry.downscale_transform(4)
     assert geometry.apply(matrix, np.array([[1.5, 1.5], [5.5, 1.5]])).tolist() == [[0, 0], [1, 0]]
 
@@ -107,16 +132,16 @@ def test_shrink_transform_puts_a_small_pixel_amid_those_it_stands_for():
 @pytest.mark.parametrize(
     "box", [[0, 0, 0, 0], [9, 9, 3, 3], [0, 0, np.nan, 5], [0, 0, np.inf, 5], [0, 0, 5], [[0, 0, 5, 5]]]
 )
-def test_bad_boxes_are_named(box):
+def test_crop_transform_rejects_bad_boxes(box):
     with pytest.raises(ValueError, match=r"four finite numbers .*, not \["):
         geometry.crop_transform(np.array(box), 64, 1.2)
 
 
-def test_similarity_finds_scale_turn_and_shift_and_makes_no_mirror():
+def test_similarity_recovers_scale_rotation_and_shift_without_mirror():
     source = np.random.default_rng(1).normal(size=(7, 2)) * 20
-    wanted = geometry.crop_transform(BOX, 128, 1.2, rotation=25)
-    found = geometry.similarity(source, source @ wanted[:, :2].T + wanted[:, 2])
-    np.testing.assert_allclose(found, wanted, atol=1e-9)
+    expected = geometry.crop_transform(BOX, 128, 1.2, rotation=25)
+    found = geometry.similarity(source, source @ expected[:, :2].T + expected[:, 2])
+    np.testing.assert_allclose(found, expected, atol=1e-9)
     assert np.linalg.det(geometry.similarity(source, source * [-1, 1])[:, :2]) > 0
     with pytest.raises(ValueError, match="coincide"):
         geometry.similarity(np.ones((3, 2)), source[:3])
@@ -125,7 +150,7 @@ def test_similarity_finds_scale_turn_and_shift_and_makes_no_mirror():
 # --- warp
 
 
-def test_warp_by_nothing_is_the_image_itself():
+def test_identity_warp_returns_the_image():
     image = np.random.default_rng(0).integers(0, 256, (40, 50, 3), dtype=np.uint8)
     same = geometry.warp(image, np.array([[1.0, 0, 0], [0, 1.0, 0]]), (50, 40))
     np.testing.assert_array_equal(same, image)
@@ -134,44 +159,44 @@ def test_warp_by_nothing_is_the_image_itself():
 @pytest.mark.parametrize(
     ("rotation", "mirror", "margin"), [(0, False, 1.0), (30, False, 1.0), (0, True, 0.6), (-75, True, 0.9)]
 )
-def test_a_crop_shows_what_the_transform_says(rotation, mirror, margin):
+def test_warp_agrees_with_the_transform(rotation, mirror, margin):
     image = gradient(120, 100, 2, 2.5)
     matrix = geometry.crop_transform(np.array([40, 35, 80, 75]), 48, margin, rotation, mirror)
     crop = geometry.warp(image, matrix, 48).astype(float)
-    expected = there(matrix, 48) * [2, 2.5]
+    expected = source_points(matrix, 48) * [2, 2.5]
     assert np.abs(crop[..., :2] - expected).max() <= 1.0  # gray levels, 0.4 px or less; most of it is rounding
     assert np.abs((crop[..., :2] - expected).mean((0, 1))).max() < 0.15
 
 
 @pytest.mark.parametrize("side", [150, 301, 640, 1000])
-def test_strong_shrinking_is_not_off_by_half_a_pixel(side):
-    """Up to 15 image pixels to one of the crop: half a pixel wrong after averaging would be 1 to 8 of them here."""
+def test_strong_downscaling_has_no_half_pixel_error(side):
+    """Up to 15 image pixels per crop pixel: half a crop pixel would be 1 to 8 image pixels."""
     image = np.dstack(np.meshgrid(np.arange(1020), np.arange(1020))).astype(np.float32)  # exact, where uint8 rounds
     box = geometry.square_box(np.array([507.3, 511.8]), side)
     for rotation in (0, 20):
         matrix = geometry.crop_transform(box, 64, 1.0, rotation)
-        offset = geometry.warp(image, matrix, 64) - there(matrix, 64)
-        inside = slice(16, 48)  # a turned crop's corners reach beyond the image
-        assert np.abs(offset[inside, inside]).max() < 0.02 * side / 64  # image pixels; OpenCV counts in 1/32
+        offset = geometry.warp(image, matrix, 64) - source_points(matrix, 64)
+        inside = slice(16, 48)  # the corners of a rotated crop lie outside the image
+        assert np.abs(offset[inside, inside]).max() < 0.02 * side / 64  # image pixels; OpenCV rounds to 1/32 pixel
 
 
-@pytest.mark.parametrize("side", [64, 300, 600, 800])  # shrunk by 16, 3.4, 1.7 and 1.28
-def test_shrinking_averages_and_does_not_alias(side):
+@pytest.mark.parametrize("side", [64, 300, 600, 800])  # factors 16, 3.4, 1.7 and 1.28
+def test_downscaling_averages_and_does_not_alias(side):
     stripes = np.zeros((1024, 1024, 3), np.uint8)
     stripes[:, ::2] = 255
     crop = geometry.warp(stripes, geometry.crop_transform(np.array([-0.5, -0.5, 1023.5, 1023.5]), side, 1.0), side)
     assert set(np.unique(crop[1:-1, 1:-1])) <= {127, 128}
 
 
-def test_a_shrunk_image_is_blurred_where_that_is_wanted():
+def test_blur_is_optional():
     dot = np.zeros((60, 60), np.uint8)
     dot[30, 30] = 255
     matrix = np.array([[2 / 3, 0, 0], [0, 2 / 3, 0]])
     assert geometry.warp(dot, matrix, 40, blur=False)[20, 20] == 255
-    assert geometry.warp(dot, matrix, 40)[20, 20] == 64  # a quarter: by 1 2 1 along, and 1 2 1 down
+    assert geometry.warp(dot, matrix, 40)[20, 20] == 64  # the center of a 1 2 1 kernel in both directions: 1/4
 
 
-def test_a_part_of_a_shrunk_image_is_the_same_however_much_lies_around_it():
+def test_crop_does_not_depend_on_the_image_around_it():
     image = np.random.default_rng(0).integers(0, 256, (600, 700, 3), dtype=np.uint8)
     image = image.reshape(60, 10, 70, 10, 3).mean((1, 3)).repeat(10, 0).repeat(10, 1).astype(np.uint8)
     box = np.array([203.0, 151, 413, 361])
@@ -181,7 +206,7 @@ def test_a_part_of_a_shrunk_image_is_the_same_however_much_lies_around_it():
     assert np.abs(whole[1:-1, 1:-1].astype(int) - moved[1:-1, 1:-1]).mean() < 2
 
 
-def test_outside_the_image_there_is_fill():
+def test_pixels_outside_the_image_are_filled():
     image = np.full((50, 50, 3), 200, np.uint8)
     far = geometry.warp(image, geometry.crop_transform(np.array([500, 500, 600, 600]), 32, 1.0), 32, fill=7)
     assert (far.shape, far.dtype) == ((32, 32, 3), np.uint8)
@@ -192,28 +217,16 @@ def test_outside_the_image_there_is_fill():
     assert (half[42:] == 7).all()
 
 
-def test_gray_images_and_oblong_crops():
+def test_warp_of_gray_image_to_a_rectangle():
     crop = geometry.warp(gradient(60, 40)[..., 0], np.array([[1.0, 0, -10], [0, 1.0, -5]]), (20, 12))
     assert crop.shape == (12, 20)
     assert crop[0].tolist() == list(range(10, 30))
 
 
-def test_a_face_in_a_huge_image_costs_no_memory_for_the_rest():
-    """cv2.warpAffine alone takes no image wider than 32767 px."""
+def test_warp_accepts_images_wider_than_opencv_does():
+    """cv2.warpAffine alone rejects images wider than 32767 px."""
     image = np.zeros((8, 40_000, 3), np.uint8)
     image[:, 39_000:] = 255
     crop = geometry.warp(image, geometry.crop_transform(np.array([38_991.5, -0.5, 39_007.5, 7.5]), 16, 1.0), 16)
     assert crop[8, :8].max() == 0
     assert crop[8, 8:].min() == 255
-
-
-def test_a_box_beside_faces_touches_none_and_lies_in_the_image():
-    rng, faces = np.random.default_rng(0), [np.array([50.0, 50, 150, 170]), np.array([300.0, 200, 360, 260])]
-    found = [box for _ in range(50) if (box := geometry.sample_background_box(faces, 600, 500, rng)) is not None]
-    assert len(found) > 40
-    for box in found:
-        assert max(geometry.overlap(box, face) for face in faces) < 0.02
-        assert 30 <= geometry.box_side(box) <= 120
-        assert np.all(geometry.box_center(box) >= 0)
-        assert np.all(geometry.box_center(box) <= [600, 500])
-    assert geometry.sample_background_box([np.array([0.0, 0, 100, 100])], 100, 100, rng) is None

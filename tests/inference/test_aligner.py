@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from facelattice import FaceAligner, ImageError, load_image
-from facelattice.geometry import overlap, points_box, square_box
+from facelattice.geometry import iou, points_box, square_box
 from facelattice.inference.aligner import _mean, face_score
 from facelattice.schemes import get_scheme
 
@@ -65,7 +65,7 @@ def test_the_astronaut(aligner, image):
     assert face.expected_errors.shape == (68,)
     assert face.points.dtype == face.expected_errors.dtype == np.float32
     assert np.abs(face.points[TIP] - [227, 130]).max() < 5
-    assert overlap(face.box, BOX) > 0.85
+    assert iou(face.box, BOX) > 0.85
     assert np.allclose(face.box, points_box(face.points))
     assert 0.6 < face.score <= 1
     assert 0.2 < face.expected_errors.mean() < 5
@@ -202,7 +202,7 @@ def test_larger_crops_do_not_lead_to_a_neighbor():
             return np.array([points] * len(crops), np.float32), errors
 
     (face,) = FaceAligner(Neighbors())(with_blobs(), boxes=[(100, 100, 150, 150)])
-    assert overlap(face.box, (100, 100, 150, 150)) > 0.5
+    assert iou(face.box, (100, 100, 150, 150)) > 0.5
 
 
 def test_a_face_that_stays_unsure_is_looked_at_from_more_sides():

@@ -119,7 +119,7 @@ class Tracker:
         claims = [
             (float(track.look @ appearance(face)), track.number, face)
             for track, box, face in zip(self._tracks, boxes, found, strict=True)
-            if face.score >= self.aligner.min_score and geometry.overlap(face.box, box) >= SAME_PLACE
+            if face.score >= self.aligner.min_score and geometry.iou(face.box, box) >= SAME_PLACE
         ]
         hidden = {track.number for track in self._tracks if track.number not in self._shown}
         claims = [claim for claim in claims if claim[0] >= ALIKE or claim[1] not in hidden]
@@ -195,7 +195,7 @@ def appearance(face: Face) -> np.ndarray:
 
 
 def _is_beside(box: np.ndarray, faces: Iterable[Face], most: float = SAME_PLACE) -> bool:
-    return all(geometry.overlap(box, face.box) < most for face in faces)
+    return all(geometry.iou(box, face.box) < most for face in faces)
 
 
 def _is_near(track: Track, face: Face, time: float) -> bool:

@@ -85,7 +85,7 @@ def test_real_300w(shared_data, folder, faces, photos):
     assert (len(samples), len({s.group for s in samples})) == (faces, photos)
     for sample in samples[:: len(samples) // 5]:
         height, width = load_image(sample.path).shape[:2]
-        assert geometry.overlap(sample.box, np.array([0, 0, width, height])) > 0.02
+        assert geometry.iou(sample.box, np.array([0, 0, width, height])) > 0.02
         assert geometry.box_side(sample.box) > 50
 
 
@@ -233,7 +233,7 @@ def test_68_98_and_5_points_mix_by_conversion_and_mask():
 def test_the_box_is_always_that_of_the_whole_face(source, rotation):
     wanted = placed(IBUG, rotation).box
     box = convert_samples([placed(source, rotation)], IBUG, mean_shape(IBUG))[0].box
-    assert geometry.overlap(box, wanted) > 0.93
+    assert geometry.iou(box, wanted) > 0.93
     assert geometry.box_side(placed(FIVE).box) < 0.6 * geometry.box_side(placed(IBUG).box)  # their own box would not do
 
 
@@ -242,8 +242,8 @@ def test_a_half_hidden_face_keeps_its_whole_box_and_its_outliers():
     mask = np.arange(68) >= 17  # the jaw is missing
     points = np.where(mask[:, None], whole.points, np.nan)
     half = replace(whole, points=points, mask=mask, box=geometry.points_box(points, mask))
-    assert geometry.overlap(half.box, whole.box) < 0.6
-    assert geometry.overlap(convert_samples([half], IBUG, mean_shape(IBUG))[0].box, whole.box) > 0.99
+    assert geometry.iou(half.box, whole.box) < 0.6
+    assert geometry.iou(convert_samples([half], IBUG, mean_shape(IBUG))[0].box, whole.box) > 0.99
     half.points[40] = (0, 0)  # a point that the mean shape falls short of belongs to the face as well
     assert full_face_box(half, IBUG, mean_shape(IBUG))[:2].tolist() == [0, 0]
 

@@ -208,7 +208,7 @@ def overfitted(shared_data):
     samples = read_samples(shared_data / "300W" / "afw")
     shapes = normalize_shapes(np.stack([s.points for s in samples]), scheme.mirror)
     graph = adjacency(correlation(shapes), k=3)
-    faces = FaceCrops(samples[::40][:8], SIZE, margin=1.3)
+    faces = FaceCrops(samples[::40][:8], SIZE, 1.3)
     items = [faces[0, 0, i] for i in range(8)]
     crops, points, mask = (torch.stack([item[key] for item in items]) for key in ("crop", "points", "mask"))
     relative, steps, scale = laplacian(graph), 160, REFERENCE_SIZE / SIZE

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -7,26 +8,59 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
-import yaml
 
 from facelattice import geometry, onnx_session
+from facelattice.cli.app import EXTRAS
 from facelattice.formats import read_pts, write_pts
 from facelattice.image_io import load_image
 
 PHOTO = Path(__file__).parents[1] / "examples" / "astronaut.jpg"
-POINTS = Path(__file__).parent / "astronaut.pts"  # looked over by eye; a new model changes no test
+POINTS = Path(__file__).parent / "astronaut.pts"  # checked by eye; independent of the bundled models
 FACES = 12
+DEV_PACKAGES = {"dlib", "httpx", "playwright", "psutil", "pycocotools", "schemathesis", "skimage", "yaml"}
+
+
+class _TestModule(pytest.Module):
+    """A test module that is skipped if it imports a package of an extra that is not installed."""
+
+    def collect(self) -> list[Any]:
+        try:
+            return list(super().collect())
+        except self.CollectError as error:
+            cause = error.__cause__
+            name = cause.name.partition(".")[0] if isinstance(cause, ImportError) and cause.name else ""
+            if name in EXTRAS or name in DEV_PACKAGES:
+                pytest.skip(f"needs {name}", allow_module_level=True)
+            raise
+
+
+def pytest_pycollect_makemodule(module_path: Path, parent: pytest.Collector) -> pytest.Module:
+    return _TestModule.from_parent(parent, path=module_path)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if "shared_data" in getattr(item, "fixturenames", ()):
+            item.add_marker("data")
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """Say how many tests were skipped, by reason."""
+    reports = terminalreporter.stats.get("skipped", [])
+    reasons = Counter(report.longrepr[2].removeprefix("Skipped: ") for report in reports)
+    for reason, count in reasons.most_common():
+        terminalreporter.write_line(f"skipped {count}: {reason}")
 
 
 @pytest.fixture(autouse=True)
-def threads_as_before(monkeypatch) -> None:
-    """What a test makes this process keep to is forgotten after it."""
+def restore_num_threads(monkeypatch) -> None:
+    """Undo `set_num_threads` after each test."""
     monkeypatch.setattr(onnx_session, "_most", onnx_session._most)
 
 
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
-    """The folder of real faces beside the repository; a test that asks for it is skipped where there is none."""
+    """The folder of real face data beside the repository. Tests that use it are skipped without it."""
     folder = Path(__file__).parents[1].parent / "shared" / "data"
     if not folder.is_dir():
         pytest.skip("needs the face data in ../shared/data")
@@ -35,7 +69,7 @@ def shared_data() -> Path:
 
 @pytest.fixture(scope="session")
 def faces(tmp_path_factory) -> Path:
-    """A folder of 12 small images, one face turned, moved and sized at random, with its points as .pts files."""
+    """A folder of 12 small images of one face, randomly rotated, shifted and scaled, with .pts files."""
     folder = tmp_path_factory.mktemp("faces")
     image = load_image(PHOTO)
     points = read_pts(POINTS)
@@ -52,16 +86,21 @@ def faces(tmp_path_factory) -> Path:
 
 @pytest.fixture
 def write_recipe(tmp_path, faces) -> Callable[..., Path]:
-    """Writes a recipe (8 faces to train on, 4 held out) that trains in a second; keyword arguments change it."""
+    """Write a recipe of 8 training and 4 validation faces that trains in a second; keyword arguments change it."""
+    yaml = pytest.importorskip("yaml", reason="needs yaml")
 
     def write(**changes: Any) -> Path:
-        recipe = {
+        recipe: dict[str, Any] = {
             "name": "tiny", "scheme": "ibug68", "data": [{"path": str(faces), "name": "tiny faces"}],
-            "epochs": 2, "batch": 4, "held_out": 0.4, "size": 64, "precision": "fp32", "workers": 0,
-            "network": {"backbone": "test_efficientnet", "pretrained": False}, "optimizer": {"warmup": 0.5},
+            "epochs": 2, "batch_size": 4, "val_fraction": 0.4, "precision": "fp32", "num_workers": 0,
+            "network": {"backbone": "test_efficientnet", "pretrained": False, "crop_size": 64},
+            "optimizer": {"warmup_epochs": 0.5},
         }  # fmt: skip
         path = tmp_path / "tiny.yaml"
-        path.write_text(yaml.safe_dump(recipe | changes))
+        for key, value in changes.items():  # sections are merged, other values replaced
+            is_section = isinstance(value, dict) and isinstance(recipe.get(key), dict)
+            recipe[key] = recipe[key] | value if is_section else value
+        path.write_text(yaml.safe_dump(recipe))
         return path
 
     return write

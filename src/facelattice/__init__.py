@@ -1,5 +1,6 @@
-"""facelattice: facial landmarks that stay right where faces are hidden, turned, blurred or badly lit.
+"""Find facial landmarks in images and videos, and train models that find them.
 
+Example:
     from facelattice import FaceAligner
 
     for face in FaceAligner()("photo.jpg"):
@@ -9,12 +10,13 @@
 from __future__ import annotations
 
 import importlib
+import os
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from facelattice.exceptions import ImageError, ModelError
+    from facelattice.exceptions import FacelatticeError, ImageError, ModelError
     from facelattice.face import Face
-    from facelattice.image_io import load_image
+    from facelattice.image_io import load_image, save_image
     from facelattice.inference.aligner import FaceAligner
     from facelattice.inference.onnx_model import Model
     from facelattice.schemes import Scheme, get_scheme
@@ -23,23 +25,10 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 
-# Loaded when first asked for: importing the package costs nothing, and training workers never load ONNX Runtime.
-_HOME = {
-    "Face": "face",
-    "FaceAligner": "inference.aligner",
-    "ImageError": "exceptions",
-    "Model": "inference.onnx_model",
-    "ModelError": "exceptions",
-    "Scheme": "schemes",
-    "Tracker": "video.tracker",
-    "draw_faces": "visualization.faces",
-    "get_scheme": "schemes",
-    "load_image": "image_io",
-}
-
 __all__ = [
     "Face",
     "FaceAligner",
+    "FacelatticeError",
     "ImageError",
     "Model",
     "ModelError",
@@ -49,14 +38,36 @@ __all__ = [
     "draw_faces",
     "get_scheme",
     "load_image",
+    "save_image",
 ]
 
+# ONNX Runtime reads this when it is imported. Without it, it would write an identifier of the device into the home
+# folder and send usage data. Every module of the package is imported after this one.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
-def __getattr__(name: str) -> Any:
-    if name not in _HOME:
-        raise AttributeError(f"module 'facelattice' has no attribute {name!r}")
-    return getattr(importlib.import_module(f"facelattice.{_HOME[name]}"), name)
+# The module of each public name. Names are imported when first used, so that `import facelattice` is fast and training
+# does not load ONNX Runtime.
+_MODULES = {
+    "Face": "face",
+    "FaceAligner": "inference.aligner",
+    "FacelatticeError": "exceptions",
+    "ImageError": "exceptions",
+    "Model": "inference.onnx_model",
+    "ModelError": "exceptions",
+    "Scheme": "schemes",
+    "Tracker": "video.tracker",
+    "draw_faces": "visualization.faces",
+    "get_scheme": "schemes",
+    "load_image": "image_io",
+    "save_image": "image_io",
+}
 
+if not TYPE_CHECKING:  # type checkers see the imports above, and report a name that does not exist
 
-def __dir__() -> list[str]:
-    return __all__
+    def __getattr__(name: str) -> Any:
+        if name not in _MODULES:
+            raise AttributeError(f"module 'facelattice' has no attribute {name!r}")
+        return getattr(importlib.import_module(f"facelattice.{_MODULES[name]}"), name)
+
+    def __dir__() -> list[str]:
+        return __all__

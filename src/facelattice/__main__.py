@@ -1,4 +1,4 @@
-"""`python -m facelattice`: the command line, for `accelerate launch` and `torchrun`."""
+"""Run the command line as `python -m facelattice`, as `accelerate launch` and `torchrun` need it."""
 
 from facelattice.cli import main
 

@@ -1,5 +1,6 @@
 """The command line: `app.py` contains the program, and each command has its own file.
 
+Example:
     facelattice align photo.jpg
 
 Exit status:

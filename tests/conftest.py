@@ -1,7 +1,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,6 @@ import numpy as np
 import pytest
 
 from facelattice import geometry, onnx_session
-from facelattice.cli.app import EXTRAS
 from facelattice.formats import read_pts, write_pts
 from facelattice.image_io import load_image
 
@@ -27,6 +27,8 @@ class _TestModule(pytest.Module):
         try:
             return list(super().collect())
         except self.CollectError as error:
+            from facelattice.cli.app import EXTRAS
+
             cause = error.__cause__
             name = cause.name.partition(".")[0] if isinstance(cause, ImportError) and cause.name else ""
             if name in EXTRAS or name in DEV_PACKAGES:
@@ -82,6 +84,66 @@ def faces(tmp_path_factory) -> Path:
         cv2.imwrite(str(folder / f"face{i:02}.png"), cv2.cvtColor(crop, cv2.COLOR_RGB2BGR))
         write_pts(folder / f"face{i:02}.pts", geometry.apply(matrix, points))
     return folder
+
+
+@pytest.fixture(scope="session")
+def photo() -> np.ndarray:
+    """A photo with one large face, RGB."""
+    return load_image(PHOTO)
+
+
+@pytest.fixture(scope="session")
+def view(photo) -> Callable[[float, float], np.ndarray]:
+    """Cut a view (240, 320) out of the photo at (x, y). At (0, 0), the face is at 175 <= x < 255, 85 <= y < 180."""
+
+    def cut(x: float, y: float) -> np.ndarray:
+        matrix = np.array([[1.0, 0, -x], [0, 1, -y]])
+        return cv2.warpAffine(photo, matrix, (320, 240), borderMode=cv2.BORDER_REFLECT)
+
+    return cut
+
+
+@pytest.fixture
+def write_clip(tmp_path) -> Callable[..., Path]:
+    """Write (time, image) pairs into a video file; with an audio codec, three seconds of a tone too."""
+    av = pytest.importorskip("av", reason="needs av")
+
+    def write(
+        name: str,
+        frames: Iterable[tuple[float, np.ndarray]],
+        codec: str = "libx264",
+        audio: str = "",
+        audio_rate: int = 16000,
+        layout: str = "mono",
+        aspect: Fraction = Fraction(1),
+        **options: str,
+    ) -> Path:
+        path = tmp_path / name
+        with av.open(str(path), "w") as out:
+            video = sound = None
+            for time, image in frames:
+                if video is None:
+                    video = out.add_stream(codec, rate=25, options={"crf": "12"} | options if codec == "libx264" else {})
+                    video.height, video.width = image.shape[:2]
+                    video.pix_fmt = "yuvj420p" if codec == "mjpeg" else "yuv420p"
+                    video.codec_context.time_base = Fraction(1, 1000)
+                    video.codec_context.sample_aspect_ratio = aspect
+                    if audio:
+                        sound = out.add_stream(audio, rate=audio_rate, layout=layout)
+                frame = av.VideoFrame.from_ndarray(image, format="rgb24")
+                frame.pts, frame.time_base = round(1000 * time), Fraction(1, 1000)
+                out.mux(video.encode(frame))
+            out.mux(video.encode(None))
+            if sound is not None:
+                wave = (8000 * np.sin(2 * np.pi * 440 * np.arange(audio_rate * 3) / audio_rate)).astype(np.int16)
+                for start in range(0, len(wave), 1000):
+                    piece = av.AudioFrame.from_ndarray(wave[None, start : start + 1000], format="s16", layout="mono")
+                    piece.sample_rate, piece.pts, piece.time_base = audio_rate, start, Fraction(1, audio_rate)
+                    out.mux(sound.encode(piece))
+                out.mux(sound.encode(None))
+        return path
+
+    return write
 
 
 @pytest.fixture

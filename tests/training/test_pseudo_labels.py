@@ -1,129 +1,147 @@
-"""Self-labels: what a model sees stays put over its views, what it guesses does not."""
-
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 from unittest.mock import Mock
 
 import numpy as np
 import pytest
 
 from facelattice import geometry
-from facelattice.datasets.sample import make_sample
+from facelattice.datasets.sample import Sample, make_sample
 from facelattice.image_io import load_image
 from facelattice.inference.aligner import FaceAligner
 from facelattice.schemes import convert, get_scheme
-from facelattice.training.pseudo_labels import LIMIT, agree, label, relabel
+from facelattice.training.pseudo_labels import MAX_DEVIATION, label_images, relabel_samples, view_agreement
 
 PHOTO = Path(__file__).parents[2] / "examples" / "astronaut.jpg"
+IBUG, FIVE = get_scheme("ibug68"), get_scheme("five")
 
 
 @pytest.fixture(scope="module")
-def aligner():
+def aligner() -> FaceAligner:
     return FaceAligner()
 
 
-def test_a_clear_face_agrees_with_itself(aligner):
-    image = load_image(PHOTO)
+@pytest.fixture(scope="module")
+def image() -> np.ndarray:
+    return load_image(PHOTO)
+
+
+@pytest.fixture(scope="module")
+def face(aligner, image):
     (face,) = aligner(image)
-    points, spread = agree(aligner.model, image, face.points)
+    return face
+
+
+def annotate(points: np.ndarray, scheme=IBUG, path: Path = PHOTO) -> Sample:
+    return make_sample(path, points, scheme, "a", "here")
+
+
+def max_distance(a: np.ndarray, b: np.ndarray, box: np.ndarray) -> float:
+    """The largest distance, as a fraction of the box's side."""
+    return float(np.linalg.norm(a - b, axis=1).max() / geometry.box_side(box))
+
+
+# --- view_agreement
+
+
+def test_views_of_a_clear_face_agree(aligner, image, face):
+    points, deviations = view_agreement(aligner.model, image, face.points)
     assert points.dtype == np.float32
-    assert (spread < LIMIT).mean() > 0.9
-    assert np.linalg.norm(points - face.points, axis=1).max() / geometry.box_side(face.box) < 0.05
+    assert (deviations < MAX_DEVIATION).mean() > 0.9
+    assert max_distance(points, face.points, face.box) < 0.05
+    again = view_agreement(aligner.model, image, face.points)
+    assert np.array_equal(again[0], points)
+    assert np.array_equal(again[1], deviations)
 
 
-def test_covered_points_agree_less_than_those_in_sight(aligner):
-    image = load_image(PHOTO).copy()
-    (face,) = aligner(image)
-    mouth = np.arange(48, 68)
+def test_views_agree_less_on_covered_landmarks(aligner, image, face):
+    mouth, eyes = np.arange(48, 68), np.arange(36, 48)
     x0, y0, x1, y1 = geometry.points_box(face.points[mouth]).round().astype(int)
-    image[y0 - 15 : y1 + 30, x0 - 15 : x1 + 15] = 128
-    _, spread = agree(aligner.model, image, face.points)
-    eyes = np.arange(36, 48)
-    assert spread[mouth].mean() > 2 * spread[eyes].mean()
+    covered = image.copy()
+    covered[y0 - 15 : y1 + 30, x0 - 15 : x1 + 15] = 128
+    _, deviations = view_agreement(aligner.model, covered, face.points)
+    assert deviations[mouth].mean() > 2 * deviations[eyes].mean()
 
 
-def test_noise_has_nothing_to_agree_on(aligner):
+def test_views_of_noise_do_not_agree(aligner):
     noise = np.random.default_rng(0).integers(0, 256, (300, 300, 3), dtype=np.uint8)
     (face,) = aligner(noise, boxes=[(80, 80, 220, 220)])
-    _, spread = agree(aligner.model, noise, face.points)
-    assert (spread < LIMIT).mean() < 0.3
+    _, deviations = view_agreement(aligner.model, noise, face.points)
+    assert (deviations < MAX_DEVIATION).mean() < 0.3
 
 
-def test_the_same_face_is_labeled_alike_again(aligner):
-    image = load_image(PHOTO)
-    (face,) = aligner(image)
-    a, b = agree(aligner.model, image, face.points), agree(aligner.model, image, face.points)
-    assert np.array_equal(a[0], b[0])
-    assert np.array_equal(a[1], b[1])
+# --- label_images and relabel_samples
 
 
-def test_a_broken_image_is_reported_and_the_rest_is_labeled(aligner, tmp_path):
+def test_unreadable_image_is_reported_and_skipped(aligner, tmp_path):
     broken = tmp_path / "broken.jpg"
     broken.write_bytes(b"not an image")
-    said = []
-    (found,) = label(aligner, [broken, PHOTO], lambda path, error: said.append(path))
-    path, points, mask = found
-    assert (path, said) == (PHOTO, [broken])
-    assert points.shape == (68, 2)
-    assert mask.mean() > 0.9
+    reported = []
+    (label,) = label_images(aligner, [broken, PHOTO], lambda path, error: reported.append(path))
+    assert (label.path, reported) == (PHOTO, [broken])
+    assert label.points.shape == (68, 2)
+    assert label.mask.mean() > 0.9
 
 
-def test_noisy_or_sparse_points_are_made_anew_and_those_of_another_face_are_left_out(aligner):
-    (face,) = aligner(PHOTO)
+def test_noisy_points_are_replaced(aligner, face):
     noise = np.random.default_rng(0).normal(0, 0.02 * geometry.box_side(face.box), face.points.shape)
-    five, ibug68 = get_scheme("five"), get_scheme("ibug68")
-    sparse, _ = convert(face.points, np.ones(68, bool), ibug68, five)
-    samples = [
-        make_sample(PHOTO, face.points + noise, ibug68, "a", "noisy"),
-        make_sample(PHOTO, face.points + np.array([200, 0]), ibug68, "b", "beside the face"),
-        make_sample(PHOTO, face.points + np.array([0, 0.1 * geometry.box_side(face.box)]), ibug68, "c", "too far down"),
-    ]
-    ((path, points, mask),) = relabel(aligner, samples, pytest.fail)
-    assert path == PHOTO
-    assert mask.mean() > 0.9
-    moved = np.linalg.norm(points - face.points, axis=1).mean()
+    (label,) = relabel_samples(aligner.predictor, [annotate(face.points + noise)], pytest.fail)
+    assert label.mask.mean() > 0.9
+    moved = np.linalg.norm(label.points - face.points, axis=1).mean()
     assert moved < 0.25 * np.linalg.norm(noise, axis=1).mean()
-    ((_, points, mask),) = relabel(aligner, [make_sample(PHOTO, sparse, five, "d", "five points")], pytest.fail)
-    assert points.shape == (68, 2)
-    assert np.linalg.norm(points - face.points, axis=1).max() / geometry.box_side(face.box) < 0.05
 
 
-class Five:
-    """Five points of a model of 68."""
+def test_five_points_become_68(aligner, face):
+    five, _ = convert(face.points, np.ones(68, bool), IBUG, FIVE)
+    (label,) = relabel_samples(aligner.predictor, [annotate(five, FIVE)], pytest.fail)
+    assert label.points.shape == (68, 2)
+    assert max_distance(label.points, face.points, face.box) < 0.05
 
-    def __init__(self, model):
-        self.whole, self.scheme, self.size = model, get_scheme("five"), model.crop_size
-        self.margin = 2 * model.crop_margin  # their box is about half as large
 
-    def of(self, points):
-        return convert(points, np.ones(68, bool), self.whole.scheme, self.scheme)[0]
+def test_points_of_another_face_are_left_out(aligner, face):
+    offsets = [(200, 0), (0, 0.1 * geometry.box_side(face.box))]
+    samples = [annotate(face.points + np.array(offset)) for offset in offsets]
+    assert list(relabel_samples(aligner.predictor, samples, pytest.fail)) == []
 
-    def __call__(self, crops):
-        points, errors = self.whole(crops)
-        return np.stack([self.of(p) for p in points]), errors[:, :5]
+
+def test_points_on_a_line_are_left_out(aligner):
+    line = np.column_stack([np.full(68, 220), np.arange(90, 158)])
+    assert list(relabel_samples(aligner.predictor, [annotate(line)], pytest.fail)) == []
+
+
+def test_unreadable_image_of_a_sample_is_reported(aligner, tmp_path):
+    broken = tmp_path / "broken.jpg"
+    broken.write_bytes(b"not an image")
+    reported = []
+    sample = annotate(np.random.default_rng(0).uniform(0, 9, (68, 2)), path=broken)
+    assert list(relabel_samples(aligner.predictor, [sample], lambda path, error: reported.append(path))) == []
+    assert reported == [broken]
+
+
+class FivePointModel:
+    """A model of five points, made of a model of 68."""
+
+    def __init__(self, model: Any):
+        self.model, self.scheme, self.crop_size = model, FIVE, model.crop_size
+        self.crop_margin = 2 * model.crop_margin  # the box of five points is about half as large
+
+    @staticmethod
+    def convert(points: np.ndarray) -> np.ndarray:
+        return convert(points, np.ones(68, bool), IBUG, FIVE)[0]
+
+    def __call__(self, crops: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        points, expected_errors = self.model(crops)
+        return np.stack([self.convert(p) for p in points]), expected_errors[:, :5]
 
 
 @pytest.mark.filterwarnings("error")
-def test_eyes_alone_tell_whether_five_points_are_those_of_the_face(aligner):
-    (face,) = aligner(PHOTO)
-    model = Five(aligner.model)
-    five = Mock(model=model, side_effect=lambda image, boxes: [Mock(points=model.of(face.points))])
+def test_distance_is_measured_in_the_models_scheme_if_the_annotations_cannot(aligner, face):
+    """Five points do not give the contours of the eyes, but the contours give the centers of the eyes."""
+    model = FivePointModel(aligner.model)
+    predictor = Mock(model=model)
+    predictor.predict.side_effect = lambda images, boxes: [Mock(points=model.convert(face.points))]
     eyes = np.where(np.isin(np.arange(68), range(36, 48))[:, None], face.points, np.nan)
-    there, beside = (make_sample(PHOTO, eyes + off, get_scheme("ibug68"), "a", "eyes") for off in (0, 40))
-    ((_, points, _),) = relabel(five, [there, beside], pytest.fail)
-    assert np.linalg.norm(points - model.of(face.points), axis=1).max() / geometry.box_side(face.box) < 0.05
-
-
-def test_a_face_annotated_on_a_line_is_left_out_and_stops_nothing(aligner):
-    line = np.column_stack([np.full(68, 220), np.arange(90, 158)])
-    assert list(relabel(aligner, [make_sample(PHOTO, line, get_scheme("ibug68"), "a", "a line")], pytest.fail)) == []
-
-
-def test_an_annotated_image_that_cannot_be_read_is_reported(aligner, tmp_path):
-    broken = tmp_path / "broken.jpg"
-    broken.write_bytes(b"not an image")
-    said = []
-    sample = make_sample(broken, np.random.default_rng(0).uniform(0, 9, (68, 2)), get_scheme("ibug68"), "a", "broken")
-    assert list(relabel(aligner, [sample], lambda path, error: said.append(path))) == []
-    assert said == [broken]
+    (label,) = relabel_samples(predictor, [annotate(eyes), annotate(eyes + 40)], pytest.fail)
+    assert max_distance(label.points, model.convert(face.points), face.box) < 0.05

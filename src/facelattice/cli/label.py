@@ -10,9 +10,9 @@ from rich.text import Text
 
 from facelattice.cli.app import app
 from facelattice.cli.console import out, pluralize, print_error, progress_bar
-from facelattice.exceptions import ImageError
+from facelattice.exceptions import DataError, ImageError
 from facelattice.formats import write_csv
-from facelattice.formats.files import relative_name
+from facelattice.formats.names import relative_path
 from facelattice.image_io import find_images
 from facelattice.inference.aligner import FaceAligner
 from facelattice.inference.model_zoo import DEFAULT
@@ -23,21 +23,22 @@ TABLES = (".csv", ".json", ".xml")
 @app.command()
 def label(
     inputs: Annotated[
-        list[str], typer.Argument(metavar="INPUT...", help="Images, folders, globs in quotes; or an annotated table.")
+        list[str],
+        typer.Argument(metavar="INPUT...", help="Images, folders, or quoted globs; or one table of annotated faces."),
     ],
-    output: Annotated[
-        Path, typer.Option("--out", "-o", metavar="TABLE.csv", dir_okay=False, help="The table to write.")
-    ],
-    model: Annotated[str, typer.Option(help="A bundled model, or the path of a model file.")] = DEFAULT,
+    output: Annotated[Path, typer.Option("--out", "-o", metavar="TABLE.csv", dir_okay=False, help="Table to write.")],
+    model: Annotated[str, typer.Option(help="Name of a bundled model, or path of a model file.")] = DEFAULT,
 ) -> None:
-    """Make a table to train on of a model's own points, where it agrees with itself: for images without annotation.
+    """Label images with a model's own predictions (pseudo-labels), to train on them.
 
-    Each face is looked at in several shifted, turned and mirrored crops. Points that move with the crop are left out.
-    Of a table (.csv, .json, .xml) of faces with few or noisy points those faces are kept where the model's points are
-    near the annotated ones.
+    Each face is predicted in several shifted, rotated and mirrored crops. Landmarks that move with the crop are left
+    out.
+
+    Given a table (.csv, .json, .xml) of faces with noisy or few points, the command labels these faces, and leaves out
+    those where the prediction is far from the annotated points.
     """
     from facelattice.datasets.readers.detect_layout import read_samples_for
-    from facelattice.training import pseudo_labels
+    from facelattice.training.pseudo_labels import label_images, relabel_samples
 
     aligner = FaceAligner(model)
     unreadable: list[Path] = []
@@ -49,16 +50,18 @@ def label(
     table = Path(inputs[0])
     with progress_bar() as progress:
         if len(inputs) == 1 and table.suffix.lower() in TABLES:
-            where = f"of {len(samples := read_samples_for(aligner.model.scheme, table))} that are annotated"
-            faces = list(pseudo_labels.relabel(aligner, samples, on_error, progress.track))
+            samples = read_samples_for(aligner.model.scheme, table)
+            source = f"of {pluralize(len(samples), 'annotated face')}"
+            labels = list(relabel_samples(aligner.predictor, samples, on_error, progress.track))
         else:
-            where = f"in {pluralize(len(images := find_images(inputs)), 'image')}"
-            faces = list(pseudo_labels.label(aligner, progress.track(images), on_error))
-    if not faces:
-        raise ValueError(f"no face was found {where} on which the model agrees with itself")
-    write_csv(output, ((relative_name(output.parent, image), points, mask) for image, points, mask in faces))
-    share = sum(float(mask.mean()) for _, _, mask in faces) / len(faces)
-    counts = f"{pluralize(len(faces), 'face')} {where}, with {100 * share:.0f} % of their points"
-    out.print(Text(f"written: {output}, {counts}"), soft_wrap=True)
+            images = find_images(inputs)
+            source = f"in {pluralize(len(images), 'image')}"
+            labels = list(label_images(aligner, progress.track(images), on_error))
+    if not labels:
+        raise DataError(f"no face {source} has consistent predictions; nothing is written")
+    write_csv(output, ((relative_path(image, output.parent), points, mask) for image, points, mask in labels))
+    share = sum(float(mask.mean()) for _, _, mask in labels) / len(labels)
+    summary = f"{pluralize(len(labels), 'face')} {source}, with {100 * share:.0f} % of their landmarks"
+    out.print(Text(f"written: {output}, {summary}"), soft_wrap=True)
     if unreadable:
         raise typer.Exit(1)

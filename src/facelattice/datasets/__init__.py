@@ -1,1 +1,1 @@
-"""Annotations on disk -> samples -> batches: a file for each layout, then `augment`, `sampling`, `dataset`."""
+"""Datasets: readers of annotations, samples, augmented face crops, and the order in which training uses them."""

@@ -1,10 +1,7 @@
-"""Sample: one annotated face on disk, the same whatever data set it comes from."""
+"""Sample: one annotated face, whatever dataset it comes from, and conversion of samples to another point scheme."""
 
 from __future__ import annotations
 
-import os
-import re
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -19,12 +16,17 @@ from facelattice.schemes import SCHEMES, Scheme, convert, mean_shape
 class Sample:
     """One annotated face.
 
-    path: the image.  points: float32 (N, 2), its pixels, NaN where missing.  mask: bool (N,), which points are
-    annotated.
-    box: (4,), the landmark box.  scheme: what the points mean.  attributes: what the data set says of it, e.g. "blur".
-    group: faces that must not be split between training and validation (one photo, one person) share it.  hidden: bool
-    (N,), points that the data set says cannot be seen.  dataset_box: (4,), the data set's own face box where its
-    benchmark measures by it.  benchmark: whose `evaluation.protocols` these faces are measured by, "" for none.
+    Attributes:
+        path: The image file.
+        points: float32 (N, 2), pixels of the image, NaN where not annotated.
+        mask: bool (N,), which points are annotated.
+        box: (4,), box of the landmarks.
+        scheme: Point scheme.
+        group: Faces of one group (one photo, one person) must not be split between training and validation.
+        attributes: Flags that the dataset gives to the face, such as "blur".
+        hidden: bool (N,), points that the dataset marks as not visible.
+        dataset_box: (4,), the dataset's own face box; None if it has none.
+        protocol: Name of the benchmark protocol, see `evaluation.protocols`; "" for none.
     """
 
     path: Path
@@ -36,14 +38,36 @@ class Sample:
     attributes: dict[str, bool]
     hidden: np.ndarray
     dataset_box: np.ndarray | None
-    benchmark: str
+    protocol: str
 
 
 def make_sample(
-    path: Path, points: np.ndarray, scheme: Scheme, group: str, where: str, attributes: dict[str, bool] | None = None,
-    hidden: np.ndarray | None = None, dataset_box: np.ndarray | None = None, benchmark: str = "",
-) -> Sample:  # fmt: skip
-    """A sample from points (N, 2) with NaN where missing. ``where`` names file and line in errors."""
+    path: Path,
+    points: np.ndarray,
+    scheme: Scheme,
+    group: str,
+    where: str,
+    attributes: dict[str, bool] | None = None,
+    hidden: np.ndarray | None = None,
+    dataset_box: np.ndarray | None = None,
+    protocol: str = "",
+) -> Sample:
+    """Make a sample; its mask and its box follow from the points.
+
+    Args:
+        path: The image file.
+        points: (N, 2), pixels of the image, NaN where not annotated.
+        scheme: Point scheme.
+        group: See `Sample`.
+        where: File and line, for errors.
+        attributes: See `Sample`.
+        hidden: bool (N,); None if no point is marked as hidden.
+        dataset_box: See `Sample`.
+        protocol: See `Sample`.
+
+    Raises:
+        DataError: If the points do not fit the scheme, fewer than two are annotated, or all lie in one place.
+    """
     if points.shape != (len(scheme), 2):
         raise DataError(f"{where}: {len(points)} points, but the scheme {scheme.name} has {len(scheme)}")
     mask = np.isfinite(points).all(-1)
@@ -51,90 +75,117 @@ def make_sample(
         raise DataError(f"{where}: fewer than two points are annotated; leave this face out")
     box = geometry.face_box(points, mask)
     if geometry.box_side(box) <= 0:
-        raise DataError(f"{where}: all points lie on one spot {box[:2].tolist()}")
+        raise DataError(f"{where}: all points lie in one place, {box[:2].tolist()}")
     hidden = np.zeros(len(mask), bool) if hidden is None else hidden
     return Sample(
-        path, points.astype(np.float32), mask, box, scheme, group, attributes or {}, hidden, dataset_box, benchmark
+        path, points.astype(np.float32), mask, box, scheme, group, attributes or {}, hidden, dataset_box, protocol
     )
 
 
-def group_names(names: Sequence[str]) -> list[str]:
-    """The groups of a data set's files: what NAME_1.jpg and NAME_2.jpg share, two faces of a photo or two frames of a
-    person, which stay on one side of a split.
+def infer_scheme(num_points: int, scheme: Scheme | None, where: str) -> Scheme:
+    """The given scheme, or the built-in one with this number of points.
 
-    Numbers of one or two digits only: LFPW's image_0001 and 300-W's indoor_001 are photos of their own. So are all
-    where they would be one group: photos numbered through, of which no split could be made.
+    Args:
+        num_points: Number of points of the face.
+        scheme: The scheme that the user gave; None for none.
+        where: File and line, for errors.
+
+    Raises:
+        DataError: If no built-in scheme has this number of points.
     """
-    stems = [os.path.splitext(name)[0] for name in names]
-    groups = [re.sub(r"_\d{1,2}$", "", stem) for stem in stems]
-    return groups if len(set(groups)) > 1 else stems
-
-
-def infer_scheme(count: int, scheme: Scheme | None, where: str) -> Scheme:
-    """The scheme given, or the built-in one with that many points. Raises DataError where there is none."""
     if scheme is not None:
         return scheme
     for built_in in SCHEMES.values():
-        if len(built_in) == count:
+        if len(built_in) == num_points:
             return built_in
-    known = ", ".join(f"{len(s)} ({name})" for name, s in SCHEMES.items())
+    counts = ", ".join(f"{len(s)} ({name})" for name, s in SCHEMES.items())
     raise DataError(
-        f"{where}: no built-in scheme has {count} points (known: {known}); describe yours in a small YAML "
-        "file and name it as the source's scheme"
+        f"{where}: no built-in scheme has {num_points} points (built in: {counts}); describe your points in a small "
+        "YAML file and give it as the scheme of the dataset"
     )
 
 
 def default_scheme(target: Scheme) -> Scheme | None:
-    """What faces of no named scheme are taken for: a scheme of the user's, as nothing converts to one; else None."""
+    """The scheme that datasets without a named scheme are read with: the user's own, since nothing converts to it."""
     return None if target.name in SCHEMES else target
 
 
 def convert_samples(samples: list[Sample], target: Scheme, mean: np.ndarray | None) -> list[Sample]:
-    """The samples with their points as ``target``'s, masked where the data set does not know them.
+    """Convert samples to another scheme. Points that a dataset does not have are masked out.
 
-    The landmark box stays that of a whole face: where points are missing, ``mean`` (N, 2) of the target is laid
-    on those that are there, and the box drawn around it. Samples that share no point with the target are left out.
+    The box stays that of a whole face: where points are missing, a mean shape is fitted to the others, and the box is
+    drawn around it.
+
+    Args:
+        samples: The faces.
+        target: The scheme to convert to.
+        mean: Mean shape (N, 2) of the target; None keeps the boxes of incomplete faces.
+
+    Returns:
+        The converted samples, without those that share no point with the target.
+
+    Raises:
+        SchemeError: If there is no conversion between the schemes.
     """
     converted = []
     for sample in samples:
         points, mask = convert(sample.points, sample.mask, sample.scheme, target)
         if mask.any():
             box = geometry.face_box(points, mask) if mask.all() else full_face_box(sample, target, mean)
-            covered = np.repeat(sample.hidden[:, None], 2, 1)
-            # A point made of several is hidden if one of them is.
-            hidden = convert(covered, sample.mask, sample.scheme, target)[0][:, 0] > 0
+            flags = np.repeat(sample.hidden[:, None], 2, 1)
+            # A point that is the mean of several is hidden if one of them is.
+            hidden = convert(flags, sample.mask, sample.scheme, target)[0][:, 0] > 0
             converted.append(replace(sample, points=points, mask=mask, box=box, scheme=target, hidden=hidden))
     return converted
 
 
 def to_common_scheme(samples: list[Sample], scheme: Scheme) -> tuple[list[Sample], list[Sample]]:
-    """The samples that share a point with a program's scheme, as they are, and in that scheme with boxes as it knows
-    them. Raises DataError where there are none."""
+    """Pair samples with their conversion to the scheme of a program.
+
+    Args:
+        samples: The faces.
+        scheme: The program's scheme.
+
+    Returns:
+        The samples that share a point with the scheme, unchanged; and the same samples converted to the scheme.
+
+    Raises:
+        DataError: If no sample shares a point with the scheme.
+        SchemeError: If there is no conversion between the schemes.
+    """
     mean = mean_shape(scheme) if scheme.name in SCHEMES else None
-    pairs = [(sample, one) for sample in samples for one in convert_samples([sample], scheme, mean)]
+    pairs = [(sample, converted) for sample in samples for converted in convert_samples([sample], scheme, mean)]
     if not pairs:
         raise DataError(
             f"none of the {len(samples)} faces, {samples[0].scheme.name}, shares a point with {scheme.name}"
         )
-    return [sample for sample, _ in pairs], [one for _, one in pairs]
+    return [sample for sample, _ in pairs], [converted for _, converted in pairs]
 
 
 def full_face_box(sample: Sample, target: Scheme, mean: np.ndarray | None) -> np.ndarray:
-    """The box of ``target``'s mean shape laid on the sample's points, or the sample's own box where that cannot be."""
+    """The box of a whole face, for a sample with missing points: that of a mean shape fitted to the others.
+
+    Args:
+        sample: The face.
+        target: Scheme of the mean shape.
+        mean: Mean shape (N, 2) of the target.
+
+    Returns:
+        The box (4,); the sample's own box if no mean shape is given or it cannot be fitted.
+    """
     try:
         if mean is None:
             return sample.box
-        everything = np.ones(len(target), bool)
-        shape, known = convert(mean, everything, target, sample.scheme)
+        shape, known = convert(mean, np.ones(len(target), bool), target, sample.scheme)
         shared = known & sample.mask
-        placed = geometry.apply(geometry.similarity(shape[shared], sample.points[shared]), mean)
-    except ValueError:  # no conversion back, or too few points: the tight box is the best there is
+        fitted = geometry.apply(geometry.similarity(shape[shared], sample.points[shared]), mean)
+    except ValueError:  # no conversion back, or too few points
         return sample.box
-    # The annotated points belong to the face as well, where the mean shape falls short of them.
-    return geometry.face_box(np.concatenate([placed, sample.points[sample.mask]]))
+    # The annotated points belong to the face too where the mean shape does not reach them.
+    return geometry.face_box(np.concatenate([fitted, sample.points[sample.mask]]))
 
 
 def mean_shape_of(samples: list[Sample]) -> np.ndarray | None:
-    """The mean (N, 2) of the samples' complete faces, each in its own square box; None where no face is complete."""
+    """The mean (N, 2) of the complete faces, each relative to the center and the side of its box; None without one."""
     shapes = [(s.points - geometry.box_center(s.box)) / geometry.box_side(s.box) for s in samples if s.mask.all()]
     return np.mean(shapes, axis=0) if shapes else None

@@ -1,4 +1,4 @@
-"""Which faces, and in what order: the held-out part, rare poses repeated, and the batches of an epoch."""
+"""Which faces training uses, and in what order: validation split, balancing of poses, and the batches of an epoch."""
 
 from __future__ import annotations
 
@@ -9,74 +9,103 @@ from collections.abc import Iterator
 import numpy as np
 
 from facelattice.datasets.sample import Sample
+from facelattice.exceptions import ArgumentError
 
 
-def split_validation(samples: list[Sample], share: float) -> tuple[list[Sample], list[Sample]]:
-    """Training and validation faces. A group (photo, person) falls on one side by the digest of its name.
+def split_validation(samples: list[Sample], fraction: float) -> tuple[list[Sample], list[Sample]]:
+    """Split faces into training and validation faces.
 
-    So the split depends on nothing but the names: more data or another order leaves each face where it was.
+    A group (photo, person) goes to one side by the hash of its name. The split depends on names only: more data or
+    another order moves no face to the other side.
+
+    Args:
+        samples: The faces.
+        fraction: Fraction of the groups used for validation.
+
+    Returns:
+        Training faces and validation faces.
     """
 
-    def place(sample: Sample) -> float:
-        # An image's name need not be valid UTF-8.
-        digest = hashlib.sha256(sample.group.encode("utf-8", "surrogateescape"))
+    def position(sample: Sample) -> float:
+        digest = hashlib.sha256(sample.group.encode("utf-8", "surrogateescape"))  # file names may not be valid UTF-8
         return int(digest.hexdigest()[:8], 16) / 16**8
 
-    held = [place(sample) < share for sample in samples]
-    return (
-        [s for s, out in zip(samples, held, strict=True) if not out],
-        [s for s, out in zip(samples, held, strict=True) if out],
-    )
+    is_val = [position(sample) < fraction for sample in samples]
+    train = [sample for sample, val in zip(samples, is_val, strict=True) if not val]
+    return train, [sample for sample, val in zip(samples, is_val, strict=True) if val]
 
 
-def pose_repeats(samples: list[Sample], most: int, bins: int = 9) -> np.ndarray:
-    """How often each face comes in an epoch, int (M,): rare poses more often, up to ``most`` times.
+def pose_repeats(samples: list[Sample], max_repeats: int, num_bins: int = 9) -> np.ndarray:
+    """How often each face is used in an epoch, so that rare poses are seen more often.
 
-    Pose-based balancing (Feng et al., CVPR 2018): the first principal component of the shapes, which is yaw, its
-    absolute value in ``bins`` bins; a bin with a tenth of the faces of the fullest is repeated ten times, unless
-    ``most`` is less. Without a bound a handful of profiles would be seen hundreds of times. Incomplete faces come once.
+    The first principal component of the shapes is a measure of yaw. Its absolute value is put into bins, and a face is
+    repeated as often as the fullest bin has more faces than its own bin. ``max_repeats`` is the limit: without one a
+    few profiles would be seen hundreds of times. Incomplete faces are used once.
+
+    Args:
+        samples: The faces, all of one scheme.
+        max_repeats: Largest number of repeats; 1 turns the balancing off.
+        num_bins: Number of bins of yaw.
+
+    Returns:
+        int (M,), one number for each face.
+
+    Source:
+        Feng et al., "Wing Loss for Robust Facial Landmark Localisation", CVPR 2018.
     """
     repeats = np.ones(len(samples), dtype=int)
-    complete = [i for i, s in enumerate(samples) if s.mask.all()]
-    if most <= 1 or len(complete) < bins:
+    complete = [i for i, sample in enumerate(samples) if sample.mask.all()]
+    if max_repeats <= 1 or len(complete) < num_bins:
         return repeats
     shapes = np.stack([samples[i].points for i in complete]).astype(np.float64)
     shapes -= shapes.mean(1, keepdims=True)
     shapes /= np.linalg.norm(shapes, axis=(1, 2), keepdims=True)
-    # Turn every face onto the mean first: a rotation in the image is no pose of the head.
+    # Rotate every face onto the mean first: rotation in the image plane is not yaw.
     mean = shapes.mean(0)
     angle = np.arctan2((shapes[..., 0] * mean[:, 1] - shapes[..., 1] * mean[:, 0]).sum(1), (shapes * mean).sum((1, 2)))
-    turn = np.stack([np.cos(angle), np.sin(angle), -np.sin(angle), np.cos(angle)], -1).reshape(-1, 2, 2)
-    flat = (shapes @ turn).reshape(len(shapes), -1)
+    rotation = np.stack([np.cos(angle), np.sin(angle), -np.sin(angle), np.cos(angle)], -1).reshape(-1, 2, 2)
+    flat = (shapes @ rotation).reshape(len(shapes), -1)
     flat -= flat.mean(0)
     yaw = np.abs(flat @ np.linalg.svd(flat, full_matrices=False)[2][0])
-    counts, edges = np.histogram(yaw, bins)
-    which = np.clip(np.searchsorted(edges, yaw, side="right") - 1, 0, bins - 1)
-    repeats[complete] = np.clip(np.round(counts.max() / counts[which]), 1, most)
+    counts, edges = np.histogram(yaw, num_bins)
+    bins = np.clip(np.searchsorted(edges, yaw, side="right") - 1, 0, num_bins - 1)
+    repeats[complete] = np.clip(np.round(counts.max() / counts[bins]), 1, max_repeats)
     return repeats
 
 
 class EpochBatchSampler:
-    """The batches of one epoch after another, as keys (epoch, place, index) that say all a sample depends on.
+    """Batches of an epoch as keys (epoch, place, index), see `face_crops.FaceCrops`.
 
-    indices: the training faces, repeats included. batch: faces a step over all processes, of which this one
-    (``rank`` of ``world``) takes its part. Set ``epoch`` before iterating. What does not fill a last batch waits for
-    another epoch; a data set smaller than a batch is one batch, filled up from its start.
+    Set `epoch` before iterating. Faces that do not fill a last batch are left out of this epoch; the order is another
+    one in the next. A dataset smaller than a batch is repeated to fill one batch.
+
+    Args:
+        indices: Indices of the training faces, with repeats, int (M,).
+        batch_size: Number of faces in a step, over all processes.
+        seed: Seed of the order.
+        rank: Number of this process.
+        world_size: Number of processes; each one gets its part of every batch.
+
+    Raises:
+        ArgumentError: If the batch size is not a multiple of the number of processes.
     """
 
-    def __init__(self, indices: np.ndarray, batch: int, seed: int, rank: int = 0, world: int = 1):
-        if batch % world:
-            raise ValueError(f"a batch of {batch} faces cannot be shared by {world} processes; make it a multiple")
-        self.indices, self.batch, self.seed, self.rank, self.world = indices, batch, seed, rank, world
+    def __init__(self, indices: np.ndarray, batch_size: int, seed: int, rank: int = 0, world_size: int = 1):
+        if batch_size % world_size:
+            raise ArgumentError(
+                f"a batch of {batch_size} faces cannot be shared by {world_size} processes; make batch_size a multiple"
+            )
+        self.indices, self.batch_size, self.seed = indices, batch_size, seed
+        self.rank, self.world_size = rank, world_size
         self.epoch = 0
 
     def __len__(self) -> int:
-        return max(1, len(self.indices) // self.batch)
+        return max(1, len(self.indices) // self.batch_size)
 
     def __iter__(self) -> Iterator[list[tuple[int, int, int]]]:
         order = np.random.default_rng([self.seed, self.epoch]).permutation(self.indices)
-        order = np.tile(order, math.ceil(self.batch / len(order)))
-        share = self.batch // self.world
+        order = np.tile(order, math.ceil(self.batch_size / len(order)))
+        per_process = self.batch_size // self.world_size
         for step in range(len(self)):
-            start = step * self.batch + self.rank * share
-            yield [(self.epoch, place, int(order[place])) for place in range(start, start + share)]
+            start = step * self.batch_size + self.rank * per_process
+            yield [(self.epoch, place, int(order[place])) for place in range(start, start + per_process)]

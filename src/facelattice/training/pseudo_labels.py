@@ -1,19 +1,19 @@
-"""Labels by a model's own points, kept where it agrees with itself (self-training).
+"""Pseudo-labels: landmarks predicted by a model, filtered by test-time-augmentation consistency.
 
-    for image, points, mask in label(FaceAligner("ibug68"), photos, on_error):        # photos that have none
-        ...
-    for image, points, mask in relabel(FaceAligner("ibug68"), samples, on_error):     # noisy or sparse ones
+    for label in label_images(FaceAligner("ibug68"), paths, on_error):         # images without annotations
+        label.path, label.points, label.mask
+    for label in relabel_samples(predictor, samples, on_error):                # faces with noisy or few points
         ...
 
-Each face is looked at again in crops that are shifted, resized, turned and mirrored. A point that the model sees stays
-where it is in the photo; one that it guesses moves with the crop, and is left out.
+Each face is predicted in several crops that are shifted, scaled, rotated and mirrored. A landmark that the model sees
+stays in its place in the image; a landmark that it guesses moves with the crop, and is left out.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -23,22 +23,44 @@ from facelattice.exceptions import ImageError
 from facelattice.image_io import load_image
 from facelattice.inference.aligner import FaceAligner
 from facelattice.inference.onnx_model import Model
+from facelattice.inference.predictor import LandmarkPredictor
 from facelattice.schemes import convert
 
-VIEWS = 8
-SHIFT, GROWTH, ROTATION = 0.04, 0.07, 15.0  # of a view: deviations as shares of the side; degrees to either side
-LIMIT = 0.015  # points that move more, as a mean over the views, are left out: share of the side of the face's box
-LEAST = 0.3  # share of the points that must agree, or the face is left out
-NEAR = 0.06  # how far the points may lie from annotated ones on average, or the face is left out: the same share
+NUM_VIEWS = 8
+# Variation of the views: standard deviations as fractions of the box's side, and degrees to either side.
+SHIFT, SCALE, ROTATION = 0.04, 0.07, 15.0
+# These are fractions of the longer side of the box of the points.
+MAX_DEVIATION = 0.015  # landmarks with a larger mean deviation over the views are left out
+MAX_DISTANCE = 0.06  # faces are left out if the mean distance from the annotated points is larger
+MIN_SHARE = 0.3  # faces are left out if a smaller share of their landmarks is left
 
-Found = tuple[Path, np.ndarray, np.ndarray]
 OnError = Callable[[Path, ImageError], None]
 
 
-def label(aligner: FaceAligner, images: Iterable[Path], on_error: OnError) -> Iterator[Found]:
-    """The faces that the aligner finds in images: (path, points (N, 2), mask (N,)), pixels, agreed points masked in.
+class PseudoLabel(NamedTuple):
+    """Landmarks of one face.
 
-    ``on_error`` is called for images that cannot be read.
+    Attributes:
+        path: The image file.
+        points: float32 (N, 2), pixels.
+        mask: bool (N,), which landmarks are consistent over the views.
+    """
+
+    path: Path
+    points: np.ndarray
+    mask: np.ndarray
+
+
+def label_images(aligner: FaceAligner, images: Iterable[Path], on_error: OnError) -> Iterator[PseudoLabel]:
+    """Label the faces that the aligner finds in images.
+
+    Args:
+        aligner: Detector and model.
+        images: Image files.
+        on_error: Called for each image that cannot be read; the image is skipped.
+
+    Yields:
+        The faces with enough consistent landmarks.
     """
     for path in images:
         try:
@@ -47,61 +69,80 @@ def label(aligner: FaceAligner, images: Iterable[Path], on_error: OnError) -> It
             on_error(path, error)
             continue
         for face in aligner(image):
-            points, mask = _agreed(aligner.model, image, face.points)
-            if mask.mean() >= LEAST:
-                yield path, points, mask
+            points, deviations = view_agreement(aligner.model, image, face.points)
+            mask = deviations < MAX_DEVIATION
+            if mask.mean() >= MIN_SHARE:
+                yield PseudoLabel(path, points, mask)
 
 
-def relabel(
-    aligner: FaceAligner, samples: list[Sample], on_error: OnError, progress: Callable[[list[Any]], Any] = iter
-) -> Iterator[Found]:
-    """The same for faces that are annotated already, with few points or noisy ones, which say where to look.
+def relabel_samples(
+    predictor: LandmarkPredictor, samples: list[Sample], on_error: OnError, progress: Callable[[list[Any]], Any] = iter
+) -> Iterator[PseudoLabel]:
+    """Label faces anew whose annotation is noisy or has few points; it gives the box.
 
-    A face is left out where the model's points are not those of the face that was annotated. Raises DataError where the
-    annotation shares no point with the model's scheme.
+    Args:
+        predictor: The model.
+        samples: Annotated faces.
+        on_error: Called for each image that cannot be read; the face is skipped.
+        progress: Wraps the list of faces, to show progress.
+
+    Yields:
+        The faces with enough consistent landmarks that are near the annotated points, and so of the same face.
+
+    Raises:
+        DataError: If the annotation shares no point with the model's scheme.
     """
-    pairs = list(zip(*to_common_scheme(samples, aligner.model.scheme), strict=True))
-    for sample, seen in progress(pairs):
+    pairs = list(zip(*to_common_scheme(samples, predictor.model.scheme), strict=True))
+    for sample, converted in progress(pairs):
         try:
             image = load_image(sample.path)
         except ImageError as error:
             on_error(sample.path, error)
             continue
-        (face,) = aligner(image, boxes=[seen.box])
-        points, mask = _agreed(aligner.model, image, face.points)
-        same, known = convert(points, np.ones(len(points), bool), aligner.model.scheme, sample.scheme)
-        shared = known & sample.mask
-        # Five points make none of an eye's contour, but a contour makes one of the five.
-        apart = (same - sample.points)[shared] if shared.any() else (points - seen.points)[seen.mask]
-        distance = np.linalg.norm(apart, axis=-1).mean()
-        if mask.mean() >= LEAST and distance <= NEAR * geometry.box_side(geometry.points_box(points)):
-            yield sample.path, points, mask
+        (face,) = predictor.predict([image], [converted.box])
+        points, deviations = view_agreement(predictor.model, image, face.points)
+        mask = deviations < MAX_DEVIATION
+        distance = _distance_from_annotation(points, sample, converted)
+        if mask.mean() >= MIN_SHARE and distance <= MAX_DISTANCE * geometry.box_side(geometry.points_box(points)):
+            yield PseudoLabel(sample.path, points, mask)
 
 
-def _agreed(model: Model, image: np.ndarray, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    points, spread = agree(model, image, points)
-    return points, spread < LIMIT
+def view_agreement(model: Model, image: np.ndarray, points: np.ndarray, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    """Predict the landmarks of a face in several views, and measure how well the views agree.
 
+    Args:
+        model: The model.
+        image: uint8 RGB (H, W, 3).
+        points: Landmarks of the face (N, 2), pixels, which give its box.
+        seed: Seed of the views.
 
-def agree(model: Model, image: np.ndarray, points: np.ndarray, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
-    """The median over views of the face at ``points`` (N, 2), float32 (N, 2), and how far views lie from it, (N,).
-
-    The distance is the mean over the views, as a share of the longer side of the points' box.
+    Returns:
+        The median over the views, float32 (N, 2), pixels; and the mean distance of the views from it, (N,), as a
+        fraction of the longer side of the box of ``points``.
     """
     rng = np.random.default_rng(seed)
     box = geometry.points_box(points)
     crops, matrices = [], []
-    for view in range(VIEWS):
-        moved = geometry.jitter_box(box, SHIFT, GROWTH, rng)
-        mirrored = view % 2 == 1
-        matrices.append(
-            geometry.crop_transform(
-                moved, model.crop_size, model.crop_margin, rng.uniform(-ROTATION, ROTATION), mirrored
-            )
-        )
-        crops.append(geometry.warp(image, matrices[-1], model.crop_size))
-    found, _ = model(np.stack(crops))
-    found[1::2] = found[1::2, model.scheme.mirror]
-    seen = np.stack([geometry.apply(geometry.invert(m), p) for m, p in zip(matrices, found, strict=True)])
-    middle = np.median(seen, axis=0)
-    return middle.astype(np.float32), np.linalg.norm(seen - middle, axis=-1).mean(0) / geometry.box_side(box)
+    for view in range(NUM_VIEWS):
+        view_box, mirrored = geometry.jitter_box(box, SHIFT, SCALE, rng), view % 2 == 1
+        rotation = rng.uniform(-ROTATION, ROTATION)
+        matrix = geometry.crop_transform(view_box, model.crop_size, model.crop_margin, rotation, mirrored)
+        matrices.append(matrix)
+        crops.append(geometry.warp(image, matrix, model.crop_size))
+    predicted, _ = model(np.stack(crops))
+    predicted[1::2] = predicted[1::2, model.scheme.mirror]
+    views = np.stack([geometry.apply(geometry.invert(m), p) for m, p in zip(matrices, predicted, strict=True)])
+    median = np.median(views, axis=0)
+    return median.astype(np.float32), np.linalg.norm(views - median, axis=-1).mean(0) / geometry.box_side(box)
+
+
+def _distance_from_annotation(points: np.ndarray, sample: Sample, converted: Sample) -> float:
+    """Mean distance of predicted points from the annotated ones, pixels.
+
+    It is measured in the scheme of the annotation, or in the model's if the model's points give none of the annotated
+    ones: five points do not give the contour of an eye, but a contour gives its center.
+    """
+    own, known = convert(points, np.ones(len(points), bool), converted.scheme, sample.scheme)
+    shared = known & sample.mask
+    offsets = (own - sample.points)[shared] if shared.any() else (points - converted.points)[converted.mask]
+    return float(np.linalg.norm(offsets, axis=-1).mean())

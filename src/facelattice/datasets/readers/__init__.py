@@ -1,1 +1,1 @@
-"""Readers of annotated datasets, one file a layout; `detect_layout.read_samples` chooses the reader."""
+"""Readers of annotated datasets, one file for each layout; `detect_layout.read_samples` chooses the reader."""

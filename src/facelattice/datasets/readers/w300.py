@@ -1,14 +1,18 @@
-"""The 300-W tree: any folder of NAME.pts beside NAME.jpg (or .png, ...), at any depth.
+"""300-W, and any folder of NAME.pts files beside NAME.jpg (or .png, ...), at any depth.
 
-Sagonas et al., "300 Faces In-The-Wild Challenge", 2013. `.pts` files count from 1; samples count from 0. What a face is
-for can be told by the folder it lies in: helen/testset, ibug, 01_Indoor and so on.
+Layout: the parts of 300-W are folders such as helen/trainset, lfpw/testset, afw, ibug and 01_Indoor. Points in .pts
+files count from 1; those of samples count from 0.
+
+Source:
+    Sagonas et al., "300 Faces In-The-Wild Challenge: The First Facial Landmark Localization Challenge", ICCVW 2013.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from facelattice.datasets.sample import Sample, group_names, infer_scheme, make_sample
+from facelattice.datasets.groups import group_names
+from facelattice.datasets.sample import Sample, infer_scheme, make_sample
 from facelattice.exceptions import DataError
 from facelattice.formats import read_pts
 from facelattice.image_io import IMAGE_SUFFIXES
@@ -19,53 +23,56 @@ PARTS = {
     "train": ("helen/trainset", "lfpw/trainset", "afw"),
     "common": ("helen/testset", "lfpw/testset"),
     "challenging": ("ibug",),
-    "indoor": ("01_indoor",),  # these two are the private set, 300W.zip
+    "indoor": ("01_indoor",),  # these two are the private test set, 300W.zip
     "outdoor": ("02_outdoor",),
 }
 
 
 def read(folder: Path, subset: str | None = None, scheme: Scheme | None = None) -> list[Sample]:
-    """Every annotated face below ``folder``, by name. Raises DataError, naming the file.
+    """Read all faces below a folder, in the order of their paths.
 
-    subset: a part of 300-W, "train", "common", "challenging", "indoor" or "outdoor", or "full", the two test parts.
-    Where training and test faces lie below the folder, it must be said.
+    Args:
+        folder: The root of 300-W, one of its folders, or any other folder with .pts files.
+        subset: "train", "common", "challenging", "full" (the two test parts together), "indoor" or "outdoor". It must
+            be given if training and test faces are below the folder.
+        scheme: Scheme of the points; None infers it from their number.
+
+    Raises:
+        DataError: If a file is damaged or has no image, or the subset does not exist; it names the file.
     """
     found = [(pts, part_of(pts.parent)) for pts in sorted(folder.rglob("*.pts"))]
-    chosen = _chosen(folder, {part for _, part in found if part}, subset)
-    wanted = [(pts, part) for pts, part in found if chosen is None or part in chosen]
-    groups = group_names([pts.name for pts, _ in wanted])
-    return [_sample(pts, part, group, scheme) for group, (pts, part) in zip(groups, wanted, strict=True)]
+    parts = _choose_parts(folder, {part for _, part in found if part}, subset)
+    chosen = [(pts, part) for pts, part in found if parts is None or part in parts]
+    groups = group_names([pts.name for pts, _ in chosen])
+    return [_read_sample(pts, part, group, scheme) for group, (pts, part) in zip(groups, chosen, strict=True)]
 
 
 def part_of(folder: Path) -> str | None:
-    """The part of 300-W that faces in this folder are of; None where its name does not say."""
-    name = folder.resolve().as_posix().lower()
-    return next((part for part, places in PARTS.items() if any(name.endswith(f"/{place}") for place in places)), None)
+    """The part of 300-W that a folder belongs to, by its path; None for any other folder."""
+    path = folder.resolve().as_posix().lower()
+    return next((part for part, ends in PARTS.items() if any(path.endswith(f"/{end}") for end in ends)), None)
 
 
-def _chosen(folder: Path, parts: set[str], subset: str | None) -> tuple[str | None, ...] | None:
-    """The parts to read; None is everything."""
+def _choose_parts(folder: Path, parts: set[str], subset: str | None) -> tuple[str | None, ...] | None:
+    """The parts to read; None for all."""
     subsets = [*sorted(parts), *(["full"] if parts & set(FULL) else [])]
     if subset is None:
         if "train" in parts and len(parts) > 1:
-            raise DataError(f"{folder}: training and test faces lie here; say which subset: {', '.join(subsets)}")
+            raise DataError(f"{folder}: contains training and test faces; choose a subset: {', '.join(subsets)}")
         return None
     if subset not in subsets:
-        raise DataError(f"{folder}: there is no subset {subset!r} here; found {', '.join(subsets) or 'none'}")
+        raise DataError(f"{folder}: there is no subset {subset!r}; found {', '.join(subsets) or 'none'}")
     return FULL if subset == "full" else (subset,)
 
 
-def _sample(pts: Path, part: str | None, group: str, scheme: Scheme | None) -> Sample:
+def _read_sample(pts: Path, part: str | None, group: str, scheme: Scheme | None) -> Sample:
     images = [p for s in sorted(IMAGE_SUFFIXES) for p in (pts.with_suffix(s), pts.with_suffix(s.upper()))]
-    image = next((p for p in images if p.exists()), None)
+    image = next((path for path in images if path.exists()), None)
     if image is None:
-        raise DataError(f"{pts}: no image {pts.stem}.jpg (or .png, ...) beside it")
-    try:
-        points = read_pts(pts)
-    except ValueError as error:
-        raise DataError(str(error)) from error
+        raise DataError(f"{pts}: there is no image {pts.stem}.jpg (or .png, ...) beside it")
+    points = read_pts(pts)
     where = str(pts)
     attributes = {part: True} if part is not None and part != "train" else {}
-    benchmark = "" if part is None else "300w-private" if part in ("indoor", "outdoor") else "300w"
-    own = infer_scheme(len(points), scheme, where)
-    return make_sample(image, points, own, group, where, attributes, benchmark=benchmark)
+    protocol = "" if part is None else "300w-private" if part in ("indoor", "outdoor") else "300w"
+    scheme = infer_scheme(len(points), scheme, where)
+    return make_sample(image, points, scheme, group, where, attributes, protocol=protocol)

@@ -1,6 +1,10 @@
-"""WFLW: WFLW_images/ and WFLW_annotations/list_98pt_rect_attr_train_test/list_98pt_rect_attr_{train,test}.txt.
+"""WFLW: 98 points and six attributes.
 
-A line is 196 coordinates, the box, six flags and the image's name (Wu et al., "Look at Boundary", CVPR 2018).
+Layout: WFLW_images/ and WFLW_annotations/list_98pt_rect_attr_train_test/list_98pt_rect_attr_{train,test}.txt. A line
+has 196 coordinates, 4 values of the face box, 6 flags, and the name of the image.
+
+Source:
+    Wu et al., "Look at Boundary: A Boundary-Aware Face Alignment Algorithm", CVPR 2018.
 """
 
 from __future__ import annotations
@@ -15,37 +19,40 @@ from facelattice.schemes import get_scheme
 
 ATTRIBUTES = ("pose", "expression", "illumination", "make-up", "occlusion", "blur")
 LISTS = Path("WFLW_annotations") / "list_98pt_rect_attr_train_test"
+NUM_CELLS = 196 + 4 + 6 + 1
 
 
 def read(root: Path, subset: str | None = None) -> list[Sample]:
-    """The faces of the ``train`` or ``test`` list, or those of the test list with one of ATTRIBUTES.
+    """Read the faces of a list.
 
-    Raises DataError, naming file and line.
+    Args:
+        root: The folder that contains WFLW_annotations.
+        subset: "train", "test", or one of `ATTRIBUTES`: the faces of the test list with this attribute.
+
+    Raises:
+        DataError: If the subset does not exist or a line is damaged; it names file and line.
     """
     path = root / LISTS / f"list_98pt_rect_attr_{'test' if subset in ATTRIBUTES else subset}.txt"
     if not path.exists():
         found = sorted(p.stem.rsplit("_", 1)[-1] for p in (root / LISTS).glob("list_98pt_rect_attr_*.txt"))
         subsets = [*found, *(ATTRIBUTES if "test" in found else ())]
         raise DataError(f"{root}: choose a subset out of {', '.join(subsets) or 'none found'}, not {subset!r}")
-    scheme = get_scheme("wflw98")
-    text = path.read_text(encoding="utf-8-sig", errors="surrogateescape")  # a name need not be valid UTF-8
-    samples = []
-    for number, line in enumerate(text.splitlines(), 1):
-        if not line.strip():
-            continue
-        where, cells = f"{path}, line {number}", line.split()
-        if len(cells) != 207:
-            raise DataError(
-                f"{where}: {len(cells)} values, but 196 coordinates, 4 of the box, 6 flags and a name make 207"
-            )
-        try:
-            points = np.array(cells[:196], dtype=np.float64).reshape(98, 2)
-            box = np.array(cells[196:200], dtype=np.float64)
-            flags = {name: bool(int(cell)) for name, cell in zip(ATTRIBUTES, cells[200:206], strict=True)}
-        except ValueError as error:
-            raise DataError(f"{where}: {error}") from error
-        if subset in ATTRIBUTES and not flags[subset]:
-            continue
-        image = root / "WFLW_images" / cells[206]
-        samples.append(make_sample(image, points, scheme, cells[206], where, flags, dataset_box=box, benchmark="wflw"))
-    return samples
+    text = path.read_text(encoding="utf-8-sig", errors="surrogateescape")  # file names may not be valid UTF-8
+    lines = [(f"{path}, line {number}", line.split()) for number, line in enumerate(text.splitlines(), 1)]
+    samples = [_make_sample(root, cells, where) for where, cells in lines if cells]
+    return [sample for sample in samples if subset not in ATTRIBUTES or sample.attributes[str(subset)]]
+
+
+def _make_sample(root: Path, cells: list[str], where: str) -> Sample:
+    if len(cells) != NUM_CELLS:
+        raise DataError(
+            f"{where}: {len(cells)} values; expected {NUM_CELLS}: 196 coordinates, 4 of the box, 6 flags and a name"
+        )
+    try:
+        points = np.array(cells[:196], dtype=np.float64).reshape(98, 2)
+        box = np.array(cells[196:200], dtype=np.float64)
+        flags = {name: bool(int(cell)) for name, cell in zip(ATTRIBUTES, cells[200:206], strict=True)}
+    except ValueError as error:
+        raise DataError(f"{where}: {error}") from error
+    image, scheme = root / "WFLW_images" / cells[206], get_scheme("wflw98")
+    return make_sample(image, points, scheme, cells[206], where, flags, dataset_box=box, protocol="wflw")

@@ -1,0 +1,88 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from facelattice import geometry
+from facelattice.datasets.readers.detect_layout import read_samples, read_samples_for
+from facelattice.exceptions import DataError, FormatError
+from facelattice.face import Face
+from facelattice.formats import write_coco, write_csv, write_dlib_xml, write_pts
+from facelattice.schemes import Scheme, get_scheme
+
+COCO = '{"images": [{"id": 1, "file_name": "a.jpg"}], "annotations": [], "categories": []}'
+
+
+@pytest.mark.parametrize(
+    ("path", "message"),
+    [
+        ("none", "there is no such file or folder"),
+        (".", "not a dataset; looked for .pts files"),
+        ("notes.txt", "not a dataset"),
+    ],
+)
+def test_paths_without_a_dataset(tmp_path, path, message):
+    (tmp_path / "notes.txt").write_text("hello", encoding="utf-8")
+    with pytest.raises(DataError, match=message):
+        read_samples(tmp_path / path)
+
+
+def test_empty_table_is_rejected(tmp_path):
+    (tmp_path / "faces.csv").write_text("image,x0,y0,x1,y1\n", encoding="utf-8")
+    with pytest.raises(DataError, match=r"no faces in faces\.csv"):
+        read_samples(tmp_path)
+
+
+def test_only_a_scheme_of_the_user_is_the_default_scheme(tmp_path):
+    (tmp_path / "t.csv").write_text(
+        "image,x0,y0,x1,y1,x2,y2,x3,y3,x4,y4\na.jpg,1,2,3,4,5,6,7,8,9,1\n", encoding="utf-8"
+    )
+    mine = Scheme.from_dict({"name": "mine", "points": 5})
+    assert read_samples_for(mine, tmp_path / "t.csv")[0].scheme is mine
+    assert read_samples_for(get_scheme("ibug68"), tmp_path / "t.csv")[0].scheme is get_scheme("five")
+
+
+def test_folder_with_two_datasets_is_ambiguous(tmp_path):
+    for name in ("a.json", "b.json"):
+        (tmp_path / name).write_text(COCO, encoding="utf-8")
+    with pytest.raises(DataError, match=r"several datasets: a.json, b.json; give the path of one"):
+        read_samples(tmp_path)
+
+
+def test_other_files_beside_a_dataset_are_ignored(tmp_path):
+    (tmp_path / "a.csv").write_text(
+        "image,x0,y0,x1,y1,x2,y2,x3,y3,x4,y4\na.jpg,1,2,3,4,5,6,7,8,9,1\n", encoding="utf-8"
+    )
+    (tmp_path / "b.json").write_text('{"version": 1}', encoding="utf-8")
+    (tmp_path / "c.csv").write_text("name,age\nrex,4\n", encoding="utf-8")
+    (tmp_path / "d.xml").write_text("<project/>", encoding="utf-8")
+    assert len(read_samples(tmp_path)) == 1
+
+
+def test_single_file_of_a_folder_is_read_whatever_it_contains(tmp_path):
+    (tmp_path / "c.csv").write_text("name,age\nrex,4\n", encoding="utf-8")
+    with pytest.raises(FormatError, match=r"c.csv, line 1: the column 'image' is missing"):
+        read_samples(tmp_path)
+
+
+@pytest.mark.parametrize("format", ["csv", "coco", "dlib", "pts"])
+def test_groups_are_the_same_in_all_formats(tmp_path, write_image, format):
+    points = np.array([[1, 2], [30, 4], [5, 60], [7, 8], [90, 10]], np.float32)
+    face = Face(points, np.ones(5), 1.0, geometry.points_box(points), get_scheme("five"))
+    numbered = [f"img_{i:02}" for i in range(24)]
+    for names, expected in ((numbered, set(numbered)), (["ann_1", "ann_2", "ann_3", "bob_1"], {"ann", "bob"})):
+        folder = tmp_path / f"{len(names)}"
+        images = [write_image(folder / f"{name}.png") for name in names]
+        faces = [(image.name, [face]) for image in images]
+        if format == "csv":
+            write_csv(folder / "faces.csv", [(image.name, points, np.ones(5, bool)) for image in images])
+        elif format == "coco":
+            write_coco(folder / "faces.json", faces)
+        elif format == "dlib":
+            write_dlib_xml(folder / "faces.xml", faces)
+        else:
+            for image in images:
+                write_pts(image.with_suffix(".pts"), points)
+        samples = read_samples(folder)
+        assert len(samples) == len(names)
+        assert {sample.group for sample in samples} == expected

@@ -1,0 +1,101 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from facelattice import geometry
+from facelattice.datasets.readers import w300
+from facelattice.datasets.readers.detect_layout import read_samples
+from facelattice.exceptions import DataError, FormatError
+from facelattice.formats import write_pts
+from facelattice.image_io import load_image
+from facelattice.schemes import Scheme, get_scheme, mean_shape
+
+IBUG, FIVE = get_scheme("ibug68"), get_scheme("five")
+
+
+def write_points(path, *lines: str) -> None:
+    path.write_text("\n".join(["version: 1", f"n_points: {len(lines)}", "{", *lines, "}", ""]), encoding="utf-8")
+
+
+def test_tree_of_pts_files(tmp_path, write_image):
+    points = mean_shape(IBUG) * 50 + 3
+    for name in ("b/photo_2.jpg", "b/photo_1.PNG", "a/image_0007.jpg"):
+        write_pts(write_image(tmp_path / name).with_suffix(".pts"), points)
+    samples = w300.read(tmp_path)
+    assert [s.path.name for s in samples] == ["image_0007.jpg", "photo_1.PNG", "photo_2.jpg"]
+    assert [s.group for s in samples] == ["image_0007", "photo", "photo"]
+    assert samples[0].scheme is IBUG
+    assert samples[0].points.dtype == np.float32
+    np.testing.assert_allclose(samples[0].points, points, atol=1e-4)
+    np.testing.assert_allclose(samples[0].box, geometry.points_box(points), atol=1e-4)
+    assert samples[0].mask.all()
+
+
+def test_points_of_the_file_count_from_1(tmp_path, write_image):
+    write_image(tmp_path / "a.jpg")
+    write_points(tmp_path / "a.pts", "1 1", "2 1", "1 2", "2 2", "3.5 4")
+    assert w300.read(tmp_path)[0].points.tolist() == [[0, 0], [1, 0], [0, 1], [1, 1], [2.5, 3]]
+
+
+def test_errors_name_file_and_line(tmp_path, write_image):
+    write_points(tmp_path / "a.pts", "1 1", "2 oops")
+    with pytest.raises(DataError, match=r"a\.pts: there is no image a\.jpg"):
+        w300.read(tmp_path)
+    write_image(tmp_path / "a.jpg")
+    with pytest.raises(FormatError, match=r"a\.pts, line 5: expected two numbers, not '2 oops'"):
+        w300.read(tmp_path)
+    write_points(tmp_path / "a.pts", "1 1", "2 2")
+    with pytest.raises(DataError, match=r"a\.pts: no built-in scheme has 2 points"):
+        w300.read(tmp_path)
+    with pytest.raises(DataError, match=r"a\.pts: 2 points, but the scheme five has 5"):
+        w300.read(tmp_path, scheme=FIVE)
+    assert len(w300.read(tmp_path, scheme=Scheme.from_dict({"name": "mine", "points": 2}))) == 1
+
+
+def test_parts_of_300w_are_subsets(tmp_path, write_300w):
+    root = write_300w(tmp_path, "helen/trainset", "Helen/testset", "lfpw/testset", "afw", "ibug")
+    with pytest.raises(DataError, match="choose a subset: challenging, common, train, full"):
+        w300.read(root)
+    assert [s.attributes for s in w300.read(root, "train")] == [{}, {}]
+    assert len(w300.read(root, "common")) == 2
+    full = w300.read(root, "full")
+    assert [s.attributes for s in full] == [{"common": True}, {"challenging": True}, {"common": True}]
+    assert {s.protocol for s in full} == {"300w"}
+    assert [s.protocol for s in w300.read(root / "ibug")] == ["300w"]
+    with pytest.raises(DataError, match=r"no subset 'full'; found train"):
+        w300.read(root / "afw", "full")
+
+
+def test_private_test_set_has_its_own_protocol(tmp_path, write_300w):
+    root = write_300w(tmp_path, "01_Indoor", "02_Outdoor")
+    assert [s.attributes for s in w300.read(root)] == [{"indoor": True}, {"outdoor": True}]
+    (outdoor,) = w300.read(root, "outdoor")
+    assert outdoor.protocol == "300w-private"
+
+
+@pytest.mark.parametrize("folder", ["photos", "not_ibug", "drafw"])
+def test_other_folders_are_no_part_of_300w(tmp_path, write_300w, folder):
+    (sample,) = read_samples(write_300w(tmp_path, folder))
+    assert (sample.protocol, sample.attributes) == ("", {})
+    with pytest.raises(DataError, match="no subset 'train'; found none"):
+        w300.read(tmp_path, "train")
+
+
+@pytest.mark.data
+@pytest.mark.parametrize(
+    ("folder", "faces", "photos"), [("helen/trainset", 870, 783), ("afw", 337, 185), ("helen/testset", 330, 298)]
+)
+def test_real_folders(shared_data, folder, faces, photos):
+    samples = w300.read(shared_data / "300W" / folder)
+    assert (len(samples), len({s.group for s in samples})) == (faces, photos)
+    for sample in samples[:: len(samples) // 5]:
+        height, width = load_image(sample.path).shape[:2]
+        assert geometry.iou(sample.box, np.array([0, 0, width, height])) > 0.02
+        assert geometry.box_side(sample.box) > 50
+
+
+@pytest.mark.data
+def test_real_subsets(shared_data):
+    counts = {name: len(w300.read(shared_data / "300W", name)) for name in ("train", "common", "challenging", "full")}
+    assert counts == {"train": 870 + 337 + 805, "common": 554, "challenging": 135, "full": 689}

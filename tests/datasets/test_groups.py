@@ -1,0 +1,19 @@
+from __future__ import annotations
+
+import pytest
+
+from facelattice.datasets.groups import group_names
+
+
+@pytest.mark.parametrize(
+    ("names", "groups"),
+    [
+        (["ann_1.jpg", "ann_2.jpg", "bob_1.jpg"], ["ann", "ann", "bob"]),  # frames of two people
+        (["a.1_1.jpg", "a.1_2.jpg", "a.2_1.jpg"], ["a.1", "a.1", "a.2"]),
+        (["x/ann_1.jpg", "x/ann_12.jpg", "bob.jpg"], ["x/ann", "x/ann", "bob"]),
+        (["img_0001.jpg", "img_0002.jpg", "b.jpg"], ["img_0001", "img_0002", "b"]),  # numbered photos
+        (["img_1.jpg", "img_2.jpg", "img_31.jpg"], ["img_1", "img_2", "img_31"]),  # they would be a single group
+    ],
+)
+def test_numbers_of_one_or_two_digits_share_a_group(names, groups):
+    assert group_names(names) == groups

@@ -132,7 +132,7 @@ def main() -> None:
     from facelattice import geometry, get_scheme, load_image, metrics
     from facelattice.datasets.readers.detect_layout import read_samples
     from facelattice.datasets.sample import convert_samples
-    from facelattice.inference.benchmark import processor
+    from facelattice.inference.benchmark import describe_processor
     from facelattice.inference.model_zoo import find_model, list_models
     from facelattice.inference.onnx_model import Model
 
@@ -166,7 +166,7 @@ def main() -> None:
                 errors.append(np.inf if best is None else metrics.nme(points[best], truth, scheme))
             known = np.array(errors)
             rows.append((program, float(known[np.isfinite(known)].mean()), known, statistics.median(times[program])))
-    print(f"{processor()}\n")
+    print(f"{describe_processor()}\n")
     print("| program | found | NME of those found | failures over 10 % | AUC to 10 % | ms a face |")
     print("|---|---|---|---|---|---|")
     for program, nme, known, ms in rows:
@@ -182,7 +182,7 @@ def draw(rows: list, path: Path) -> None:
     from matplotlib.figure import Figure
 
     from facelattice import metrics
-    from facelattice.visualization.figures import save
+    from facelattice.visualization.figures import save_figure
 
     figure = Figure(figsize=(7, 4), layout="constrained")
     axes = figure.add_subplot()
@@ -196,7 +196,7 @@ def draw(rows: list, path: Path) -> None:
     axes.set_ylabel("faces off by more than 10 %, or not found, %")
     axes.set_ylim(bottom=0)
     axes.grid(alpha=0.3)
-    save(figure, path)
+    save_figure(figure, path)
 
 
 if __name__ == "__main__":

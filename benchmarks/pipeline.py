@@ -1,11 +1,11 @@
-"""What is around the network and the detector, and what it costs: an image, and a folder of many.
+"""Measure the overhead around the networks for single images, and the throughput for many files.
 
-    python benchmarks/pipeline.py DATA/300W/helen/testset            # no extra needed; --images 60 for a quick look
+    python benchmarks/pipeline.py DATA/300W/helen/testset  # --images 60 for a quick run
 
-The first table is one image at a time, in memory: the whole call against what ONNX Runtime and the detector take by
-themselves for the same crops and images. The second is files to faces: one after another in one process, on one
-thread and on as many as there are processors, against the processes of `facelattice align`, which start within that
-time. All must find the same. Images of the folder are taken again until there are as many as asked for.
+The first table is about single images in memory: the time of a call, and the part of it in the detector and in the
+landmark model. The second part is about files: one process with one thread, one process with a thread for each
+processor, and one process for each processor, as `facelattice align` does. The start of processes is included. All ways
+must find the same points. The images of the folder are repeated until there are enough.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import argparse
 import multiprocessing
 import statistics
 import time
+from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -22,103 +23,128 @@ from typing import Any
 import numpy as np
 
 from facelattice import FaceAligner, load_image
+from facelattice.detection import YuNetDetector
 from facelattice.image_io import find_images
-from facelattice.inference.benchmark import processor
+from facelattice.inference import aligner as aligner_module
+from facelattice.inference.benchmark import describe_processor
 from facelattice.inference.model_zoo import DEFAULT, list_models
 from facelattice.inference.parallel import align_all
 from facelattice.onnx_session import num_usable_cpus, set_num_threads
 
+NUM_WARMUP = 3
+NUM_SINGLE_IMAGES = 60
 
-class Watched:
-    """A function, and the milliseconds spent in it."""
 
-    def __init__(self, function):
+class Timed:
+    """A function that counts the milliseconds spent in it."""
+
+    def __init__(self, function: Callable[..., Any]):
         self.function, self.ms = function, 0.0
 
-    def __call__(self, *arguments):
+    def __call__(self, *arguments: Any) -> Any:
+        """Call the function."""
         start = time.perf_counter()
         try:
             return self.function(*arguments)
         finally:
             self.ms += 1000 * (time.perf_counter() - start)
 
-    def __getattr__(self, name: str) -> object:
+    def __getattr__(self, name: str) -> Any:
         return getattr(self.function, name)
 
 
-def overhead(model: str, images: list[np.ndarray], max_faces: int | None) -> tuple[float, float, float]:
-    """Medians over images, ms: the whole call, and of that what the detector and ONNX Runtime take."""
-    aligner: Any = FaceAligner(model, max_faces=max_faces)
-    aligner.model, aligner.detector, aligner._glance = watched = [
-        function and Watched(function) for function in (aligner.model, aligner.detector, aligner._glance)
-    ]
-    run, *finders = [function for function in watched if function is not None]
-    for image in images[:3]:
-        aligner(image)
+class TimedDetector(YuNetDetector):
+    """The bundled detector, which counts the milliseconds spent in it."""
+
+    def __init__(self) -> None:
+        self.timed = Timed(super().__call__)
+
+    def __call__(self, image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Detect faces."""
+        return self.timed(image)
+
+
+def measure_calls(model: str, images: list[np.ndarray], max_faces: int | None) -> tuple[float, float, float]:
+    """Return the median milliseconds of a call, of the detector in it and of the landmark model in it."""
+    detector = TimedDetector()
+    aligner: Any = FaceAligner(model, detector, max_faces=max_faces)
+    aligner.predictor.model = landmark_model = Timed(aligner.model)
+    original, aligner_module.quick_detect = aligner_module.quick_detect, Timed(aligner_module.quick_detect)
+    timed = [detector.timed, aligner_module.quick_detect, landmark_model]
     rows = []
-    for image in images:
-        run.ms = 0.0
-        for finder in finders:
-            finder.ms = 0.0
-        start = time.perf_counter()
-        aligner(image)
-        rows.append((1000 * (time.perf_counter() - start), sum(finder.ms for finder in finders), run.ms))
-    whole, found, ran = zip(*rows, strict=True)
-    return statistics.median(whole), statistics.median(found), statistics.median(ran)
+    try:
+        for image in images[:NUM_WARMUP]:
+            aligner(image)
+        for image in images:
+            for function in timed:
+                function.ms = 0.0
+            start = time.perf_counter()
+            aligner(image)
+            total = 1000 * (time.perf_counter() - start)
+            rows.append((total, timed[0].ms + timed[1].ms, timed[2].ms))
+    finally:
+        aligner_module.quick_detect = original
+    total, detection, prediction = (statistics.median(column) for column in zip(*rows, strict=True))
+    return total, detection, prediction
+
+
+def align_files(paths: list[Path], settings: dict[str, Any], jobs: int) -> tuple[float, list[np.ndarray]]:
+    """Return the seconds, and the points of all faces."""
+    start = time.perf_counter()
+    points = [face.points for faces in align_all(paths, settings, exit_with_error, jobs) for face in faces]
+    return time.perf_counter() - start, points
+
+
+def align_files_on_one_thread(paths: list[Path], settings: dict[str, Any]) -> tuple[float, list[np.ndarray]]:
+    """Return the same from a process with one thread."""
+    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn"), set_num_threads, (1,)) as pool:
+        return pool.submit(align_files, paths, settings, 1).result()
+
+
+def exit_with_error(path: Path, error: Exception) -> None:
+    """Stop the benchmark at an image that cannot be used."""
+    raise SystemExit(str(error))
+
+
+def is_same(points: list[np.ndarray], other: list[np.ndarray]) -> bool:
+    """Return whether the faces are the same up to 0.01 px."""
+    return len(points) == len(other) and all(np.allclose(a, b, atol=0.01) for a, b in zip(points, other, strict=True))
 
 
 def main() -> None:
+    """Print both parts."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--images", type=int, default=500)
     parser.add_argument("--model", default=DEFAULT)
     options = parser.parse_args()
     paths = find_images([str(options.folder)])
-    opened = [load_image(path) for path in paths[:60]]
-    print(f"{processor()}\n")
-    print("| model | faces wanted | detector | ONNX Runtime | the whole call | over both |\n|---|---|---|---|---|---|")
+    images = [load_image(path) for path in paths[:NUM_SINGLE_IMAGES]]
+    print(f"{describe_processor()}\n")
+    print("| model | max_faces | detector | landmark model | call | call / both networks |\n|---|---|---|---|---|---|")
     for model in sorted(list_models(), key=lambda name: name != DEFAULT):
-        for most in (None, 1):
-            whole, found, run = overhead(model, opened, most)
+        for max_faces in (None, 1):
+            total, detection, prediction = measure_calls(model, images, max_faces)
             print(
-                f"| {model} | {most or 'all'} | {found:.1f} ms | {run:.1f} ms | {whole:.1f} ms "
-                f"| {whole / (found + run):.2f} x |"
+                f"| {model} | {max_faces} | {detection:.1f} ms | {prediction:.1f} ms | {total:.1f} ms "
+                f"| {total / (detection + prediction):.2f} |"
             )
-    many = [paths[i % len(paths)] for i in range(options.images)]
+    files = [paths[i % len(paths)] for i in range(options.images)]
     settings = {"model": options.model}
+    cores = num_usable_cpus()
     ways = {
-        "one after another, 1 thread": partial(one_thread, many, settings),
-        f"one after another, {num_usable_cpus()} threads": partial(all_points, many, settings, 1),
-        f"{num_usable_cpus()} processes": partial(all_points, many, settings, num_usable_cpus()),
+        "1 process, 1 thread": partial(align_files_on_one_thread, files, settings),
+        f"1 process, {cores} threads": partial(align_files, files, settings, 1),
+        f"{cores} processes, 1 thread each": partial(align_files, files, settings, cores),
     }
-    found = {way: run() for way, run in ways.items()}
-    *before, (fastest, points) = found.values()
-    print(f"\n{len(many)} images, {len(points)} faces, {options.model}:")
-    for way, (seconds, _) in found.items():
-        print(f"  {way:30} {seconds:.1f} s, {len(many) / seconds:.1f} a second")
-    ratios = " and ".join(f"{seconds / fastest:.2f}" for seconds, _ in before)
-    same = all(
-        len(points) == len(others) and all(np.allclose(a, b, atol=0.01) for a, b in zip(points, others, strict=True))
-        for _, others in before
-    )
-    print(f"  {ratios} times as fast, {'the same points' if same else 'OTHER POINTS'}")
-
-
-def all_points(paths: list[Path], settings: dict[str, Any], jobs: int) -> tuple[float, list[np.ndarray]]:
-    """Seconds, and the points of all faces, without the images that they hold."""
-    start = time.perf_counter()
-    points = [face.points for faces in align_all(paths, settings, wrong, jobs) for face in faces]
-    return time.perf_counter() - start, points
-
-
-def one_thread(paths: list[Path], settings: dict[str, Any]) -> tuple[float, list[np.ndarray]]:
-    """The same in a process that keeps to one thread."""
-    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn"), set_num_threads, (1,)) as pool:
-        return pool.submit(all_points, paths, settings, 1).result()
-
-
-def wrong(path: Path, error: Exception) -> None:
-    raise SystemExit(str(error))
+    results = {way: run() for way, run in ways.items()}
+    *slower, (fastest, points) = results.values()
+    print(f"\n{len(files)} images, {len(points)} faces, {options.model}:")
+    for way, (seconds, _) in results.items():
+        print(f"  {way:30} {seconds:.1f} s, {len(files) / seconds:.1f} images/s")
+    ratios = " and ".join(f"{seconds / fastest:.2f}" for seconds, _ in slower)
+    same = all(is_same(points, other) for _, other in slower)
+    print(f"  {ratios} times as fast, {'the same points' if same else 'DIFFERENT POINTS'}")
 
 
 if __name__ == "__main__":

@@ -20,8 +20,6 @@ from facelattice.cli import app
 from facelattice.face import Face
 from facelattice.formats import images_in_parquet, parquet, read_dlib_xml, write_parquet
 from facelattice.inference.aligner import FaceAligner
-from facelattice.inference.benchmark import measure, processor
-from facelattice.onnx_session import num_usable_cpus
 from facelattice.schemes import get_scheme
 
 PHOTO = Path(__file__).parents[2] / "examples" / "astronaut.jpg"
@@ -290,19 +288,3 @@ def test_without_pyarrow_it_says_how_to_get_it(tmp_path, monkeypatch):
     done = align(PHOTO, "--out", tmp_path, "--format", "parquet")
     assert done.exit_code == 2
     assert 'pip install "facelattice[parquet]"' in done.stderr
-
-
-def test_bench_times_a_folder_and_whole_images_without_being_given_one():
-    rows = {(row.part, row.setting): row.value for row in measure(["ibug68-fast"], [], repeats=1)}
-    assert {part for part, _ in rows} == {"detector", "ibug68-fast"}
-    settings = [setting for part, setting in rows if part == "ibug68-fast"]
-    assert {"an image in memory, all faces", "an image in memory, one face"} < set(settings)
-    assert sum(setting.startswith("files, ") for setting in settings) == (2 if num_usable_cpus() > 1 else 1)
-    assert settings[-1] == "peak memory of that process"
-
-
-def test_figures_of_speed_say_which_processor_they_are_of():
-    name, count, *instructions = processor().rsplit(", ", 2)
-    assert name
-    assert count == f"{num_usable_cpus()} of it"
-    assert not instructions or "?" not in instructions[0]  # what OpenCV could use, but this processor does not have

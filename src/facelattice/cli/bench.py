@@ -1,4 +1,4 @@
-"""`facelattice bench`: time everything on this machine."""
+"""`facelattice bench`: speed and memory on this machine."""
 
 from __future__ import annotations
 
@@ -19,25 +19,31 @@ from facelattice.inference.model_zoo import DEFAULT, list_models
 @app.command()
 def bench(
     images: Annotated[
-        list[str] | None, typer.Argument(metavar="[IMAGE...]", help="To time the detector and the whole way with.")
+        list[str] | None,
+        typer.Argument(
+            metavar="[IMAGE...]", help="Images, folders or patterns to measure with.", show_default="a sample image"
+        ),
     ] = None,
     model: Annotated[
-        list[str] | None, typer.Option(help="A bundled model or a model file, several times for several; else all.")
+        list[str] | None,
+        typer.Option(
+            help="Bundled model or model file. Repeat the option for several.", show_default="all bundled models"
+        ),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Say how long everything takes on this machine: medians, as a table."""
-    from facelattice.inference.benchmark import measure, processor
+    """Measure speed and memory on this machine."""
+    from facelattice.inference.benchmark import describe_processor, measure
 
     models = model or sorted(list_models(), key=lambda name: name != DEFAULT)
-    found = find_images(images) if images else []
-    rows = []
-    table = Table("what", "how", Column("median", justify="right"), title=processor(), box=SIMPLE_HEAD)
-    with err.status("measuring; keep the machine quiet"):
-        for row in measure(models, found):
-            rows.append(row._asdict())
-            table.add_row(row.part, row.setting, f"{row.value:.3g} {row.unit}")
+    paths = find_images(images) if images else []
+    timings = []
+    table = Table("part", "setting", Column("value", justify="right"), title=describe_processor(), box=SIMPLE_HEAD)
+    with err.status("measuring; other programs on this machine distort the result"):
+        for timing in measure(models, paths):
+            timings.append(timing._asdict())
+            table.add_row(timing.part, timing.setting, f"{timing.value:.3g} {timing.unit}")
     if as_json:
-        print(json.dumps(rows))
+        print(json.dumps(timings))
     else:
         out.print(table)

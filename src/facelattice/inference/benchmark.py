@@ -1,7 +1,7 @@
-"""How long everything takes on this machine: models, detector, whole images, folders; and how much memory.
+"""Measurement of speed and memory on this machine: models, detector, images, folders.
 
-for part, setting, value, unit in measure(["ibug68"], [Path("photo.jpg")]):
-    ...
+for timing in measure(["ibug68"], [Path("photo.jpg")]):
+    print(timing)
 """
 
 from __future__ import annotations
@@ -27,28 +27,38 @@ from facelattice.inference.onnx_model import Model
 from facelattice.inference.parallel import align_all
 from facelattice.onnx_session import num_usable_cpus
 
-SAMPLE = Path(__file__).parents[1] / "serve" / "page" / "sample.jpg"  # where no image is given
-BATCHES = (1, 32)
-FOLDER = 128  # images that throughput is measured over, those given again and again
-FRESH = """
+SAMPLE_IMAGE = Path(__file__).parents[1] / "serve" / "page" / "sample.jpg"
+BATCH_SIZES = (1, 32)
+NUM_FILES = 128
+"""Number of files for the throughput; the images are repeated."""
+
+# Prints the seconds and the peak memory in MiB of a process that aligns images, NaN where the system does not tell it.
+_NEW_PROCESS = """
 import sys, time
 start = time.perf_counter()
 from facelattice import FaceAligner
 aligner = FaceAligner(sys.argv[1])
 for path in sys.argv[2:]: aligner(path)
 seconds = time.perf_counter() - start
-peak = float("nan")  # Windows does not say
+peak = float("nan")
 if sys.platform == "darwin":
     import resource
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
-elif sys.platform == "linux":  # ru_maxrss would count the process that this one was forked from
+elif sys.platform == "linux":  # ru_maxrss would include the memory of the parent process
     peak = next(int(line.split()[1]) for line in open("/proc/self/status") if line.startswith("VmHWM")) / 2**10
 print(seconds, peak)
 """
 
 
 class Timing(NamedTuple):
-    """part: what was measured. setting: how. value, unit: the median."""
+    """A measured value.
+
+    Attributes:
+        part: Name of the model, or "detector".
+        setting: Input, threads and processes.
+        value: The value; times of calls are medians.
+        unit: Unit of the value.
+    """
 
     part: str
     setting: str
@@ -56,69 +66,88 @@ class Timing(NamedTuple):
     unit: str
 
 
-def measure(models: Sequence[str], images: Sequence[Path], repeats: int = 20) -> Iterator[Timing]:
-    """Time each model on crops, with one thread and with all, one and 32 at a time; then, with the images or else
-    a sample, the detector, each model's whole way from image to points, and a folder's from files to points, by the
-    first model. Raises ModelError and ImageError."""
-    images = images or [SAMPLE]
-    rng = np.random.default_rng(0)
+def measure(models: Sequence[str], images: Sequence[Path], num_repeats: int = 20) -> Iterator[Timing]:
+    """Measure speed and memory.
+
+    Args:
+        models: Names of bundled models or paths of model files, at least one. Files are measured with the first.
+        images: Image files; if empty, the sample image of the package.
+        num_repeats: Number of calls that a median is taken of.
+
+    Yields:
+        The time of each model per crop, of the detector per image, of `FaceAligner` with each model per image, the
+        throughput for files in one and in several processes, and time and peak memory of a new process.
+
+    Raises:
+        ModelError: A model cannot be used.
+        ImageError: An image cannot be used.
+    """
+    images = images or [SAMPLE_IMAGE]
+    loaded = [load_image(path) for path in images]
     for name in models:
-        path = find_model(name)
-        for threads in dict.fromkeys((1, num_usable_cpus())):
-            model = Model(path, threads)
-            crops = rng.integers(0, 256, (max(BATCHES), model.crop_size, model.crop_size, 3), dtype=np.uint8)
-            for batch in BATCHES:
-                some, times = crops[:batch], max(3, repeats // batch * 4) if batch > 1 else repeats
-                value = _median_ms(partial(model, some), times) / batch
-                yield Timing(name, f"{_threads(threads)}, {batch} at a time", value, "ms a crop")
-    opened = [load_image(path) for path in images]
-    yield Timing("detector", "an image", _mean_ms(FaceAligner(models[0]).detector, opened, repeats), "ms")
+        yield from _measure_model(name, num_repeats)
+    yield Timing("detector", "one image", _mean_ms(FaceAligner(models[0]).detector, loaded, num_repeats), "ms")
     for name in models:
-        for faces, most in (("all faces", None), ("one face", 1)):
-            aligner = FaceAligner(name, max_faces=most)
-            yield Timing(name, f"an image in memory, {faces}", _mean_ms(aligner, opened, repeats), "ms")
-    many = [images[i % len(images)] for i in range(FOLDER)]
-    for jobs in dict.fromkeys((1, num_usable_cpus())):
-        start = time.perf_counter()
-        for _ in align_all(many, {"model": models[0]}, _raise, jobs):
-            pass
-        how = "one after another" if jobs == 1 else f"by {jobs} processes, their start included"
-        yield Timing(models[0], f"files, {how}", FOLDER / (time.perf_counter() - start), "images a second")
-    command = [sys.executable, "-c", FRESH, models[0], *map(str, images)]
+        for setting, max_faces in (("all faces", None), ("one face", 1)):
+            aligner = FaceAligner(name, max_faces=max_faces)
+            yield Timing(name, f"one image in memory, {setting}", _mean_ms(aligner, loaded, num_repeats), "ms")
+    yield from _measure_files(models[0], images)
+    command = [sys.executable, "-c", _NEW_PROCESS, models[0], *map(str, images)]
     seconds, peak = map(float, subprocess.run(command, check=True, capture_output=True, text=True).stdout.split())
-    yield Timing(models[0], f"a fresh process, {len(images)} images", seconds, "s")
-    yield Timing(models[0], "peak memory of that process", peak, "MiB")
+    yield Timing(models[0], f"new process, {_count(len(images), 'image')}", seconds, "s")
+    yield Timing(models[0], "new process, peak memory", peak, "MiB")
 
 
-def processor() -> str:
-    """What figures depend on first of all: the processor's name, as far as the system tells it, how many there are for
-    this process, and the widest of its instructions that are used."""
+def describe_processor() -> str:
+    """Return the name of the processor, the number that this process may use, and OpenCV's widest instruction set."""
     name = platform.processor() or platform.machine()
     if sys.platform == "linux":
         with open("/proc/cpuinfo", encoding="utf-8", errors="replace") as file:
             name = next((line.split(":")[1].strip() for line in file if line.startswith("model name")), name)
+    # OpenCV marks instructions that it could use, but this processor does not have, with a question mark.
     used = [feature.strip("*") for feature in cv2.getCPUFeaturesLine().split() if not feature.endswith("?")]
-    return ", ".join([name, f"{num_usable_cpus()} of it", *used[-1:]])
+    return ", ".join([name, _count(num_usable_cpus(), "core"), *used[-1:]])
+
+
+def _measure_model(name: str, num_repeats: int) -> Iterator[Timing]:
+    path, rng = find_model(name), np.random.default_rng(0)
+    for num_threads in dict.fromkeys((1, num_usable_cpus())):
+        model = Model(path, num_threads)
+        crops = rng.integers(0, 256, (max(BATCH_SIZES), model.crop_size, model.crop_size, 3), dtype=np.uint8)
+        for batch_size in BATCH_SIZES:
+            repeats = num_repeats if batch_size == 1 else max(3, num_repeats // batch_size * 4)
+            value = _median_ms(partial(model, crops[:batch_size]), repeats) / batch_size
+            yield Timing(name, f"{_count(num_threads, 'thread')}, batch size {batch_size}", value, "ms/crop")
+
+
+def _measure_files(model: str, images: Sequence[Path]) -> Iterator[Timing]:
+    files = [images[i % len(images)] for i in range(NUM_FILES)]
+    for jobs in dict.fromkeys((1, num_usable_cpus())):
+        start = time.perf_counter()
+        for _ in align_all(files, {"model": model}, _raise, jobs):
+            pass
+        setting = "files, 1 process" if jobs == 1 else f"files, {jobs} processes and their start"
+        yield Timing(model, setting, NUM_FILES / (time.perf_counter() - start), "images/s")
 
 
 def _raise(image: Path, error: ImageError) -> None:
     raise error
 
 
-def _median_ms(function: Callable[[], object], repeats: int) -> float:
-    """The median time of a call, milliseconds, after two that are not pluralize."""
+def _median_ms(function: Callable[[], object], num_repeats: int) -> float:
+    """Return the median time of a call in milliseconds, after two calls to warm up."""
     times = []
-    for _ in range(repeats + 2):
+    for _ in range(num_repeats + 2):
         start = time.perf_counter()
         function()
         times.append(1000 * (time.perf_counter() - start))
     return statistics.median(times[2:])
 
 
-def _mean_ms(function: Callable[[np.ndarray], object], images: list[np.ndarray], repeats: int) -> float:
-    """The mean over images of the median time of each."""
-    return statistics.mean(_median_ms(partial(function, image), repeats) for image in images)
+def _mean_ms(function: Callable[[np.ndarray], object], images: list[np.ndarray], num_repeats: int) -> float:
+    """Return the mean over images of the median time for each."""
+    return statistics.mean(_median_ms(partial(function, image), num_repeats) for image in images)
 
 
-def _threads(count: int) -> str:
-    return f"{count} thread{'s' * (count > 1)}"
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'s' * (number != 1)}"

@@ -1,6 +1,7 @@
-"""Named models: those that come inside the package, and any file of your own.
+"""The bundled models by name.
 
-model = Model(find_model())                  # the bundled default
+model = Model(find_model())  # the default
+model = Model(find_model("wflw98"))
 model = Model(find_model("my_model.onnx"))
 """
 
@@ -16,20 +17,29 @@ _FOLDER = Path(__file__).parents[1] / "models"
 
 
 def list_models() -> list[str]:
-    """The names of the bundled models."""
+    """Return the names of the bundled models."""
     return sorted(path.stem for path in _FOLDER.glob("*.onnx"))
 
 
 def find_model(name: str | os.PathLike[str] | None = None) -> Path:
-    """The file of a bundled model by its name, or the path itself where one is given; None is the default model.
+    """Return the file of a model.
 
-    Raises ModelError, naming the known ones, for a name that is neither.
+    Args:
+        name: Name of a bundled model, or the path of a model file, which is returned whether it exists or not. None for
+            the default model.
+
+    Returns:
+        The path of the model file.
+
+    Raises:
+        ModelError: No bundled model has the name.
     """
-    wanted = Path(DEFAULT if name is None else name)
-    if wanted.name == str(wanted) and wanted.suffix.lower() != ".onnx" and not wanted.is_file():
-        bundled = _FOLDER / f"{wanted}.onnx"
-        if not bundled.is_file():
-            known = ", ".join(list_models()) or "none"
-            raise ModelError(f"no model is named {str(wanted)!r}; bundled: {known}; or give the path of an .onnx file")
-        return bundled
-    return wanted
+    path = Path(DEFAULT if name is None else name)
+    is_name = path.name == str(path) and path.suffix.lower() != ".onnx" and not path.is_file()
+    if not is_name:
+        return path
+    bundled = _FOLDER / f"{path}.onnx"
+    if not bundled.is_file():
+        names = ", ".join(list_models())
+        raise ModelError(f"no model is named {str(path)!r}; bundled: {names}; or give the path of an .onnx file")
+    return bundled

@@ -1,10 +1,10 @@
-"""Many images on all processors: each process does whole images, with one thread.
+"""Alignment of many images in several processes.
 
-    for faces in align_all(images, settings, on_error):        # in the order of the images
+    for faces in align_all(paths, {"model": "ibug68"}, on_error):  # in the order of the paths
         ...
 
-Processes, because an image's way from one network to the next is Python, which a process runs in one thread at a time;
-one thread each, because a network of this size gains less from a second one than a second image does.
+Each process aligns whole images on one thread. The steps between two networks are Python code, which runs in one thread
+of a process at a time, and networks of this size gain less from a second thread than from a second image.
 """
 
 from __future__ import annotations
@@ -28,94 +28,145 @@ from facelattice.face import Face
 from facelattice.inference.aligner import FaceAligner
 from facelattice.onnx_session import num_usable_cpus, set_num_threads
 
-CHUNK = 4  # images that a process takes at a time
-FEW = 24  # images that one process has done before others would have started
+CHUNK_SIZE = 4
+"""Number of images in one task of a process."""
 
-_aligner: FaceAligner | None = None
+MAX_SINGLE_PROCESS_IMAGES = 24
+"""By default, up to this number of images is aligned in the calling process, as starting others would take longer."""
+
+OnError = Callable[[Path, ImageError], None]
+Result = list[Face] | tuple[Path, str]
+"""The faces of an image, or its path and what is wrong with it. (An exception would lose its attributes in a pipe.)"""
+
+_aligner: FaceAligner | None = None  # in a worker process
 _keep_images = False
 
 
 def align_all(
     images: Sequence[Path],
     settings: dict[str, Any],
-    on_error: Callable[[Path, ImageError], None],
+    on_error: OnError,
     jobs: int | None = None,
     keep_images: bool = False,
 ) -> Iterator[list[Face]]:
-    """The faces of each image file, in order, as `FaceAligner.batch` gives them.
+    """Align image files in several processes.
 
-    settings: those of `FaceAligner`, with names in place of objects. jobs: processes; None is one for each processor
-    where there are many images. keep_images: whether faces of other processes hold their image, which costs its
-    way from there. ``on_error`` is called in the turn of an image that cannot be read; its faces are an empty list.
-    Memory is bounded: few chunks are under way at a time. Raises at once what FaceAligner raises, WorkerError later.
+    If a worker process dies, the images that it may have been processing are tried again one by one. An image that
+    ends its process again is reported as an ImageError, and the run goes on.
+
+    Args:
+        images: Image files.
+        settings: Arguments of `FaceAligner`; models and detectors by name or picklable.
+        on_error: Called with an image that cannot be used and the error. Its faces are an empty list.
+        jobs: Number of processes. None for one process per processor, if there are more than 24 images.
+        keep_images: Whether faces from other processes keep their image, which takes time to transfer.
+
+    Yields:
+        The faces of each image, in order. Few images are held at a time.
+
+    Raises:
+        ModelError: The model file cannot be used.
+        ArgumentError: A setting has a value that is not allowed.
+        WorkerError: Worker processes do not start.
     """
-    aligner = FaceAligner(**settings)
-    jobs = jobs or (num_usable_cpus() if len(images) > FEW else 1)
+    aligner = FaceAligner(**settings)  # raises errors at once
+    jobs = jobs or (num_usable_cpus() if len(images) > MAX_SINGLE_PROCESS_IMAGES else 1)
     if jobs == 1:
         return aligner.batch(images, on_error)
-    return _in_processes(images, settings, on_error, jobs, keep_images)
+    return _align_in_processes(images, settings, on_error, jobs, keep_images)
 
 
-def _in_processes(
+def _align_in_processes(
+    images: Sequence[Path], settings: dict[str, Any], on_error: OnError, jobs: int, keep_images: bool
+) -> Iterator[list[Face]]:
+    chunk_size = 1 if keep_images else CHUNK_SIZE  # photos are large, and results wait in memory
+    max_chunks = 2 * jobs
+    position = 0
+    while position < len(images):
+        for result in _run_pool(images[position:], settings, keep_images, jobs, chunk_size, max_chunks):
+            position += 1
+            yield _faces(result, on_error)
+        # If the pool is broken, one of its chunks in progress has ended a process.
+        suspects = images[position : position + max_chunks * chunk_size]
+        num_safe = 0
+        for result in _run_pool(suspects, settings, keep_images, jobs=1, chunk_size=1, max_chunks=1, check_start=True):
+            num_safe += 1
+            yield _faces(result, on_error)
+        position += num_safe
+        if num_safe < len(suspects):
+            image = images[position]
+            yield _faces((image, f"{image}: a worker process died while processing this image"), on_error)
+            position += 1
+
+
+def _run_pool(
     images: Sequence[Path],
     settings: dict[str, Any],
-    on_error: Callable[[Path, ImageError], None],
-    jobs: int,
     keep_images: bool,
-) -> Iterator[list[Face]]:
+    jobs: int,
+    chunk_size: int,
+    max_chunks: int,
+    check_start: bool = False,
+) -> Iterator[Result]:
+    """Yield the results of images in order, until the end or until a process of the pool dies.
+
+    At most ``max_chunks`` chunks are in progress. ``check_start`` raises WorkerError if the processes do not start.
+    """
+    if not images:
+        return
     spawn = multiprocessing.get_context("spawn")
     with (
         ThreadPoolExecutor(1, initializer=block_signals, initargs=({signal.SIGINT},)) as starter,
-        ProcessPoolExecutor(jobs, spawn, _start, (settings, keep_images)) as pool,
+        ProcessPoolExecutor(jobs, spawn, _start_worker, (settings, keep_images)) as pool,
     ):
-        waiting: deque[Future] = deque()
-        chunk = 1 if keep_images else CHUNK  # photos are large, and many would wait here
+        pending: deque[Future[list[Result]]] = deque()
         try:
-            for i in range(0, len(images), chunk):
-                waiting.append(starter.submit(pool.submit, _align, images[i : i + chunk]).result())
-                if len(waiting) > 2 * jobs:
-                    yield from _take(waiting.popleft().result(), on_error)
-            while waiting:
-                yield from _take(waiting.popleft().result(), on_error)
-        except BrokenProcessPool as error:
-            raise WorkerError("a process died amid its work; was there too little memory?") from error
-        finally:  # Ctrl-C, or nobody wants the rest
+            if check_start:
+                try:
+                    starter.submit(pool.submit, os.getpid).result().result()
+                except BrokenProcessPool as error:
+                    raise WorkerError("worker processes die when they start; there may be too little memory") from error
+            for start in range(0, len(images), chunk_size):
+                if len(pending) == max_chunks:
+                    yield from pending.popleft().result()
+                pending.append(starter.submit(pool.submit, _align_chunk, images[start : start + chunk_size]).result())
+            while pending:
+                yield from pending.popleft().result()
+        except BrokenProcessPool:
+            return
+        finally:  # also on Ctrl-C, and when the caller stops early
             pool.shutdown(cancel_futures=True)
 
 
-def _take(
-    results: list[list[Face] | tuple[Path, str]], on_error: Callable[[Path, ImageError], None]
-) -> Iterator[list[Face]]:
-    for result in results:
-        if isinstance(result, tuple):
-            on_error(result[0], ImageError(result[1]))
-            yield []
-        else:
-            yield result
+def _faces(result: Result, on_error: OnError) -> list[Face]:
+    if isinstance(result, tuple):
+        on_error(result[0], ImageError(result[1]))
+        return []
+    return result
 
 
 def block_signals(signals: set[signal.Signals]) -> None:
-    """In a thread that starts processes: they never hear these signals, as ignoring them there would come too late for
-    one within their first second. Windows knows no such thing; but there, too, none is left half started."""
+    """Block signals in this thread and so in the processes that it starts.
+
+    Run it in the thread that starts worker processes: a process that ignores the signals itself would still receive
+    those of its first second. Windows has no such blocking.
+    """
     if os.name != "nt":
-        resource_tracker.ensure_running()  # before, as its start opens the thread's ears again
+        resource_tracker.ensure_running()  # first, as starting it unblocks the signals
         signal.pthread_sigmask(signal.SIG_BLOCK, signals)
 
 
-def _start(settings: dict[str, Any], keep_images: bool) -> None:
-    """In a new process: make its aligner. Ctrl-C is for the process that started this one, which will end it."""
-    global _aligner, _keep_images
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    exit_with_parent()
-    _aligner, _keep_images = single_thread_aligner(settings), keep_images
-
-
 def exit_with_parent() -> None:
-    """In a process that another one started: end when that has ended. Where the program was killed, its processes would
-    go on, or wait for work for ever."""
+    """End this worker process when its parent process ends. Otherwise it would run on after the parent was killed."""
     parent = multiprocessing.parent_process()
-    assert parent is not None, "this runs in processes that were started by another"
+    assert parent is not None, "only worker processes have a parent"
     threading.Thread(target=_exit_after, args=(parent,), daemon=True).start()
+
+
+def single_thread_aligner(settings: dict[str, Any]) -> FaceAligner:
+    """Create a `FaceAligner` for a worker process, and let this process use one thread from now on."""
+    set_num_threads(1)
+    return FaceAligner(**settings)
 
 
 def _exit_after(parent: BaseProcess) -> None:
@@ -123,18 +174,20 @@ def _exit_after(parent: BaseProcess) -> None:
     os._exit(1)
 
 
-def single_thread_aligner(settings: dict[str, Any]) -> FaceAligner:
-    """A `FaceAligner` for one of several processes, which from now on keeps to one thread."""
-    set_num_threads(1)
-    return FaceAligner(**settings)
+def _start_worker(settings: dict[str, Any], keep_images: bool) -> None:
+    """Initialize a worker process. Ctrl-C is handled by its parent."""
+    global _aligner, _keep_images
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    exit_with_parent()
+    _aligner, _keep_images = single_thread_aligner(settings), keep_images
 
 
-def _align(images: Sequence[Path]) -> list[list[Face] | tuple[Path, str]]:
-    """In a process: the faces of each image, or the image with what is wrong with it."""
-    assert _aligner is not None, "_start has run"
-    wrong: dict[Path, str] = {}
-    found = [
+def _align_chunk(images: Sequence[Path]) -> list[Result]:
+    """Align images in a worker process."""
+    assert _aligner is not None, "_start_worker has run"
+    errors: dict[Path, str] = {}
+    results = [
         faces if _keep_images else [replace(face, image=None) for face in faces]
-        for faces in _aligner.batch(images, lambda path, error: wrong.update({path: str(error)}))
+        for faces in _aligner.batch(images, lambda path, error: errors.update({path: str(error)}))
     ]
-    return [(path, wrong[path]) if path in wrong else faces for path, faces in zip(images, found, strict=True)]
+    return [(path, errors[path]) if path in errors else faces for path, faces in zip(images, results, strict=True)]

@@ -1,4 +1,4 @@
-"""Images on a cluster: FaceAligner as a map over a Ray Data set, for more of them than one machine can do.
+"""Alignment on a cluster, as a Ray Data map.
 
     import ray
     from facelattice.inference.ray_data import align
@@ -6,79 +6,98 @@
     rows = align(ray.data.from_items([{"path": path} for path in paths]), workers=8)
     rows.write_parquet("landmarks")
 
-A worker that dies is started anew, and what it was at is done again: no image is lost or doubled.
+Ray restarts a worker that dies and repeats its batch, so no image is lost or processed twice.
 """
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from facelattice.exceptions import MissingDependencyError
 from facelattice.face import Face
-from facelattice.formats.files import valid_utf8
+from facelattice.formats.names import escape_non_utf8
 from facelattice.inference.parallel import single_thread_aligner
 
 if TYPE_CHECKING:
     import pyarrow
     import ray.data
 
-BATCH = 16  # images that a worker takes at a time: what is done again when it dies
+BATCH_SIZE = 16
+"""Number of images that a worker takes at a time, and repeats if it dies."""
+
+
+def align(
+    images: ray.data.Dataset, column: str = "path", workers: int | tuple[int, int] = 2, **settings: Any
+) -> ray.data.Dataset:
+    """Find the faces of all images of a Ray Data set.
+
+    The result is lazy: images are processed when its rows are taken or written.
+
+    Args:
+        images: Rows with the path of an image.
+        column: Name of the column with the paths.
+        workers: Number of workers, or the smallest and the largest number. Each has its own model.
+        **settings: Arguments of `FaceAligner`.
+
+    Returns:
+        One row for each face, with the columns image, face (from 0), score, box (4 values), points (2 N values: x0, y0,
+        x1, ...), expected_errors (N values) and error. An image without faces has one row with face -1. If the image
+        cannot be used, error contains the reason.
+
+    Raises:
+        MissingDependencyError: Ray is not installed.
+    """
+    try:
+        importlib.import_module("ray.data")
+    except ImportError as error:
+        raise MissingDependencyError('alignment on a cluster needs Ray; run: pip install "facelattice[ray]"') from error
+    return images.map_batches(
+        Worker, fn_constructor_args=(column, settings), batch_size=BATCH_SIZE, concurrency=workers, num_cpus=1
+    )
 
 
 class Worker:
-    """What runs on the cluster: one aligner with one thread, fed with batches of rows, columns as arrays."""
+    """A worker of the cluster: one `FaceAligner` on one thread.
+
+    Args:
+        column: Name of the column with the paths.
+        settings: Arguments of `FaceAligner`.
+    """
 
     def __init__(self, column: str, settings: dict[str, Any]):
         self.column, self.aligner = column, single_thread_aligner(settings)
 
     def __call__(self, batch: dict[str, Any]) -> pyarrow.Table:
-        """A row for each face, and one with an error, or with nothing but its image, where there is none."""
+        """Align a batch of rows, given as one array for each column; see `align` for the result."""
         import pyarrow as pa
 
         images: Sequence[Any] = list(batch[self.column])
-        wrong: dict[str, str] = {}
+        errors: dict[str, str] = {}
         rows: list[dict[str, Any]] = []
-        found = self.aligner.batch(images, lambda image, error: wrong.update({str(image): str(error)}))
-        for image, faces in zip(images, found, strict=True):
+        results = self.aligner.batch(images, lambda image, error: errors.update({str(image): str(error)}))
+        for image, faces in zip(images, results, strict=True):
             rows += [_row(image, i, face) for i, face in enumerate(faces)]
             if not faces:
-                rows.append(_row(image, -1, None, wrong.get(str(image), "")))
+                rows.append(_row(image, -1, None, errors.get(str(image), "")))
         floats = pa.list_(pa.float32())
-        schema = pa.schema(  # stated, because a batch without faces would not show what its lists are of
+        schema = pa.schema(  # explicit, as the element types of empty lists cannot be inferred
             [("image", pa.string()), ("face", pa.int32()), ("score", pa.float32()), ("box", floats),
              ("points", floats), ("expected_errors", floats), ("error", pa.string())]
         )  # fmt: skip
         return pa.Table.from_pylist(rows, schema)
 
 
-def _row(image: str, number: int, face: Face | None, reason: str = "") -> dict[str, Any]:
+def _row(image: str, number: int, face: Face | None, error: str = "") -> dict[str, Any]:
     return {
-        "image": valid_utf8(str(image)),
+        "image": escape_non_utf8(str(image)),
         "face": number,
         "score": np.nan if face is None else face.score,
         "box": [] if face is None else face.box.tolist(),
         "points": [] if face is None else face.points.ravel().tolist(),
         "expected_errors": [] if face is None else face.expected_errors.tolist(),
-        "error": valid_utf8(reason),
+        "error": escape_non_utf8(error),
     }
-
-
-def align(
-    images: ray.data.Dataset, column: str = "path", workers: int | tuple[int, int] = 2, **settings: Any
-) -> ray.data.Dataset:
-    """Rows with a path in ``column`` -> a row for each face: image, face (from 0), score, box (4), points (2 N: x0, y0,
-    x1, ...), errors (N), and "error".
-
-    An image without faces has one row with face -1, and one that cannot be read the reason in "error". workers: how
-    many, or from how many to how many; each holds one model. settings: those of `FaceAligner`. Lazy, as Ray Data is: it
-    runs when the rows are taken or written. Raises ImportError without Ray.
-    """
-    try:
-        import ray.data  # noqa: F401
-    except ImportError as error:
-        raise ImportError('to use a cluster, run: pip install "facelattice[ray]"') from error
-    return images.map_batches(
-        Worker, fn_constructor_args=(column, settings), batch_size=BATCH, concurrency=workers, num_cpus=1
-    )

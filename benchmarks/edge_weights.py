@@ -1,0 +1,60 @@
+"""Measure whether edge weights of occluded landmarks decrease.
+
+    python benchmarks/edge_weights.py ibug68 DATA/300W/helen/testset
+
+On each face of the dataset a gray patch covers 30 % of the landmarks. The script compares, with and without it, the sum
+of the weights of covered neighbors, over the visible landmarks that have both covered and visible neighbors.
+The interval is a paired bootstrap over faces. It also prints how much a weight varies between faces.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import numpy as np
+
+from facelattice import geometry
+from facelattice.datasets.readers.detect_layout import read_samples
+from facelattice.datasets.sample import convert_samples
+from facelattice.evaluation.bootstrap import paired_bootstrap
+from facelattice.evaluation.robustness import crop_slices, occlusion_patch
+from facelattice.image_io import load_image
+from facelattice.inference.model_zoo import find_model
+from facelattice.inference.onnx_model import Model
+
+FRACTION = 0.3  # of the landmarks that the patch covers
+GRAY = 128
+
+
+def main(name: str, data: str) -> None:
+    """Print the edge weights of covered neighbors with and without the patch."""
+    model = Model(find_model(name))
+    samples = convert_samples(read_samples(Path(data)), model.scheme, None)
+    all_weights, covered_sums = [], []
+    for i, sample in enumerate(samples):
+        matrix = geometry.crop_transform(sample.box, model.crop_size, model.crop_margin)
+        crop = geometry.warp(load_image(sample.path), matrix, model.crop_size)
+        box, covered = occlusion_patch(sample.points, sample.mask, FRACTION, np.random.default_rng([0, i]))
+        patched = crop.copy()
+        patched[crop_slices(box, matrix)] = GRAY
+        before, after = model.edge_weights(np.stack([crop, patched]))
+        all_weights.append(before)
+        neighbors = (before > 0) & ~np.eye(len(covered), dtype=bool)
+        counted = ~covered & (neighbors & covered).any(1) & (neighbors & ~covered).any(1)
+        if counted.any():
+            covered_sums.append([weights[counted][:, covered].sum(1).mean() for weights in (before, after)])
+    without_patch, with_patch = np.array(covered_sums).T
+    difference, low, high = paired_bootstrap(with_patch[None], without_patch[None])
+    edges = np.stack(all_weights)[:, all_weights[0] > 0]
+    print(f"{name}, {len(samples)} faces of {data}, a patch over {100 * FRACTION:g} % of the landmarks")
+    print(f"weight of covered neighbors without the patch     {without_patch.mean():.4f}")
+    print(f"weight of covered neighbors with the patch        {with_patch.mean():.4f}")
+    print(f"difference, 95 % interval                         {difference:+.4f} ({low:+.4f} to {high:+.4f})")
+    print(f"standard deviation of a weight over faces, mean   {edges.std(0).mean():.4f}")
+
+
+if __name__ == "__main__":
+    if len(sys.argv) != 3:
+        sys.exit(__doc__)
+    main(*sys.argv[1:])

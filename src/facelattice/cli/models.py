@@ -42,5 +42,5 @@ def _describe(model: Model) -> Table:
     ]
     table = Table(title=model.name, title_justify="left", show_header=False, box=None)
     for key, value in rows:
-        table.add_row(Text(key, style="dim"), Text(value))
+        table.add_row(Text(key, style="dim"), Text(value, overflow="fold"))
     return table

@@ -1,178 +1,332 @@
-"""Images at the door: whatever the user has becomes RGB uint8 (H, W, 3), upright, or one clear error.
+"""Loading images as upright RGB uint8 (H, W, 3), finding image files in folders, and saving images.
 
-    image = load_image("photo.jpg")             # or an array, or a PIL image
-    paths = find_images(["holiday", "*.png"])     # folders (with all that is below them), globs and files
+Example:
+    image = load_image("photo.jpg")  # or an array, or a PIL image
+    paths = find_images(["holiday", "*.png"])  # folders with their subfolders, globs and files
 """
 
 from __future__ import annotations
 
 import glob
+import importlib
+import io
+import logging
 import os
-import re
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
 
-from facelattice.exceptions import ImageError
+from facelattice.exceptions import ArgumentError, ImageError
 
-# What OpenCV reads; a file of another kind can still be named by itself.
+_LOGGER = logging.getLogger("facelattice")
+
 IMAGE_SUFFIXES = frozenset({".avif", ".bmp", ".gif", ".jp2", ".jpe", ".jpeg", ".jpg", ".pbm", ".pgm", ".png", ".pnm"})
 IMAGE_SUFFIXES |= {".ppm", ".tif", ".tiff", ".webp"}
+MAX_PIXELS = 50_000_000
 
-_SHRINK_FLAGS = {
-    1: cv2.IMREAD_COLOR,
-    2: cv2.IMREAD_REDUCED_COLOR_2,
-    4: cv2.IMREAD_REDUCED_COLOR_4,
-    8: cv2.IMREAD_REDUCED_COLOR_8,
+# Pillow's names of the formats, and its modules that decode them.
+_PLUGINS = {
+    "JPEG": "JpegImagePlugin",
+    "PNG": "PngImagePlugin",
+    "WEBP": "WebPImagePlugin",
+    "BMP": "BmpImagePlugin",
+    "GIF": "GifImagePlugin",
+    "AVIF": "AvifImagePlugin",
+    "TIFF": "TiffImagePlugin",
+    "JPEG2000": "Jpeg2KImagePlugin",
+    "PPM": "PpmImagePlugin",
 }
+FORMATS = tuple(_PLUGINS)
 
-# The EXIF header of a JPEG that is turned when it is read: its tag 0x0112, a SHORT, is 2 to 8; in either byte order.
-_TURNED = re.compile(
-    rb"Exif\0\0(II.{6,65500}?\x12\x01\x03\0\x01\0\0\0[\x02-\x08]|MM.{6,65500}?\x01\x12\0\x03\0\0\0\x01\0[\x02-\x08])",
-    re.DOTALL,
-)
+# Photos that people have and that cannot be decoded; `find_images` reports them.
+_UNSUPPORTED_SUFFIXES = frozenset({".heic", ".heif", ".jxl", ".dng", ".cr2", ".cr3", ".nef", ".arw", ".orf", ".rw2"})
+_ORIENTATION = 0x0112  # the EXIF tag
 
 
-def load_image(source: Any, shrink: int = 1) -> np.ndarray:
-    """The image as RGB uint8 (H, W, 3), turned upright by its EXIF orientation.
+def load_image(source: Any, shrink: int = 1, max_pixels: int = MAX_PIXELS) -> np.ndarray:
+    """Load an image as RGB, upright by its EXIF orientation.
 
-    source: a path; or an RGB array (H, W), (H, W, 1), (H, W, 3) or (H, W, 4) of uint8, of uint16 (the upper eight bits
-        are kept) or of floats from 0 to 1; or a PIL image. An array that is RGB uint8 already is not copied.
-    shrink: 1, 2, 4 or 8. Files only: decode at 1/shrink of the size (sides rounded up), much faster for a large JPEG.
-        Pixel i stands for pixels i * shrink to i * shrink + shrink - 1, of a JPEG that EXIF turns as well.
+    Transparency is dropped: the color values under it are kept. An array that is RGB uint8 already is not copied.
 
-    Transparency is dropped and not painted over: under it lies the photo that was cut out, or black, while any
-    background put there would be an invention.
+    Args:
+        source: Path of a file; or an RGB array (H, W), (H, W, 1), (H, W, 3) or (H, W, 4) of uint8, of uint16 (the upper
+            eight bits are used) or of floats from 0 to 1; or a PIL image.
+        shrink: 1, 2, 4 or 8; files only. Divide both sides by it, rounded up. Pixel i of the result is the mean of
+            pixels i * shrink to i * shrink + shrink - 1. This makes decoding of large JPEG files faster.
+        max_pixels: Maximum number of pixels of a file, before shrinking.
 
-    Raises ImageError for what is missing, empty, cut short, too large, or no image at all.
+    Returns:
+        RGB uint8 (H, W, 3). Of an animation it is the first frame.
+
+    Raises:
+        ImageError: The file is missing, damaged, too large or not an image, or the array is not an image.
+        ArgumentError: ``shrink`` has another value, or is used without a file.
     """
-    if shrink not in _SHRINK_FLAGS:
-        raise ValueError(f"shrink must be 1, 2, 4 or 8, not {shrink!r}")
     if isinstance(source, (str, os.PathLike)):
-        return _read_file(Path(source), shrink)
+        return decode_image(_read_file(source), os.fspath(source), max_pixels, shrink=shrink)
     if shrink != 1:
-        raise ValueError("shrink is for files: resize an image in memory yourself")
+        raise ArgumentError("shrink is only for files; resize an image in memory yourself")
     if isinstance(source, np.ndarray):
-        return _from_array(source)
+        return _array_to_rgb(source)
     if hasattr(source, "getexif") and hasattr(source, "convert"):
-        return _from_pil(source)
-    raise ImageError(f"an image is a path, an RGB array or a PIL image, not {type(source).__name__}")
+        return _decode_pixels(source, getattr(source, "filename", "") or "PIL image")
+    raise ImageError(f"an image must be a path, an RGB array or a PIL image, not {type(source).__name__}")
+
+
+def decode_image(
+    data: bytes, name: str, max_pixels: int = MAX_PIXELS, formats: Sequence[str] = FORMATS, shrink: int = 1
+) -> np.ndarray:
+    """Decode the content of an image file as RGB, upright by its EXIF orientation.
+
+    The content decides about the format. The number of pixels is checked before memory for them is allocated.
+
+    Args:
+        data: Content of the file.
+        name: Name of the file for error messages.
+        max_pixels: Maximum number of pixels, before shrinking.
+        formats: Names from `FORMATS` of the formats to accept.
+        shrink: 1, 2, 4 or 8, see `load_image`.
+
+    Returns:
+        RGB uint8 (H, W, 3). Of an animation it is the first frame.
+
+    Raises:
+        ImageError: The content is empty, cut short, damaged, too large, or not of one of the formats.
+        ArgumentError: ``shrink`` has another value.
+    """
+    if shrink not in (1, 2, 4, 8):
+        raise ArgumentError(f"shrink must be 1, 2, 4 or 8, not {shrink!r}")
+    if not data:
+        raise ImageError(f"{name}: the file is empty; copy or download it again")
+    try:
+        image = _open(data, formats)
+    except Exception as error:  # decoders raise exceptions of many classes for damaged files
+        raise ImageError(f"{name}: the image header cannot be read ({_reason(error)})") from error
+    if image is None:
+        if data[4:8] == b"ftyp":  # the container of HEIC, and of most videos
+            raise ImageError(f"{name}: not an image of a supported format; HEIC must be converted to JPEG or PNG")
+        raise ImageError(f"{name}: not an image of a supported format ({', '.join(formats)})")
+    width, height = image.size
+    if width * height > max_pixels:
+        raise ImageError(
+            f"{name}: {width} x {height} is more than the limit of {max_pixels / 1e6:g} million pixels; "
+            "resize the image, or raise max_pixels"
+        )
+    return _decode_pixels(image, name, shrink)
 
 
 def find_images(inputs: Iterable[str | os.PathLike[str]]) -> list[Path]:
-    """The image files that files, folders and globs stand for, each once.
+    """Find the image files in folders, globs and file names.
 
-    Order is that of ``inputs``, by name within a folder or glob. Folders are searched to the bottom for names that end
-    in one of IMAGE_SUFFIXES, hidden ones left out. A file named by itself is taken as it is, even if it does not
-    exist: reading it says what is wrong with it.
+    Folders are searched with their subfolders, also those behind links, for names that end in one of `IMAGE_SUFFIXES`.
+    Hidden files and folders are left out. A file that is named by itself is returned even if it does not exist, so that
+    loading it reports the error. Photos in formats that cannot be decoded, such as HEIC, are skipped with a warning to
+    the logger "facelattice".
 
-    Raises ImageError where a folder or a glob holds no image.
+    Args:
+        inputs: Folders, globs and files.
+
+    Returns:
+        The files, each once, in the order of ``inputs`` and sorted within a folder or glob.
+
+    Raises:
+        ImageError: A folder or a glob contains no image.
     """
-    found: dict[Path, None] = {}  # a dict, because it keeps order
+    found: dict[Path, None] = {}  # a dict, because it keeps the order
+    skipped: Counter[str] = Counter()
     for item in inputs:
-        path = Path(item)
+        path = Path(_checked_path(item))
         if path.is_dir():
-            inside = _below(path)
+            candidates = _files_below(path)
         elif path.exists() or not glob.has_magic(str(item)):
             found[path] = None
             continue
         else:
             matches = sorted(Path(match) for match in glob.glob(str(item), recursive=True))
-            inside = [match for match in matches if match.is_file() and match.suffix.lower() in IMAGE_SUFFIXES]
-        if not inside:
-            kinds = ", ".join(sorted(IMAGE_SUFFIXES))
-            raise ImageError(f"{item}: no images found there (names that end in {kinds})")
-        found.update(dict.fromkeys(inside))
+            candidates = [match for match in matches if match.is_file()]
+        images = [candidate for candidate in candidates if candidate.suffix.lower() in IMAGE_SUFFIXES]
+        skipped.update(suffix for path in candidates if (suffix := path.suffix.lower()) in _UNSUPPORTED_SUFFIXES)
+        if not images:
+            suffixes = ", ".join(sorted(IMAGE_SUFFIXES))
+            others = f", but {', '.join(sorted(skipped))}" if skipped else ""
+            raise ImageError(f"{item}: no images found there (names that end in {suffixes}){others}")
+        found.update(dict.fromkeys(images))
+    if skipped:
+        counts = ", ".join(f"{count} {suffix}" for suffix, count in sorted(skipped.items()))
+        _LOGGER.warning("skipped files in formats that cannot be decoded: %s; convert them to JPEG or PNG", counts)
     return list(found)
 
 
-def _below(folder: Path) -> list[Path]:
-    paths = []
-    for parent, folders, files in os.walk(folder):
-        folders[:] = [name for name in folders if not name.startswith(".")]
-        paths += [Path(parent, name) for name in files if not name.startswith(".")]
-    return sorted(path for path in paths if path.suffix.lower() in IMAGE_SUFFIXES)
+def save_image(path: str | os.PathLike[str], image: np.ndarray, overwrite: bool = True) -> None:
+    """Write an image in the format that the file name says.
 
+    Args:
+        path: The file. A name without a suffix is written as PNG.
+        image: RGB uint8 (H, W, 3).
+        overwrite: Replace an existing file.
 
-def _read_file(path: Path, shrink: int) -> np.ndarray:
-    # Bytes first: OpenCV's own opening of files fails on names outside the system's code page on Windows, and cannot
-    # say why it failed.
+    Raises:
+        ImageError: The format is unknown, or cannot contain an image of this size.
+        FileExistsError: The file exists and ``overwrite`` is False.
+        OSError: The file cannot be written.
+    """
+    from facelattice.formats import atomic_write  # not at the top: loading images needs no formats
+
+    suffix = Path(path).suffix or ".png"
     try:
-        data = path.read_bytes()
+        encoded, data = cv2.imencode(suffix, cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
+    except cv2.error:  # for an unknown format; for a size that is too large, imencode returns False
+        encoded = False
+    if not encoded:
+        raise ImageError(f"{path}: an image of {image.shape[1]} x {image.shape[0]} px cannot be written as {suffix}")
+    with atomic_write(path, "wb", overwrite) as file:
+        file.write(data.tobytes())
+
+
+def _checked_path(path: str | os.PathLike[str]) -> str | os.PathLike[str]:
+    """Reject strings that are not paths: the empty string, and URLs."""
+    if not os.fspath(path):
+        raise ImageError("the path of the image is empty")
+    if isinstance(path, str) and path.lower().startswith(("http://", "https://", "ftp://", "data:", "file://")):
+        raise ImageError(f"{path[:200]}: URLs are not fetched; download the image and pass its path")
+    return path
+
+
+def _read_file(source: str | os.PathLike[str]) -> bytes:
+    path = Path(_checked_path(source))
+    try:
+        return path.read_bytes()
     except FileNotFoundError:
         raise ImageError(f"{path}: no such file") from None
     except IsADirectoryError:
         raise ImageError(f"{path}: is a folder, not an image") from None
     except (OSError, ValueError) as error:  # ValueError: a null byte in the name
+        if path.is_dir():  # Windows raises PermissionError for a folder
+            raise ImageError(f"{path}: is a folder, not an image") from None
         raise ImageError(f"{path}: cannot be read ({getattr(error, 'strerror', None) or error})") from None
-    if not data:
-        raise ImageError(f"{path}: the file is empty; copy or download it again")
-    if _is_cut_short(data):
-        raise ImageError(f"{path}: the file is cut short, its end is missing; copy or download it again")
-    # Shrunk and then turned, a side that is no multiple of shrink would begin with the partial pixel it ended with.
-    turned = shrink > 1 and _TURNED.search(data) is not None
+
+
+def _files_below(folder: Path) -> list[Path]:
+    """List the files in a folder and its subfolders, without hidden ones; each linked folder once."""
+    paths: list[Path] = []
+    visited: set[str] = set()
+    for parent, folders, files in os.walk(folder, followlinks=True):
+        real = os.path.realpath(parent)
+        if real in visited:
+            folders.clear()
+            continue
+        visited.add(real)
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        paths += [Path(parent, name) for name in files if not name.startswith(".")]
+    return sorted(paths)
+
+
+def _open(data: bytes, formats: Sequence[str]) -> Any:
+    """Read the header of an image file; None if it has none of the formats."""
+    from PIL import Image  # not at the top: arrays and the command line's help need no Pillow
+
+    # Not by Image.open: it warns of large images, and has a limit of its own for all callers in the process.
+    for format in formats:
+        importlib.import_module(f"PIL.{_PLUGINS[format]}")
+        factory, accept = Image.OPEN[format]
+        if accept is None or accept(data[:16]) is True:
+            return factory(io.BytesIO(data), "")
+    return None
+
+
+def _decode_pixels(image: Any, name: str, shrink: int = 1) -> np.ndarray:
+    """Decode an opened PIL image as upright RGB."""
     try:
-        image = cv2.imdecode(np.frombuffer(data, np.uint8), _SHRINK_FLAGS[1 if turned else shrink])
-    except cv2.error as error:
-        if "validateInputImageSize" in str(error) or "nsufficient memory" in str(error):
-            raise ImageError(f"{path}: the image is too large to open; make it smaller first") from None
-        raise ImageError(f"{path}: OpenCV cannot read it ({error.err}); save it anew as JPEG or PNG") from None
-    if image is None:
-        raise ImageError(f"{path}: not an image that OpenCV can read, or a damaged one; save it anew as JPEG or PNG")
-    return cv2.cvtColor(_shrunk(image, shrink) if turned else image, cv2.COLOR_BGR2RGB)
+        shrunk = _set_jpeg_scale(image, shrink)
+        image.load()
+        orientation = image.getexif().get(_ORIENTATION)
+        # convert("RGB") would clip 16-bit, integer and float values.
+        array = np.asarray(image) if image.mode[0] in "IF" else _copy_pixels(image)
+    except Exception as error:  # decoders raise exceptions of many classes for damaged files
+        kind = f"{image.format} image" if image.format else "image"
+        raise ImageError(f"{name}: the {kind} is cut short or damaged ({_reason(error)})") from error
+    try:
+        rgb = _array_to_rgb(_scale_int32(array) if array.dtype == np.int32 else array)
+    except ImageError as error:
+        raise ImageError(f"{name}: {error}") from None
+    rgb = _upright(rgb, orientation)
+    return rgb if shrunk else _downscale(rgb, shrink)
 
 
-def _shrunk(image: np.ndarray, shrink: int) -> np.ndarray:
-    """The means of ``shrink`` x ``shrink`` pixels, as a JPEG's own decoder gives them; sides are rounded up."""
+def _reason(error: Exception) -> str:
+    return str(error) or type(error).__name__
+
+
+def _set_jpeg_scale(image: Any, shrink: int) -> bool:
+    """Let a JPEG decode at 1 / ``shrink``; True if no further downscaling is needed."""
+    width, height = image.size
+    if shrink > 1 and image.format in ("JPEG", "MPO") and min(width, height) >= shrink:
+        # Blocks start at the top left corner of the stored image. If a side is not a multiple of ``shrink``, turning
+        # would put the incomplete last block first.
+        complete = width % shrink == 0 and height % shrink == 0
+        if complete or image.getexif().get(_ORIENTATION, 1) == 1:
+            image.draft(None, (width // shrink, height // shrink))
+    return shrink == 1 or image.size != (width, height)
+
+
+def _copy_pixels(image: Any) -> np.ndarray:
+    """Copy the pixels of a PIL image as RGB, in strips: faster than at once, and with half of the memory."""
+    image = image if image.mode == "RGB" else image.convert("RGB")
+    width, height = image.size
+    rgb = np.empty((height, width, 3), np.uint8)
+    for top in range(0, height, 64):
+        bottom = min(top + 64, height)
+        rgb[top:bottom] = np.asarray(image.crop((0, top, width, bottom)))
+    return rgb
+
+
+def _upright(image: np.ndarray, orientation: Any) -> np.ndarray:
+    """Apply an EXIF orientation, 2 to 8; other values change nothing."""
+    if orientation in (5, 6, 7, 8):
+        image = cv2.transpose(image)
+    if orientation in (2, 3, 6, 7):
+        image = cv2.flip(image, 1)
+    if orientation in (3, 4, 7, 8):
+        image = cv2.flip(image, 0)
+    return image
+
+
+def _downscale(image: np.ndarray, factor: int) -> np.ndarray:
+    """Average blocks of ``factor`` x ``factor`` pixels; sides are rounded up."""
     height, width = image.shape[:2]
-    image = cv2.copyMakeBorder(image, 0, -height % shrink, 0, -width % shrink, cv2.BORDER_REPLICATE)
-    size = (image.shape[1] // shrink, image.shape[0] // shrink)
+    if height % factor or width % factor:
+        image = cv2.copyMakeBorder(image, 0, -height % factor, 0, -width % factor, cv2.BORDER_REPLICATE)
+    size = (image.shape[1] // factor, image.shape[0] // factor)
     return cv2.resize(image, size, interpolation=cv2.INTER_AREA)
 
 
-def _is_cut_short(data: bytes) -> bool:
-    """True for a JPEG or PNG whose end marker is missing: old versions of OpenCV give those a gray lower half."""
-    if data.startswith(b"\x89PNG"):
-        return b"IEND" not in data
-    if not data.startswith(b"\xff\xd8\xff"):
-        return False
-    # The end marker counts only after the headers: a thumbnail in the EXIF header has an end marker too.
-    at = 2
-    while data[at : at + 1] == b"\xff" and data[at + 1 : at + 2] != b"\xda":
-        at += 2 + int.from_bytes(data[at + 2 : at + 4], "big")
-    return data.find(b"\xff\xd9", at) < 0
+def _scale_int32(array: np.ndarray) -> np.ndarray:
+    """Convert a PIL image of mode "I" to uint8 or uint16, by the range of its values."""
+    low, high = int(array.min()), int(array.max())
+    if low < 0 or high > 65535:
+        raise ImageError(f'a PIL image of mode "I" must have values from 0 to 255 or to 65535, not {low} to {high}')
+    return array.astype(np.uint8 if high <= 255 else np.uint16)
 
 
-def _from_array(array: np.ndarray) -> np.ndarray:
+def _array_to_rgb(array: np.ndarray) -> np.ndarray:
     is_gray = array.ndim == 2 or (array.ndim == 3 and array.shape[2] == 1)
     if array.size == 0 or not (is_gray or (array.ndim == 3 and array.shape[2] in (3, 4))):
         hint = "; move the channels to the end" if array.ndim == 3 and array.shape[0] in (1, 3, 4) else ""
-        raise ImageError(f"an image array is (H, W), (H, W, 1), (H, W, 3) or (H, W, 4), not {array.shape}{hint}")
-    if array.dtype == np.uint16:
+        raise ImageError(f"an image array must be (H, W), (H, W, 1), (H, W, 3) or (H, W, 4), not {array.shape}{hint}")
+    if array.dtype.kind == "u" and array.dtype.itemsize == 2:  # in either byte order
         array = (array >> 8).astype(np.uint8)
     elif np.issubdtype(array.dtype, np.floating):
         low, high = float(array.min()), float(array.max())
-        if not (low >= 0 and high <= 1):  # also false for NaN
-            raise ImageError(f"a float image has values from 0 to 1, not {low:g} to {high:g}; or give uint8")
-        array = np.rint(array * 255).astype(np.uint8)
+        half_level = 0.5 / 255  # rounding in earlier computations is accepted
+        if not (low >= -half_level and high <= 1 + half_level):  # also false for NaN
+            raise ImageError(f"a float image must have values from 0 to 1, not {low:g} to {high:g}; or pass uint8")
+        array = np.rint(array.clip(0, 1) * 255).astype(np.uint8)
     elif array.dtype != np.uint8:
-        raise ImageError(f"an image array is uint8, uint16 or float from 0 to 1, not {array.dtype}")
+        raise ImageError(f"an image array must be uint8, uint16 or float from 0 to 1, not {array.dtype}")
     if is_gray:
         array = np.repeat(array.reshape(*array.shape[:2], 1), 3, axis=2)
     return np.ascontiguousarray(array[:, :, :3])
-
-
-def _from_pil(image: Any) -> np.ndarray:
-    from PIL import ImageOps  # here, because only those who have PIL can come here
-
-    try:
-        upright = ImageOps.exif_transpose(image)
-        # PIL's convert clips 16-bit and float images to white, so those go the way of arrays.
-        deep = upright.mode.startswith(("I", "F"))
-        array = np.asarray(upright if deep else upright.convert("RGB"))
-    except (OSError, SyntaxError) as error:
-        raise ImageError(f"{getattr(image, 'filename', '') or 'PIL image'}: cannot be read ({error})") from None
-    return _from_array(array.astype(np.uint16) if array.dtype == np.int32 else array)

@@ -10,7 +10,6 @@ from __future__ import annotations
 import glob
 import importlib
 import io
-import logging
 import os
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -21,8 +20,6 @@ import cv2
 import numpy as np
 
 from facelattice.exceptions import ArgumentError, ImageError
-
-_LOGGER = logging.getLogger("facelattice")
 
 IMAGE_SUFFIXES = frozenset({".avif", ".bmp", ".gif", ".jp2", ".jpe", ".jpeg", ".jpg", ".pbm", ".pgm", ".png", ".pnm"})
 IMAGE_SUFFIXES |= {".ppm", ".tif", ".tiff", ".webp"}
@@ -156,8 +153,12 @@ def find_images(inputs: Iterable[str | os.PathLike[str]]) -> list[Path]:
             raise ImageError(f"{item}: no images found there (names that end in {suffixes}){others}")
         found.update(dict.fromkeys(images))
     if skipped:
+        import logging  # not at the top: it would make every import of facelattice slower
+
         counts = ", ".join(f"{count} {suffix}" for suffix, count in sorted(skipped.items()))
-        _LOGGER.warning("skipped files in formats that cannot be decoded: %s; convert them to JPEG or PNG", counts)
+        logging.getLogger("facelattice").warning(
+            "skipped files in formats that cannot be decoded: %s; convert them to JPEG or PNG", counts
+        )
     return list(found)
 
 

@@ -1,42 +1,46 @@
-"""Landmarks in files: what is found is written here, and what others annotated is read. Nothing is ever half written.
+"""Files of landmarks: results are written with `open_sink`, annotations and results are read with `read_...`.
 
-    save_faces([("photo.jpg", faces)], "out", "json")        # out/photo.json; also "pts", "csv", "coco" and "dlib"
-    points = read_pts("photo.pts")                           # (68, 2), counted from 0
-    rows = read_csv("train.csv")                             # [("photo.jpg", points, mask), ...]
-    faces = read_coco("train.json")                          # [Annotation("photo.jpg", points, mask, hidden, box), ...]
+Example:
+    with open_sink("json", "out") as sink:     # also "pts", "csv", "coco", "dlib" and "parquet"
+        sink.write("photo.jpg", faces)         # out/photo.json
+    points = read_pts("photo.pts")             # float32 (68, 2)
+    rows = read_csv("train.csv")               # [("photo.jpg", points, mask), ...]
+    annotations = read_coco("train.json")      # [Annotation("photo.jpg", points, mask, hidden, box), ...]
 
-Coordinates count from 0 with whole numbers at pixel centers. Files of the .pts kind count from 1, as those of 300-W do:
-`write_pts` adds the 1 and `read_pts` takes it away.
+Coordinates count from 0, with whole numbers at pixel centers. The .pts files of 300-W count from 1: `write_pts` adds 1,
+and `read_pts` subtracts it.
 """
 
 from facelattice.formats.annotation import Annotation
+from facelattice.formats.atomic import atomic_write
 from facelattice.formats.coco import read_coco, write_coco
 from facelattice.formats.csv import Row, read_csv, write_csv
 from facelattice.formats.dlib_xml import read_dlib_xml, write_dlib_xml
-from facelattice.formats.files import atomic_write, unique_stem
-from facelattice.formats.json import images_in_json, read_json, write_json
-from facelattice.formats.parquet import images_in_parquet, write_parquet
+from facelattice.formats.json import JsonFace, images_in_json, read_json, write_json
+from facelattice.formats.names import unique_stem
+from facelattice.formats.parquet import images_in_parquet
 from facelattice.formats.pts import read_pts, write_pts
-from facelattice.formats.save import FORMATS, save_faces
+from facelattice.formats.sink import FORMATS, Sink, open_sink
 
 __all__ = [
     "FORMATS",
     "Annotation",
+    "JsonFace",
     "Row",
+    "Sink",
     "atomic_write",
     "images_in_json",
     "images_in_parquet",
+    "open_sink",
     "read_coco",
     "read_csv",
     "read_dlib_xml",
     "read_json",
     "read_pts",
-    "save_faces",
     "unique_stem",
     "write_coco",
     "write_csv",
     "write_dlib_xml",
     "write_json",
-    "write_parquet",
     "write_pts",
 ]

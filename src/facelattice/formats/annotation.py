@@ -1,4 +1,4 @@
-"""Annotation: one face as the formats with more than points tell of it."""
+"""Annotation: one annotated face of a COCO or dlib file."""
 
 from __future__ import annotations
 
@@ -8,8 +8,15 @@ import numpy as np
 
 
 class Annotation(NamedTuple):
-    """image: the image's name as the file has it. points: float32 (N, 2), NaN where missing. mask: bool (N,), which
-    are there. hidden: bool (N,), which of those cannot be seen. box: (4,), x0, y0, x1, y1, None where none is given."""
+    """One annotated face.
+
+    Attributes:
+        image: Name of the image as the file states it.
+        points: float32 (N, 2), pixels, NaN where missing.
+        mask: bool (N,), which points are annotated.
+        hidden: bool (N,), which of the annotated points are occluded.
+        box: (4,) x0, y0, x1, y1 in pixels, or None if the file states none.
+    """
 
     image: str
     points: np.ndarray

@@ -1,7 +1,10 @@
-"""The XML of dlib's imglab: boxes with named parts, whole pixels.
+"""XML files of dlib's imglab: boxes with named parts.
 
-https://github.com/davisking/dlib/tree/master/tools/imglab. dlib's own loader takes whole numbers only, so what is
-written is rounded to them; what is read may have decimals. Parts that are missing are left out.
+dlib's own reader takes whole numbers only, so coordinates are rounded to pixels when written; decimals can be read.
+Missing parts are left out.
+
+Source:
+    https://github.com/davisking/dlib/tree/master/tools/imglab
 """
 
 from __future__ import annotations
@@ -14,68 +17,91 @@ from xml.etree import ElementTree
 
 import numpy as np
 
+from facelattice.exceptions import FormatError, MissingDependencyError
 from facelattice.face import Face
 from facelattice.formats.annotation import Annotation
-from facelattice.formats.files import atomic_write, numbers
+from facelattice.formats.atomic import atomic_write
+from facelattice.formats.parsing import parse_point
 
-UNHELD = "the name has signs that XML cannot hold; rename the image, or use JSON"
-
-
-def write_dlib_xml(path: str | os.PathLike, images: Iterable[tuple[str, Sequence[Face]]]) -> None:
-    """Images, as (name, its faces), for `dlib.train_shape_predictor` and imglab; parts are called 00, 01, ...
-
-    Raises ValueError for an image whose name has signs that XML cannot hold.
-    """
-    with atomic_write(path, "wb") as file:  # opened first: a file that cannot be is refused before the work
-        ElementTree.ElementTree(_tree(images)).write(file, encoding="utf-8", xml_declaration=True)
+_INVALID = re.compile(r"[\x00-\x1f\ud800-\udfff\ufffe\uffff]")  # characters that XML cannot contain
 
 
-def _tree(images: Iterable[tuple[str, Sequence[Face]]]) -> ElementTree.Element:
-    root = ElementTree.Element("dataset")
-    parent = ElementTree.SubElement(root, "images")
-    for image, faces in images:
-        if not is_valid_xml_text(image):
-            raise ValueError(f"{image!a}: {UNHELD}")
-        entry = ElementTree.SubElement(parent, "image", file=image)
+class DlibTable:
+    """Encodes faces of images as imglab's XML, to whole pixels; parts are named 00, 01, ..."""
+
+    def __init__(self) -> None:
+        self._start = "<?xml version='1.0' encoding='utf-8'?>\n<dataset>\n  <images>\n"
+
+    def add(self, image: str, faces: Sequence[Face]) -> str:
+        """Return the element of an image, after the start of the file if it is the first.
+
+        Raises:
+            FormatError: If the name of the image has characters that XML cannot contain.
+        """
+        if _INVALID.search(image):
+            raise FormatError(f"{image!a}: XML cannot contain characters of this name; rename the image, or use JSON")
+        entry = ElementTree.Element("image", file=image)
         for face in faces:
-            # dlib's width counts the pixels from left to right, both included.
-            left, top, right, bottom = (str(round(float(v))) for v in face.box)
-            width, height = str(int(right) - int(left) + 1), str(int(bottom) - int(top) + 1)
-            box = ElementTree.SubElement(entry, "box", top=top, left=left, width=width, height=height)
-            digits = max(2, len(str(len(face.points) - 1)))  # all of one length: dlib sorts parts as text
+            # dlib's width counts pixels, from the left one to the right one.
+            left, top, right, bottom = (round(float(v)) for v in face.box)
+            size = {"width": str(right - left + 1), "height": str(bottom - top + 1)}
+            box = ElementTree.SubElement(entry, "box", {"top": str(top), "left": str(left), **size})
+            digits = max(2, len(str(len(face.points) - 1)))  # of equal length, as dlib sorts names as text
             for i, (x, y) in enumerate(face.points.tolist()):
                 if np.isfinite((x, y)).all():
                     ElementTree.SubElement(box, "part", name=f"{i:0{digits}}", x=str(round(x)), y=str(round(y)))
-    ElementTree.indent(root)
-    return root
+        ElementTree.indent(entry, level=2)
+        start, self._start = self._start, ""
+        return f"{start}    {ElementTree.tostring(entry, encoding='unicode')}\n"
+
+    def end(self) -> str:
+        """Return the end of the file."""
+        return f"{self._start}  </images>\n</dataset>\n"
 
 
-def is_valid_xml_text(image: str) -> bool:
-    """Whether an image's name can stand in XML, which has no control characters and nothing that is not Unicode."""
-    return re.search(r"[\x00-\x1f\ud800-\udfff\ufffe\uffff]", image) is None
+def write_dlib_xml(path: str | os.PathLike[str], images: Iterable[tuple[str, Sequence[Face]]]) -> None:
+    """Write faces for `dlib.train_shape_predictor` and imglab, to whole pixels.
+
+    Args:
+        path: The file.
+        images: (name of the image, its faces) for each image.
+
+    Raises:
+        FormatError: If the name of an image has characters that XML cannot contain.
+    """
+    table = DlibTable()
+    with atomic_write(path) as file:
+        for image, faces in images:
+            file.write(table.add(image, faces))
+        file.write(table.end())
 
 
-def read_dlib_xml(path: str | os.PathLike) -> list[Annotation]:
-    """The boxes that have parts and are not marked to be ignored, in their order; every one has all parts of the file.
+def read_dlib_xml(path: str | os.PathLike[str]) -> list[Annotation]:
+    """Read the boxes that have parts and are not marked as ignored, in their order.
 
-    Parts are in the order of their names: by number where all are numbers, else as text. Entities are not expanded
-    (defusedxml). Raises ValueError, naming file and box, and ImportError where defusedxml is not installed.
+    Each face has all parts of the file, by number if all names are numbers, else by name. Entities are not expanded.
+
+    Raises:
+        FormatError: If the file is damaged or of another kind; it names file and box.
+        MissingDependencyError: If defusedxml is not installed.
     """
     try:
-        from defusedxml import ElementTree as Safe
+        from defusedxml import ElementTree as SafeElementTree
     except ImportError as error:
-        raise ImportError(f"{path}: reading XML needs defusedxml: pip install 'facelattice[evaluate]'") from error
+        raise MissingDependencyError(
+            f'{path}: reading XML needs defusedxml; run: pip install "facelattice[evaluate]"'
+        ) from error
     try:
-        root = Safe.parse(path).getroot()
-    except (ElementTree.ParseError, ValueError) as error:  # defusedxml's own errors are ValueErrors
-        raise ValueError(f"{path}: not XML that can be used: {error!r}") from error
+        root = SafeElementTree.parse(path).getroot()
+    except (ElementTree.ParseError, ValueError, LookupError) as error:  # LookupError: an unknown encoding
+        raise FormatError(f"{path}: not XML that can be read: {error!r}") from error
     if root.tag != "dataset" or root.find("images") is None:
-        raise ValueError(f"{path}: not the XML of imglab; expected <dataset> with <images> in it, not <{root.tag}>")
+        raise FormatError(f"{path}: not imglab's XML; expected <dataset> with <images> in it, not <{root.tag}>")
     boxes: list[tuple[str, np.ndarray, dict[str, tuple[float, float]]]] = []
     for i, image in enumerate(root.iterfind("images/image")):
         file = image.get("file")
         if not file:
-            raise ValueError(f"{path}, image {i}: its file is not named")
+            raise FormatError(f"{path}, image {i}: the file attribute is missing")
         for k, box in enumerate(image.iterfind("box")):
             where = f"{path}, image {i} ({file}), box {k}"
             parts = box.findall("part")
@@ -94,12 +120,12 @@ def read_dlib_xml(path: str | os.PathLike) -> list[Annotation]:
 
 def _name(part: Any, where: str) -> str:
     if not part.get("name"):
-        raise ValueError(f"{where}: a part has no name")
+        raise FormatError(f"{where}: a part has no name")
     return part.get("name")
 
 
 def _pair(element: Any, first: str, second: str, where: str) -> tuple[float, float]:
-    return numbers(f"{where}, {first} and {second}", [element.get(first, ""), element.get(second, "")])
+    return parse_point([element.get(first, ""), element.get(second, "")], f"{where}, {first} and {second}")
 
 
 def _box(box: Any, where: str) -> np.ndarray:

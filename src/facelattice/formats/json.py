@@ -1,59 +1,95 @@
-"""JSON as `align` writes it: one file for each image, all that a Face knows."""
+"""JSON files of `facelattice align`: one file for each image, with everything that a Face contains."""
 
 from __future__ import annotations
 
 import json
 import os
 from collections.abc import Sequence
-from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
+from facelattice.exceptions import FormatError
 from facelattice.face import Face
-from facelattice.formats.files import atomic_write
-
-_TEXT: dict[str, Any] = {"encoding": "utf-8", "errors": "surrogateescape"}
+from facelattice.formats.atomic import atomic_write
 
 
-def write_json(path: str | os.PathLike, image: str, faces: Sequence[Face]) -> None:
-    """One image's faces: ``{"image": ..., "faces": [...]}``, each face as `Face.to_dict` gives it."""
-    with atomic_write(path) as file:
-        json.dump({"image": image, "faces": [face.to_dict() for face in faces]}, file, allow_nan=False)
-        file.write("\n")
+class JsonFace(NamedTuple):
+    """One face of a JSON file.
+
+    Attributes:
+        image: Name of the image as the file states it.
+        points: float32 (N, 2), pixels, NaN where missing.
+        mask: bool (N,), which points are present.
+        expected_errors: float32 (N,), pixels.
+    """
+
+    image: str
+    points: np.ndarray
+    mask: np.ndarray
+    expected_errors: np.ndarray
 
 
-def images_in_json(out_dir: str | os.PathLike) -> dict[str, str]:
-    """The images whose faces `write_json` wrote into a folder, each with its file's name without the suffix."""
-    images = {}
-    for path in Path(out_dir).glob("*.json"):
-        with suppress(OSError, ValueError, KeyError, TypeError), open(path, **_TEXT) as file:
-            images[str(json.load(file)["image"])] = path.stem  # files of other programs have none
-    return images
+def write_json(path: str | os.PathLike[str], image: str, faces: Sequence[Face], overwrite: bool = True) -> None:
+    """Write the faces of one image: ``{"image": ..., "faces": [...]}``, each face as `Face.to_dict` returns it.
 
-
-def read_json(path: str | os.PathLike) -> list[tuple[str, np.ndarray, np.ndarray, np.ndarray]]:
-    """The faces that `write_json` wrote: (image, points float32 (N, 2), mask bool (N,), errors float32 (N,)).
-
-    Raises ValueError, naming file and face.
+    Raises:
+        FormatError: If a point is missing (NaN); JSON cannot state that.
+        FileExistsError: If the file exists and ``overwrite`` is False.
     """
     try:
-        with open(path, **_TEXT) as file:
-            content = json.load(file)
-    except ValueError as error:
-        raise ValueError(f"{path}: not JSON: {error}") from error
+        text = json.dumps({"image": image, "faces": [face.to_dict() for face in faces]}, allow_nan=False)
+    except ValueError:
+        raise FormatError(f"{path}: JSON holds finite points; use CSV for faces with missing points") from None
+    with atomic_write(path, overwrite=overwrite) as file:
+        file.write(f"{text}\n")
+
+
+def image_in_json(path: str | os.PathLike[str]) -> str | None:
+    """Return the name of the image that a file of `write_json` states; None for any other file."""
+    try:
+        content = _load(path) if os.path.isfile(path) else None
+    except (OSError, FormatError):
+        return None
+    image = content.get("image") if isinstance(content, dict) and isinstance(content.get("faces"), list) else None
+    return image if isinstance(image, str) else None
+
+
+def images_in_json(out_dir: str | os.PathLike[str]) -> set[str]:
+    """Return the names of the images whose faces `write_json` wrote into a folder."""
+    return {image for path in Path(out_dir).glob("*.json") if (image := image_in_json(path)) is not None}
+
+
+def read_json(path: str | os.PathLike[str]) -> list[JsonFace]:
+    """Read the faces that `write_json` wrote.
+
+    Raises:
+        FormatError: If the file is damaged or of another kind; it names file and face.
+    """
+    content = _load(path)
     if not isinstance(content, dict) or not isinstance(content.get("faces"), list):
-        raise ValueError(f"{path}: expected an object with an image and a list of faces, as `facelattice align` writes")
+        raise FormatError(
+            f"{path}: expected an object with an image and a list of faces, as `facelattice align` writes"
+        )
     faces = []
     for i, face in enumerate(content["faces"]):
         try:
             points = np.asarray(face["points"], dtype=np.float32).reshape(-1, 2)
             errors = np.asarray(face["expected_errors"], dtype=np.float32)
-        except (KeyError, TypeError, ValueError) as error:
-            raise ValueError(f"{path}, face {i}: points and errors must be lists of numbers: {error!r}") from error
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
+            reason = f"points and expected_errors must be lists of numbers: {error!r}"
+            raise FormatError(f"{path}, face {i}: {reason}") from error
         mask = np.asarray(np.isfinite(points).all(1))
         if errors.shape != mask.shape or not isinstance(content.get("image"), str) or len(mask) == 0:
-            raise ValueError(f"{path}, face {i}: expected an image's name, points, and one error for each of them")
-        faces.append((content["image"], points, mask, errors))
+            raise FormatError(f"{path}, face {i}: expected the name of an image, points, and one expected error each")
+        faces.append(JsonFace(content["image"], points, mask, errors))
     return faces
+
+
+def _load(path: str | os.PathLike[str]) -> Any:
+    try:
+        with open(path, encoding="utf-8", errors="surrogateescape") as file:
+            return json.load(file)
+    except (ValueError, RecursionError) as error:
+        raise FormatError(f"{path}: not JSON: {error}") from error

@@ -1,0 +1,200 @@
+"""Files that appear under their name only when they are complete.
+
+Example:
+    with atomic_write("result.json") as file:
+        json.dump(result, file)
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import platform
+import re
+import secrets
+import stat
+import time
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from functools import cache
+from pathlib import Path
+from typing import IO, Any
+
+# Writing to an open file raises these without a file name.
+WRITE_ERRORS = {errno.ENOSPC, errno.EFBIG, errno.EIO, errno.EROFS, getattr(errno, "EDQUOT", errno.ENOSPC)}
+TEMPORARY = re.compile(r"\.facelattice-([0-9a-f]{8})-(\d+)-[0-9a-f]+\.part")
+MAX_AGE = 7 * 24 * 3600  # seconds after which a temporary file of another machine counts as stale
+
+
+@contextmanager
+def atomic_write(path: str | os.PathLike[str], mode: str = "w", overwrite: bool = True) -> Iterator[IO[Any]]:
+    """Open a file for writing that replaces ``path`` when the block ends without an exception.
+
+    Missing folders are created. If the block raises, also KeyboardInterrupt, a file that was at ``path`` before stays
+    as it was. A symbolic link stays a link: the file that it points to is replaced. A device or a FIFO is written
+    directly.
+
+    Args:
+        path: The file.
+        mode: "w" for UTF-8 text, in which undecodable bytes of file names are kept, or "wb" for bytes.
+        overwrite: Replace an existing file.
+
+    Yields:
+        The open file.
+
+    Raises:
+        IsADirectoryError: If ``path`` is a folder; before the block runs.
+        FileExistsError: If the file exists and ``overwrite`` is False; no other process can take the name in between.
+        OSError: If the file cannot be written; it names ``path``.
+    """
+    path = Path(path)
+    text = {} if "b" in mode else {"encoding": "utf-8", "errors": "surrogateescape", "newline": ""}
+    if _is_special(path) and overwrite:
+        with errors_name(path), open(path, mode, **text) as file:  # type: ignore[call-overload]
+            yield file
+        return
+    temporary = temporary_path(path)
+    try:
+        with errors_name(path, temporary):
+            with open(temporary, mode.replace("w", "x"), **text) as file:  # type: ignore[call-overload]
+                yield file
+            publish(temporary, path, overwrite)
+    except BaseException:
+        remove(temporary)
+        raise
+
+
+def temporary_path(path: str | os.PathLike[str]) -> Path:
+    """Choose a unique hidden name for a file that `publish` will rename to ``path``.
+
+    The name is in the folder of ``path``, or of its target if it is a link, and contains the process. Missing folders
+    are created. Temporary files of dead processes in the folder are removed.
+
+    Raises:
+        IsADirectoryError: If ``path`` is a folder.
+        OSError: If ``path`` is a device or a FIFO.
+    """
+    path = resolve_link(Path(path))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if path.is_dir():
+        raise IsADirectoryError(errno.EISDIR, "is a folder, not a file", str(path))
+    if _is_special(path):
+        raise OSError(errno.EINVAL, "is not a regular file", str(path))
+    _remove_stale_files(os.path.abspath(path.parent))
+    return path.parent / f".facelattice-{_machine()}-{os.getpid()}-{secrets.token_hex(8)}.part"
+
+
+def publish(temporary: Path, path: str | os.PathLike[str], overwrite: bool = True) -> None:
+    """Rename a finished temporary file to ``path``, or to its target if it is a link.
+
+    Raises:
+        FileExistsError: If ``path`` exists and ``overwrite`` is False.
+    """
+    path = resolve_link(Path(path))
+    if overwrite:
+        os.replace(temporary, path)
+        return
+    try:
+        os.link(temporary, path)  # fails if the name exists, in one step
+    except FileExistsError:
+        raise
+    except OSError:  # a disk without hard links: claim the name with an empty file
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY))
+        os.replace(temporary, path)
+    else:
+        remove(temporary)
+
+
+def resolve_link(path: Path) -> Path:
+    """Return the target of a symbolic link, and any other path as it is."""
+    return Path(os.path.realpath(path)) if path.is_symlink() else path
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Keep other processes out of the same block for this folder, on systems and disks that have such locks."""
+    try:
+        import fcntl
+    except ImportError:  # Windows
+        yield
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        with suppress(OSError):
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
+
+
+def file_version(path: Path) -> tuple[int, ...] | None:
+    """Return numbers that change when a file is replaced or written to; None if there is no file."""
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino, status.st_mtime_ns, status.st_size
+
+
+def remove(path: Path) -> None:
+    """Remove a file if it exists; a failure is ignored, because it must not hide the error that led here."""
+    with suppress(OSError):
+        path.unlink(missing_ok=True)
+
+
+@contextmanager
+def errors_name(path: str | os.PathLike[str], temporary: Path | None = None) -> Iterator[None]:
+    """Let an OSError about an open file, or about a temporary one, name ``path``, the file that the user knows."""
+    try:
+        yield
+    except OSError as error:
+        is_unnamed = error.filename is None and error.errno in WRITE_ERRORS
+        is_temporary = temporary is not None and str(error.filename) == str(temporary)
+        if is_unnamed or is_temporary:
+            raise type(error)(error.errno, error.strerror, str(path)) from error
+        raise
+
+
+def _is_special(path: Path) -> bool:
+    """Whether the path is a device, a FIFO or a socket."""
+    try:
+        mode = path.stat().st_mode
+    except OSError:
+        return False
+    return not (stat.S_ISREG(mode) or stat.S_ISDIR(mode))
+
+
+@cache
+def _remove_stale_files(folder: str) -> None:
+    """Remove temporary files of dead processes from a folder; once in each process, as folders can be large."""
+    with suppress(OSError), os.scandir(folder) as entries:
+        for entry in entries:
+            match = TEMPORARY.fullmatch(entry.name)
+            if match and _is_stale(match[1], int(match[2]), entry.stat().st_mtime):
+                remove(Path(entry.path))
+
+
+def _is_stale(machine: str, process: int, modified: float) -> bool:
+    if machine == _machine() and os.name != "nt":  # on Windows, os.kill(process, 0) is no harmless question
+        return not _is_running(process)
+    return time.time() - modified > MAX_AGE
+
+
+def _is_running(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except (OSError, OverflowError):  # another user's process
+        pass
+    return True
+
+
+@cache
+def _machine() -> str:
+    """Eight hexadecimal digits for the machine, or the container, that the numbers of processes belong to."""
+    namespace = 0
+    with suppress(OSError):
+        namespace = os.stat("/proc/self/ns/pid").st_ino
+    return f"{zlib.crc32(f'{platform.node()} {namespace}'.encode()):08x}"

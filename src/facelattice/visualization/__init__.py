@@ -1,1 +1,25 @@
-"""Drawings: faces over images, point schemes, the landmark graph, edge weights."""
+"""Drawings of faces, point schemes, landmark graphs and edge weights.
+
+Example:
+    save_image("faces.jpg", draw_faces(image, faces))
+    save_image("scheme.png", draw_scheme(get_scheme("wflw98")))
+    draw_landmark_graph(LandmarkGraph.from_model(model), "graph.svg")
+    draw_edge_weights(explain_point(model, image, face, point=8), "edge_weights.png")
+"""
+
+from facelattice.visualization.edge_weights import EdgeWeightExplanation, draw_edge_weights, explain_point
+from facelattice.visualization.faces import draw_faces, draw_scheme
+from facelattice.visualization.figures import figure_format, save_figure
+from facelattice.visualization.landmark_graph import LandmarkGraph, draw_landmark_graph
+
+__all__ = [
+    "EdgeWeightExplanation",
+    "LandmarkGraph",
+    "draw_edge_weights",
+    "draw_faces",
+    "draw_landmark_graph",
+    "draw_scheme",
+    "explain_point",
+    "figure_format",
+    "save_figure",
+]

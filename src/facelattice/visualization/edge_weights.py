@@ -1,142 +1,186 @@
-"""Whom a point listens to in this image, and what changes when some of those it listens to are hidden.
+"""The edge weights of one landmark on one face, and how they change when some of its neighbors are occluded.
 
-explanation = explain(model, image, face)
-explanation.before                    # the weights of its neighbors, itself first
-draw(explanation, Path("explained.png"))
+Example:
+    explanation = explain_point(model, image, face, point=8)
+    draw_edge_weights(explanation, "edge_weights.png")
 """
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
 
 from facelattice import geometry
+from facelattice.exceptions import ArgumentError
 from facelattice.face import Face
-from facelattice.inference.onnx_model import Model
-from facelattice.visualization.figures import BLUE, ORANGE, save
+from facelattice.visualization.figures import BLUE, ORANGE, figure_format, save_figure
 
-LEAST = 0.12  # radius of the patch, as a share of the face's size
-GRAY = 128
-CALM, STRUCK = BLUE, ORANGE
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from facelattice.inference.onnx_model import Model
+
+MIN_RADIUS = 0.12  # of the disc, relative to the size of the face
+GRAY = (128, 128, 128)
+TITLES, COLORS = ("original", "occluded"), (BLUE, ORANGE)
 
 
 @dataclass(frozen=True, eq=False)
-class Explanation:
-    """One point of one face, with the image as it is and with a patch painted over some of the point's neighbors.
+class EdgeWeightExplanation:
+    """Edge weights of one point on one face, without and with a gray disc over some of its neighbors.
 
-    neighbors: the points that it listens to, itself first, then the strongest first; before, after: their weights,
-    each 1 in sum.  covered: bool, which of the neighbors are under the patch.  crops: uint8 (2, S, S, 3).
-    points: (2, N, 2), where the points were found in the crops, their pixels.
+    Attributes:
+        model_name: Name of the model.
+        point: The point, counted from 0.
+        names: Names of all N points.
+        neighbors: The K points that it has edges from, the point itself first, then by descending edge weight.
+        edge_weights: (K,), without the disc; the sum is 1.
+        edge_weights_occluded: (K,), with the disc; the sum is 1.
+        occluded: bool (K,), which neighbors are under the disc.
+        crops: RGB uint8 (2, S, S, 3), the crop of the face without and with the disc.
+        points: (2, N, 2), the points that the model finds in the crops, in their pixels.
     """
 
-    name: str
+    model_name: str
     point: int
+    names: tuple[str, ...]
     neighbors: list[int]
-    before: np.ndarray
-    after: np.ndarray
-    covered: np.ndarray
+    edge_weights: np.ndarray
+    edge_weights_occluded: np.ndarray
+    occluded: np.ndarray
     crops: np.ndarray
     points: np.ndarray
-    names: tuple[str, ...]
+
+    @property
+    def displacement(self) -> float:
+        """Distance between the positions of the point without and with the disc, in pixels of the crop."""
+        before, after = self.points[:, self.point]
+        return float(np.linalg.norm(after - before))
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain JSON."""
-        moved = np.linalg.norm(self.points[1] - self.points[0], axis=1)
-        rows = zip(self.neighbors, self.before, self.after, self.covered, strict=True)
+        """Return plain numbers and strings for JSON."""
+        rows = zip(self.neighbors, self.edge_weights, self.edge_weights_occluded, self.occluded, strict=True)
         return {
-            "model": self.name,
+            "model": self.model_name,
             "point": self.point,
             "name": self.names[self.point],
-            "moved": round(float(moved[self.point]), 2),
-            "crop": len(self.crops[0]),
+            "displacement_px": round(self.displacement, 2),
+            "crop_size": len(self.crops[0]),
             "neighbors": [
-                {"point": i, "name": self.names[i], "weight": round(float(b), 4), "with_patch": round(float(a), 4),
-                 "covered": bool(c)}
-                for i, b, a, c in rows
+                {"point": i, "name": self.names[i], "edge_weight": round(float(weight), 4),
+                 "edge_weight_occluded": round(float(weight_occluded), 4), "occluded": bool(occluded)}
+                for i, weight, weight_occluded, occluded in rows
             ],
         }  # fmt: skip
 
 
-def explain(model: Model, image: np.ndarray, face: Face, point: int | None = None) -> Explanation:
-    """The weights of ``point``'s neighbors on this face of an image (H, W, 3), as it is and with a patch on them.
+def explain_point(model: Model, image: np.ndarray, face: Face, point: int | None = None) -> EdgeWeightExplanation:
+    """Compute the edge weights of a point on a face, without and with a gray disc over its strongest neighbor.
 
-    point: counted from 0; if not said, the one that listens to its neighbors most evenly. The patch is a gray disc
-    that covers the strongest neighbor but never the point itself. Raises ValueError for a point that is not there,
-    ModelError for a model without a graph.
+    Args:
+        model: A model with a landmark graph.
+        image: RGB uint8 (H, W, 3).
+        face: The face in the image.
+        point: The point, counted from 0; None chooses the point with the most evenly distributed edge weights.
+
+    Raises:
+        ArgumentError: If the scheme has no such point, or the point has no neighbors.
+        ModelError: If the model has no landmark graph.
     """
-    n = len(model.scheme)
-    if point is not None and not 0 <= point < n:
-        raise ValueError(f"there is no point {point}; {model.scheme.name} has 0 to {n - 1}")
+    num_points = len(model.scheme)
+    if point is not None and not 0 <= point < num_points:
+        raise ArgumentError(f"there is no point {point}; {model.scheme.name} has the points 0 to {num_points - 1}")
     matrix = geometry.crop_transform(face.box, model.crop_size, model.crop_margin)
     crop = geometry.warp(image, matrix, model.crop_size)
-    weights = model.edge_weights(crop[None])[0]
+    weights = model.edge_weights(crop[None])[0]  # (N, N)
     if point is None:
-        point = int((weights * np.log(np.maximum(weights, 1e-12))).sum(1).argmin())  # the highest entropy
-    row = np.delete(np.arange(n), point)
-    order = [point, *row[np.argsort(-weights[point, row], kind="stable")]]
-    neighbors = [int(i) for i in order if i == point or weights[point, i] > 0]
+        entropies = -(weights * np.log(np.maximum(weights, 1e-12))).sum(1)
+        point = int(entropies.argmax())
+    others = np.delete(np.arange(num_points), point)
+    others = others[np.argsort(-weights[point, others], kind="stable")]
+    neighbors = [point, *(int(i) for i in others if weights[point, i] > 0)]
+    if len(neighbors) == 1:
+        raise ArgumentError(f"point {point} has no neighbors, so no neighbor can be occluded")
     points = model(crop[None])[0][0]
-    center, radius = _disc(points, point, neighbors[1:])
-    patched = cv2.circle(crop.copy(), *_whole(center, radius), (GRAY,) * 3, cv2.FILLED, cv2.LINE_AA)
-    covered = np.linalg.norm(points[neighbors] - center, axis=1) < radius
-    after = model.edge_weights(patched[None])[0]
-    crops = np.stack([crop, patched])
-    return Explanation(
-        model.name, point, neighbors, weights[point, neighbors], after[point, neighbors], covered, crops,
-        model(crops)[0], model.scheme.names,
-    )  # fmt: skip
+    center, radius = _disc_over(points, neighbors[1], point)
+    occluded_crop = cv2.circle(crop.copy(), _rounded(center), round(radius), GRAY, cv2.FILLED, cv2.LINE_AA)
+    crops = np.stack([crop, occluded_crop])
+    return EdgeWeightExplanation(
+        model_name=model.name,
+        point=point,
+        names=model.scheme.names,
+        neighbors=neighbors,
+        edge_weights=weights[point, neighbors],
+        edge_weights_occluded=model.edge_weights(occluded_crop[None])[0][point, neighbors],
+        occluded=np.linalg.norm(points[neighbors] - center, axis=1) < radius,
+        crops=crops,
+        points=model(crops)[0],
+    )
 
 
-def _disc(points: np.ndarray, point: int, others: list[int]) -> tuple[np.ndarray, float]:
-    """Middle and radius of a disc over the strongest of the others, on the side away from the point."""
-    if not others:
-        raise ValueError(f"point {point} listens to no other, so there is nothing to hide from it")
-    away = points[others[0]] - points[point]
+def _disc_over(points: np.ndarray, neighbor: int, point: int) -> tuple[np.ndarray, float]:
+    """Return center and radius of a disc that covers a neighbor of a point, but not the point."""
+    away = points[neighbor] - points[point]
     distance = max(float(np.linalg.norm(away)), 1e-6)
-    radius = max(distance, LEAST * geometry.box_side(geometry.points_box(points)))
-    return points[others[0]] + away / distance * (radius - 0.3 * distance), radius
+    radius = max(distance, MIN_RADIUS * geometry.box_side(geometry.points_box(points)))
+    return points[neighbor] + away / distance * (radius - 0.3 * distance), radius
 
 
-def _whole(center: np.ndarray, radius: float) -> tuple[tuple[int, int], int]:
-    return (round(float(center[0])), round(float(center[1]))), round(radius)
+def _rounded(point: np.ndarray) -> tuple[int, int]:
+    return round(float(point[0])), round(float(point[1]))
 
 
-def draw(explanation: Explanation, path: Path) -> None:
-    """The two crops with lines to the neighbors, as wide as their weights, and the weights as bars.
+def draw_edge_weights(explanation: EdgeWeightExplanation, path: str | os.PathLike[str]) -> None:
+    """Draw both crops, with lines to the neighbors as wide as the edge weights, and the edge weights as bars.
 
-    The file's name says its kind: .png, .jpg, .svg or .pdf. Raises ValueError for another kind of file.
+    Args:
+        explanation: The result of `explain_point`.
+        path: The drawing, .png, .jpg, .svg or .pdf.
+
+    Raises:
+        ArgumentError: If ``path`` has another suffix.
+        MissingDependencyError: If matplotlib is not installed.
     """
+    figure_format(path)
     from matplotlib.figure import Figure
 
-    e = explanation
     figure = Figure(figsize=(9, 7.4), layout="constrained", facecolor="white")
     grid = figure.add_gridspec(2, 2, height_ratios=(2.1, 1))
-    for k, (title, weights, color) in enumerate((("as it is", e.before, CALM), ("with a patch", e.after, STRUCK))):
-        axes = figure.add_subplot(grid[0, k])
-        axes.imshow(e.crops[k], interpolation="bilinear")
-        axes.plot(*e.points[k].T, ".", color="white", markersize=2.5, alpha=0.9)
-        x, y = e.points[k][e.point]
-        for i, weight in zip(e.neighbors[1:], weights[1:], strict=True):
-            axes.plot([x, e.points[k][i, 0]], [y, e.points[k][i, 1]], color=color, linewidth=0.5 + 5 * weight)
-        axes.plot(x, y, "o", color=color, markeredgecolor="white", markersize=7)
-        axes.set_title(f"{title}: point {e.point} ({e.names[e.point]})", fontsize="medium")
-        axes.set_xlim(-0.5, e.crops.shape[2] - 0.5)
-        axes.set_ylim(e.crops.shape[1] - 0.5, -0.5)
-        axes.axis("off")
-    axes = figure.add_subplot(grid[1, :])
+    _draw_crop(figure.add_subplot(grid[0, 0]), explanation, 0)
+    _draw_crop(figure.add_subplot(grid[0, 1]), explanation, 1)
+    _draw_bars(figure.add_subplot(grid[1, :]), explanation)
+    save_figure(figure, path)
+
+
+def _draw_crop(axes: Axes, e: EdgeWeightExplanation, k: int) -> None:
+    """Draw the crop without (k = 0) or with (k = 1) the disc."""
+    weights, points, color = (e.edge_weights, e.edge_weights_occluded)[k], e.points[k], COLORS[k]
+    axes.imshow(e.crops[k], interpolation="bilinear")
+    axes.plot(*points.T, ".", color="white", markersize=2.5, alpha=0.9)
+    x, y = points[e.point]
+    for i, weight in zip(e.neighbors[1:], weights[1:], strict=True):
+        axes.plot([x, points[i, 0]], [y, points[i, 1]], color=color, linewidth=0.5 + 5 * weight)
+    axes.plot(x, y, "o", color=color, markeredgecolor="white", markersize=7)
+    axes.set_title(f"{TITLES[k]}: landmark {e.point} ({e.names[e.point]})", fontsize="medium")
+    axes.set_xlim(-0.5, e.crops.shape[2] - 0.5)
+    axes.set_ylim(e.crops.shape[1] - 0.5, -0.5)
+    axes.axis("off")
+
+
+def _draw_bars(axes: Axes, e: EdgeWeightExplanation) -> None:
     places = np.arange(len(e.neighbors))
-    axes.bar(places - 0.2, e.before, 0.4, color=CALM, label="as it is")
-    axes.bar(places + 0.2, e.after, 0.4, color=STRUCK, label="with a patch")
-    names = [
-        "itself" if i == e.point else f"{i} {e.names[i]}" + ("\n(covered)" if c else "")
-        for i, c in zip(e.neighbors, e.covered, strict=True)
+    axes.bar(places - 0.2, e.edge_weights, 0.4, color=BLUE, label=TITLES[0])
+    axes.bar(places + 0.2, e.edge_weights_occluded, 0.4, color=ORANGE, label=TITLES[1])
+    labels = [
+        "itself" if i == e.point else f"{i} {e.names[i]}" + ("\n(occluded)" if occluded else "")
+        for i, occluded in zip(e.neighbors, e.occluded, strict=True)
     ]
-    axes.set_xticks(places, names, fontsize="small")
-    axes.set_ylabel("weight")
+    axes.set_xticks(places, labels, fontsize="small")
+    axes.set_xlabel("neighbors")
+    axes.set_ylabel("edge weight")
     axes.spines[["top", "right"]].set_visible(False)
     axes.legend(frameon=False, fontsize="small")
-    save(figure, path)

@@ -1,38 +1,49 @@
-"""Plots as files, and the colors that several of them share."""
+"""Matplotlib figures as files, and the colors that they share."""
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
-from facelattice.formats import atomic_write
+from facelattice.exceptions import ArgumentError, MissingDependencyError
+from facelattice.formats.atomic import atomic_write
 
-BLUE, ORANGE = "#3b82c4", "#d9782d"  # read on white and on black, and by the color-blind
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+BLUE, ORANGE = "#3b82c4", "#d9782d"  # readable on white and on black, and distinct to color-blind readers
 
 
-def figure_format(path: Path) -> str:
-    """The kind of plot that a file's name asks for: png (also if it says none), jpg, svg or pdf.
+def figure_format(path: str | os.PathLike[str]) -> str:
+    """Return the format of a figure by the suffix of its file: "png" (also without a suffix), "jpg", "svg" or "pdf".
 
-    Raises ValueError for a kind that cannot be drawn, ImportError without matplotlib: to ask before long work.
+    Raises:
+        ArgumentError: If matplotlib cannot write such files.
+        MissingDependencyError: If matplotlib is not installed.
     """
-    from matplotlib.backend_bases import FigureCanvasBase
+    try:
+        from matplotlib.backend_bases import FigureCanvasBase
+    except ImportError as error:
+        raise MissingDependencyError('drawings need matplotlib; run: pip install "facelattice[evaluate]"') from error
+    suffix = Path(path).suffix.lstrip(".").lower() or "png"
+    if suffix not in FigureCanvasBase.get_supported_filetypes():
+        raise ArgumentError(f"{path}: unknown file type; use .png, .jpg, .svg or .pdf")
+    return suffix
 
-    kind = path.suffix.lstrip(".").lower() or "png"
-    if kind not in FigureCanvasBase.get_supported_filetypes():
-        raise ValueError(f"{path}: cannot draw into such a file; .png, .jpg, .svg and .pdf can be")
-    return kind
 
+def save_figure(figure: Figure, path: str | os.PathLike[str]) -> None:
+    """Write a figure in the format of `figure_format`; equal figures give equal files.
 
-def save(figure: Any, path: Path) -> None:
-    """A matplotlib figure as a file of the kind that its name says, see `figure_format`.
-
-    The same figure gives the same file. Raises ValueError for a kind that cannot be drawn.
+    Raises:
+        ArgumentError: If matplotlib cannot write such files.
+        OSError: If the file cannot be written.
     """
+    suffix = figure_format(path)
     import matplotlib
 
-    kind = figure_format(path)
     with (
         atomic_write(path, "wb") as file,
         matplotlib.rc_context({"svg.hashsalt": "facelattice", "svg.fonttype": "none"}),
     ):
-        figure.savefig(file, format=kind, dpi=110, metadata={"Date": None} if kind == "svg" else None)
+        figure.savefig(file, format=suffix, dpi=110, metadata={"Date": None} if suffix == "svg" else None)

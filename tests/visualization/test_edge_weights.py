@@ -1,106 +1,89 @@
-"""What a point listens to, before and with a patch."""
-
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
-import cv2
 import numpy as np
 import pytest
-from typer.testing import CliRunner
 
 from facelattice import geometry
-from facelattice.cli import app
+from facelattice.exceptions import ArgumentError
+from facelattice.face import Face
 from facelattice.image_io import load_image
 from facelattice.inference.aligner import FaceAligner
-from facelattice.visualization.edge_weights import draw, explain
+from facelattice.visualization.edge_weights import draw_edge_weights, explain_point
 
 PHOTO = Path(__file__).parents[2] / "examples" / "astronaut.jpg"
 
 
 @pytest.fixture(scope="module")
-def aligner():
-    return FaceAligner("ibug68")
+def image() -> np.ndarray:
+    return load_image(PHOTO)
 
 
-def test_the_weights_are_those_of_the_model_on_both_crops(aligner):
-    image = load_image(PHOTO)
-    (face,) = aligner(image)
-    for point in (None, 48):
-        e = explain(aligner.model, image, face, point)
-        before, after = aligner.model.edge_weights(e.crops)
-        assert e.neighbors[0] == e.point
-        np.testing.assert_allclose(e.before, before[e.point, e.neighbors], atol=1e-6)
-        np.testing.assert_allclose(e.after, after[e.point, e.neighbors], atol=1e-6)
-        assert e.before.sum() == pytest.approx(1, abs=1e-5)
-        assert list(e.before[1:]) == sorted(e.before[1:], reverse=True)
-        size = aligner.model.crop_size
-        crop = geometry.warp(image, geometry.crop_transform(face.box, size, aligner.model.crop_margin), size)
-        assert np.array_equal(e.crops[0], crop)
-    assert e.point == 48
+@pytest.fixture(scope="module")
+def face(model, image) -> Face:
+    (face,) = FaceAligner(model)(image)
+    return face
 
 
-@pytest.mark.parametrize("point", range(0, 68, 3))
-def test_the_patch_hides_the_strongest_neighbor_and_never_the_point(aligner, point):
-    image = load_image(PHOTO)
-    (face,) = aligner(image)
-    e = explain(aligner.model, image, face, point)
-    assert (e.covered[0], e.covered[1]) == (False, True)
+@pytest.mark.parametrize("point", [None, 48])
+def test_edge_weights_are_those_of_the_model(model, image, face, point):
+    e = explain_point(model, image, face, point)
+    size = model.crop_size
+    crop = geometry.warp(image, geometry.crop_transform(face.box, size, model.crop_margin), size)
+    assert np.array_equal(e.crops[0], crop)
+    original, occluded = model.edge_weights(e.crops)
+    np.testing.assert_allclose(e.edge_weights, original[e.point, e.neighbors], atol=1e-6)
+    np.testing.assert_allclose(e.edge_weights_occluded, occluded[e.point, e.neighbors], atol=1e-6)
+    assert e.edge_weights.sum() == pytest.approx(1, abs=1e-5)
+    assert e.neighbors[0] == e.point
+    assert list(e.edge_weights[1:]) == sorted(e.edge_weights[1:], reverse=True)
+    if point is None:
+        entropies = -(original * np.log(np.maximum(original, 1e-12))).sum(1)
+        assert entropies[e.point] == entropies.max()
+    else:
+        assert e.point == point
+
+
+@pytest.mark.parametrize("point", range(0, 68, 6))
+def test_disc_covers_the_strongest_neighbor_but_not_the_point(model, image, face, point):
+    e = explain_point(model, image, face, point)
+    assert (e.occluded[0], e.occluded[1]) == (False, True)
     (x, y), (nx, ny) = np.round(e.points[0][e.neighbors[:2]]).astype(int)
-    size = len(e.crops[0]) - 1
-    assert (e.crops[1][min(ny, size), min(nx, size)] == 128).all()
+    last = len(e.crops[0]) - 1
+    assert (e.crops[1][min(ny, last), min(nx, last)] == 128).all()
     assert np.array_equal(e.crops[1][y, x], e.crops[0][y, x])
 
 
-def test_the_verb_end_to_end(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    result = CliRunner().invoke(app, ["explain", "ibug68", str(PHOTO)])
-    assert result.exit_code == 0
-    assert "itself" in result.output
-    assert load_image(tmp_path / "astronaut_explained.png").shape[1] > 800
-    result = CliRunner().invoke(app, ["explain", "ibug68", str(PHOTO), "--point", "8", "-o", "chin.svg", "--json"])
-    data = json.loads(result.output)
-    assert (data["point"], len(data["neighbors"])) == (8, 4)
-    assert (tmp_path / "chin.svg").exists()
+def test_dictionary_for_json(model, image, face):
+    e = explain_point(model, image, face, 8)
+    data = e.to_dict()
+    assert set(data) == {"model", "point", "name", "displacement_px", "crop_size", "neighbors"}
+    assert (data["model"], data["point"], data["name"]) == ("ibug68", 8, model.scheme.names[8])
+    assert data["crop_size"] == model.crop_size
+    assert data["displacement_px"] == pytest.approx(np.hypot(*(e.points[1, 8] - e.points[0, 8])), abs=0.01)
+    assert [set(row) for row in data["neighbors"]] == [
+        {"point", "name", "edge_weight", "edge_weight_occluded", "occluded"}
+    ] * len(e.neighbors)
+    assert data["neighbors"][0]["edge_weight"] == pytest.approx(e.edge_weights[0], abs=1e-4)
 
 
-def test_the_largest_of_several_faces(tmp_path):
-    photo = load_image(PHOTO)
-    small = cv2.resize(photo, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
-    both = np.zeros((512, 768, 3), np.uint8)
-    both[:256, :256], both[:, 256:] = small, photo
-    cv2.imwrite(str(tmp_path / "two.png"), both[:, :, ::-1])
-    result = CliRunner().invoke(app, ["explain", "ibug68", str(tmp_path / "two.png"), "-o", str(tmp_path / "e.png")])
-    assert result.exit_code == 0
-    assert "2 faces were found; this is the largest" in result.output
+def test_drawing_names_the_neighbors(model, image, face, tmp_path):
+    e = explain_point(model, image, face, 8)
+    draw_edge_weights(e, tmp_path / "a.svg")
+    text = (tmp_path / "a.svg").read_text(encoding="utf-8")
+    names = [f"{i} {model.scheme.names[i]}" for i in e.neighbors[1:]]
+    for words in ("original: landmark 8", "occluded: landmark 8", "edge weight", "neighbors", *names):
+        assert f">{words}" in text
 
 
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        (["gone.jpg"], "gone.jpg"),
-        ([str(PHOTO), "--point", "68"], "there is no point 68; ibug68 has 0 to 67"),
-        ([str(PHOTO), "-o", "a.bmp"], "cannot draw into such a file"),
-        (["blank.png"], "blank.png: no face found"),
-    ],
-)
-def test_a_users_mistake_is_one_line(arguments, message, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    cv2.imwrite("blank.png", np.full((100, 100, 3), 90, np.uint8))
-    result = CliRunner().invoke(app, ["explain", "ibug68", *arguments])
-    assert result.exit_code == 2
-    assert message in " ".join(result.output.split())
-    assert [path.name for path in tmp_path.iterdir()] == ["blank.png"]
+def test_unknown_point_is_rejected(model, image, face):
+    with pytest.raises(ArgumentError, match="there is no point 68; ibug68 has the points 0 to 67"):
+        explain_point(model, image, face, 68)
 
 
-def test_a_point_without_neighbors_has_nothing_to_hide(aligner, monkeypatch, tmp_path):
-    image = load_image(PHOTO)
-    (face,) = aligner(image)
-    monkeypatch.setattr(aligner.model, "weights", lambda crops: np.stack([np.eye(68, dtype=np.float32)] * len(crops)))
-    with pytest.raises(ValueError, match="point 3 listens to no other"):
-        explain(aligner.model, image, face, 3)
-    assert not (tmp_path / "a.png").exists()
-    monkeypatch.undo()
-    draw(explain(aligner.model, image, face, 3), tmp_path / "a.png")
-    assert (tmp_path / "a.png").exists()
+def test_point_without_neighbors_is_rejected(model, image, face, monkeypatch):
+    identity = np.eye(68, dtype=np.float32)
+    monkeypatch.setattr(model, "edge_weights", lambda crops: np.stack([identity] * len(crops)))
+    with pytest.raises(ArgumentError, match="point 3 has no neighbors"):
+        explain_point(model, image, face, 3)

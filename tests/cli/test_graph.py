@@ -1,0 +1,79 @@
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from facelattice.image_io import load_image
+
+RECIPE = "name: dog\nscheme: dog.yaml\ndata: [{name: dogs, path: dogs.csv}]\nnetwork: {k: K}"
+
+
+def test_graph_of_a_model(run):
+    status, out, err = run("graph", "ibug68", "-o", "model.png")
+    assert (status, err) == (0, "")
+    assert "written: model.png, 204 edges, correlations 0.512 to 0.996" in out
+    assert load_image("model.png").shape[0] > 500
+
+
+def test_graph_of_data(run, faces):
+    status, out, _ = run("graph", faces, "-o", "data.png", "-k", "5", "--symmetric")
+    assert status == 0
+    assert int(re.search(r"(\d+) edges", out)[1]) > 68 * 5
+    assert Path("data.png").exists()
+
+
+@pytest.mark.data
+def test_graph_of_wflw(run, shared_data):
+    _, out, _ = run("graph", shared_data / "WFLW", "--subset", "train", "-o", "wflw.svg")
+    assert "294 edges" in out  # 98 points with 3 neighbors each
+
+
+def test_graph_of_a_recipe_with_its_own_scheme(run):
+    moves = np.random.default_rng(0).normal(size=(60, 3, 2)).round(1)
+    faces = np.array([[20, 20], [40, 20], [30, 40]]) + moves
+    rows = [",".join([f"{i}.jpg", *map(str, face.ravel())]) for i, face in enumerate(faces)]
+    Path("dogs.csv").write_text("\n".join(["image,x0,y0,x1,y1,x2,y2", *rows]), encoding="utf-8")
+    Path("dog.yaml").write_text("name: dog\npoints: [left_eye, right_eye, nose]", encoding="utf-8")
+    Path("recipe.yaml").write_text(RECIPE.replace("K", "1"), encoding="utf-8")
+    status, out, err = run("graph", "recipe.yaml", "-o", "dog.svg")
+    assert (status, err) == (0, "")
+    assert "3 edges" in out
+    drawn = re.findall(r'id="edge-(\d+)-(\d+)"', Path("dog.svg").read_text(encoding="utf-8"))
+    assert len(set(drawn)) in (2, 3)  # two of the edges may be a pair
+    Path("recipe.yaml").write_text(RECIPE.replace("K", "3"), encoding="utf-8")
+    status, _, err = run("graph", "recipe.yaml", "-o", "none.svg")
+    assert status == 2
+    assert "3" in err
+    assert "Traceback" not in err
+    assert not Path("none.svg").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["ibug68", "-o", "graph.bmp"], "graph.bmp: unknown file type; use .png, .jpg, .svg or .pdf"),
+        (["ibug86", "-o", "graph.png"], "no model is named 'ibug86'"),
+        (["gone.onnx", "-o", "graph.png"], "cannot read the model file"),
+    ],
+)
+def test_error_is_one_line(run, tmp_path, arguments, message):
+    status, _, err = run("graph", *arguments)
+    assert status == 2
+    assert message in err
+    assert err.count("\n") == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_graph_of_a_model_needs_no_torch(tmp_path):
+    script = (
+        "import sys; from facelattice.cli import app\n"
+        "app(['graph', 'ibug68', '-o', 'a.png'], standalone_mode=False)\n"
+        "assert 'torch' not in sys.modules"
+    )
+    done = subprocess.run([sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr

@@ -57,7 +57,7 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
 @pytest.fixture(autouse=True)
 def restore_num_threads(monkeypatch) -> None:
     """Undo `set_num_threads` after each test."""
-    monkeypatch.setattr(onnx_session, "_most", onnx_session._most)
+    monkeypatch.setattr(onnx_session, "_max_threads", onnx_session._max_threads)
 
 
 @pytest.fixture(scope="session")

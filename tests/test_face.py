@@ -6,12 +6,13 @@ import numpy as np
 import pytest
 
 from facelattice import geometry
+from facelattice.exceptions import ArgumentError
 from facelattice.face import Face
 from facelattice.schemes import Scheme, get_scheme, mean_shape
 
 
 def slanted(scheme_name: str, angle: float, side: float = 90.0) -> Face:
-    """A face turned clockwise by ``angle`` in an image with a red disc on its left eye, a green one on its right."""
+    """A face rotated clockwise by ``angle``; the image has a red disc on its left eye and a green one on its right eye."""
     scheme = get_scheme(scheme_name)
     upright = (mean_shape(scheme) - 0.5) * side
     c, s = np.cos(np.radians(angle)), np.sin(np.radians(angle))
@@ -30,7 +31,7 @@ def centroid(channel: np.ndarray) -> np.ndarray:
     return np.array([(x * weight).sum(), (y * weight).sum()])
 
 
-def test_to_dict_is_plain_json_to_a_hundredth_of_a_pixel():
+def test_to_dict_is_json_with_coordinates_to_1_100_pixel():
     face = slanted("five", 0)
     data = json.loads(json.dumps(face.to_dict(), allow_nan=False))
     assert list(data) == ["scheme", "score", "box", "points", "expected_errors"]
@@ -42,36 +43,36 @@ def test_to_dict_is_plain_json_to_a_hundredth_of_a_pixel():
 
 @pytest.mark.parametrize("angle", [0, 25, -60, 135, 180])
 @pytest.mark.parametrize("scheme", ["ibug68", "wflw98", "cofw29", "aflw19"])
-def test_a_crop_is_upright_with_its_eyes_level_within_a_pixel(scheme, angle):
+def test_crop_is_upright_and_centered(scheme, angle):
     crop = slanted(scheme, angle).crop(200)
     assert (crop.shape, crop.dtype) == ((200, 200, 3), np.uint8)
     left, right = centroid(crop[..., 0]), centroid(crop[..., 1])
     assert abs(left[1] - right[1]) < 1
     assert left[0] < right[0]
-    assert abs((left + right)[0] / 2 - 99.5) < 1  # the middle of the face is the middle of the crop
-    assert left[1] < 99.5  # and the eyes are in its upper half
+    assert abs((left + right)[0] / 2 - 99.5) < 1  # the center of the face is the center of the crop
+    assert left[1] < 99.5  # the eyes are in the upper half
 
 
-def test_five_points_are_turned_upright_too():
+def test_crop_of_five_points_is_upright():
     crop = slanted("five", 30).crop(200)
     assert abs(centroid(crop[..., 0])[1] - centroid(crop[..., 1])[1]) < 1
 
 
-def test_margin_is_the_room_around_the_face():
+def test_margin_scales_the_face_in_the_crop():
     face = slanted("ibug68", 0)
     left, right = (centroid(face.crop(240, margin=m)[..., 1])[0] for m in (1.0, 2.0))
     assert (left - 119.5) / (right - 119.5) == pytest.approx(2, abs=0.05)
 
 
-def test_a_scheme_without_eyes_is_cropped_as_it_stands():
+def test_crop_of_a_scheme_without_eyes_is_not_rotated():
     points = np.array([[100, 100], [140, 100], [120, 150]], np.float32)
     scheme = Scheme.from_dict({"name": "mine", "points": 3})
     image = np.zeros((260, 300, 3), np.uint8)
-    image[120:131, 115:126] = 255  # around the middle of the box, (120, 125)
+    image[120:131, 115:126] = 255  # around the center of the box, (120, 125)
     crop = Face(points, np.ones(3, np.float32), 1.0, geometry.points_box(points), scheme, image).crop(100)
     np.testing.assert_allclose(centroid(crop[..., 0]), [49.5, 49.5], atol=0.1)
 
 
-def test_a_face_without_its_image_says_so():
-    with pytest.raises(ValueError, match="no image"):
+def test_crop_needs_the_image():
+    with pytest.raises(ArgumentError, match="without its image"):
         replace(slanted("five", 0), image=None).crop()

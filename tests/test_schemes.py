@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from facelattice.exceptions import ArgumentError, MissingDependencyError, SchemeError
 from facelattice.schemes import SCHEMES, Scheme, convert, get_scheme, mean_shape
 
 every_scheme = pytest.mark.parametrize("scheme", SCHEMES.values(), ids=list(SCHEMES))
@@ -14,12 +15,12 @@ every_scheme = pytest.mark.parametrize("scheme", SCHEMES.values(), ids=list(SCHE
     ("name", "points", "pairs"),
     [("ibug68", 68, 29), ("wflw98", 98, 44), ("cofw29", 29, 11), ("aflw19", 19, 8), ("five", 5, 2)],
 )
-def test_counts_are_those_of_the_field(name, points, pairs):
+def test_number_of_points_and_pairs(name, points, pairs):
     scheme = get_scheme(name)
     assert (scheme.name, len(scheme), len(scheme.pairs)) == (name, points, pairs)
 
 
-def test_pairs_are_those_of_the_field():
+def test_pairs_of_well_known_points():
     def pairs(name):
         return {frozenset(pair) for pair in get_scheme(name).pairs}
 
@@ -47,7 +48,7 @@ def test_pairs_are_those_of_the_field():
         ("five", None, 2, (3, 4)),
     ],
 )
-def test_well_known_points_have_their_names(name, ocular, tip, corners):
+def test_names_of_well_known_points(name, ocular, tip, corners):
     scheme = get_scheme(name)
     assert scheme.ocular == ocular
     if ocular is not None:
@@ -56,7 +57,7 @@ def test_well_known_points_have_their_names(name, ocular, tip, corners):
     assert [scheme.names[i] for i in corners] == ["left_mouth", "right_mouth"]
 
 
-def test_pupils():
+def test_pupils_of_the_schemes():
     pupils = {name: scheme.pupils for name, scheme in SCHEMES.items()}
     assert pupils == {
         "ibug68": ((36, 37, 38, 39, 40, 41), (42, 43, 44, 45, 46, 47)),
@@ -68,19 +69,19 @@ def test_pupils():
 
 
 @every_scheme
-def test_regions_hold_every_point_once_and_lines_stay_within_one(scheme):
+def test_regions_contain_each_point_once_and_each_line_is_in_one_region(scheme):
     assert sorted(i for ids in scheme.regions.values() for i in ids) == list(range(len(scheme)))
     for line in scheme.lines:
         assert any(set(line) <= set(ids) for ids in scheme.regions.values())
 
 
 @every_scheme
-def test_mirroring_twice_is_nothing(scheme):
+def test_mirror_is_its_own_inverse(scheme):
     assert (scheme.mirror[scheme.mirror] == np.arange(len(scheme))).all()
 
 
 @every_scheme
-def test_mirrored_mean_shape_lies_on_the_mean_shape(scheme):
+def test_mean_shape_is_symmetric(scheme):
     mean = mean_shape(scheme)
     assert mean.shape == (len(scheme), 2)
     assert mean.dtype == np.float32
@@ -92,27 +93,27 @@ def test_mirrored_mean_shape_lies_on_the_mean_shape(scheme):
         assert mean[sides[0], 0] < 0.5 < mean[sides[1], 0]
 
 
-def test_mean_shapes_agree_with_each_other():
+def test_mean_shapes_have_the_same_nose_tip():
     tips = {name: scheme.names.index("nose_tip") for name, scheme in SCHEMES.items()}
     for name, tip in tips.items():
         np.testing.assert_allclose(mean_shape(SCHEMES[name])[tip], [0.5, 0.434], atol=1e-6)
 
 
-def test_mean_shape_only_of_built_in_schemes():
-    with pytest.raises(ValueError, match="'dog'"):
+def test_mean_shape_of_another_scheme_is_rejected():
+    with pytest.raises(SchemeError, match="no mean shape is stored for 'dog'"):
         mean_shape(Scheme.from_dict({"name": "dog", "points": 3}))
 
 
 @every_scheme
-def test_dictionary_round_trip(scheme):
-    again = Scheme.from_dict(json.loads(json.dumps(scheme.to_dict())))
-    assert again.to_dict() == scheme.to_dict()
-    assert again.names == scheme.names
-    assert again.regions == scheme.regions
+def test_to_dict_and_from_dict_round_trip(scheme):
+    copy = Scheme.from_dict(json.loads(json.dumps(scheme.to_dict())))
+    assert copy.to_dict() == scheme.to_dict()
+    assert copy.names == scheme.names
+    assert copy.regions == scheme.regions
 
 
-def test_unknown_name_names_the_nearest_and_all():
-    with pytest.raises(ValueError, match=r"'ibug86'; did you mean 'ibug68'\?.*wflw98, cofw29, aflw19, five"):
+def test_unknown_name_suggests_the_nearest_and_lists_all():
+    with pytest.raises(SchemeError, match=r"'ibug86'; did you mean 'ibug68'\?.*wflw98, cofw29, aflw19, five"):
         get_scheme("ibug86")
 
 
@@ -121,11 +122,12 @@ def test_unknown_name_names_the_nearest_and_all():
 
 def wflw_points(shared_data: Path) -> np.ndarray:
     lists = shared_data / "WFLW/WFLW_annotations/list_98pt_rect_attr_train_test"
-    rows = (lists / "list_98pt_rect_attr_train.txt").read_text().splitlines()
+    rows = (lists / "list_98pt_rect_attr_train.txt").read_text(encoding="utf-8").splitlines()
     return np.array([row.split()[:196] for row in rows], np.float32).reshape(-1, 98, 2)
 
 
-def test_98_to_68_to_98_on_real_faces(shared_data):
+@pytest.mark.data
+def test_98_to_68_points_and_back_on_real_faces(shared_data):
     wflw, ibug = get_scheme("wflw98"), get_scheme("ibug68")
     for points in wflw_points(shared_data)[:20]:
         out, known = convert(points, np.ones(98, bool), wflw, ibug)
@@ -135,13 +137,13 @@ def test_98_to_68_to_98_on_real_faces(shared_data):
         assert known.sum() == 68
         assert np.isnan(back[~known]).all()
         np.testing.assert_array_equal(back[known], points[known])
-        # 68 mirrored is 98 mirrored: the conversion takes left to left.
+        # Mirroring before or after the conversion gives the same points.
         mirrored, _ = convert(points[wflw.mirror], np.ones(98, bool), wflw, ibug)
         np.testing.assert_array_equal(mirrored, out[ibug.mirror])
 
 
-def test_98_to_68_looks_like_annotated_68(shared_data):
-    """The shape that WFLW gives as 68 points is the mean shape of 300-W's own annotation, within a few per cent."""
+@pytest.mark.data
+def test_mean_of_converted_wflw_faces_is_close_to_the_mean_of_annotated_300w_faces(shared_data):
     wflw, ibug = get_scheme("wflw98"), get_scheme("ibug68")
     files = sorted((shared_data / "300W/helen/trainset").glob("*.pts"))[:100]
     annotated = [np.loadtxt(file, skiprows=3, comments="}") for file in files]
@@ -160,7 +162,7 @@ def test_98_to_68_looks_like_annotated_68(shared_data):
 
 
 @pytest.mark.parametrize(("name", "tip", "corners"), [("ibug68", 30, [48, 54]), ("wflw98", 54, [76, 82])])
-def test_to_five_and_back(name, tip, corners):
+def test_conversion_to_five_points_and_back(name, tip, corners):
     source, five = get_scheme(name), get_scheme("five")
     points = mean_shape(source)
     out, known = convert(points, np.ones(len(source), bool), source, five)
@@ -173,7 +175,7 @@ def test_to_five_and_back(name, tip, corners):
     np.testing.assert_array_equal(back[[tip, *corners]], out[2:])
 
 
-def test_a_mean_needs_all_of_its_points():
+def test_converted_point_needs_all_of_its_source_points():
     source, five = get_scheme("ibug68"), get_scheme("five")
     mask = np.ones(68, bool)
     mask[[37, 54]] = False
@@ -182,7 +184,7 @@ def test_a_mean_needs_all_of_its_points():
     assert np.isnan(out).any(1).tolist() == [True, False, False, False, True]
 
 
-def test_conversion_to_itself_changes_nothing():
+def test_conversion_to_the_same_scheme_changes_nothing():
     scheme = get_scheme("cofw29")
     points, mask = mean_shape(scheme), np.arange(29) % 3 > 0
     out, known = convert(points, mask, scheme, scheme)
@@ -190,21 +192,22 @@ def test_conversion_to_itself_changes_nothing():
     np.testing.assert_array_equal(known, mask)
 
 
-def test_conversions_that_cannot_be():
-    with pytest.raises(ValueError, match="no conversion from aflw19 to cofw29"):
+def test_impossible_conversions_are_rejected():
+    with pytest.raises(SchemeError, match="no conversion from aflw19 to cofw29"):
         convert(np.zeros((19, 2)), np.ones(19, bool), get_scheme("aflw19"), get_scheme("cofw29"))
-    with pytest.raises(ValueError, match=r"ibug68 has 68 points; got points \(98, 2\)"):
+    with pytest.raises(ArgumentError, match=r"ibug68 has 68 points, but points are \(98, 2\)"):
         convert(np.zeros((98, 2)), np.ones(98, bool), get_scheme("ibug68"), get_scheme("five"))
 
 
-# --- schemes of one's own
+# --- custom schemes
 
 
-def test_yaml_by_name_and_number(tmp_path):
+def test_yaml_with_names_and_indices(tmp_path):
     file = tmp_path / "dog.yaml"
     file.write_text(
         "name: dog\npoints: [left_eye, right_eye, nose]\npairs: [[left_eye, 1]]\nregions: {eyes: [0, right_eye]}\n"
-        "lines: [[left_eye, nose, 1]]\nocular: [left_eye, right_eye]\npupils: [[0], [1]]\n"
+        "lines: [[left_eye, nose, 1]]\nocular: [left_eye, right_eye]\npupils: [[0], [1]]\n",
+        encoding="utf-8",
     )
     dog = get_scheme(file)
     assert (dog.name, dog.names) == ("dog", ("left_eye", "right_eye", "nose"))
@@ -216,13 +219,13 @@ def test_yaml_by_name_and_number(tmp_path):
 
 def test_yaml_with_a_number_of_points(tmp_path):
     file = tmp_path / "hand.yml"
-    file.write_text("name: hand\npoints: 3\n")
+    file.write_text("name: hand\npoints: 3\n", encoding="utf-8")
     hand = get_scheme(str(file))
     assert hand.names == ("point_0", "point_1", "point_2")
     assert (hand.pairs, hand.lines, hand.regions, hand.ocular) == ((), (), {}, None)
 
 
-def test_names_give_the_pairs_unless_they_are_given(tmp_path):
+def test_pairs_are_found_by_name_unless_given():
     points = ["tip", "right_ear_top", "bright", "left_ear_top", "left"]
     assert Scheme.from_dict({"name": "cat", "points": points}).pairs == ((1, 3),)
     assert Scheme.from_dict({"name": "cat", "points": points, "pairs": []}).pairs == ()
@@ -235,35 +238,35 @@ def test_names_give_the_pairs_unless_they_are_given(tmp_path):
         ("name: [", "dog.yaml"),
         ("points: 3", "name: this key is missing"),
         ("name: dog", "points: this key is missing"),
-        ("name: dog\npoints: 0", "points: give a list"),
-        ("name: dog\npoints: many", "points: give a list.*'many'"),
+        ("name: dog\npoints: 0", "points: must be a list"),
+        ("name: dog\npoints: many", "points: must be a list.*'many'"),
         ("name: dog\npoints: [a, 2]", "points: 2 is not a name"),
-        ("name: dog\npoints: [a, b, a]", "points: 'a' stands 2 times"),
+        ("name: dog\npoints: [a, b, a]", "points: 'a' occurs 2 times"),
         ("name: dog\npoints: 3\npair: [[0, 1]]", "pair: unknown key"),
-        ("name: dog\npoints: 3\npairs: 1", "pairs: expected lists"),
-        ("name: dog\npoints: 3\npairs: [[0, 3]]", "pairs: there is no point 3; numbers go from 0 to 2"),
+        ("name: dog\npoints: 3\npairs: 1", "pairs: must consist of lists"),
+        ("name: dog\npoints: 3\npairs: [[0, 3]]", "pairs: there is no point 3; indices go from 0 to 2"),
         ("name: dog\npoints: 3\npairs: [[0, -1]]", "pairs: there is no point -1"),
-        ("name: dog\npoints: 3\npairs: [[0, 1], [2, 0]]", r"pairs: point 0 \(point_0\) stands in 2 pairs"),
+        ("name: dog\npoints: 3\npairs: [[0, 1], [2, 0]]", r"pairs: point 0 \(point_0\) is in 2 pairs"),
         ("name: dog\npoints: 3\npairs: [[1, 1]]", r"pairs: \[1, 1\] is not two different points"),
         ("name: dog\npoints: 3\npairs: [[0, 1, 2]]", r"pairs: \[0, 1, 2\] is not two"),
         ("name: dog\npoints: [nose, eye]\nlines: [[nose, eyes]]", "lines: there is no point 'eyes'; did you mean 'eye"),
-        ("name: dog\npoints: 3\nlines: [0, 1]", "lines: expected lists of points"),
-        ("name: dog\npoints: 3\nregions: [0]", "regions: expected names"),
-        ("name: dog\npoints: 3\nocular: [0]", "ocular: give two"),
+        ("name: dog\npoints: 3\nlines: [0, 1]", "lines: must consist of lists of points"),
+        ("name: dog\npoints: 3\nregions: [0]", "regions: must map names"),
+        ("name: dog\npoints: 3\nocular: [0]", "ocular: must be two"),
         ("name: ibug68\npoints: 3", "name: 'ibug68' is a built-in scheme"),
     ],
 )
-def test_wrong_yaml_names_file_and_key(tmp_path, text, message):
+def test_wrong_yaml_is_rejected_with_file_and_key(tmp_path, text, message):
     file = tmp_path / "dog.yaml"
-    file.write_text(text)
-    with pytest.raises(ValueError, match=message) as caught:
+    file.write_text(text, encoding="utf-8")
+    with pytest.raises(SchemeError, match=message) as caught:
         get_scheme(file)
     assert str(file) in str(caught.value)
 
 
-def test_missing_yaml_file_and_missing_pyyaml(tmp_path, monkeypatch):
+def test_missing_yaml_file_and_missing_package(tmp_path, monkeypatch):
     with pytest.raises(FileNotFoundError, match=r"none\.yaml"):
         get_scheme(tmp_path / "none.yaml")
     monkeypatch.setitem(sys.modules, "yaml", None)
-    with pytest.raises(ImportError, match=r'pip install "facelattice\[train\]"'):
+    with pytest.raises(MissingDependencyError, match=r'pip install "facelattice\[train\]"'):
         get_scheme(tmp_path / "none.yaml")

@@ -1,18 +1,19 @@
-"""The built-in point schemes, what they convert into, and a mean face: plain data for `schemes`.
+"""Data of the built-in point schemes: names, regions, lines, conversions and a mean shape.
 
-Names on the two sides of a face differ in "left" and "right" alone, so that they give the mirror pairs: points on a
-contour count from the outside in on both sides.
+"left" is the left side of the image. Names of mirrored points differ only in "left" and "right", which defines the
+mirror pairs. Points on a contour are counted from the outside to the center of the face on both sides.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-Recipe = tuple[tuple[int, ...], ...]
+Conversion = tuple[tuple[int, ...], ...]
+"""For each target point, the source points whose mean it is."""
 
 
 def other_side(name: str) -> str:
-    """The name with the words left and right swapped: "left_eye_outer" gives "right_eye_outer"."""
+    """Swap the words left and right in a name: "left_eye_outer" becomes "right_eye_outer"."""
     sides = {"left": "right", "right": "left"}
     return "_".join(sides.get(word, word) for word in name.split("_"))
 
@@ -22,7 +23,7 @@ def _each(prefix: str, words: str) -> list[str]:
 
 
 def _across(left: list[str], *middle: str) -> list[str]:
-    """A chain of names from the left of the face over the middle to the right."""
+    """List names from the left of the face over its center to the right."""
     return [*left, *middle, *map(other_side, reversed(left))]
 
 
@@ -30,7 +31,7 @@ def _ring(start: int, stop: int) -> list[int]:
     return [*range(start, stop), start]
 
 
-def _one_each(*ids: int) -> Recipe:
+def _one_each(*ids: int) -> Conversion:
     return tuple((i,) for i in ids)
 
 
@@ -120,13 +121,13 @@ BUILT_IN: list[dict[str, Any]] = [
         "points": ["left_eye", "right_eye", "nose_tip", "left_mouth", "right_mouth"],
         "regions": {"left_eye": [0], "right_eye": [1], "nose": [2], "mouth": [3, 4]},
         "lines": [[3, 4]],
-        "pupils": [0, 1],  # it has no eye corners, so no ocular
+        "pupils": [0, 1],  # no ocular, because it has no eye corners
     },
 ]  # fmt: skip
 
-# (source, target): for each point of the target the source points whose mean it is. An eye's center is the mean of its
-# contour, in 68 and in 98 points alike: a pupil would move with the gaze.
-CONVERSIONS: dict[tuple[str, str], Recipe] = {
+# Keys are (source, target). The center of an eye is the mean of its contour, also where a pupil is annotated, because a
+# pupil moves with the gaze.
+CONVERSIONS: dict[tuple[str, str], Conversion] = {
     ("wflw98", "ibug68"): _one_each(
         *range(0, 33, 2), *range(33, 38), *range(42, 47), *range(51, 60),
         60, 61, 63, 64, 65, 67, 68, 69, 71, 72, 73, 75, *range(76, 96)
@@ -135,15 +136,15 @@ CONVERSIONS: dict[tuple[str, str], Recipe] = {
     ("wflw98", "five"): (tuple(range(60, 68)), tuple(range(68, 76)), *_one_each(54, 76, 82)),
 }  # fmt: skip
 
-# Good enough to draw with, not to convert annotations: COFW and AFLW place some of these points a little differently.
-MEAN_FROM_98: dict[str, Recipe] = {
+# For drawings only: the annotations of COFW and AFLW place some of these points differently.
+MEAN_FROM_98: dict[str, Conversion] = {
     "cofw29": (*_one_each(33, 46), (37, 38), (42, 50), *_one_each(35, 40, 44, 48, 60, 72, 64, 68, 62, 66, 70, 74),
                *_one_each(96, 97, 55, 59, 54, 57, 76, 82, 79, 90, 94, 85, 16)),
     "aflw19": ((33,), (35, 40), (37, 38), (42, 50), (44, 48), (46,), *_one_each(60, 96, 64, 68, 97, 72, 55, 54, 59, 76),
                (90, 94), *_one_each(82, 16)),
 }  # fmt: skip
 
-# The mean of 140 nearly frontal WFLW annotations and their mirror images, aligned by the eyes, in 1/1000 of the box.
+# Mean of 140 nearly frontal WFLW annotations and their mirror images, aligned by the eyes, in 1/1000 of the box.
 MEAN_98 = (
     (0, 153), (2, 220), (6, 288), (11, 355), (20, 421), (32, 487), (47, 552), (68, 616), (95, 677), (128, 735),
     (167, 789), (211, 839), (260, 884), (313, 923), (371, 955), (434, 976), (500, 983), (566, 976), (629, 955),

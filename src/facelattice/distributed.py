@@ -1,7 +1,10 @@
-"""Work shared by the processes of one `torchrun` or `accelerate launch`; alone, and without torch, where there is none.
+"""Distribution of work over the processes of a `torchrun` or `accelerate launch`.
 
-mine = share(images)                 # every process has its part
-everything = gather([work(image) for image in mine])
+A single process needs neither of them, and no torch.
+
+Example:
+    mine = share(images)  # the part of this process
+    results = gather([process(image) for image in mine])  # of all processes
 """
 
 from __future__ import annotations
@@ -14,26 +17,26 @@ Item = TypeVar("Item")
 
 
 def count() -> int:
-    """How many processes there are, as the launcher says."""
+    """Return the number of processes."""
     return int(os.environ.get("WORLD_SIZE", "1"))
 
 
 def is_main() -> bool:
-    """True in the one process that prints and writes."""
+    """Return whether this is the process that prints and writes files."""
     return int(os.environ.get("RANK", "0")) == 0
 
 
 def share(items: Sequence[Item]) -> list[Item]:
-    """This process's part of the items: every one falls to exactly one process, whether or not the number divides."""
+    """Return the part of the items that this process handles; each item belongs to exactly one process."""
     return list(items[int(os.environ.get("RANK", "0")) :: count()])
 
 
 def gather(items: list[Item]) -> list[Item]:
-    """The items of all processes together, process by process, in each of them."""
+    """Return the items of all processes, ordered by process, in every process."""
     if count() == 1:
         return items
     from accelerate import PartialState
     from accelerate.utils import gather_object
 
-    PartialState(cpu=True)  # model files run on the CPU, whatever else the machine has
+    PartialState(cpu=True)  # model files run on the CPU, even on machines with a GPU
     return gather_object(items)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 
 class FacelatticeError(Exception):
-    """Base class of all errors raised for a mistake of the user."""
+    """Base class of all errors that are raised for a mistake of the user."""
 
 
 class ArgumentError(FacelatticeError, ValueError):
@@ -29,7 +29,7 @@ class SchemeError(FacelatticeError, ValueError):
 
 
 class FormatError(FacelatticeError, ValueError):
-    """A file of landmarks or annotations is damaged, or cannot hold what it is to contain."""
+    """A file of landmarks or annotations is damaged, or its format cannot represent the data."""
 
 
 class DataError(FacelatticeError, ValueError):

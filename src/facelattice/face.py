@@ -1,9 +1,10 @@
-"""Face: what the program finds, in one small class that every other part takes and gives.
+"""`Face`, the result for one face.
 
-face = FaceAligner()("photo.jpg")[0]
-face.points          # float32 (N, 2), pixels of the photo
-face.expected_expected_errors # float32 (N,), how far off each point is expected to be, pixels
-face.crop(256)       # the face, upright and centered, uint8 (256, 256, 3)
+Example:
+    face = FaceAligner()("photo.jpg")[0]
+    face.points  # float32 (N, 2), pixels of the photo
+    face.expected_errors  # float32 (N,), expected distance of each point from its true position, pixels
+    face.crop(256)  # the face, upright and centered, uint8 (256, 256, 3)
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from facelattice import geometry
+from facelattice.exceptions import ArgumentError
 from facelattice.schemes import Scheme
 
 
@@ -21,13 +23,14 @@ from facelattice.schemes import Scheme
 class Face:
     """One face in one image.
 
-    points: float32 (N, 2), x then y, pixels of the image; whole numbers are pixel centers.
-    expected_errors: float32 (N,), the expected distance of each point from the truth, pixels.
-    score: 0 to 1, how much this looks like a face whose points can be trusted.
-    box: float32 (4,), x0, y0, x1, y1: the tight box of the points.
-    scheme: what the points mean.
-    image: uint8 (H, W, 3), the image it was found in, for `crop`; not part of `to_dict`.
-    track: in a video, the number of the face that this is; else None.
+    Attributes:
+        points: Float32 (N, 2), x and y in pixels of the image. Whole numbers are pixel centers.
+        expected_errors: Float32 (N,), the expected distance of each point from its true position, in pixels.
+        score: 0 to 1, how reliable the points are. It is low where there is no face.
+        box: Float32 (4,), x0, y0, x1, y1, the tight box of the points.
+        scheme: Meaning of the points.
+        image: RGB uint8 (H, W, 3), the image that contains the face; `crop` needs it.
+        track: In a video, the number of the person's track; otherwise None.
     """
 
     points: np.ndarray
@@ -39,7 +42,7 @@ class Face:
     track: int | None = None
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain numbers and strings, ready for JSON: coordinates to 1/100 pixel."""
+        """Return a dictionary for JSON, without the image; coordinates are rounded to 1/100 pixel."""
         track = {} if self.track is None else {"track": self.track}
         return {
             **track,
@@ -51,21 +54,31 @@ class Face:
         }
 
     def crop(self, size: int = 256, margin: float = 1.5) -> np.ndarray:
-        """The face turned upright and centered: uint8 (size, size, 3), with ``margin`` times its size around it.
+        """Cut the face out of its image, upright and centered.
 
-        Upright is by the line between the eyes; a scheme without eyes is left as it is in the image. Raises
-        ValueError on a Face that has no image.
+        Upright means that the line between the eyes is horizontal. A face whose scheme has no eyes is not rotated.
+
+        Args:
+            size: Side of the crop in pixels.
+            margin: The crop shows ``margin`` times the longer side of the upright face's box.
+
+        Returns:
+            RGB uint8 (size, size, 3). Pixels outside the image are black.
+
+        Raises:
+            ArgumentError: The face has no image.
         """
         if self.image is None:
-            raise ValueError("this face carries no image to crop from; use the Face that FaceAligner gave")
+            raise ArgumentError("cannot crop a face without its image; use a face that FaceAligner returned")
         rotation = 0.0
         eyes = self.scheme.ocular or self.scheme.pupils
         if eyes is not None:
             left, right = (self.points[list(ids)].mean(0) for ids in eyes)
             rotation = -float(np.degrees(np.arctan2(right[1] - left[1], right[0] - left[0])))
-        # The box in the image is that of the slanted face: center the crop on the box of the turned points.
-        turned = geometry.crop_transform(self.box, size, margin, rotation)
-        upright = geometry.points_box(geometry.apply(turned, self.points))
-        center = geometry.apply(geometry.invert(turned), geometry.box_center(upright))
-        box = geometry.square_box(center, geometry.box_side(upright) / geometry.transform_scale(turned))
-        return geometry.warp(self.image, geometry.crop_transform(box, size, margin, rotation), size)
+        # The center of the points' box changes with the rotation, so it is computed from the rotated points.
+        rotated = geometry.crop_transform(self.box, size, margin, rotation)
+        upright_box = geometry.points_box(geometry.apply(rotated, self.points))
+        center = geometry.apply(geometry.invert(rotated), geometry.box_center(upright_box))
+        side = geometry.box_side(upright_box) / geometry.transform_scale(rotated)
+        matrix = geometry.crop_transform(geometry.square_box(center, side), size, margin, rotation)
+        return geometry.warp(self.image, matrix, size)

@@ -1,8 +1,10 @@
-"""The field's error measures, exact. numpy only.
+"""Error measures of face alignment, computed exactly with numpy.
 
-NME: mean distance of a face's points from the annotation, over a size of that face. Failure rate: the share of faces
-with an NME over a threshold. AUC: the mean of clip(1 - NME / t, 0, 1), which is the area under the cumulative error
-curve up to t.
+- NME (normalized mean error): the mean distance of a face's points from the annotation, divided by a measure of the
+  face's size (`normalizing_distance`).
+- Failure rate: the share of faces with an NME above a threshold.
+- AUC: the area under the cumulative error curve up to a threshold t, divided by t. It is the mean of
+  clip(1 - NME / t, 0, 1).
 """
 
 from __future__ import annotations
@@ -10,7 +12,8 @@ from __future__ import annotations
 import numpy as np
 
 from facelattice import geometry
-from facelattice.schemes import PointGroups, Scheme
+from facelattice.exceptions import ArgumentError
+from facelattice.schemes import EyePoints, Scheme
 
 NORMALIZATIONS = ("inter-ocular", "inter-pupil", "box", "given box", "diagonal")
 
@@ -22,14 +25,30 @@ def normalizing_distance(
     normalizer: str = "inter-ocular",
     dataset_box: np.ndarray | None = None,
 ) -> float:
-    """What errors of this face (N, 2) are divided by, pixels; NaN where that cannot be said, or is 0.
+    """Compute the distance by which the errors of a face are divided.
 
-    inter-ocular: the distance of the outer eye corners. inter-pupil: that of the pupils. box: sqrt(w h) of the tight
-    box, which also stands in for eyes that are not annotated. given box: sqrt(w h) of the data set's own box (4,);
-    diagonal: the diagonal of that. Raises ValueError for any other normalizer.
+    Args:
+        truth: Annotated points (N, 2) in pixels.
+        scheme: Scheme of the points.
+        mask: Bool (N,), which points are annotated; None uses all finite points.
+        normalizer: One of
+
+            - "inter-ocular": distance of the outer eye corners;
+            - "inter-pupil": distance of the pupils;
+            - "box": sqrt(width * height) of the tight box of the points. It also replaces the two distances above if an
+              eye is not annotated;
+            - "given box": sqrt(width * height) of ``dataset_box``;
+            - "diagonal": diagonal of ``dataset_box``.
+        dataset_box: The dataset's own box of the face (4,).
+
+    Returns:
+        The distance in pixels; NaN if it is unknown or 0.
+
+    Raises:
+        ArgumentError: ``normalizer`` is unknown.
     """
     if normalizer not in NORMALIZATIONS:
-        raise ValueError(f"errors are divided by one of {', '.join(NORMALIZATIONS)}, not by {normalizer!r}")
+        raise ArgumentError(f"normalizer must be one of {', '.join(NORMALIZATIONS)}, not {normalizer!r}")
     mask = np.isfinite(truth).all(-1) if mask is None else mask
     if normalizer in ("given box", "diagonal"):
         width, height = (np.nan, np.nan) if dataset_box is None else np.asarray(dataset_box[2:]) - dataset_box[:2]
@@ -44,8 +63,17 @@ def normalizing_distance(
     return size if size > 0 else float("nan")
 
 
-def eye_distance(truth: np.ndarray, eyes: PointGroups | None, mask: np.ndarray) -> float:
-    """The distance between the means of two groups of points, such as `Scheme.ocular`; NaN where one is missing."""
+def eye_distance(truth: np.ndarray, eyes: EyePoints | None, mask: np.ndarray) -> float:
+    """Compute the distance between the means of the points of two eyes.
+
+    Args:
+        truth: Annotated points (N, 2).
+        eyes: Indices of the points of each eye, such as `Scheme.ocular`.
+        mask: Bool (N,), which points are annotated.
+
+    Returns:
+        The distance; NaN if ``eyes`` is None or one of their points is not annotated.
+    """
     if eyes is None or not all(mask[list(ids)].all() for ids in eyes):
         return float("nan")
     left, right = (truth[list(ids)].mean(0) for ids in eyes)
@@ -53,40 +81,80 @@ def eye_distance(truth: np.ndarray, eyes: PointGroups | None, mask: np.ndarray) 
 
 
 def distances(points: np.ndarray, truth: np.ndarray) -> np.ndarray:
-    """How far points (N, 2) lie from the annotation, (N,), in its pixels, float64; NaN where either is missing."""
+    """Compute the distances (N,) of points (N, 2) from the annotation (N, 2), float64; NaN if one of both is NaN."""
     return np.linalg.norm(np.asarray(points, np.float64) - np.asarray(truth, np.float64), axis=-1)
 
 
 def nme(points: np.ndarray, truth: np.ndarray, scheme: Scheme, mask: np.ndarray | None = None) -> float:
-    """Normalized mean error of one face, over its annotated points: a share of `normalizing_distance`, so 0.03 is 3 %."""
+    """Compute the normalized mean error of one face over its annotated points.
+
+    Args:
+        points: Predicted points (N, 2).
+        truth: Annotated points (N, 2).
+        scheme: Scheme of the points. The error is divided by the inter-ocular distance, see `normalizing_distance`.
+        mask: Bool (N,), which points are annotated; None uses all finite points.
+
+    Returns:
+        The error as a fraction: 0.03 is 3 %. NaN if the face has no size.
+    """
     mask = np.isfinite(truth).all(-1) if mask is None else mask
     return float(distances(points, truth)[mask].mean() / normalizing_distance(truth, scheme, mask))
 
 
 def failure_rate(errors: np.ndarray, threshold: float = 0.1) -> float:
-    """The share of faces (M,) with an NME over ``threshold``; a face not found (NaN or infinity) is a failure."""
+    """Compute the fraction of faces that fail.
+
+    Args:
+        errors: NME of each face (M,); NaN or infinity for a face that was not found, which counts as a failure.
+        threshold: Largest NME of a face that does not fail.
+    """
     return float(np.mean(~(np.asarray(errors) <= threshold)))
 
 
 def auc(errors: np.ndarray, threshold: float = 0.1) -> float:
-    """The area under the cumulative error curve up to ``threshold``, 0 to 1; a face not found counts as 0."""
+    """Compute the area under the cumulative error curve up to ``threshold``, divided by ``threshold``.
+
+    Args:
+        errors: NME of each face (M,); NaN or infinity for a face that was not found.
+        threshold: End of the curve.
+
+    Returns:
+        0 to 1; higher is better.
+    """
     errors = np.asarray(errors, dtype=np.float64)
     return float(np.clip(1 - np.where(np.isnan(errors), np.inf, errors) / threshold, 0, 1).mean())
 
 
-def auroc(more: np.ndarray, less: np.ndarray) -> float:
-    """The chance that one of ``more`` (M,) is larger than one of ``less`` (K,), a tie counting half: the area under the
-    receiver operating characteristic."""
-    below, upto = (np.searchsorted(np.sort(less), more, side) for side in ("left", "right"))
-    return float((below + upto).mean() / (2 * len(less)))
+def auroc(positives: np.ndarray, negatives: np.ndarray) -> float:
+    """Compute the area under the receiver operating characteristic of a score.
+
+    It is the probability that a random positive has a higher score than a random negative; a tie counts as 1/2.
+
+    Args:
+        positives: Scores (M,).
+        negatives: Scores (K,).
+    """
+    below, up_to = (np.searchsorted(np.sort(negatives), positives, side) for side in ("left", "right"))
+    return float((below + up_to).mean() / (2 * len(negatives)))
 
 
 def rank_correlation(a: np.ndarray, b: np.ndarray) -> float:
-    """Spearman's rank correlation of two lists (M,), -1 to 1, ties at their mean rank; NaN where one does not vary."""
+    """Compute Spearman's rank correlation of two lists (M,), -1 to 1; NaN if one of them is constant.
+
+    Equal values share the mean of their ranks.
+    """
     ranks = []
     for values in (a, b):
-        _, place, count = np.unique(values, return_inverse=True, return_counts=True)
-        ranks.append((np.cumsum(count) - (count - 1) / 2)[place])
+        _, group, counts = np.unique(values, return_inverse=True, return_counts=True)
+        ranks.append((np.cumsum(counts) - (counts - 1) / 2)[group])
     x, y = (rank - rank.mean() for rank in ranks)
-    spread = float(np.sqrt((x**2).sum() * (y**2).sum()))
-    return float((x * y).sum()) / spread if spread > 0 else float("nan")
+    norm = float(np.sqrt((x**2).sum() * (y**2).sum()))
+    return float((x * y).sum()) / norm if norm > 0 else float("nan")
+
+
+def nanmean(values: np.ndarray, axis: int) -> np.ndarray:
+    """Compute the mean of the finite values along an axis; NaN without a warning if there are none."""
+    finite = np.isfinite(values)
+    count = finite.sum(axis)
+    with np.errstate(invalid="ignore"):
+        return np.where(finite, values, 0).sum(axis) / np.where(count > 0, count, np.nan)

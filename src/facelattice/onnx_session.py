@@ -1,7 +1,8 @@
-"""How many threads ONNX Runtime takes in this process, and that those of one network rest while the next one runs.
+"""Threads and execution providers of ONNX Runtime sessions.
 
-set_num_threads(1)                                                      # for one of several processes
-InferenceSession(path, session_options(), providers=...)
+Example:
+    set_num_threads(1)  # in each of several processes
+    session = InferenceSession(path, session_options(), providers=[find_provider("cpu")])
 """
 
 from __future__ import annotations
@@ -10,7 +11,9 @@ import os
 
 import onnxruntime
 
-# Each with ONNX Runtime's name for it and the package that brings it, in the place of onnxruntime.
+from facelattice.exceptions import ArgumentError
+
+# ONNX Runtime's name of each provider, and the package that contains it.
 PROVIDERS = {
     "cpu": ("CPUExecutionProvider", "onnxruntime"),
     "cuda": ("CUDAExecutionProvider", "onnxruntime-gpu"),
@@ -18,38 +21,48 @@ PROVIDERS = {
     "coreml": ("CoreMLExecutionProvider", "onnxruntime on a Mac"),
 }
 
-_most = 8  # networks of this size gain nothing from more, and other programs want some too
+_max_threads = 8  # networks of this size gain nothing from more
 
 
 def num_usable_cpus() -> int:
-    """The processors this process may use: in a container ONNX Runtime would count those of the machine."""
+    """Return the number of processors that this process may use; in a container it can be less than the machine has."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def set_num_threads(threads: int) -> None:
-    """What sessions of this process take from now on, where they are not told otherwise."""
-    global _most
-    _most = threads
+    """Set the maximum number of threads of sessions that this process creates from now on."""
+    global _max_threads
+    _max_threads = threads
 
 
 def session_options(threads: int | None = None) -> onnxruntime.SessionOptions:
-    """For a session on so many threads; None is as many as there are processors, up to 8."""
+    """Create options for a session.
+
+    Args:
+        threads: Number of threads. None uses all processors, up to 8 or the value of `set_num_threads`.
+    """
     options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads or min(num_usable_cpus(), _most)
-    # Every session has threads of its own, which go on for a while in loops that wait for more to do. The detector's
-    # would take the processors from the landmark model's, and the other way round (docs/experiments.md).
+    options.intra_op_num_threads = threads or min(num_usable_cpus(), _max_threads)
+    # Each session has its own threads, which keep spinning for a while after a run. Without this entry, the threads of
+    # the detector and of the landmark model slow each other down (docs/experiments.md).
     options.add_session_config_entry("session.force_spinning_stop", "1")
     return options
 
 
 def find_provider(name: str) -> str:
-    """ONNX Runtime's name for a provider. Raises ValueError, with what to do, where it is unknown or not installed."""
+    """Return ONNX Runtime's name of an execution provider.
+
+    Args:
+        name: A key of `PROVIDERS`.
+
+    Raises:
+        ArgumentError: The provider is unknown or not installed.
+    """
     if name not in PROVIDERS:
-        raise ValueError(f"unknown provider {name!r}; known are {', '.join(PROVIDERS)}")
-    long_name, package = PROVIDERS[name]
-    if long_name not in onnxruntime.get_available_providers():
-        raise ValueError(
-            f"the ONNX Runtime that is installed has no provider {name!r}: it comes with {package}, "
-            "which takes the place of onnxruntime (uninstall that first)"
+        raise ArgumentError(f"unknown provider {name!r}; available: {', '.join(PROVIDERS)}")
+    full_name, package = PROVIDERS[name]
+    if full_name not in onnxruntime.get_available_providers():
+        raise ArgumentError(
+            f"the installed ONNX Runtime has no provider {name!r}; uninstall onnxruntime and install {package}"
         )
-    return long_name
+    return full_name

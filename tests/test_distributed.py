@@ -13,9 +13,9 @@ def test_single_process(monkeypatch):
 @pytest.mark.parametrize("number", [0, 2, 7])
 def test_each_item_belongs_to_one_process(monkeypatch, number):
     monkeypatch.setenv("WORLD_SIZE", "3")
-    parts = []
+    items: list[int] = []
     for rank in range(3):
         monkeypatch.setenv("RANK", str(rank))
         assert is_main() == (rank == 0)
-        parts.append(share(range(number)))
-    assert sorted(sum(parts, [])) == list(range(number))
+        items += share(range(number))
+    assert sorted(items) == list(range(number))

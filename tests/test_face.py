@@ -12,7 +12,7 @@ from facelattice.schemes import Scheme, get_scheme, mean_shape
 
 
 def slanted(scheme_name: str, angle: float, side: float = 90.0) -> Face:
-    """A face rotated clockwise by ``angle``; the image has a red disc on its left eye and a green one on its right eye."""
+    """A face rotated clockwise by ``angle``, with a red disc on its left eye and a green one on its right eye."""
     scheme = get_scheme(scheme_name)
     upright = (mean_shape(scheme) - 0.5) * side
     c, s = np.cos(np.radians(angle)), np.sin(np.radians(angle))

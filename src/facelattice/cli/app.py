@@ -29,7 +29,7 @@ STATUS_BUG = 70  # EX_SOFTWARE of sysexits.h
 EXTRAS = {
     "h5py": "evaluate", "scipy": "evaluate", "defusedxml": "evaluate", "matplotlib": "evaluate", "jinja2": "evaluate",
     "av": "video", "pyarrow": "parquet", "ray": "ray",
-    "fastapi": "serve", "starlette": "serve", "uvicorn": "serve", "PIL": "serve", "python_multipart": "serve",
+    "fastapi": "serve", "starlette": "serve", "uvicorn": "serve", "python_multipart": "serve",
     "prometheus_client": "serve", "swagger_ui_bundle": "serve",
     "torch": "train", "torchvision": "train", "timm": "train", "accelerate": "train", "omegaconf": "train",
     "onnx": "train", "tensorboard": "train", "safetensors": "train",
@@ -99,7 +99,11 @@ def _report_bug() -> NoReturn:
 
 
 app = typer.Typer(
-    cls=_Program, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode="rich"
+    cls=_Program,
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
 )
 
 

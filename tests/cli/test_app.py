@@ -1,0 +1,143 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from typer.main import get_command
+
+import facelattice
+from facelattice.cli import app
+from facelattice.inference.aligner import FaceAligner
+
+PHOTO = Path(__file__).parents[2] / "examples" / "astronaut.jpg"
+COMMANDS = get_command(app).commands
+
+
+def plain(text: str) -> str:
+    """Remove the frame and the line breaks of an error box."""
+    return " ".join(text.replace("│", " ").split())
+
+
+def facelattice_shell(arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    """Run a command by the shell, with its redirections."""
+    return subprocess.run(
+        f"'{sys.executable}' -m facelattice {arguments}", shell=True, cwd=cwd, capture_output=True, text=True
+    )
+
+
+def test_version(run):
+    assert run("--version") == (0, f"facelattice {facelattice.__version__}\n", "")
+
+
+def test_output_option_has_the_same_names_in_every_command():
+    options = [parameter.opts for command in COMMANDS.values() for parameter in command.params]
+    outputs = [names for names in options if {"-o", "--out"} & set(names)]
+    assert len(outputs) > 5
+    assert all(names == ["--out", "-o"] for names in outputs)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_fits_a_terminal_of_80_columns(run, monkeypatch, command):
+    monkeypatch.setenv("COLUMNS", "80")
+    status, out, err = run(command, "--help")
+    assert (status, err) == (0, "")
+    assert max(map(len, out.splitlines())) <= 80
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("label", "photos"), ("export", "best.pt"), ("graph", "ibug68"), ("explain", "ibug68", "photo.jpg"),
+        ("robustness", "ibug68", "--data", "faces"), ("schemes", "ibug68"),
+    ],
+)  # fmt: skip
+def test_output_file_that_is_a_folder_is_rejected_first(run, tmp_path, arguments):
+    (tmp_path / "folder").mkdir()
+    status, _, err = run(*arguments, "-o", "folder")
+    assert status == 2
+    assert "'folder' is a directory" in plain(err)
+
+
+@pytest.mark.parametrize("command", ["train", "ablate"])
+def test_output_folder_that_is_a_file_is_rejected_first(run, tmp_path, command):
+    (tmp_path / "file").touch()
+    status, _, err = run(command, "recipe.yaml", "-o", "file")
+    assert status == 2
+    assert "'file' is a file" in plain(err)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["schemes", "ibug86"], "id you mean 'ibug68'"),
+        (["models", "ibug86"], "bundled: ibug68"),
+        (["train", "gone.yaml"], "gone.yaml"),
+        (["dance"], "No such command"),
+    ],
+)
+def test_mistakes_of_the_user_have_no_traceback(run, tmp_path, arguments, message):
+    status, out, err = run(*arguments)
+    assert status == 2
+    assert message in err
+    assert "Traceback" not in err + out
+
+
+def test_bug_shows_its_traceback(run, monkeypatch):
+    def broadcast(*_: object) -> np.ndarray:
+        return np.zeros(3) + np.zeros(4)
+
+    monkeypatch.setattr(FaceAligner, "__call__", broadcast)
+    status, out, err = run("explain", "ibug68", PHOTO)
+    assert (status, out) == (70, "")
+    *traceback, last = err.splitlines()
+    assert traceback[0].startswith("Traceback")
+    assert traceback[-1].startswith("ValueError: operands could not be broadcast together")
+    assert last == "this is a bug in facelattice; please report it at https://github.com/facelattice/facelattice/issues"
+
+
+def test_missing_package_names_its_extra(run, tmp_path, monkeypatch):
+    for name in [name for name in sys.modules if name.partition(".")[0] in ("torch", "facelattice")]:
+        if name.startswith(("torch", "facelattice.training", "facelattice.modeling")):
+            monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "torch", None)
+    status, _, err = run("train", "recipe.yaml")
+    assert status == 2
+    assert err.count("\n") == 1
+    assert 'pip install "facelattice[train]"' in err
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+@pytest.mark.parametrize("arguments", ["--help", "schemes"])
+def test_full_disk_under_stdout_is_one_line(tmp_path, arguments):
+    done = facelattice_shell(f"{arguments} > /dev/full", tmp_path)
+    assert done.returncode == 2
+    assert done.stderr.splitlines()[-1].endswith("No space left on device")
+    assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a POSIX shell")
+def test_closed_stdout_is_one_line(tmp_path):
+    done = facelattice_shell("schemes >&-", tmp_path)
+    assert (done.returncode, done.stderr) == (
+        2, "standard output is closed; redirect it to a file or to /dev/null\n",
+    )  # fmt: skip
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a POSIX shell")
+def test_reader_of_stdout_may_end_early(tmp_path):
+    assert facelattice_shell("schemes | true", tmp_path).stderr == ""
+
+
+def test_align_needs_no_torch(tmp_path):
+    script = (
+        "import sys; from facelattice.cli import app\n"
+        f"app(['align', {str(PHOTO)!r}, '--out', 'out'], standalone_mode=False)\n"
+        "heavy = {'torch', 'torchvision', 'timm', 'accelerate', 'omegaconf', 'onnx'} & set(sys.modules)\n"
+        "assert not heavy, heavy"
+    )
+    done = subprocess.run([sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["astronaut.json", "astronaut_faces.jpg"]

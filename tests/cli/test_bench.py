@@ -1,0 +1,18 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+PHOTO = Path(__file__).parents[2] / "examples" / "astronaut.jpg"
+
+
+def test_every_part_is_timed(run):
+    status, out, err = run("bench", PHOTO, "--model", "ibug68-fast", "--json")
+    assert (status, err) == (0, "")
+    rows = json.loads(out)
+    assert {row["part"] for row in rows} == {"ibug68-fast", "detector"}
+    value = {row["setting"]: row["value"] for row in rows}
+    assert all(0 < v < 1e5 for v in value.values())
+    assert 40 < value["new process, peak memory"] < 1000
+    assert value["one image in memory, all faces"] > value["one image"]  # it holds the detector
+    assert [row["setting"] for row in rows][:2] == ["1 thread, batch size 1", "1 thread, batch size 32"]

@@ -1,0 +1,26 @@
+from __future__ import annotations
+
+import pytest
+
+from facelattice.cli.console import format_error, format_percent, pluralize
+
+
+@pytest.mark.parametrize(
+    ("error", "text"),
+    [
+        (OSError(28, "No space left on device", "out/a.json"), "out/a.json: No space left on device"),
+        (OSError(28, "No space left on device"), "No space left on device"),
+        (OSError("no camera"), "no camera"),
+        (ValueError("a.jpg: not an image"), "a.jpg: not an image"),
+    ],
+)
+def test_error_message_names_the_file_first(error, text):
+    assert format_error(error) == text
+
+
+def test_pluralize():
+    assert [pluralize(count, "face") for count in (0, 1, 2)] == ["0 faces", "1 face", "2 faces"]
+
+
+def test_format_percent():
+    assert (format_percent(0.01234), format_percent(None)) == ("1.23 %", "-")

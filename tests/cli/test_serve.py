@@ -1,0 +1,67 @@
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import httpx
+import pytest
+
+import facelattice
+
+PHOTO = Path(__file__).parents[2] / "examples" / "astronaut.jpg"
+
+
+def test_public_address_requires_a_token(run, monkeypatch):
+    monkeypatch.delenv("FACELATTICE_TOKEN", raising=False)
+    for host in ("0.0.0.0", "::", "example.org"):
+        status, _, err = run("serve", "--host", host)
+        assert status == 2
+        assert "give --token-file" in " ".join(err.replace("│", " ").split())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("--timeout", "inf"), "less than or equal to"),
+        (("--max-body-mb", "inf"), "less than or equal to"),
+        (("--port", "PORT"), "give another --host or --port; 0 is a free port"),
+    ],
+)
+def test_wrong_options_are_explained(run, arguments, words):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        arguments = [str(taken.getsockname()[1]) if one == "PORT" else one for one in arguments]
+        status, _, err = run("serve", *arguments)
+    assert status == 2
+    assert words in " ".join(err.replace("│", " ").split())
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows cannot send SIGINT to one process")
+def test_ctrl_c_completes_requests_in_progress(tmp_path):
+    environment = {**os.environ, "PYTHONPATH": str(Path(facelattice.__file__).parents[1])}
+    command = [sys.executable, "-m", "facelattice", "serve", "--port", "0", "--workers", "1"]
+    server = subprocess.Popen(command, cwd=tmp_path, env=environment, stderr=subprocess.PIPE, text=True)
+    address = server.stderr.readline().split("/    ")[0]
+    for _ in range(200):  # the address is printed before the workers have started
+        try:
+            assert httpx.get(f"{address}/healthz").status_code == 200
+            break
+        except httpx.ConnectError:
+            time.sleep(0.1)
+    assert len(httpx.post(f"{address}/v1/align", content=PHOTO.read_bytes()).json()["faces"]) == 1
+    with ThreadPoolExecutor() as pool:
+        asked = [pool.submit(httpx.post, f"{address}/v1/align", content=PHOTO.read_bytes()) for _ in range(6)]
+        while "facelattice_waiting 0.0" in httpx.get(f"{address}/metrics").text and not any(a.done() for a in asked):
+            pass
+        server.send_signal(signal.SIGINT)
+        answers = [one.result() for one in asked if one.exception() is None]
+    assert answers
+    assert all(len(answer.json()["faces"]) == 1 for answer in answers)
+    server.wait(20)
+    assert "Traceback" not in server.stderr.read()
+    assert list(tmp_path.iterdir()) == []  # nothing was written

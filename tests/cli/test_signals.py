@@ -1,0 +1,68 @@
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from facelattice.cli.signals import STOP_SIGNALS, Terminated, raise_on_stop_signals
+from facelattice.inference.aligner import FaceAligner
+
+PHOTO = Path(__file__).parents[2] / "examples" / "astronaut.jpg"
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Windows cannot send these signals to one process")
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, *STOP_SIGNALS])
+def test_exit_status_is_128_plus_the_signal(run, monkeypatch, number):
+    monkeypatch.setattr(FaceAligner, "__call__", lambda *_: os.kill(os.getpid(), number))
+    status, _, err = run("explain", "ibug68", PHOTO)
+    assert status == 128 + number
+    assert err == "stopped; the files written so far are complete\n"
+    assert all(signal.getsignal(number) is signal.SIG_DFL for number in STOP_SIGNALS)
+
+
+def test_only_the_first_signal_interrupts():
+    completed = False
+    with pytest.raises(Terminated), raise_on_stop_signals():
+        try:
+            os.kill(os.getpid(), signal.SIGHUP)
+        finally:
+            os.kill(os.getpid(), signal.SIGHUP)
+            completed = True
+    assert completed
+
+
+def test_ignored_signal_stays_ignored(monkeypatch):
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with raise_on_stop_signals():
+            os.kill(os.getpid(), signal.SIGHUP)
+        assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_files_are_complete_after_a_signal(tmp_path, number):
+    for i in range(300):
+        (tmp_path / f"{i:03}.jpg").symlink_to(PHOTO)
+    command = [sys.executable, "-m", "facelattice", "align", ".", "--out", "out", "--no-draw"]
+    process = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    try:
+        while process.poll() is None and not list(tmp_path.glob("out/*.json")):
+            time.sleep(0.02)
+        process.send_signal(number)
+        out, err = process.communicate(timeout=60)
+    finally:
+        process.kill()
+    assert process.returncode == 128 + number, err
+    assert "stopped" in err
+    assert "Traceback" not in err + out
+    written = list((tmp_path / "out").iterdir())
+    assert 0 < len(written) < 300
+    assert all(path.suffix == ".json" and json.loads(path.read_text("utf-8"))["faces"] for path in written)

@@ -27,14 +27,18 @@ def test_exit_status_is_128_plus_the_signal(run, monkeypatch, number):
 
 
 def test_only_the_first_signal_interrupts():
-    completed = False
-    with pytest.raises(Terminated), raise_on_stop_signals():
+    steps = []
+
+    def work() -> None:
         try:
             os.kill(os.getpid(), signal.SIGHUP)
         finally:
             os.kill(os.getpid(), signal.SIGHUP)
-            completed = True
-    assert completed
+            steps.append("cleanup")
+
+    with raise_on_stop_signals(), pytest.raises(Terminated):
+        work()
+    assert steps == ["cleanup"]
 
 
 def test_ignored_signal_stays_ignored(monkeypatch):

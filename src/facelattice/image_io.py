@@ -309,7 +309,7 @@ def _scale_int32(array: np.ndarray) -> np.ndarray:
     """Convert a PIL image of mode "I" to uint8 or uint16, by the range of its values."""
     low, high = int(array.min()), int(array.max())
     if low < 0 or high > 65535:
-        raise ImageError(f'a PIL image of mode "I" must have values from 0 to 255 or to 65535, not {low} to {high}')
+        raise ImageError(f"an image of 32-bit integers must have values from 0 to 255 or to 65535, not {low} to {high}")
     return array.astype(np.uint8 if high <= 255 else np.uint16)
 
 

@@ -1,17 +1,17 @@
-"""`facelattice align`: landmarks of the faces in images, folders, videos and from a camera."""
+"""`facelattice align`: find the landmarks of faces in images, videos and the pictures of a camera."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Annotated, Any
 
-import cv2
 import typer
 
-from facelattice.cli.align_images import align_images
-from facelattice.cli.align_videos import align_videos, is_video, matching_videos
+from facelattice.cli.align_images import AlignImagesOptions, align_images
+from facelattice.cli.align_videos import AlignVideosOptions, align_videos
 from facelattice.cli.app import app
 from facelattice.cli.options import AsJson
+from facelattice.cli.video_inputs import expand_video_glob, is_video
 from facelattice.formats import FORMATS
 from facelattice.image_io import find_images
 from facelattice.inference.aligner import FaceAligner
@@ -20,71 +20,100 @@ from facelattice.inference.predictor import MIN_SCORE
 from facelattice.onnx_session import PROVIDERS
 
 
+def _parse_folder(name: str) -> Path:
+    if not name:
+        raise typer.BadParameter("the name of the folder is empty")
+    if Path(name).is_file():
+        raise typer.BadParameter(f"{name!r} is a file, not a folder")
+    return Path(name)
+
+
+def _is_given(context: typer.Context, name: str) -> bool:
+    source = context.get_parameter_source(name)
+    return source is not None and source.name == "COMMANDLINE"
+
+
 @app.command()
 def align(
+    context: typer.Context,
     inputs: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[INPUT...]", help="Images, folders, globs in quotes; or videos, frames/%04d.png."),
+        typer.Argument(
+            metavar="[INPUT...]",
+            help="Images, folders and globs of images; or videos and patterns of numbered images (frames/%04d.png).",
+        ),
     ] = None,
     out_dir: Annotated[
-        Path | None, typer.Option("--out", "-o", metavar="DIR", file_okay=False, help="The folder to write into.")
+        Path | None, typer.Option("--out", "-o", metavar="DIR", parser=_parse_folder, help="Folder to write to.")
     ] = None,
     format: Annotated[
-        str | None,
-        typer.Option(metavar="|".join([*FORMATS, "parquet"]), help="What to write into --out; json if you do not say."),
-    ] = None,
+        str,
+        typer.Option(
+            metavar="NAME", help=f"Format of the landmarks in --out: {', '.join(FORMATS)}. Videos: json, csv."
+        ),
+    ] = "json",
     draw: Annotated[
         bool | None,
         typer.Option(
             "--draw/--no-draw",
-            help="Write STEM_faces.jpg with the points drawn, into --out or the current folder. "
-            "If you do not say: with --out, and for a single image without --json.",
-            show_default=False,
+            help="Draw the landmarks into STEM_faces.jpg, or STEM_faces.mp4, in --out or the current folder.",
+            show_default="on with --out, for a single image and for videos; off with parquet",
         ),
     ] = None,
-    model: Annotated[str, typer.Option(help="A bundled model, or the path of a model file.")] = DEFAULT,
-    detector: Annotated[str, typer.Option(help="What finds the faces.")] = "yunet",
-    provider: Annotated[str, typer.Option(metavar="|".join(PROVIDERS), help="What runs the model.")] = "cpu",
-    min_score: Annotated[float, typer.Option(min=0, max=1, help="Leave out faces below this score.")] = MIN_SCORE,
-    max_faces: Annotated[int | None, typer.Option(min=1, help="Keep only the best so many of an image.")] = None,
+    model: Annotated[str, typer.Option(help="Bundled model or model file.")] = DEFAULT,
+    detector: Annotated[str, typer.Option(help="Face detector.")] = "yunet",
+    provider: Annotated[
+        str, typer.Option(metavar="NAME", help=f"Device that runs the model: {', '.join(PROVIDERS)}.")
+    ] = "cpu",
+    min_score: Annotated[float, typer.Option(min=0, max=1, help="Minimum score of a face.")] = MIN_SCORE,
+    max_faces: Annotated[
+        int | None, typer.Option(min=1, help="Maximum number of faces in an image.", show_default="no limit")
+    ] = None,
     as_json: AsJson = False,
-    camera: Annotated[int | None, typer.Option(min=0, help="Follow the faces that this camera sees.")] = None,
-    smooth: Annotated[
-        float | None, typer.Option(min=0, help="Videos: how strongly points are smoothed, 0 for not; 1 if not said.")
-    ] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Pass over images that --out has the points of.")] = False,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Images: skip those whose landmarks are in --out (json, parquet).")
+    ] = False,
     shard: Annotated[
-        str | None, typer.Option(metavar="I/N", help="Do the I-th of N parts of the images, 1/4 to 4/4 say.")
+        str | None, typer.Option(metavar="I/N", help="Images: process only the I-th of N parts, I from 1 to N.")
     ] = None,
-    crops: Annotated[bool, typer.Option("--crops", help="Videos: write each face, held still, as a video.")] = False,
+    camera: Annotated[int | None, typer.Option(min=0, help="Number of a camera whose video is processed.")] = None,
+    smooth: Annotated[
+        float, typer.Option(min=0, help="Videos: strength of the smoothing over time; 0 turns it off.")
+    ] = 1.0,
+    crops: Annotated[bool, typer.Option("--crops", help="Videos: write a stabilized video of each face.")] = False,
 ) -> None:
-    """Find the landmarks of the faces in images, or follow them through videos.
+    """Find the landmarks of faces in images, or track them through videos.
 
-    A table says what was found. Exit status 1 if some images or videos could not be read; each is named.
+    The exit status is 1 if an image or a video cannot be read; the others are processed.
     """
     if not inputs and camera is None:
         raise typer.BadParameter("give images, folders or videos, or --camera NUMBER")
-    if address := next((name for name in inputs or [] if "://" in name), None):
-        raise typer.BadParameter(f"{address}: addresses are not fetched; download it and name the file")
-    if format and not out_dir:
-        raise typer.BadParameter("--format says what to write into --out; give --out DIR too")
-    # OpenCV's own lines about bad images go: ours say more. The function moved in OpenCV 5.
-    (getattr(cv2, "setLogLevel", None) or cv2.utils.logging.setLogLevel)(0)
+    if _is_given(context, "format") and out_dir is None:
+        raise typer.BadParameter("--format needs --out DIR")
     settings: dict[str, Any] = {
         "model": model, "detector": detector, "provider": provider, "min_score": min_score, "max_faces": max_faces,
     }  # fmt: skip
-    inputs = [match for name in inputs or [] for match in matching_videos(name)]
-    videos = [name for name in inputs if is_video(name)]
+    names = [name for pattern in inputs or [] for name in expand_video_glob(pattern)]
+    videos = [name for name in names if is_video(name)]
     if videos or camera is not None:
-        if len(videos) < len(inputs):
-            raise typer.BadParameter("videos and images are done apart; name one kind of them at a time")
+        if len(videos) < len(names):
+            raise typer.BadParameter("videos and images cannot be processed together; give one kind at a time")
         if as_json or resume or shard is not None:
-            raise typer.BadParameter("--json, --resume and --shard are for images; leave them out for videos")
-        strength = 1.0 if smooth is None else smooth
-        align_videos(videos, camera, FaceAligner(**settings), strength, out_dir, format, draw is not False, crops)
+            raise typer.BadParameter("--json, --resume and --shard are for images, not for videos")
+        align_videos(
+            videos,
+            camera,
+            AlignVideosOptions(
+                aligner=FaceAligner(**settings),
+                out_dir=out_dir,
+                format=format,
+                draw=draw is not False,
+                crops=crops,
+                smooth=smooth,
+            ),
+        )
         return
-    if crops or smooth is not None:
-        raise typer.BadParameter("--crops and --smooth are for videos; leave them out for images")
-    if as_json and format == "parquet":
-        raise typer.BadParameter("--json prints what --format parquet writes; choose one of them")
-    align_images(find_images(inputs), settings, out_dir, format or "json", draw, as_json, resume, shard)
+    if crops or _is_given(context, "smooth"):
+        raise typer.BadParameter("--crops and --smooth are for videos, not for images")
+    options = AlignImagesOptions(settings, out_dir, format, draw, as_json, resume, shard)
+    align_images(find_images(names), options)

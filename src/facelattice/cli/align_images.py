@@ -1,201 +1,190 @@
-"""What `align` does with images: one, or a hundred thousand in parts that are gone on with."""
+"""`facelattice align` for images."""
 
 from __future__ import annotations
 
-import json
+import os
 import re
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
-from importlib import import_module
+from collections.abc import Iterator
+from contextlib import nullcontext
+from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 from typing import Any
 
-import cv2
-import numpy as np
 import typer
-from rich.table import Column, Table
-from rich.text import Text
 
-from facelattice.cli.console import err, out, pluralize, print_error, progress_bar
-from facelattice.exceptions import ImageError
+from facelattice.cli.console import print_error, progress_bar
+from facelattice.cli.earlier_results import check_parquet_folder, without_done, without_results
+from facelattice.cli.image_summary import ImageSummary, JsonList, print_written
+from facelattice.exceptions import FacelatticeError, FormatError, ImageError
 from facelattice.face import Face
-from facelattice.formats import (
-    FORMATS,
-    atomic_write,
-    images_in_json,
-    images_in_parquet,
-    save_faces,
-    unique_stem,
-    write_parquet,
-)
-from facelattice.formats.dlib_xml import UNHELD, is_valid_xml_text
-from facelattice.formats.files import relative_name, short_stem, valid_utf8
-from facelattice.formats.parquet import labels_in_parquet
-from facelattice.geometry import box_side
+from facelattice.formats import FORMATS, Sink, open_sink, unique_stem
+from facelattice.image_io import save_image
 from facelattice.inference.parallel import align_all
 from facelattice.visualization.faces import draw_faces
 
-_ROWS = 60  # a longer table pushes what matters off the screen
+
+@dataclass(frozen=True)
+class AlignImagesOptions:
+    """Options of `align_images`.
+
+    Attributes:
+        settings: Arguments of `FaceAligner`.
+        out_dir: Folder of the output files; None to write only drawings, into the current folder.
+        format: Format of the landmarks, one of `FORMATS`.
+        draw: Draw the landmarks. None for True with ``out_dir`` unless the format is "parquet", and for a single image
+            without ``as_json``.
+        as_json: Print JSON instead of a table.
+        resume: Skip images whose landmarks are in ``out_dir``.
+        shard: "I/N" to process only the I-th of N parts.
+    """
+
+    settings: dict[str, Any]
+    out_dir: Path | None = None
+    format: str = "json"
+    draw: bool | None = None
+    as_json: bool = False
+    resume: bool = False
+    shard: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.format not in FORMATS:
+            raise typer.BadParameter(f"unknown format {self.format!r}; expected one of {', '.join(FORMATS)}")
+        if self.as_json and self.format == "parquet":
+            raise typer.BadParameter("--json prints the content of --format parquet; use one of them")
+        if self.resume and (self.out_dir is None or self.format not in ("json", "parquet")):
+            raise typer.BadParameter("--resume needs --out DIR with --format json or parquet")
 
 
-@dataclass
-class Summary:
-    """What is said at the end. It keeps what a screen can show, and counts the rest: there may be many images."""
+def align_images(found: list[Path], options: AlignImagesOptions) -> None:
+    """Align images, write the output files, and print a summary.
 
-    images: int = 0
-    faces: int = 0
-    failed: int = 0
-    rows: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
-    without: list[str] = field(default_factory=list)
+    An image that cannot be read is reported, and the others are still processed.
 
-    def add(self, image: str, faces: list[Face]) -> None:
-        self.images, self.faces = self.images + 1, self.faces + len(faces)
-        self.rows += [(image, face.to_dict()) for face in faces[: _ROWS - len(self.rows)]]
-        if not faces and len(self.without) < _ROWS:
-            self.without.append(image)
+    Args:
+        found: The images.
+        options: The options.
 
-    def show(self) -> None:
-        table = Table(Column("image", overflow="fold"), "score", "face at x, y", "size", "expected error")
-        for image, face in self.rows:
-            x0, y0, x1, y1 = face["box"]
-            side = max(box_side(np.array(face["box"])), 1e-6)
-            error = float(np.mean(face["expected_errors"]))
-            table.add_row(
-                Text(image), f"{face['score']:.2f}", f"{x0:.0f}, {y0:.0f}", f"{x1 - x0:.0f} x {y1 - y0:.0f} px",
-                f"{error:.1f} px, {100 * error / side:.1f} %",
-            )  # fmt: skip
-        if self.rows:
-            out.print(table)
-        if self.faces > len(self.rows):
-            out.print(f"and {self.faces - len(self.rows)} more")
-        for image in self.without:
-            out.print(Text(f"no face found: {image}"), soft_wrap=True)
-        counts = f"{pluralize(self.faces, 'face')} in {pluralize(self.images + self.failed, 'image')}"
-        out.print(counts + (f", {self.failed} could not be read" if self.failed else ""))
-
-
-def align_images(
-    found: list[Path],
-    settings: dict[str, Any],
-    out_dir: Path | None,
-    format: str,
-    draw: bool | None,
-    as_json: bool,
-    resume: bool,
-    shard: str | None,
-) -> None:
-    """Align the images found and write what was asked for; an image that cannot be read is named, and the rest
-    done. settings: those of `FaceAligner`."""
-    if format not in (*FORMATS, "parquet"):
-        raise typer.BadParameter(f"unknown format {format!r}; known are {', '.join(FORMATS)}, parquet")
-    if out_dir is not None:
-        out_dir.mkdir(parents=True, exist_ok=True)  # now, so that a folder which cannot be made costs no waiting
+    Raises:
+        typer.Exit: With status 1 if an image could not be processed.
+    """
+    out_dir, format = options.out_dir, options.format
     found = without_results(found, r"_faces\.jpg", out_dir)
-    stems, label = _to_do(found, out_dir, format, resume, shard)
-    images = list(stems)
+    images, label = _select_shard(found, options.shard)
+    if out_dir is not None:
+        out_dir.mkdir(parents=True, exist_ok=True)  # now, so that an error is not reported after the work
+        if options.resume:
+            images = without_done(images, out_dir, format)
+        elif format == "parquet":
+            check_parquet_folder(out_dir, label)
+    draw = options.draw
     if draw is None:
-        draw = format != "parquet" if out_dir is not None else len(found) == 1 and not as_json
-    summary, written = Summary(), _Written(out_dir or Path().absolute())
-    wrong: dict[Path, ImageError] = {}
-
-    def on_error(image: Path, error: ImageError) -> None:
-        wrong[image] = error
-        print_error(str(error))
-
-    each = align_all(images, settings, on_error, keep_images=draw or format == "coco")  # it states sizes
-
-    def results() -> Iterator[tuple[Path, list[Face]]]:
-        """The images that can be read, and their faces. On the way they are drawn, counted and printed."""
-        for image, faces in zip(_progress(images), each, strict=True):
-            if format == "dlib" and not is_valid_xml_text(str(image)):
-                on_error(image, ImageError(f"{str(image)!a}: {UNHELD}"))
-            if error := wrong.pop(image, None):
-                summary.failed += 1
-                _print_json(as_json, {"image": str(image), "error": str(error)}, summary)
-                continue
-            summary.add(str(image), faces)
-            _print_json(as_json, {"image": str(image), "faces": [face.to_dict() for face in faces]}, summary)
-            if draw and faces and faces[0].image is not None:
-                path = (out_dir or Path()) / f"{stems[image]}_faces.jpg"
-                save_image(path, draw_faces(faces[0].image, faces))
-                written.add([path])
-            yield image, faces
-
-    if as_json:
-        print("[", end="")
-    if out_dir is None:
-        for _ in results():
-            pass
-    elif format == "parquet":
-        written.add(write_parquet(out_dir, ((relative_name(out_dir, path), faces) for path, faces in results()), label))
-    else:
-        written.add(save_faces(results(), out_dir, format, stems, label))
-    if as_json:
-        print("]")
-    else:
-        summary.show()
-        written.show()
-    if summary.failed:
+        draw = format != "parquet" if out_dir is not None else len(found) == 1 and not options.as_json
+    drawings = _Drawings(out_dir or Path()) if draw else None
+    taken: set[str] = set()
+    stems = {path: unique_stem(path.stem, taken) for path in found}  # of all images, so that shards agree
+    sink = None if out_dir is None else open_sink(format, out_dir, stems, label)
+    run = _Run(options, stems, sink, drawings)
+    interruption: BaseException | None = None
+    try:
+        with sink or nullcontext():
+            run.process(images)
+    except (KeyboardInterrupt, FacelatticeError, OSError) as error:  # the files are complete with the images so far
+        interruption = error
+    if not options.as_json and (interruption is None or run.summary.num_images):
+        run.summary.print()
+        print_written(run.paths, out_dir or Path().absolute())
+    if interruption is not None:
+        raise interruption
+    if run.summary.num_failed:
         raise typer.Exit(1)
 
 
-def _to_do(
-    found: list[Path], out_dir: Path | None, format: str, resume: bool, shard: str | None
-) -> tuple[dict[Path, str], str]:
-    """The images that are left to do, each with the stem of its files, and what tells files of this part from those
-    of others. Stems are those of all images, so that every part has the same."""
-    images, label = _share(found, shard)
-    if format == "parquet" and out_dir is not None:
-        import_module("pyarrow")  # before the work and not after it
-        if not resume and any(_may_overlap(label, earlier) for earlier in labels_in_parquet(out_dir)):
-            raise typer.BadParameter(f"{out_dir} has tables of an earlier run: add --resume, or take another folder")
-    done, taken = _done_before(out_dir, format) if resume else (set(), set())
-    stems = {p: unique_stem(p.stem, taken) for p in found if not done or _name(p, out_dir, format) not in done}
-    left = {image: stems[image] for image in images if image in stems}
-    if resume:
-        err.print(f"{len(images) - len(left)} of {pluralize(len(images), 'image')} done before, {len(left)} to do")
-    return left, label
+class _Run:
+    """Processes images one after another.
+
+    Args:
+        options: The options.
+        stems: The stem of the output files of each image.
+        sink: Writes the landmarks; None to write none.
+        drawings: Writes drawings; None to write none.
+    """
+
+    def __init__(
+        self, options: AlignImagesOptions, stems: dict[Path, str], sink: Sink | None, drawings: _Drawings | None
+    ):
+        self.summary = ImageSummary()
+        self._options, self._stems, self._sink, self._drawings = options, stems, sink, drawings
+
+    @property
+    def paths(self) -> list[Path]:
+        """The files written so far."""
+        return [
+            *(self._sink.paths if self._sink is not None else []),
+            *(self._drawings.paths if self._drawings is not None else []),
+        ]
+
+    def process(self, images: list[Path]) -> None:
+        """Align images, and write and report each."""
+        errors: dict[Path, Exception] = {}
+        keep_images = self._drawings is not None or self._options.format == "coco"  # COCO states the size of images
+        results = align_all(images, self._options.settings, errors.__setitem__, keep_images=keep_images)
+        with JsonList() if self._options.as_json else nullcontext() as json_list:
+            for image, faces in zip(_track_progress(images), results, strict=True):
+                error = errors.pop(image, None) or self._write(image, faces)
+                if error is not None:
+                    self.summary.num_failed += 1
+                    print_error(str(error))
+                    entry: dict[str, Any] = {"image": str(image), "error": str(error)}
+                else:
+                    self.summary.add(str(image), faces)
+                    entry = {"image": str(image), "faces": [face.to_dict() for face in faces]}
+                if json_list is not None:
+                    json_list.add(entry)
+
+    def _write(self, image: Path, faces: list[Face]) -> Exception | None:
+        """Write the files of an image; return an error that is about this image only."""
+        stem = self._stems[image]
+        try:
+            if self._sink is not None:
+                stem = self._sink.write(image, faces)
+            if self._drawings is not None:
+                self._drawings.write(stem, faces)
+        except (FormatError, ImageError) as error:
+            return error
+        return None
 
 
-def save_image(path: Path, image: np.ndarray) -> None:
-    """Write an image (H, W, 3) RGB as a file of the kind that its name says."""
-    kind = path.suffix or ".png"
-    try:
-        done, data = cv2.imencode(kind, cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
-    except cv2.error:  # not for all that it cannot do: of some it only says that it is not done
-        done = False
-    if not done:
-        size = f"{image.shape[1]} x {image.shape[0]} px"
-        raise ValueError(f"{path}: an image of {size} cannot be written as {kind}")
-    with atomic_write(path, "wb") as file:
-        file.write(data.tobytes())
+class _Drawings:
+    """Writes STEM_faces.jpg. A drawing of an earlier run is replaced, one that another process wrote meanwhile is not.
+
+    Attributes:
+        paths: The drawings written so far.
+    """
+
+    def __init__(self, folder: Path):
+        self.paths: list[Path] = []
+        self._folder = folder
+        self._earlier = set(os.listdir(folder))
+
+    def write(self, stem: str, faces: list[Face]) -> None:
+        """Draw the faces over their image, unless there are none."""
+        if not faces or faces[0].image is None:
+            return
+        drawing = draw_faces(faces[0].image, faces)
+        for k in count(1):
+            path = self._folder / f"{stem}{f'-{k}' if k > 1 else ''}_faces.jpg"
+            try:
+                save_image(path, drawing, overwrite=path.name in self._earlier)
+                break
+            except FileExistsError:
+                pass
+        self._earlier.discard(path.name)
+        self.paths.append(path)
 
 
-@dataclass
-class _Written:
-    """How many files were written into a folder, and the first."""
-
-    folder: Path
-    count: int = 0
-    first: Path | None = None
-
-    def add(self, paths: Iterable[Path]) -> None:
-        for path in paths:
-            self.first, self.count = self.first or path, self.count + 1
-
-    def show(self) -> None:
-        if self.count:
-            what = str(self.first) if self.count == 1 else f"{self.count} files in {self.folder}"
-            out.print(Text(f"written: {what}"), soft_wrap=True)
-
-
-def _print_json(wanted: bool, entry: dict[str, Any], summary: Summary) -> None:
-    if wanted:
-        print("" if summary.images + summary.failed == 1 else ",\n", json.dumps(entry), sep="", end="")
-
-
-def _share(images: list[Path], shard: str | None) -> tuple[list[Path], str]:
-    """Every N-th image from the I-th on, and what tells the files of this part from those of others."""
+def _select_shard(images: list[Path], shard: str | None) -> tuple[list[Path], str]:
+    """Return every N-th image from the I-th on, and the label of its tables."""
     if shard is None:
         return images, ""
     match = re.fullmatch(r"(\d+)/(\d+)", shard)
@@ -205,51 +194,8 @@ def _share(images: list[Path], shard: str | None) -> tuple[list[Path], str]:
     return images[i - 1 :: n], f"{i}of{n}"
 
 
-def _may_overlap(label: str, other: str) -> bool:
-    """True where the images of two parts may be the same: where these are not two of the same number of parts."""
-    return label == other or not label or label.partition("of")[2] != other.partition("of")[2]
-
-
-def _done_before(out_dir: Path | None, format: str) -> tuple[set[str], set[str]]:
-    """The names of the images that ``out_dir`` has the points of, and the stems that their files have taken."""
-    if out_dir is None or format not in ("json", "parquet"):
-        raise typer.BadParameter("--resume looks into --out DIR, with --format json or parquet: others have one file")
-    if format == "parquet":
-        return images_in_parquet(out_dir), set()
-    images = images_in_json(out_dir)
-    return set(images), {stem.casefold() for stem in images.values()}
-
-
-def _name(image: Path, out_dir: Path | None, format: str) -> str:
-    """What an image is called in files of a format."""
-    name = relative_name(out_dir or Path(), image)
-    return valid_utf8(name) if format == "parquet" else name
-
-
-def without_results(found: list[Path], ending: str, out_dir: Path | None) -> list[Path]:
-    """Without what an earlier run made: files whose name is the stem of another one and an ``ending``, a regular
-    expression, and that lie beside it or where this run writes to."""
-    beside = {(path.parent, short_stem(path.stem)) for path in found}
-    stems = {stem for _, stem in beside}
-    result, there = re.compile(rf"(.*?)(-\d+)?{ending}"), (out_dir or Path()).resolve()
-
-    def is_result(path: Path) -> bool:
-        if (match := result.fullmatch(path.name)) is None:
-            return False
-        # A number before the ending may be the name's own, or that of a second image of the name.
-        names = {match[1], match[1] + (match[2] or "")} & stems
-        return any((path.parent, name) in beside for name in names) or bool(names and path.parent.resolve() == there)
-
-    earlier = [path for path in found if is_result(path)]
-    if earlier:
-        what = f"left out: {pluralize(len(earlier), 'result')} of an earlier run, such as {earlier[0]}"
-        err.print(Text(what), soft_wrap=True)
-    left_out = set(earlier)
-    return [path for path in found if path not in left_out]
-
-
-def _progress(images: list[Path]) -> Iterator[Path]:
-    """The images one by one, with a bar and the time left where there are several."""
+def _track_progress(images: list[Path]) -> Iterator[Path]:
+    """Yield the images, with a progress bar if there are several."""
     if len(images) < 2:
         yield from images
         return

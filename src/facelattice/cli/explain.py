@@ -1,4 +1,4 @@
-"""`facelattice explain`: the edge weights of a point on one image."""
+"""`facelattice explain`: the edge weights of one landmark in one image."""
 
 from __future__ import annotations
 
@@ -17,44 +17,62 @@ from facelattice.exceptions import ImageError
 from facelattice.geometry import box_side
 from facelattice.image_io import load_image
 from facelattice.inference.aligner import FaceAligner
+from facelattice.visualization.edge_weights import EdgeWeightExplanation, draw_edge_weights, explain_point
+from facelattice.visualization.figures import figure_format
 
 
 @app.command()
 def explain(
-    model: Annotated[str, typer.Argument(help="A bundled model, or the path of a model file.")],
-    photo: Annotated[Path, typer.Argument(help="An image with a face; the largest is taken.")],
-    point: Annotated[int | None, typer.Option(min=0, help="Whose neighbors; else one that has several.")] = None,
+    model: Annotated[str, typer.Argument(help="Bundled model or model file.")],
+    photo: Annotated[Path, typer.Argument(help="Image; its largest face is used.")],
+    point: Annotated[
+        int | None,
+        typer.Option(min=0, help="The landmark.", show_default="the one with the most evenly distributed edge weights"),
+    ] = None,
     output: Annotated[
         Path | None,
         typer.Option(
-            "--out", "-o", metavar="FILE.png", dir_okay=False, help="The image; else STEM_explained.png here."
+            "--out",
+            "-o",
+            metavar="FILE.png",
+            dir_okay=False,
+            help="The drawing: .png, .jpg, .svg or .pdf.",
+            show_default="STEM_explained.png",
         ),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show how much a point listens to its neighbors in this image, and with a patch over some of them."""
-    from facelattice.visualization.edge_weights import draw, explain
-
+    """Show the edge weights of a landmark in an image, and how they change when a neighbor is occluded."""
+    output = output or Path(f"{photo.stem}_explained.png")
+    figure_format(output)  # before the work
     aligner = FaceAligner(model)
     image = load_image(photo)
     faces = aligner(image)
     if not faces:
         raise ImageError(f"{photo}: no face found")
     face = max(faces, key=lambda face: box_side(face.box))
-    explanation = explain(aligner.model, image, face, point)
-    output = output or Path(f"{photo.stem}_explained.png")
-    draw(explanation, output)
-    result = explanation.to_dict()
+    explanation = explain_point(aligner.model, image, face, point)
+    draw_edge_weights(explanation, output)
     if as_json:
-        print(json.dumps(result))
+        print(json.dumps(explanation.to_dict()))
         return
-    title = Text(f"Point {result['point']} ({result['name']}) of {model} on {photo}")
-    table = Table("listens to", "weight", "with a patch", "under it", title=title, title_justify="left")
-    for row in result["neighbors"]:
-        name = "itself" if row["point"] == result["point"] else f"{row['point']} {row['name']}"
-        table.add_row(Text(name), f"{row['weight']:.3f}", f"{row['with_patch']:.3f}", "yes" if row["covered"] else "")
-    out.print(table)
+    out.print(_table(explanation, f"Landmark {explanation.point} of {model} on {photo}"))
     if len(faces) > 1:
-        out.print(f"{len(faces)} faces were found; this is the largest.")
-    moved = f"With the patch it lies {result['moved']:.1f} px elsewhere, of a crop of {result['crop']} px."
+        out.print(f"{len(faces)} faces were found; the largest is used.")
+    moved = f"The occlusion moves the landmark by {explanation.displacement:.1f} px of {len(explanation.crops[0])} px."
     out.print(Text(f"{moved} Written: {output}"), soft_wrap=True)
+
+
+def _table(explanation: EdgeWeightExplanation, title: str) -> Table:
+    table = Table(
+        "neighbor", "edge weight", "edge weight, occluded", "is occluded", title=Text(title), title_justify="left"
+    )
+    for row in explanation.to_dict()["neighbors"]:
+        name = "itself" if row["point"] == explanation.point else f"{row['point']} {row['name']}"
+        table.add_row(
+            Text(name),
+            f"{row['edge_weight']:.3f}",
+            f"{row['edge_weight_occluded']:.3f}",
+            "yes" if row["occluded"] else "",
+        )
+    return table

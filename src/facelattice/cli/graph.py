@@ -1,4 +1,4 @@
-"""`facelattice graph`: draw the landmark graph over the mean face."""
+"""`facelattice graph`: draw a landmark graph over the mean face."""
 
 from __future__ import annotations
 
@@ -13,40 +13,55 @@ from facelattice.cli.console import out
 from facelattice.cli.options import Subset
 from facelattice.inference.model_zoo import find_model
 from facelattice.inference.onnx_model import Model
+from facelattice.visualization.figures import figure_format
+from facelattice.visualization.landmark_graph import LandmarkGraph, draw_landmark_graph
 
 
 @app.command()
 def graph(
-    source: Annotated[str, typer.Argument(metavar="MODEL|DATA|RECIPE", help="A model, annotated faces, or a recipe.")],
+    source: Annotated[
+        str, typer.Argument(metavar="MODEL|DATA|RECIPE", help="Model, annotated faces, or training recipe.")
+    ],
     output: Annotated[
         Path,
-        typer.Option("--out", "-o", metavar="FILE.png", dir_okay=False, help="The image: .png, .jpg, .svg or .pdf."),
+        typer.Option("--out", "-o", metavar="FILE.png", dir_okay=False, help="The drawing: .png, .jpg, .svg or .pdf."),
     ],
-    k: Annotated[int, typer.Option("-k", min=1, help="Neighbors of each point, for the graph of DATA.")] = 3,
-    symmetric: Annotated[bool, typer.Option("--symmetric", help="Edges both ways, for the graph of DATA.")] = False,
+    k: Annotated[int, typer.Option("-k", min=1, help="Number of neighbors of each landmark, for DATA.")] = 3,
+    symmetric: Annotated[bool, typer.Option("--symmetric", help="Add the reverse of each edge, for DATA.")] = False,
     subset: Subset = None,
 ) -> None:
-    """Draw the landmark graph over the mean face: who listens to whom, as wide as they move together.
+    """Draw a landmark graph over the mean face.
 
-    That of a model is in its file; that of annotated faces, or of those that a recipe trains on, is made anew (extra
-    "train"). Faces with points of your own want a recipe, which says what the points are.
+    The width of an edge is the correlation of its landmarks. A model file contains its graph. The graph of annotated
+    faces, or of the faces of a recipe, is computed; this needs the extra "train". Faces with points of your own scheme
+    need a recipe, which names the scheme.
     """
-    from facelattice.visualization.landmark_graph import draw, of_model
-
+    figure_format(output)  # before the work
     if source.endswith(".onnx") or not Path(source).exists():
-        lattice = of_model(Model(find_model(source)))
+        landmark_graph = LandmarkGraph.from_model(Model(find_model(source)))
     elif source.endswith((".yaml", ".yml")):
-        from facelattice.training.config import load_recipe
-        from facelattice.training.prepare import landmark_graph_of, load_training_data
-
-        recipe = load_recipe(source)
-        lattice = landmark_graph_of(load_training_data(recipe).training, recipe.network.k, recipe.network.symmetric)
+        landmark_graph = _graph_of_recipe(Path(source))
     else:
-        from facelattice.datasets.readers.detect_layout import read_samples
-        from facelattice.training.prepare import landmark_graph_of
+        landmark_graph = _graph_of_data(Path(source), subset, k, symmetric)
+    draw_landmark_graph(landmark_graph, output)
+    correlations = sorted(c for _, _, c in landmark_graph.edges)
+    span = f", correlations {correlations[0]:.3f} to {correlations[-1]:.3f}" if correlations else ""
+    out.print(Text(f"written: {output}, {len(correlations)} edges{span}"), soft_wrap=True)
 
-        lattice = landmark_graph_of(read_samples(Path(source), subset), k, symmetric)
-    draw(lattice, output)
-    closeness = sorted(c for _, _, c in lattice.edges)
-    span = f", correlations {closeness[0]:.3f} to {closeness[-1]:.3f}" if closeness else ""
-    out.print(Text(f"written: {output}, {len(closeness)} edges{span}"), soft_wrap=True)
+
+def _graph_of_recipe(path: Path) -> LandmarkGraph:
+    from facelattice.training.config import load_recipe
+    from facelattice.training.prepare import graph_metadata, load_training_data
+
+    recipe = load_recipe(path)
+    data = load_training_data(recipe)
+    metadata = graph_metadata(data.train, recipe.network.k, recipe.network.symmetric)
+    return LandmarkGraph.from_metadata(data.scheme, metadata)
+
+
+def _graph_of_data(path: Path, subset: str | None, k: int, symmetric: bool) -> LandmarkGraph:
+    from facelattice.datasets.readers.detect_layout import read_samples
+    from facelattice.training.prepare import graph_metadata
+
+    samples = read_samples(path, subset)
+    return LandmarkGraph.from_metadata(samples[0].scheme, graph_metadata(samples, k, symmetric))

@@ -9,26 +9,27 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from facelattice.cli.align_images import save_image
 from facelattice.cli.app import app
 from facelattice.cli.console import out
+from facelattice.image_io import save_image
 from facelattice.schemes import SCHEMES, get_scheme
 from facelattice.visualization.faces import draw_scheme
 
 
 @app.command()
 def schemes(
-    name: Annotated[str | None, typer.Argument(help="A scheme to draw.")] = None,
+    name: Annotated[str | None, typer.Argument(help="Scheme to draw.", show_default="list all")] = None,
     output: Annotated[
-        Path | None, typer.Option("--out", "-o", metavar="FILE.png", dir_okay=False, help="Where to; else NAME.png.")
+        Path | None,
+        typer.Option("--out", "-o", metavar="FILE.png", dir_okay=False, help="The drawing.", show_default="NAME.png"),
     ] = None,
 ) -> None:
-    """List the point schemes, or draw one with its numbers."""
+    """List the point schemes, or draw one with the numbers of its points."""
     if name is not None:
         scheme = get_scheme(name)
         output = output or Path(f"{scheme.name}.png")
         save_image(output, draw_scheme(scheme))
-        out.print(Text(f"{scheme.name}, {len(scheme)} points: {output}"), soft_wrap=True)
+        out.print(Text(f"written: {output}, {scheme.name} with {len(scheme)} points"), soft_wrap=True)
         return
     table = Table("scheme", "points", "regions")
     for scheme in SCHEMES.values():

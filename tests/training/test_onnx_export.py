@@ -61,7 +61,7 @@ def test_linear_head_has_no_edge_weights(write_recipe, tmp_path):
     export(train(recipe, [], tmp_path / "run"), tmp_path / "model.onnx")
     model = Model(tmp_path / "model.onnx")
     assert model.info.graph is None
-    with pytest.raises(ModelError, match="no graph"):
+    with pytest.raises(ModelError, match="its head is not a graph"):
         model.edge_weights(np.zeros((1, 64, 64, 3), np.uint8))
 
 
@@ -191,17 +191,17 @@ def test_own_points_from_a_table_to_faces(write_recipe, faces, tmp_path):
     aligner(image)  # without a box mapping the detector's boxes are used as they are
 
     result = evaluate(str(tmp_path / "four.onnx"), table)
-    assert (result.faces, result.missed, result.normalizer) == (12, 0, "inter-ocular")
+    assert (result.num_faces, result.num_missed, result.protocol.normalizer) == (12, 0, "inter-ocular")
 
     # The model states the scheme that the table does not.
     model = str(tmp_path / "four.onnx")
     for a, b in ((model, str(table)), (str(table), model)):
         compared = compare(a, b, table)
-        assert (compared["scheme"], compared["points"], compared["normalizer"]) == ("four", 4, "inter-ocular")
+        assert (compared.scheme, compared.num_points, compared.protocol.normalizer) == ("four", 4, "inter-ocular")
     shown = CliRunner().invoke(app, ["robustness", model, "--data", str(table), "-o", str(tmp_path / "curves.svg")])
     assert shown.exit_code == 0, shown.output
     shown = CliRunner().invoke(app, ["label", str(table), "--model", model, "-o", str(tmp_path / "labels.csv")])
-    assert "of 12 that are annotated" in shown.output
+    assert "of 12 annotated faces" in shown.output
 
 
 def test_export_needs_no_data(shaken, faces, tmp_path):

@@ -164,7 +164,7 @@ def test_two_processes_do_what_one_does(write_recipe, tmp_path):
 
 def test_batch_size_must_be_a_multiple_of_the_processes():
     with pytest.raises(ValueError, match="4 faces .*3 processes"):
-        EpochBatchSampler(np.arange(8), 4, seed=0, rank=0, world=3)
+        EpochBatchSampler(np.arange(8), 4, seed=0, rank=0, world_size=3)
 
 
 @pytest.mark.parametrize("batch_size", [4, 8])  # two steps per epoch, or one, which no loss follows

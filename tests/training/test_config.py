@@ -9,7 +9,7 @@ from facelattice.exceptions import RecipeError
 from facelattice.training.config import RENAMED, load_recipe, recipe_from_yaml, recipe_to_yaml
 
 FOLDER = Path(__file__).parents[2] / "recipes"
-RECIPES = sorted({*FOLDER.glob("[!a]*.yaml"), FOLDER / "ablation-base.yaml"})  # the other ablation files are not recipes
+RECIPES = sorted({*FOLDER.glob("[!a]*.yaml"), FOLDER / "ablation-base.yaml"})  # the others are no recipes
 
 
 @pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)
@@ -51,8 +51,14 @@ def test_overrides_take_precedence(write_recipe):
         ({"augmentation": {"rotation": -30}}, "augmentation.rotation must be 0 or more, not -30"),
         ({"augmentation": {"accessories": 3}}, "augmentation.accessories must be a probability from 0 to 1, not 3"),
         ({"augmentation": {"jpeg": float("nan")}}, "augmentation.jpeg must be a probability from 0 to 1, not nan"),
-        ({"augmentation": {"max_patch_size": 0.1}}, "augmentation.max_patch_size must be above 0.15, .* and at most 1, not 0.1"),
-        ({"augmentation": {"max_patch_size": 1.5}}, "augmentation.max_patch_size must be above 0.15, .* and at most 1, not 1.5"),
+        (
+            {"augmentation": {"max_patch_size": 0.1}},
+            "max_patch_size must be above 0.15, .* and at most 1, not 0.1",
+        ),
+        (
+            {"augmentation": {"max_patch_size": 1.5}},
+            "max_patch_size must be above 0.15, .* and at most 1, not 1.5",
+        ),
         ({"optimizer": {"ema_decay": 2}}, "optimizer.ema_decay must be 0 or more, and below 1, not 2"),
         ({"optimizer": {"decay_factor": 0}}, "optimizer.decay_factor must be above 0, not 0"),
         ({"optimizer": {"warmup_epochs": -1}}, "optimizer.warmup_epochs must be 0 or more, not -1"),

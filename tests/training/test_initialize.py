@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 
 import onnx
 import pytest
@@ -98,10 +97,10 @@ def test_network_of_a_bundled_model_equals_the_model(name):
     initial = read_model(model.path)
     recipe = recipe_from_yaml(json.dumps(model.info.recipe))
     network = make_network(initial.graph, recipe, pretrained=False).eval()
-    count, data = initialize_from(name, network, recipe)
+    origin = initialize_from(name, network, recipe)
     counters = [key for key in network.state_dict() if key.endswith("num_batches_tracked")]
-    assert count == len(network.state_dict()) - len(counters)
-    assert data == model.info.data
+    assert origin.num_tensors == len(network.state_dict()) - len(counters)
+    assert (origin.data, origin.license) == (model.info.data, model.info.license)
     crops = sample_crops(model.crop_size, model.crop_margin)[:2]
     with torch.inference_mode():
         points = network(torch.from_numpy(crops)).points
@@ -166,9 +165,23 @@ def test_model_file_with_another_network_is_rejected(write_recipe, tmp_path):
         train(write_recipe(init_from=str(tmp_path / "other.ONNX")), [], tmp_path / "run")
 
 
-def test_terms_of_the_source_are_inherited_once(write_recipe, tmp_path):
+def test_terms_of_the_data_are_inherited_once(write_recipe, tmp_path):
     first = train(write_recipe(epochs=1), [], tmp_path / "first")
     again = train(write_recipe(epochs=1, init_from=str(first)), [], tmp_path / "again")
-    checkpoint = Checkpoint.load(again)
-    assert checkpoint.metadata["data"] == [{"name": "tiny faces", "terms": "not stated"}]
-    assert replace(checkpoint, error_scale=None).error_scale is None
+    assert Checkpoint.load(again).metadata["data"] == [{"name": "tiny faces", "terms": "not stated"}]
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "expected"),
+    [
+        ("not stated", "not stated", "not stated"),
+        ("not stated", "mine", "mine"),
+        ("research use only", "not stated", "research use only"),
+        ("research use only", "research use only", "research use only"),
+        ("research use only", "mine", "mine; initial weights: research use only"),
+    ],
+)
+def test_license_of_the_initial_weights_is_inherited(write_recipe, tmp_path, first, second, expected):
+    best = train(write_recipe(epochs=1, license=first), [], tmp_path / "first")
+    again = train(write_recipe(epochs=1, license=second, init_from=str(best)), [], tmp_path / "again")
+    assert export(again, tmp_path / "model.onnx").license == expected

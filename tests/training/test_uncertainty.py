@@ -55,7 +55,9 @@ def test_error_scale_makes_the_mean_expected_error_the_true_one(untrained):
     assert scale != pytest.approx(1, abs=0.02)
     items = [crops[0, i, i] for i in range(len(crops))]
     with torch.no_grad():
-        points, expected_errors, *_ = ExportedNetwork(network, error_scale=scale)(torch.stack([i["crop"] for i in items]))
+        points, expected_errors, *_ = ExportedNetwork(network, error_scale=scale)(
+            torch.stack([i["crop"] for i in items])
+        )
     true = (points - torch.stack([item["points"] for item in items])).norm(dim=-1)
     assert expected_errors.mean().item() == pytest.approx(true.mean().item(), rel=1e-3)
 

@@ -22,8 +22,8 @@ def export(
         bool,
         typer.Option(
             "--int8",
-            help="Quantize the backbone to 8-bit integers. Reads the data of the recipe, and fails if the validation NME "
-            "rises by more than 0.05 percentage points.",
+            help="Quantize the backbone to 8-bit integers. Reads the data of the recipe, and fails if the validation "
+            "NME rises by more than 0.05 percentage points.",
         ),
     ] = False,
 ) -> None:
@@ -34,4 +34,4 @@ def export(
     line = f"written: {output}, {info.name}, epoch {info.epoch}, validation NME {100 * (info.val_nme or 0):.2f} %"
     if not info.float16:
         line += f"; its weights are float32, because float16 would move points by more than {MAX_ROUNDING} px"
-    out.print(Text(line), soft_wrap=True)
+    out.print(Text(f"{line}\nlicense: {info.license}"), soft_wrap=True)

@@ -24,6 +24,7 @@ from facelattice.modeling.config import LossConfig, SDFLConfig
 from facelattice.modeling.losses import LOSSES
 
 Settings = TypeVar("Settings")
+NOT_STATED = "not stated"
 
 
 @dataclass
@@ -43,7 +44,7 @@ class DataSource:
 
     path: str = MISSING
     name: str = MISSING
-    terms: str = "not stated"
+    terms: str = NOT_STATED
     subset: str | None = None
     scheme: str | None = None
     repeat: int = 1
@@ -112,7 +113,7 @@ class Recipe:
     scheme: str = MISSING
     data: list[DataSource] = MISSING
     data_root: str = "data"
-    license: str = "not stated"
+    license: str = NOT_STATED
     seed: int = 0
     epochs: int = 60
     batch_size: int = 32
@@ -269,7 +270,7 @@ def _check_keys(given: Any, kind: type, prefix: str, path: str | Path) -> None:
 
 
 def _check_resolvers(value: Any, path: str | Path) -> None:
-    """Raise RecipeError for a value such as ${oc.env:NAME}: a secret of the environment would end up in the model file."""
+    """Raise RecipeError for values such as ${oc.env:NAME}, which would copy a secret into the model file."""
     if isinstance(value, str) and re.search(r"\$\{\s*[\w.]+\s*:", value):
         raise RecipeError(f"{path}: {value!r}: only keys of the recipe can be inserted, as in ${{data_root}}")
     for item in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():

@@ -1,4 +1,4 @@
-"""The network as a model file runs it: with the mirrored crop and scaled expected errors, if the recipe asks for them."""
+"""The network as a model file runs it: averaged with the mirrored crop, and with scaled expected errors."""
 
 from __future__ import annotations
 

@@ -5,8 +5,9 @@ num_copied, sources = initialize_from("ibug68-fast", network, recipe)     # in p
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import onnx
@@ -22,28 +23,30 @@ from facelattice.modeling.sdfl import SDFL
 from facelattice.training.checkpoint import Checkpoint
 from facelattice.training.config import Recipe, recipe_from_yaml
 from facelattice.training.onnx_export import FLOAT16_SUFFIX
+from facelattice.training.origin import Origin
 
 # The options that determine the layers of the network, beside its points and its graph.
 SHAPE_KEYS = ("crop_size", "backbone", "max_stride", "embedding", "stride4_features", "separable", "depth")
 
 
-class InitialWeights(NamedTuple):
+@dataclass(frozen=True, eq=False)
+class InitialWeights:
     """Weights by name, and what they belong to.
 
     Attributes:
         weights: The state dict.
         graph: The graph that the network used, bool (N, N).
         network: Options of the network, as plain values.
-        data: Name and terms of each dataset that they were trained on.
+        origin: The data and the license behind them.
     """
 
     weights: dict[str, Tensor]
     graph: Tensor
     network: dict[str, Any]
-    data: list[dict[str, str]]
+    origin: Origin
 
 
-def initialize_from(source: str, network: SDFL, recipe: Recipe) -> tuple[int, list[dict[str, str]]]:
+def initialize_from(source: str, network: SDFL, recipe: Recipe) -> Origin:
     """Copy the weights that fit a network by name and shape.
 
     If only the points differ, these are all but the layers whose size depends on the number of points. Other faces give
@@ -55,7 +58,7 @@ def initialize_from(source: str, network: SDFL, recipe: Recipe) -> tuple[int, li
         recipe: Its recipe.
 
     Returns:
-        The number of copied tensors, and name and terms of the data that they were trained on.
+        The data and the license behind the weights, and the number of copied tensors.
 
     Raises:
         CheckpointError: If the file cannot be used, or its backbone does not fit.
@@ -81,7 +84,7 @@ def initialize_from(source: str, network: SDFL, recipe: Recipe) -> tuple[int, li
         matched = match_edge_weights(edge_weights, edges, initial.graph)
         fitting |= {f"{prefix}{name}": tensor for name, tensor in matched.items()}
     network.load_state_dict(fitting, strict=False)
-    return len(fitting), initial.data
+    return replace(initial.origin, num_tensors=len(fitting))
 
 
 def match_edge_weights(module: EdgeWeights, state: dict[str, Tensor], graph: Tensor) -> dict[str, Tensor]:
@@ -132,7 +135,7 @@ def read_model(path: Path) -> InitialWeights:
     graph.fill_diagonal_(True)
     for landmark, neighbor, _ in (info.graph or {}).get("edges", []):
         graph[landmark, neighbor] = True
-    return InitialWeights(weights, graph, network, info.data)
+    return InitialWeights(weights, graph, network, Origin(info.data, info.license))
 
 
 def _read_checkpoint(path: Path) -> InitialWeights:
@@ -145,4 +148,5 @@ def _read_checkpoint(path: Path) -> InitialWeights:
         graph = torch.ones_like(graph)
     elif network["symmetric"]:
         graph = graph | graph.T
-    return InitialWeights(checkpoint.ema_weights, graph, network, checkpoint.metadata["data"])
+    origin = Origin(checkpoint.metadata["data"], checkpoint.metadata["license"])
+    return InitialWeights(checkpoint.ema_weights, graph, network, origin)

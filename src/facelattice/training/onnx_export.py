@@ -228,7 +228,7 @@ def _model_info(checkpoint: Checkpoint, recipe: Recipe, int8: bool, float16: boo
         detectors=metadata["detectors"],
         data=metadata["data"],
         faces=metadata["faces"],
-        license=recipe.license,
+        license=metadata["license"],
         recipe=_without_paths(recipe),
         epoch=checkpoint.epoch,
         val_nme=checkpoint.val_nme,

@@ -20,7 +20,8 @@ from facelattice.image_io import load_image
 from facelattice.modeling.landmark_graph import adjacency, correlation, normalize_shapes
 from facelattice.modeling.sdfl import SDFL
 from facelattice.schemes import Scheme, get_scheme
-from facelattice.training.config import Recipe
+from facelattice.training.config import NOT_STATED, Recipe
+from facelattice.training.origin import Origin
 from facelattice.training.progress import track_progress
 
 
@@ -74,9 +75,9 @@ def load_training_data(recipe: Recipe) -> TrainingData:
     if not train or not val:
         groups = len({sample.group for sample in train + val})
         raise DataError(
-            f"{len(train)} training faces and {len(val)} validation faces: both are needed. Faces of one photo or person "
-            f"(NAME_1, NAME_2) stay together, which leaves {groups} groups to split; add data with points of the scheme "
-            f"{target.name}, or change val_fraction ({recipe.val_fraction})"
+            f"{len(train)} training faces and {len(val)} validation faces: both are needed. Faces of one photo or "
+            f"person (NAME_1, NAME_2) stay together, which leaves {groups} groups to split; add data with points of "
+            f"the scheme {target.name}, or change val_fraction ({recipe.val_fraction})"
         )
     order = np.repeat(np.arange(len(train)), np.array(repeats) * pose_repeats(train, recipe.max_pose_repeats))
     return TrainingData(target, train, val, order, np.array(annotated))
@@ -159,16 +160,14 @@ def fit_detector(data: TrainingData, detector: str, max_faces: int = 300, min_fa
     return fit_box_mapping(np.array(found), np.array(annotated)) if len(found) >= min_faces else None
 
 
-def checkpoint_metadata(
-    data: TrainingData, recipe: Recipe, graph: Tensor, inherited: list[dict[str, str]]
-) -> dict[str, Any]:
+def checkpoint_metadata(data: TrainingData, recipe: Recipe, graph: Tensor, origin: Origin | None) -> dict[str, Any]:
     """What a model file states beside its weights: plain values and tensors, kept in every checkpoint.
 
     Args:
         data: The faces.
         recipe: The recipe.
         graph: The directed graph, bool (N, N).
-        inherited: Name and terms of the data behind the weights that the run started from; their terms still apply.
+        origin: The data and the license behind the initial weights, whose terms still apply; None without any.
     """
     sources = [{"name": source.name, "terms": source.terms} for source in recipe.data]
     return {
@@ -176,6 +175,14 @@ def checkpoint_metadata(
         "graph": graph,
         "graph_metadata": graph_metadata(data.train, recipe.network.k, recipe.network.symmetric),
         "detectors": {recipe.detector: fit_detector(data, recipe.detector)} if recipe.detector else {},
-        "data": sources + [source for source in inherited if source not in sources],
+        "data": sources + [source for source in (origin.data if origin else []) if source not in sources],
+        "license": _license(recipe.license, origin),
         "faces": data.counts,
     }
+
+
+def _license(own: str, origin: Origin | None) -> str:
+    """The license of the weights: the recipe's, and that of the initial weights."""
+    if origin is None or origin.license in (NOT_STATED, own):
+        return own
+    return origin.license if own == NOT_STATED else f"{own}; initial weights: {origin.license}"

@@ -1,4 +1,4 @@
-"""Batch normalization over the faces of all processes, so that two processes compute what one does with the whole batch.
+"""Batch normalization over the faces of all processes, so that several compute what one does with the whole batch.
 
 On CUDA this is torch's SyncBatchNorm. That does not run on the CPU, where `CPUSyncBatchNorm` does the same.
 """

@@ -42,6 +42,7 @@ from facelattice.training.checkpoint import Checkpoint
 from facelattice.training.config import OptimizerConfig, Recipe, load_recipe, recipe_from_yaml, recipe_to_yaml
 from facelattice.training.initialize import initialize_from
 from facelattice.training.onnx_export import exported_network
+from facelattice.training.origin import Origin
 from facelattice.training.precision import depthwise_in_float32
 from facelattice.training.prepare import (
     TrainingData,
@@ -149,7 +150,7 @@ class Trainer:
         self.history: list[dict[str, float]] = [] if checkpoint is None else checkpoint.history or []
         graph = landmark_graph(data, recipe) if checkpoint is None else checkpoint.metadata["graph"]
         self.laplacian = laplacian(graph).to(accelerator.device)
-        network, inherited = self._initial_network(graph, checkpoint)
+        network, origin = self._initial_network(graph, checkpoint)
         self.ema = ModelEmaV3(network, decay=recipe.optimizer.ema_decay, use_warmup=True, device=accelerator.device)
         self.network, self.optimizer = self._prepare(network, checkpoint)
         self.batches = EpochBatchSampler(
@@ -169,7 +170,7 @@ class Trainer:
         self.metadata: dict[str, Any] = {}
         if accelerator.is_main_process:
             self.metadata = (
-                checkpoint_metadata(data, recipe, graph, inherited) if checkpoint is None else checkpoint.metadata
+                checkpoint_metadata(data, recipe, graph, origin) if checkpoint is None else checkpoint.metadata
             )
 
     def fit(self) -> None:
@@ -271,8 +272,8 @@ class Trainer:
         )
         if not finite:
             raise DataError(
-                "no validation face has a size to divide errors by: the points of each lie on a line; name the scheme's "
-                "ocular points, or change val_fraction"
+                "no validation face has a size to divide errors by: the points of each lie on a line; name the "
+                "scheme's ocular points, or change val_fraction"
             )
         return float(np.mean(list(finite.values())))
 
@@ -302,8 +303,8 @@ class Trainer:
                 table.writerows(self.history)
         except OSError as error:
             raise TrainingError(
-                f"cannot write to {self.out}: {error.strerror}; the checkpoints there are whole, so free some space and "
-                "continue with --resume"
+                f"cannot write to {self.out}: {error.strerror}; the checkpoints there are whole, so free some space "
+                "and continue with --resume"
             ) from error
 
     def report_unreadable(self) -> None:
@@ -317,18 +318,19 @@ class Trainer:
         if not any(readable.values()):
             raise DataError("none of the training images can be read")
 
-    def _initial_network(self, graph: Tensor, checkpoint: Checkpoint | None) -> tuple[nn.Module, list[dict[str, str]]]:
-        """The network with its initial weights, and name and terms of the data behind them."""
+    def _initial_network(self, graph: Tensor, checkpoint: Checkpoint | None) -> tuple[nn.Module, Origin | None]:
+        """The network with its initial weights, and their origin if they are those of another run."""
         recipe = self.recipe
         network = make_network(graph, recipe, pretrained=checkpoint is None and recipe.init_from is None)
+        origin = None
         if checkpoint is not None:
             network.load_state_dict(checkpoint.weights or {})
         elif recipe.init_from is not None:
             with self.console.status(f"starting from {recipe.init_from}"):
-                count, inherited = initialize_from(recipe.init_from, network, recipe)
-            self.console.print(f"{count} of {len(network.state_dict())} tensors are copied from {recipe.init_from}")
-            return network, inherited
-        return network, []
+                origin = initialize_from(recipe.init_from, network, recipe)
+            total = len(network.state_dict())
+            self.console.print(f"{origin.num_tensors} of {total} tensors are copied from {recipe.init_from}")
+        return network, origin
 
     def _prepare(self, network: nn.Module, checkpoint: Checkpoint | None) -> tuple[nn.Module, Any]:
         """The network and its optimizer on the device, for one or several processes."""

@@ -16,9 +16,9 @@ from facelattice.datasets.face_crops import CropItem, FaceCrops
 from facelattice.modeling.losses import expected_error_loss, uncertainty_targets
 from facelattice.modeling.sdfl import SDFL
 from facelattice.training.config import Recipe
+from facelattice.training.exported_network import ExportedNetwork
 from facelattice.training.prepare import TrainingData
 from facelattice.training.progress import track_progress
-from facelattice.training.exported_network import ExportedNetwork
 
 MAX_FACES = 1500  # with 100 points and crops of 256 px their inputs take 1 GB, for a moment twice
 EPOCHS, BATCH_SIZE, LEARNING_RATE = 24, 32, 2e-3

@@ -1,0 +1,20 @@
+"""The origin of initial weights."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where the initial weights of a run come from. Their terms apply to what is trained from them.
+
+    Attributes:
+        data: Name and terms of each dataset that they were trained on.
+        license: Their license.
+        num_tensors: Number of tensors that were copied.
+    """
+
+    data: list[dict[str, str]]
+    license: str
+    num_tensors: int = 0

@@ -59,6 +59,13 @@ def test_folder_is_rejected_before_the_work(tmp_path):
     assert caught.value.filename == str(tmp_path / "folder")
 
 
+def test_folder_that_is_a_file_is_named(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(NotADirectoryError) as caught, atomic_write(tmp_path / "file" / "a.txt", overwrite=False):
+        pytest.fail("the block has run")
+    assert caught.value.filename == str(tmp_path / "file")
+
+
 def test_full_disk_names_the_file(tmp_path):
     with pytest.raises(OSError, match="No space left") as caught, atomic_write(tmp_path / "a.txt"):
         raise OSError(errno.ENOSPC, "No space left on device")

@@ -73,10 +73,14 @@ def temporary_path(path: str | os.PathLike[str]) -> Path:
 
     Raises:
         IsADirectoryError: If ``path`` is a folder.
+        NotADirectoryError: If the folder of ``path`` is a file.
         OSError: If ``path`` is a device or a FIFO.
     """
     path = resolve_link(Path(path))
-    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except FileExistsError:  # not raised, because for `overwrite=False` it is about the path itself
+        raise NotADirectoryError(errno.ENOTDIR, "is not a folder", str(path.parent)) from None
     if path.is_dir():
         raise IsADirectoryError(errno.EISDIR, "is a folder, not a file", str(path))
     if _is_special(path):

@@ -145,12 +145,14 @@ class _JsonSink:
 
 def _claim_json(path: Path, image: str, faces: Sequence[Face]) -> bool:
     """Write the file unless it belongs to another image, and return whether it was written."""
-    try:
-        write_json(path, image, faces, overwrite=False)
-    except (FileExistsError, IsADirectoryError):
-        if image_in_json(path) != image:
-            return False
-        write_json(path, image, faces)
+    if image_in_json(path) != image:
+        try:
+            write_json(path, image, faces, overwrite=False)
+            return True
+        except (FileExistsError, IsADirectoryError):
+            if image_in_json(path) != image:  # another process may have written the same image meanwhile
+                return False
+    write_json(path, image, faces)
     return True
 
 

@@ -111,7 +111,7 @@ def decode_image(
     if width * height > max_pixels:
         raise ImageError(
             f"{name}: {width} x {height} is more than the limit of {max_pixels / 1e6:g} million pixels; "
-            "resize the image, or raise max_pixels"
+            "resize the image, or raise the limit (max_pixels; align: --max-megapixels)"
         )
     return _decode_pixels(image, name, shrink)
 

@@ -237,3 +237,12 @@ def test_repr_is_one_line():
     assert "\n" not in text
     for part in ("ibug68-fast.onnx", "detector='yunet'", "refine=1", "min_score=0.25", "max_faces=2", "batch_size=32"):
         assert part in text
+
+
+def test_images_above_the_pixel_limit_are_rejected():
+    aligner = pickle.loads(pickle.dumps(FaceAligner("ibug68-fast", max_pixels=1000)))
+    with pytest.raises(
+        ImageError, match=r"512 x 512 is more than the limit of 0.001 million pixels; .*--max-megapixels"
+    ):
+        aligner(ASTRONAUT)
+    assert list(aligner.batch([ASTRONAUT], on_error=lambda source, error: None)) == [[]]

@@ -1,4 +1,4 @@
-"""`facelattice align`: find the landmarks of faces in images, videos and the pictures of a camera."""
+"""`facelattice align`: find the landmarks of faces in images, videos and the frames of a camera."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from facelattice.cli.app import app
 from facelattice.cli.options import AsJson
 from facelattice.cli.video_inputs import expand_video_glob, is_video
 from facelattice.formats import FORMATS
-from facelattice.image_io import find_images
+from facelattice.image_io import MAX_PIXELS, find_images
 from facelattice.inference.aligner import FaceAligner
 from facelattice.inference.model_zoo import DEFAULT
 from facelattice.inference.predictor import MIN_SCORE
@@ -69,6 +69,9 @@ def align(
     max_faces: Annotated[
         int | None, typer.Option(min=1, help="Maximum number of faces in an image.", show_default="no limit")
     ] = None,
+    max_megapixels: Annotated[
+        float, typer.Option(min=0, help="Reject larger image files before they are decoded.")
+    ] = MAX_PIXELS / 1e6,
     as_json: AsJson = False,
     resume: Annotated[
         bool, typer.Option("--resume", help="Images: skip those whose landmarks are in --out (json, parquet).")
@@ -92,6 +95,7 @@ def align(
         raise typer.BadParameter("--format needs --out DIR")
     settings: dict[str, Any] = {
         "model": model, "detector": detector, "provider": provider, "min_score": min_score, "max_faces": max_faces,
+        "max_pixels": round(max_megapixels * 1e6),
     }  # fmt: skip
     names = [name for pattern in inputs or [] for name in expand_video_glob(pattern)]
     videos = [name for name in names if is_video(name)]

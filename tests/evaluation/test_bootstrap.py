@@ -3,35 +3,34 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from facelattice.evaluation.bootstrap import bootstrap, verdict
+from facelattice.evaluation.bootstrap import Difference, paired_bootstrap
 
 
-def test_the_bootstrap_by_hand():
-    """Without any spread there is no interval; with a known one it is that of the mean."""
-    assert bootstrap(np.full((3, 50), 4.0), np.full((3, 50), 3.0)) == pytest.approx((1, 1, 1))
-    rng = np.random.default_rng(0)
-    a = rng.normal(1, 2, (1, 400))
-    difference, low, high = bootstrap(a, np.zeros((1, 400)))
-    assert difference == pytest.approx(a.mean())
-    assert high - low == pytest.approx(2 * 1.96 * a.std() / 20, rel=0.05)
+def test_interval_of_the_mean():
+    """Constant errors have an interval of width 0; normal errors have the interval of the normal distribution."""
+    assert paired_bootstrap(np.full((3, 50), 4.0), np.full((3, 50), 3.0)) == pytest.approx((1, 1, 1))
+    a = np.random.default_rng(0).normal(1, 2, (1, 400))
+    difference = paired_bootstrap(a, np.zeros((1, 400)))
+    assert difference.mean == pytest.approx(a.mean())
+    assert difference.high - difference.low == pytest.approx(2 * 1.96 * a.std() / 20, rel=0.05)
 
 
-def test_seeds_that_disagree_widen_the_interval():
+def test_variation_between_runs_widens_the_interval():
     faces = np.random.default_rng(0).normal(5, 1, 200)
-    agreeing = np.stack([faces + 0.1] * 3), np.stack([faces] * 3)
-    spread = np.array([[-0.5], [0], [0.5]])
-    _, low, high = bootstrap(agreeing[0] + spread, agreeing[1] + spread)
-    assert bootstrap(*agreeing)[1:] == pytest.approx((0.1, 0.1))
+    a, b = np.stack([faces + 0.1] * 3), np.stack([faces] * 3)
+    assert paired_bootstrap(a, b)[1:] == pytest.approx((0.1, 0.1))
+    runs = np.array([[-0.5], [0], [0.5]])
+    _, low, high = paired_bootstrap(a + runs, b + runs)
     assert low < 0 < 0.2 < high
 
 
-def test_the_same_seed_gives_the_same_interval():
+def test_interval_is_deterministic():
     a, b = np.random.default_rng(0).normal(size=(2, 1, 30))
-    assert bootstrap(a, b) == bootstrap(a, b)
-    assert bootstrap(a, b) != bootstrap(a, b, seed=1)
+    assert paired_bootstrap(a, b) == paired_bootstrap(a, b)
+    assert paired_bootstrap(a, b) != paired_bootstrap(a, b, seed=1)
 
 
-def test_a_tie_holds_nothing():
-    assert verdict(-0.1, 0.1) == verdict(0.0, 0.1) == "tie"
-    assert verdict(0.1, 0.2) == "worse"
-    assert verdict(-0.2, -0.1, "win", "loss") == "win"
+def test_tie_if_the_interval_contains_0():
+    assert Difference(0, -0.1, 0.1).verdict() == Difference(0.05, 0.0, 0.1).verdict() == "tie"
+    assert Difference(0.15, 0.1, 0.2).verdict() == "worse"
+    assert Difference(-0.15, -0.2, -0.1).verdict("win", "loss") == "win"

@@ -7,9 +7,9 @@ import pytest
 
 from facelattice import geometry, metrics
 from facelattice.datasets.sample import Sample, make_sample
-from facelattice.evaluation.evaluate import assess
-from facelattice.evaluation.predict import Answer, Predictions
-from facelattice.evaluation.protocols import PROTOCOLS, choose, stands_in
+from facelattice.evaluation.evaluate import evaluate_predictions
+from facelattice.evaluation.predict import FacePrediction, Predictions
+from facelattice.evaluation.protocols import PROTOCOLS, choose_protocol, uses_box_fallback
 from facelattice.exceptions import DataError
 from facelattice.schemes import get_scheme, mean_shape
 
@@ -18,7 +18,7 @@ PAGE = Path(__file__).parents[2] / "docs" / "measuring.md"
 
 def sample(name: str = "ibug68", benchmark: str = "", **more) -> Sample:
     return make_sample(
-        Path("a.png"), mean_shape(get_scheme(name)) * 100, get_scheme(name), "a", "here", benchmark=benchmark, **more
+        Path("a.png"), mean_shape(get_scheme(name)) * 100, get_scheme(name), "a", "here", protocol=benchmark, **more
     )
 
 
@@ -35,27 +35,27 @@ def sample(name: str = "ibug68", benchmark: str = "", **more) -> Sample:
         ("five", "", "box", 0.10),
     ],
 )
-def test_each_benchmark_has_its_protocol(scheme, benchmark, normalizer, threshold):
-    protocol = choose([sample(scheme, benchmark)])
+def test_benchmark_determines_the_protocol(scheme, benchmark, normalizer, threshold):
+    protocol = choose_protocol([sample(scheme, benchmark)])
     assert (protocol.normalizer, protocol.threshold) == (normalizer, threshold)
     assert protocol.source
 
 
-def test_faces_of_two_benchmarks_are_of_none():
-    assert choose([sample("ibug68", "300w"), sample("ibug68", "cofw68")]).name == "inter-ocular"
+def test_mixed_benchmarks_use_the_general_protocol():
+    assert choose_protocol([sample("ibug68", "300w"), sample("ibug68", "cofw68")]).name == "inter-ocular"
 
 
-def test_a_protocol_that_does_not_fit_is_refused():
-    with pytest.raises(DataError, match="unknown protocol 'wlfw'; known are 300w"):
-        choose([sample()], "wlfw")
-    with pytest.raises(DataError, match="the scheme five does not say which points these are"):
-        choose([sample("five")], "wflw")
-    with pytest.raises(DataError, match="these faces come without"):
-        choose([sample("aflw19", dataset_box=np.array([0, 0, 9.0, 9])), sample("aflw19")], "aflw19")
+def test_protocol_that_does_not_apply_is_rejected():
+    with pytest.raises(DataError, match="unknown protocol 'wlfw'; choose one of 300w"):
+        choose_protocol([sample()], "wlfw")
+    with pytest.raises(DataError, match="the scheme five does not define these points"):
+        choose_protocol([sample("five")], "wflw")
+    with pytest.raises(DataError, match="some faces have none"):
+        choose_protocol([sample("aflw19", dataset_box=np.array([0, 0, 9.0, 9])), sample("aflw19")], "aflw19")
 
 
-def test_what_errors_are_divided_by():
-    """A shift by 3 and 4 pixels is 5 pixels, whatever the face; the size differs."""
+def test_normalizing_distances_computed_by_hand():
+    """A shift by 3 and 4 pixels is an error of 5 pixels on any face; the normalizing distances differ."""
     face = sample("ibug68", dataset_box=np.array([0, 0, 30.0, 40.0]))
     p = face.points.astype(np.float64)
     width, height = np.ptp(p, axis=0)
@@ -66,40 +66,26 @@ def test_what_errors_are_divided_by():
         "aflw19": 50,
         "aflw19-box": np.sqrt(1200),
     }
-    answers = Predictions("x", face.scheme, "predictions", [Answer(face.points + np.float32([3, 4]), None)], [])
+    shifted = FacePrediction(face.points + np.float32([3, 4]), None)
+    predictions = Predictions("x", face.scheme, "predictions", [shifted], [])
     for name, size in sizes.items():
-        assert assess([face], answers, PROTOCOLS[name], {}).result["nme"] == pytest.approx(5 / size, rel=1e-5), name
+        nme = evaluate_predictions([face], predictions, PROTOCOLS[name]).nme
+        assert nme == pytest.approx(5 / size, rel=1e-5), name
 
 
-@pytest.mark.parametrize(("apart", "boxed"), [(0.5, False), (0.0, True), (np.nan, True)])
-def test_the_box_stands_in_for_eyes_on_one_spot_or_not_annotated(apart, boxed):
+@pytest.mark.parametrize(("apart", "fallback"), [(0.5, False), (0.0, True), (np.nan, True)])
+def test_box_replaces_missing_or_coinciding_eyes(apart, fallback):
     points = mean_shape(get_scheme("ibug68")) * 100
     points[45] = points[36] + np.array([apart, 0])
     face = make_sample(Path("a.png"), points, get_scheme("ibug68"), "a", "here")
-    assert stands_in(face, "inter-ocular") == boxed
-    assert not stands_in(face, "box")
+    assert uses_box_fallback(face, "inter-ocular") == fallback
+    assert not uses_box_fallback(face, "box")
     size = metrics.normalizing_distance(face.points, face.scheme, face.mask)
     box = geometry.points_box(points)
-    assert size == pytest.approx(np.sqrt((box[2] - box[0]) * (box[3] - box[1])) if boxed else 0.5, rel=1e-4)
+    assert size == pytest.approx(np.sqrt((box[2] - box[0]) * (box[3] - box[1])) if fallback else 0.5, rel=1e-4)
 
 
-def test_hidden_points_are_measured_apart_and_a_face_without_a_size_takes_no_part():
-    hidden = np.arange(68) < 17
-    face = sample("ibug68", "cofw68", hidden=hidden)
-    flat = make_sample(
-        Path("b.png"), np.stack([np.arange(68.0), np.zeros(68)], 1), face.scheme, "b", "here", benchmark="cofw68"
-    )
-    off = np.where(hidden[:, None], 2.0, 1.0) * np.array([1.0, 0.0])
-    found = [Answer((face.points + off).astype(np.float32), None), Answer(flat.points, None)]
-    result = assess([face, flat], Predictions("x", face.scheme, "predictions", found, []), PROTOCOLS["cofw68"], {}).result
-    assert (result["faces"], result["not_measurable"], result["missed"]) == (2, 1, 0)
-    size = np.sqrt(np.prod(np.ptp(face.points.astype(float), axis=0)))
-    assert result["visibility"]["hidden"]["nme"] == pytest.approx(2 / size, rel=1e-5)
-    assert result["visibility"]["visible"]["nme"] == pytest.approx(1 / size, rel=1e-5)
-    assert result["nme"] == pytest.approx((17 * 2 + 51) / 68 / size, rel=1e-5)
-
-
-def test_the_page_of_measuring_names_every_protocol():
-    text = PAGE.read_text()
+def test_documentation_lists_every_protocol():
+    text = PAGE.read_text(encoding="utf-8")
     for protocol in PROTOCOLS.values():
         assert f"| `{protocol.name}` | {protocol.normalizer} | {100 * protocol.threshold:g} % |" in text

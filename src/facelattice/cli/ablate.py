@@ -1,4 +1,4 @@
-"""`facelattice ablate`: train and measure what each part of a recipe is worth."""
+"""`facelattice ablate`: train and evaluate variants of a recipe."""
 
 from __future__ import annotations
 
@@ -14,23 +14,30 @@ from facelattice.cli.options import Overrides
 
 @app.command()
 def ablate(
-    plan: Annotated[Path, typer.Argument(metavar="ABLATION.yaml", help="A base recipe, its changes, and seeds.")],
+    plan: Annotated[Path, typer.Argument(metavar="ABLATION.yaml", help="A base recipe, rows of overrides, and seeds.")],
     overrides: Overrides = None,
     out_dir: Annotated[
         Path | None,
-        typer.Option("--out", "-o", metavar="DIR", file_okay=False, help="Runs and tables; else runs/ABLATION."),
+        typer.Option(
+            "--out",
+            "-o",
+            metavar="DIR",
+            file_okay=False,
+            help="Folder of runs and tables.",
+            show_default="runs/ABLATION",
+        ),
     ] = None,
-    jobs: Annotated[int, typer.Option(min=1, help="Runs at a time, each with its share of the processors.")] = 1,
+    jobs: Annotated[int, typer.Option(min=1, help="Runs at a time; each uses its share of the processors.")] = 1,
 ) -> None:
-    """Train and measure what each part of a recipe is worth: rows of changes x seeds.
+    """Train and evaluate each row of an ablation with each seed.
 
-    Writes ablation.csv and ablation.md into --out. The same command goes on where it was stopped. Exit status 1 if a
-    run failed; it is tried again next time.
+    Writes ablation.csv and ablation.md. The same command resumes an ablation that was stopped. Exit status 1 if a run
+    failed; the next start tries it again.
     """
-    from facelattice.evaluation.ablation.runner.runner import ablate
+    from facelattice.evaluation.ablation.runner import ablate as run_ablation
 
     out_dir = out_dir or Path("runs") / plan.stem
-    failed = ablate(plan, overrides or [], out_dir, jobs)
-    out.print((out_dir / "ablation.md").read_text(), markup=False, soft_wrap=True)
+    failed = run_ablation(plan, overrides or [], out_dir, jobs)
+    out.print((out_dir / "ablation.md").read_text(encoding="utf-8"), markup=False, soft_wrap=True)
     if failed:
         raise typer.Exit(1)

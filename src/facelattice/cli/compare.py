@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.box import SIMPLE_HEAD
@@ -13,68 +12,79 @@ from rich.text import Text
 
 from facelattice.cli.app import app
 from facelattice.cli.console import format_percent, out, print_error, progress_bar
-from facelattice.cli.options import AsJson, Subset
+from facelattice.cli.options import (
+    AnnotatedFaces,
+    AsJson,
+    BoxSeed,
+    BoxSource,
+    ModelOrPredictions,
+    ProtocolName,
+    Subset,
+)
 
-_MODEL = Annotated[str, typer.Argument(help="A bundled model, a model file, or points that any program wrote.")]
-_DATA = Annotated[Path, typer.Argument(help="Annotated faces.")]
-_BOX = Annotated[
-    str | None, typer.Option(metavar="annotation|noisy|detector", help="Where boxes come from; else annotation.")
-]
-_PROTOCOL = Annotated[str | None, typer.Option(metavar="NAME", help="A benchmark's way to measure; else the data's.")]
-_SEED = Annotated[int, typer.Option(min=0, help="Of noisy boxes.")]
+if TYPE_CHECKING:
+    from facelattice.evaluation.compare import Comparison, MetricComparison
 
 
 @app.command()
 def compare(
-    a: _MODEL,
-    b: Annotated[str, typer.Argument(help="The same; A wins where it is better than B.")],
-    data: _DATA,
-    box: _BOX = None,
+    a: ModelOrPredictions,
+    b: Annotated[str, typer.Argument(help="The program to compare A with, of the same kinds.")],
+    data: AnnotatedFaces,
+    box: BoxSource = None,
     subset: Subset = None,
-    protocol: _PROTOCOL = None,
-    seed: _SEED = 0,
+    protocol: ProtocolName = None,
+    seed: BoxSeed = 0,
     as_json: AsJson = False,
 ) -> None:
-    """Measure two programs on the same faces and points, and say which is better, and how sure that is.
+    """Compare two models or files of landmarks on the same faces and landmarks.
 
-    Differences are A - B with the interval that 95 % of 10000 resamples of the faces fall in; it is a tie where that
-    holds 0.
+    Differences are A - B with the 95 % interval of a paired bootstrap over the faces. A wins or loses if the interval
+    does not contain 0; otherwise it is a tie.
     """
     from facelattice import distributed
-    from facelattice.evaluation.compare import compare
+    from facelattice.evaluation.compare import compare as compare_programs
 
     with progress_bar() as progress:
-        result = compare(a, b, data, box, seed, subset=subset, protocol=protocol, progress=progress.track)
+        result = compare_programs(a, b, data, box, subset, protocol=protocol, seed=seed, progress=progress.track)
     if not distributed.is_main():
         return
-    for reason in result["unreadable"]:
-        print_error(reason)
+    for message in result.unreadable:
+        print_error(message)
     if as_json:
-        print(json.dumps(result))
-        return
-    out.print(Text(f"A is {result['a']}, B is {result['b']}, on {data}" + (f", {subset}" if subset else "")))
-    for key, measure in (("nme", "NME"), ("failure_rate", "failures")):
-        table = Table(measure, "faces", "A", "B", "A - B (95 %)", "A", box=SIMPLE_HEAD)
-        for part, row in result["parts"].items():
-            table.add_row(Text(part), str(row["faces"]), *_difference(row[key]))
+        print(json.dumps(result.to_dict()))
+    else:
+        _print_comparison(result)
+
+
+def _print_comparison(result: Comparison) -> None:
+    """Print a table for each metric, and below them what they mean."""
+    title = f"A is {result.a.name}, B is {result.b.name}, on {result.data}"
+    out.print(Text(title + (f", {result.subset}" if result.subset else "")))
+    rows = dict(result.subsets)
+    rows |= {
+        f"{name} landmarks": row for name, row in (("occluded", result.occluded), ("visible", result.visible)) if row
+    }
+    percent = f"{100 * result.protocol.threshold:g}"
+    for metric in ("nme", "failure_rate"):
+        name = {"nme": "NME", "failure_rate": f"FR@{percent}"}[metric]
+        table = Table(name, "faces", "A", "B", "A - B (95 % interval)", "A", box=SIMPLE_HEAD)
+        for subset, row in rows.items():
+            table.add_row(Text(subset), str(row.num_faces), *_format_metric(getattr(row, metric)))
         out.print(table)
-    missed, boxes, threshold = result["missed"], result["box"], f"{100 * result['threshold']:g} %"
     out.print(
-        f"{result['points']} points of {result['scheme']}. NME: {result['normalizer']}, over the faces that both "
-        f"found; missed by A {missed['a']}, by B {missed['b']}. Failures: over {threshold}, or missed. "
-        f"Boxes: A {boxes['a']}, B {boxes['b']}. Protocol: {result['protocol']}.",
+        f"{result.num_points} landmarks of {result.scheme}. Protocol: {result.protocol.name}. "
+        f"NME: {result.protocol.normalizer}, over the faces that both found; "
+        f"missed by A: {result.a.num_missed}, by B: {result.b.num_missed}. "
+        f"FR@{percent}: fraction of the faces with an NME above {percent} %, or missed. "
+        f"Boxes: A {result.a.box_source}, B {result.b.box_source}.",
         soft_wrap=True,
     )
 
 
-def _difference(row: dict[str, Any] | None) -> tuple[str, str, str, str]:
-    """A, B, their difference with its interval, and the verdict."""
-    if row is None:
+def _format_metric(metric: MetricComparison | None) -> tuple[str, str, str, str]:
+    """Return A, B, their difference with its interval, and the verdict."""
+    if metric is None:
         return "-", "-", "-", "-"
-    low, high = (f"{100 * row[key]:+.2f}" for key in ("low", "high"))
-    return (
-        format_percent(row["a"]),
-        format_percent(row["b"]),
-        f"{100 * row['difference']:+.2f} ({low} to {high})",
-        row["verdict"],
-    )
+    difference, low, high = (f"{100 * value:+.2f}" for value in (metric.difference, metric.low, metric.high))
+    return format_percent(metric.a), format_percent(metric.b), f"{difference} ({low} to {high})", metric.verdict

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.table import Table
@@ -12,95 +12,110 @@ from rich.text import Text
 
 from facelattice.cli.app import app
 from facelattice.cli.console import err, format_percent, out, print_error, progress_bar
-from facelattice.cli.options import AsJson, Subset
+from facelattice.cli.options import (
+    AnnotatedFaces,
+    AsJson,
+    BoxSeed,
+    BoxSource,
+    ModelOrPredictions,
+    ProtocolName,
+    Subset,
+)
 
-_MODEL = Annotated[str, typer.Argument(help="A bundled model, a model file, or points that any program wrote.")]
-_DATA = Annotated[Path, typer.Argument(help="Annotated faces.")]
-_BOX = Annotated[
-    str | None, typer.Option(metavar="annotation|noisy|detector", help="Where boxes come from; else annotation.")
-]
-_PROTOCOL = Annotated[str | None, typer.Option(metavar="NAME", help="A benchmark's way to measure; else the data's.")]
-_SEED = Annotated[int, typer.Option(min=0, help="Of noisy boxes.")]
+if TYPE_CHECKING:
+    from facelattice.evaluation.result import EvaluationResult
 
 
 @app.command()
 def evaluate(
-    model: _MODEL,
-    data: _DATA,
-    box: _BOX = None,
+    model: ModelOrPredictions,
+    data: AnnotatedFaces,
+    box: BoxSource = None,
     subset: Subset = None,
-    protocol: _PROTOCOL = None,
-    seed: _SEED = 0,
+    protocol: ProtocolName = None,
+    seed: BoxSeed = 0,
     as_json: AsJson = False,
     report: Annotated[
-        Path | None, typer.Option(metavar="DIR", file_okay=False, help="Write a page, index.html, and result.json.")
+        Path | None, typer.Option(metavar="DIR", file_okay=False, help="Also write DIR/index.html and DIR/result.json.")
     ] = None,
 ) -> None:
-    """Measure a model on annotated faces, or the points that another program wrote: CSV, JSON, COCO, dlib XML, .pts.
+    """Measure a model, or landmarks that another program wrote, on annotated faces.
 
-    --box annotation gives a model each face's landmark box, noisy that box moved at random; detector gives it the whole
-    image and nothing else. What DATA can be: docs/your-own-data.md. What figures mean: docs/measuring.md.
+    docs/measuring.md explains the metrics and protocols.
     """
     from facelattice import distributed
-    from facelattice.evaluation.evaluate import run, write_report
+    from facelattice.evaluation.evaluate import evaluate as evaluate_model
 
-    if report is not None:
-        import facelattice.evaluation.html_report  # noqa: F401  what is missing for it shows now, not after the work
+    if report is not None:  # a missing package or a wrong folder is an error before the work
+        from facelattice.evaluation.html_report import write_report
 
         report.mkdir(parents=True, exist_ok=True)
     with progress_bar() as progress:
-        evaluation = run(model, data, box, subset, progress.track, protocol, seed, with_presence=report is not None)
+        result = evaluate_model(
+            model,
+            data,
+            box,
+            subset,
+            protocol,
+            seed,
+            with_background_auroc=report is not None,
+            progress=progress.track,
+        )
     if not distributed.is_main():
         return
-    result = evaluation.result
-    for reason in result["unreadable"]:
-        print_error(reason)
+    for message in result.predictions.unreadable:
+        print_error(message)
     if report is not None:
-        write_report(evaluation, report)
+        write_report(result, report)
         err.print(Text(f"written: {report / 'index.html'}, {report / 'result.json'}"), soft_wrap=True)
     if as_json:
-        print(json.dumps(result))
+        print(json.dumps(result.to_dict()))
     else:
-        _show(result, f"{result['model']} on {data}" + (f", {subset}" if subset else ""))
+        _print_result(result)
 
 
-def _show(result: dict[str, Any], name: str) -> None:
-    """The figures of an evaluation as a table, and below it what they mean."""
-    table = Table(
-        "faces", "number", "missed", "NME", "failures", "AUC", "expected", title=Text(name), title_justify="left"
-    )
-    for part, row in {"all": result, **result["subsets"]}.items():
-        shares = (row[key] for key in ("nme", "failure_rate", "auc", "expected_nme"))
-        table.add_row(Text(part), str(row["faces"]), str(row["missed"]), *map(format_percent, shares))
-    for part, row in (result["visibility"] or {}).items():
-        table.add_row(Text(f"{part} points"), str(row["faces"]), "", format_percent(row["nme"]))
+def _print_result(result: EvaluationResult) -> None:
+    """Print a table of the metrics, and below it what they mean."""
+    title = f"{result.model} on {result.data}" + (f", {result.subset}" if result.subset else "")
+    percent = f"{100 * result.protocol.threshold:g}"
+    columns = "subset", "faces", "missed", "NME", f"FR@{percent}", f"AUC@{percent}", "expected NME"
+    table = Table(*columns, title=Text(title), title_justify="left")
+    for name, row in {"all": result, **result.subsets}.items():
+        fractions = row.nme, row.failure_rate, row.auc, row.expected_nme
+        table.add_row(Text(name), str(row.num_faces), str(row.num_missed), *map(format_percent, fractions))
+    for name, points in (("occluded", result.occluded), ("visible", result.visible)):
+        if points is not None:
+            table.add_row(f"{name} landmarks", str(points.num_faces), "", format_percent(points.nme))
     out.print(table)
-    threshold = f"{100 * result['threshold']:g} %"
-    out.print(
-        f"Boxes: {result['box']}. NME: {result['normalizer']}, mean over the faces found; expected: what the model "
-        f"itself says. Failures: over {threshold}, or missed. AUC: up to {threshold}. Protocol: {result['protocol']}.",
-        soft_wrap=True,
-    )
-    if None not in result["offset"]:
-        x, y = result["offset"]
-        across, down = "right of" if x > 0 else "left of", "below" if y > 0 else "above"
-        lie = f"{format_percent(abs(x))} {across} and {format_percent(abs(y))} {down}"
-        out.print(f"As a rule points lie {lie} the annotation.", soft_wrap=True)
-    if result["rank_correlation"]:
-        out.print(_belief(result), soft_wrap=True)
-    if result["not_measurable"]:
-        out.print(f"{result['not_measurable']} faces have no size to divide by, and take no part.", soft_wrap=True)
+    lines = [
+        f"Boxes: {result.box_source}. Protocol: {result.protocol.name}. NME: {result.protocol.normalizer}, mean over "
+        f"the faces found. FR@{percent}: fraction of the faces with an NME above {percent} %, or missed. "
+        f"AUC@{percent}: area under the cumulative error curve up to {percent} %."
+    ]
+    x, y = result.offset
+    if x is not None and y is not None:
+        horizontal = f"{format_percent(abs(x))} {'to the right' if x > 0 else 'to the left'}"
+        vertical = f"{format_percent(abs(y))} {'down' if y > 0 else 'up'}"
+        lines.append(f"Median offset from the annotation: {horizontal}, {vertical}.")
+    if result.rank_correlation is not None:
+        lines.append(_describe_confidence(result))
+    if result.num_unmeasurable:
+        lines.append(f"{result.num_unmeasurable} faces have no normalizing distance and are left out.")
+    out.print("\n".join(lines), soft_wrap=True)
 
 
-def _belief(result: dict[str, Any]) -> str:
-    """How far the program's own expectations can be believed."""
-    known = {what: value for what, value in result["rank_correlation"].items() if value is not None}
-    ranks = ", ".join(f"{value:.2f} over {what}" for what, value in known.items())
-    said = [f"Rank correlation of expected and true errors: {ranks}."]
-    if result["unsure_tenth"] is not None:
-        share = f"{100 * result['unsure_tenth']:.0f} %"
-        said.append(f"The tenth of the faces with the largest expected error holds {share} of the failures.")
-    if result["presence"]:
-        none = result["presence"]["beside"] + result["presence"]["painted"]
-        said.append(f"The score tells faces from {none} places without one: AUROC {result['presence']['auroc']:.3f}.")
-    return " ".join(said)
+def _describe_confidence(result: EvaluationResult) -> str:
+    """Describe how well expected errors and score agree with the true errors."""
+    sentences = []
+    if result.rank_correlation is not None:
+        values = {"landmarks": result.rank_correlation.points, "faces": result.rank_correlation.faces}
+        known = ", ".join(f"{value:.2f} over {name}" for name, value in values.items() if value is not None)
+        sentences.append(f"Rank correlation (Spearman) of expected and true errors: {known}.")
+    if result.failures_in_uncertain_decile is not None:
+        percent = f"{100 * result.failures_in_uncertain_decile:.0f} %"
+        sentences.append(f"The 10 % of the faces with the largest expected error contain {percent} of the failures.")
+    background = result.background_auroc
+    if background is not None and background.auroc is not None:
+        count = background.num_photo_backgrounds + background.num_synthetic_backgrounds
+        sentences.append(f"AUROC of the score, faces against {count} backgrounds: {background.auroc:.3f}.")
+    return " ".join(sentences)

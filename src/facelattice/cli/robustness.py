@@ -1,4 +1,4 @@
-"""`facelattice robustness`: curves of the error against occlusion, blur and inexact boxes."""
+"""`facelattice robustness`: draw the error against occlusion, blur, box noise and yaw."""
 
 from __future__ import annotations
 
@@ -17,29 +17,34 @@ from facelattice.formats import atomic_write
 
 @app.command()
 def robustness(
-    models: Annotated[list[str], typer.Argument(metavar="[LABEL=]MODEL...", help="Names, model files or checkpoints.")],
-    data: Annotated[Path, typer.Option(help="Annotated faces.")],
+    models: Annotated[
+        list[str],
+        typer.Argument(metavar="[LABEL=]MODEL...", help="Bundled models, model files or checkpoints, with labels."),
+    ],
+    data: Annotated[Path, typer.Option(help="Annotated faces, see docs/your-own-data.md.")],
     output: Annotated[
         Path,
-        typer.Option("--out", "-o", metavar="FILE.png", dir_okay=False, help="The curves: .png, .jpg, .svg or .pdf."),
+        typer.Option("--out", "-o", metavar="FILE", dir_okay=False, help="The image: .png, .jpg, .svg or .pdf."),
     ],
     subset: Subset = None,
 ) -> None:
-    """Draw how errors grow with patches, sunglasses, masks, hands, blur, inexact boxes and turned heads.
+    """Draw how the NME grows with patches, accessories, blur, inexact boxes and yaw.
 
-    Models of the same LABEL are runs with other seeds. The figures are written beside the image, as JSON.
+    Models with the same LABEL are runs of one recipe with different seeds: their mean is drawn. All values are written
+    as JSON beside the image.
     """
-    from facelattice.evaluation.robustness_curves import curves, draw
+    from facelattice.evaluation.robustness_curves import compute_curves, draw_curves
     from facelattice.visualization.figures import figure_format
 
-    figure_format(output)  # what cannot be drawn, or what is missing for it, shows now and not after the work
+    figure_format(output)  # an unknown suffix or a missing package is an error before the work
     runs: dict[str, list[str]] = {}
     for model in models:
         label, _, path = model.rpartition("=")
         runs.setdefault(label or Path(path).stem, []).append(path)
     with progress_bar() as progress:
-        result = curves(runs, data, subset, progress=progress.track)
-    draw(result, output)
-    with atomic_write(output.with_suffix(".json")) as file:
-        json.dump(result, file)
-    out.print(Text(f"written: {output}, {output.with_suffix('.json')}"), soft_wrap=True)
+        curves = compute_curves(runs, data, subset, progress=progress.track)
+    draw_curves(curves, output)
+    values = output.with_suffix(".json")
+    with atomic_write(values) as file:
+        json.dump(curves.to_dict(), file)
+    out.print(Text(f"written: {output}, {values}"), soft_wrap=True)

@@ -1,1 +1,1 @@
-"""How good the points are: `metrics` are the field's formulas, `report` measures a model file on annotated faces."""
+"""Measure landmark models on annotated faces: metrics by protocol, reports, comparisons, robustness and ablations."""

@@ -1,36 +1,55 @@
-"""How sure a difference is: the paired bootstrap over faces, and over training runs where there are several.
-
-Efron and Tibshirani, "An Introduction to the Bootstrap", 1993, chapter 13 (percentile intervals).
-"""
+"""Paired bootstrap: the confidence interval of a difference between two programs or recipes."""
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 
-RESAMPLES = 10000
+NUM_RESAMPLES = 10000
+_CHUNK = 1000  # resamples drawn at a time, to limit memory
 
 
-def bootstrap(a: np.ndarray, b: np.ndarray, seed: int = 0) -> tuple[float, float, float]:
-    """Mean of a - b with its 95 % interval: a (runs, M) and b (runs, M) are errors of the same M faces.
+class Difference(NamedTuple):
+    """Difference of two mean errors with its 95 % interval."""
 
-    The interval holds 95 % of 10000 resamples. Faces are drawn together for both, as they are the same; runs for each
-    of its own, as another training would have had another seed.
+    mean: float
+    low: float
+    high: float
+
+    def verdict(self, better: str = "better", worse: str = "worse") -> str:
+        """Return "tie" if the interval contains 0, otherwise ``better`` if a has the smaller errors."""
+        return "tie" if self.low <= 0 <= self.high else better if self.high < 0 else worse
+
+
+def paired_bootstrap(a: np.ndarray, b: np.ndarray, seed: int = 0) -> Difference:
+    """Estimate the difference of the mean errors of a and b on the same faces.
+
+    Each of the 10000 resamples draws faces with replacement, the same faces for a and b, and draws training runs of a
+    and of b independently.
+
+    Args:
+        a: (R, M) errors of M faces in R training runs; R is 1 for a single model.
+        b: (S, M) errors of the same M faces.
+        seed: Seed of the resampling.
+
+    Returns:
+        The mean of a - b and the percentile interval that contains 95 % of the resamples.
+
+    Source:
+        Efron and Tibshirani, "An Introduction to the Bootstrap", 1993, chapter 13.
     """
     rng = np.random.default_rng(seed)
     differences = []
-    for _ in range(0, RESAMPLES, 1000):  # in parts: the drawn faces of all at once would fill the memory
-        faces = _drawn(rng, a.shape[1])
-        of_a, of_b = (np.einsum("rs,rs->r", _drawn(rng, len(x)), faces @ x.T) for x in (a, b))
-        differences.append(of_a - of_b)
+    for _ in range(0, NUM_RESAMPLES, _CHUNK):
+        faces = _draw(rng, a.shape[1])  # (chunk, M)
+        # (chunk, R) weights of the runs times (chunk, R) means over the drawn faces
+        mean_a, mean_b = (np.einsum("cr,cr->c", _draw(rng, len(x)), faces @ x.T) for x in (a, b))
+        differences.append(mean_a - mean_b)
     low, high = np.percentile(np.concatenate(differences), [2.5, 97.5])
-    return float(a.mean() - b.mean()), float(low), float(high)
+    return Difference(float(a.mean() - b.mean()), float(low), float(high))
 
 
-def verdict(low: float, high: float, better: str = "better", worse: str = "worse") -> str:
-    """What an interval of a difference of errors says: a tie where it holds 0."""
-    return "tie" if low <= 0 <= high else better if high < 0 else worse
-
-
-def _drawn(rng: np.random.Generator, count: int) -> np.ndarray:
-    """(1000, count): which share each of ``count`` things has in 1000 draws of as many, with replacement."""
-    return rng.multinomial(count, np.full(count, 1 / count), 1000) / count
+def _draw(rng: np.random.Generator, count: int) -> np.ndarray:
+    """Return the weights (_CHUNK, count) of ``count`` items, each row drawn with replacement."""
+    return rng.multinomial(count, np.full(count, 1 / count), _CHUNK) / count

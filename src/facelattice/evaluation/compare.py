@@ -1,122 +1,230 @@
-"""Two programs on the same faces: how far apart they are, and how sure that is.
+"""Compare two programs on the same faces and landmarks, with the paired bootstrap.
 
-result = compare("ibug68", "other.csv", Path("300W/helen/testset"))
-result["parts"]["all"]["nme"]
-{"a": 0.033, "b": 0.036, "difference": -0.003, "low": -0.004, "high": -0.002, "verdict": "win"}
+Example:
+    comparison = compare("ibug68", "other.csv", Path("300W/helen/testset"))
+    comparison.subsets["all"].nme
+    MetricComparison(a=0.033, b=0.036, difference=-0.003, low=-0.004, high=-0.002, verdict="win")
 """
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from facelattice.evaluation.bootstrap import bootstrap, verdict
-from facelattice.evaluation.evaluate import Evaluation, run, subsets
+from facelattice.evaluation.bootstrap import paired_bootstrap
+from facelattice.evaluation.evaluate import evaluate, find_subsets
 from facelattice.evaluation.prediction_files import is_prediction_file
-from facelattice.evaluation.scores import Scores, nanmean, score
-from facelattice.exceptions import DataError
+from facelattice.evaluation.protocols import Protocol
+from facelattice.evaluation.result import EvaluationResult
+from facelattice.evaluation.scores import Scores, compute_scores
+from facelattice.exceptions import DataError, SchemeError
+from facelattice.metrics import nanmean
 from facelattice.schemes import Scheme
 
 
-def compare(a: str, b: str, data: Path, box: str | None = None, seed: int = 0, **settings: Any) -> dict[str, Any]:
-    """A against B: models or predictions, measured as `report.run` does, which takes the same settings.
+@dataclass(frozen=True)
+class MetricComparison:
+    """One metric of A and of B.
 
-    Both are measured at the points that both give, over the faces that both were asked for. Of NME, "a" and "b" are the
-    means over the faces that both found; failures are over all faces. "win" says that A is better, and that the 95 %
-    interval of the paired bootstrap (`bootstrap.bootstrap`) does not hold 0. "parts" has "all", then the subsets, then
-    "hidden points" and "visible points" where the data set tells them apart. Shares, not per cent.
-
-    Raises DataError where there is no point, or no face, that both know.
+    Attributes:
+        a: Mean of A.
+        b: Mean of B.
+        difference: A - b.
+        low: Lower end of the 95 % interval of the difference.
+        high: Upper end of the 95 % interval of the difference.
+        verdict: "win" if A is better, "loss" if B is better, "tie" if the interval contains 0.
     """
-    first, second = _both((a, b), data, box, seed, settings)
-    of_a, of_b = _together(first, second)
-    joint = np.isfinite(of_a.errors) & np.isfinite(of_b.errors)
-    errors = [np.where(joint, s.errors, np.nan) for s in (of_a, of_b)]
+
+    a: float
+    b: float
+    difference: float
+    low: float
+    high: float
+    verdict: str
+
+
+@dataclass(frozen=True)
+class SubsetComparison:
+    """Metrics of A and of B on some faces or landmarks.
+
+    Attributes:
+        num_faces: Number of faces.
+        nme: Over the faces that both programs found; None if there are none.
+        failure_rate: Over all faces; None for occluded and visible landmarks.
+    """
+
+    num_faces: int
+    nme: MetricComparison | None
+    failure_rate: MetricComparison | None
+
+
+@dataclass(frozen=True)
+class ComparedProgram:
+    """One of the two programs.
+
+    Attributes:
+        name: Name of the model or of the file of predictions.
+        box_source: Description of the boxes that it was given.
+        num_missed: Faces that it did not find.
+    """
+
+    name: str
+    box_source: str
+    num_missed: int
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Two programs on the same faces.
+
+    Attributes:
+        a: The first program.
+        b: The second program.
+        data: Path of the dataset.
+        subset: Name of the compared subset, None for the whole dataset.
+        protocol: Normalizing distance and threshold.
+        scheme: Name of the scheme in which the landmarks are compared.
+        num_points: Landmarks that both programs predict.
+        subsets: "all", then the subsets that the dataset defines.
+        occluded: Comparison on occluded landmarks; None if the dataset does not annotate occlusion.
+        visible: Comparison on the other landmarks; None if the dataset does not annotate occlusion.
+        unreadable: Error messages of images that could not be read.
+    """
+
+    a: ComparedProgram
+    b: ComparedProgram
+    data: str
+    subset: str | None
+    protocol: Protocol
+    scheme: str
+    num_points: int
+    subsets: dict[str, SubsetComparison]
+    occluded: SubsetComparison | None
+    visible: SubsetComparison | None
+    unreadable: list[str]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the comparison as plain values for JSON."""
+        return dataclasses.asdict(self)
+
+
+def compare(
+    a: str, b: str, data: Path, box: str | None = None, subset: str | None = None, **settings: Any
+) -> Comparison:
+    """Evaluate two programs and test whether they differ.
+
+    Both are measured on the landmarks that both predict, on the faces that both were asked for.
+
+    Args:
+        a: A model or predictions, as in `evaluate`.
+        b: The program to compare with.
+        data: Annotated faces.
+        box: Where the boxes of models come from.
+        subset: Compare on this subset of the dataset only.
+        **settings: Protocol, seed and progress of `evaluate`.
+
+    Raises:
+        DataError: The programs share no landmark or no face.
+    """
+    first, second = _evaluate_both((a, b), data, box, subset, settings)
+    shared = _shared_faces(first, second)
+    scores = _common_scores(first, second, shared)
+    joint = np.isfinite(scores[0].errors) & np.isfinite(scores[1].errors)
+    errors = [np.where(joint, one.errors, np.nan) for one in scores]
     nme = [nanmean(one, 1) for one in errors]
-    # A face that only one of them found still counts as its failure or success, by the points that both know.
-    alone = np.where(joint.any(1, keepdims=True), joint, joint.any(0))
-    own = [nanmean(np.where(alone, s.errors, np.nan), 1) for s in (of_a, of_b)]
-    missed = [~np.isfinite(one) for one in own]
-    samples = [sample for sample, there in zip(first.samples, _shared(first, second)[0], strict=True) if there]
-    threshold, everyone = first.protocol.threshold, of_a.measurable
-    failures = [np.where(m, 1.0, one > threshold) for m, one in zip(missed, own, strict=True)]
-    parts = {}
-    for name, member in {"all": everyone, **subsets(samples)}.items():
-        faces = member & everyone
-        parts[name] = {
-            "faces": int(faces.sum()),
-            "nme": _difference(*(one[faces] for one in nme)),
-            "failure_rate": _difference(*(one[faces] for one in failures)),
-        }
-    if of_a.hidden.any():
-        for name, part in (("hidden points", of_a.hidden), ("visible points", ~of_a.hidden)):
-            means = [nanmean(np.where(part, one, np.nan), 1) for one in errors]
-            parts[name] = {"faces": int(np.isfinite(means[0]).sum()), "nme": _difference(*means), "failure_rate": None}
-    return {
-        "a": first.answers.name,
-        "b": second.answers.name,
-        "data": str(data),
-        "box": {"a": first.answers.box, "b": second.answers.box},
-        "protocol": first.protocol.name,
-        "normalizer": first.protocol.normalizer,
-        "threshold": threshold,
-        "scheme": of_a.scheme.name,
-        "points": int(np.isfinite(errors[0]).any(0).sum()),
-        "missed": {"a": int(missed[0][everyone].sum()), "b": int(missed[1][everyone].sum())},
-        "parts": parts,
-        "unreadable": sorted({*first.answers.unreadable, *second.answers.unreadable}),
+    # A face that only one program found counts for its failure rate, by the landmarks that both predict elsewhere.
+    points = np.where(joint.any(1, keepdims=True), joint, joint.any(0))
+    face_nme = [nanmean(np.where(points, one.errors, np.nan), 1) for one in scores]
+    missed = [~np.isfinite(one) for one in face_nme]
+    threshold, measurable = first.protocol.threshold, scores[0].measurable
+    failed = [np.where(miss, 1.0, one > threshold) for miss, one in zip(missed, face_nme, strict=True)]
+    samples = [sample for sample, is_shared in zip(first.samples, shared[0], strict=True) if is_shared]
+    subsets = {
+        name: SubsetComparison(
+            num_faces=int((faces & measurable).sum()),
+            nme=_compare_means(*(one[faces & measurable] for one in nme)),
+            failure_rate=_compare_means(*(one[faces & measurable] for one in failed)),
+        )
+        for name, faces in {"all": measurable, **find_subsets(samples)}.items()
     }
+    occluded = scores[0].occluded
+    programs = [
+        ComparedProgram(one.predictions.name, one.box_source, int(miss[measurable].sum()))
+        for one, miss in zip((first, second), missed, strict=True)
+    ]
+    return Comparison(
+        a=programs[0],
+        b=programs[1],
+        data=str(data),
+        subset=subset,
+        protocol=first.protocol,
+        scheme=scores[0].scheme.name,
+        num_points=int(joint.any(0).sum()),
+        subsets=subsets,
+        occluded=_compare_points(errors, occluded) if occluded.any() else None,
+        visible=_compare_points(errors, ~occluded) if occluded.any() else None,
+        unreadable=sorted({*first.predictions.unreadable, *second.predictions.unreadable}),
+    )
 
 
-def _both(
-    programs: Sequence[str], data: Path, box: str | None, seed: int, settings: dict[str, Any]
-) -> tuple[Evaluation, Evaluation]:
-    """What `report.run` says of two programs; of a model first, as it knows what points are that a file only counts."""
-    evaluations: dict[int, Evaluation] = {}
+def _evaluate_both(
+    programs: Sequence[str], data: Path, box: str | None, subset: str | None, settings: dict[str, Any]
+) -> tuple[EvaluationResult, EvaluationResult]:
+    """Evaluate two programs, models first: their scheme tells the meaning of the landmarks in a file."""
+    results: dict[int, EvaluationResult] = {}
     scheme: Scheme | None = None
     for i in sorted((0, 1), key=lambda i: is_prediction_file(Path(programs[i]))):
-        # A box source is for models; beside one, points that another program wrote are taken as they are.
-        own = None if is_prediction_file(Path(programs[i])) else box
-        evaluations[i] = run(programs[i], data, own, seed=seed, scheme=scheme, **settings)
-        scheme = evaluations[i].answers.scheme
-    return evaluations[0], evaluations[1]
+        model_box = None if is_prediction_file(Path(programs[i])) else box
+        results[i] = evaluate(programs[i], data, model_box, subset, scheme=scheme, **settings)
+        scheme = results[i].predictions.scheme
+    return results[0], results[1]
 
 
-def _shared(first: Evaluation, second: Evaluation) -> tuple[np.ndarray, np.ndarray]:
-    """Which of each evaluation's faces the other was asked for too, bool."""
-    keys = [[(sample.path, *sample.box.tolist()) for sample in evaluation.samples] for evaluation in (first, second)]
+def _shared_faces(first: EvaluationResult, second: EvaluationResult) -> tuple[np.ndarray, np.ndarray]:
+    """Return which faces of each result are also in the other, bool."""
+    keys = [[(sample.path, *sample.box.tolist()) for sample in result.samples] for result in (first, second)]
     return np.array([key in set(keys[1]) for key in keys[0]]), np.array([key in set(keys[0]) for key in keys[1]])
 
 
-def _together(first: Evaluation, second: Evaluation) -> tuple[Scores, Scores]:
-    """Both scored in the one of their schemes in which more points can be compared, over the faces of both."""
-    shared = _shared(first, second)
+def _common_scores(
+    first: EvaluationResult, second: EvaluationResult, shared: tuple[np.ndarray, np.ndarray]
+) -> tuple[Scores, Scores]:
+    """Score the shared faces in the scheme, of the two, in which more landmarks can be compared."""
     best: tuple[Scores, Scores] | None = None
     most = 0
-    for scheme in {e.scores.scheme.name: e.scores.scheme for e in (first, second)}.values():
+    for scheme in {result.scores.scheme.name: result.scores.scheme for result in (first, second)}.values():
         try:
-            pair = [score(e.samples, e.answers, first.protocol, scheme) for e in (first, second)]
-        except ValueError:  # one of them does not convert to this scheme
+            both = [
+                compute_scores(result.samples, result.predictions, first.protocol, scheme).select(faces)
+                for result, faces in zip((first, second), shared, strict=True)
+            ]
+        except SchemeError:  # one of them does not convert to this scheme
             continue
-        of_a, of_b = (one.only(faces) for one, faces in zip(pair, shared, strict=True))
-        count = int((np.isfinite(of_a.errors) & np.isfinite(of_b.errors)).sum())
+        count = int((np.isfinite(both[0].errors) & np.isfinite(both[1].errors)).sum())
         if count > most:
-            best, most = (of_a, of_b), count
+            best, most = (both[0], both[1]), count
     if best is None:
-        raise DataError(f"{first.answers.name} and {second.answers.name} share no point on a face of these")
+        names = f"{first.predictions.name} and {second.predictions.name}"
+        raise DataError(f"{names} share no landmark on any face of the dataset")
     return best
 
 
-def _difference(a: np.ndarray, b: np.ndarray) -> dict[str, Any] | None:
-    """Means and their difference over the faces (M,) that both have a figure for; None where there are none."""
+def _compare_points(errors: Sequence[np.ndarray], points: np.ndarray) -> SubsetComparison:
+    """Compare the NME over some landmarks, bool (M, N)."""
+    nme = [nanmean(np.where(points, one, np.nan), 1) for one in errors]
+    return SubsetComparison(int(np.isfinite(nme[0]).sum()), _compare_means(*nme), None)
+
+
+def _compare_means(a: np.ndarray, b: np.ndarray) -> MetricComparison | None:
+    """Compare the means of a and b, (M,), over the faces that have both; None if there are none."""
     both = np.isfinite(a) & np.isfinite(b)
     if not both.any():
         return None
-    difference, low, high = bootstrap(a[None, both], b[None, both])
-    return {
-        "a": float(a[both].mean()), "b": float(b[both].mean()), "difference": difference, "low": low, "high": high,
-        "verdict": verdict(low, high, "win", "loss"),
-    }  # fmt: skip
+    difference = paired_bootstrap(a[None, both], b[None, both])
+    mean_a, mean_b = float(a[both].mean()), float(b[both].mean())
+    return MetricComparison(mean_a, mean_b, *difference, difference.verdict("win", "loss"))

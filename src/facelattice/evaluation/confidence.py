@@ -1,76 +1,113 @@
-"""Does the score of a face tell it from none? Faces against places beside them, and images with no face in them.
+"""Does the score separate faces from background? The area under the ROC curve (AUROC).
 
-result = presence(FaceAligner("ibug68"), samples, answers)
-result["auroc"]                        # how often a face scores more than what is none: 1 always, 0.5 by chance
+Example:
+    result = face_background_auroc(FaceAligner("ibug68"), samples, predictions)
+    result.auroc                           # probability that a face scores higher than a background, 0.5 by chance
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
 
 from facelattice import distributed, geometry, metrics
 from facelattice.datasets.sample import Sample
-from facelattice.evaluation.predict import Predictions, group_by_image
+from facelattice.evaluation.predict import Predictions, Progress, group_by_image
 from facelattice.exceptions import ImageError
 from facelattice.image_io import load_image
-from facelattice.inference.aligner import FaceAligner, face_score
+from facelattice.inference.aligner import FaceAligner
+from facelattice.inference.predictor import face_score
 
 SYNTHETIC_BACKGROUNDS = ("flat", "noise", "texture")
-EACH = 20  # painted images of each kind
-SIDE = 200  # their side, pixels; a face would fill the middle of it
+NUM_SYNTHETIC = 20  # synthetic images of each kind
+SYNTHETIC_SIZE = 200  # side of a synthetic image, pixels; the box covers its central half
 
 
-def presence(
-    aligner: FaceAligner,
-    samples: Sequence[Sample],
-    answers: Predictions,
-    progress: Callable[[list[Any]], Any] = iter,
-) -> dict[str, Any]:
-    """Scores of the faces that were found against those of places with none, as plain values.
+@dataclass(frozen=True)
+class BackgroundAuroc:
+    """AUROC of the score of faces against the score of backgrounds.
 
-    A place is a box beside all faces of a photo, the annotated ones and those that the detector finds, one for each
-    annotated face; a photo without room has none. Beside them stand 20 images each of one color, of noise and of
-    blurred noise. Everything depends on the photos alone.
+    Attributes:
+        num_faces: Number of faces that were found.
+        num_photo_backgrounds: Number of boxes beside the faces of the photos.
+        num_synthetic_backgrounds: Number of synthetic images.
+        auroc: AUROC against all backgrounds; None if no face was found.
+        photo_auroc: AUROC against the boxes in the photos alone; None if there are none.
     """
-    faces = [face_score(a.points, a.expected_errors) for a in answers.each if a is not None and a.expected_errors is not None]
-    beside: list[float] = []
-    for number, group in progress(distributed.share(list(enumerate(group_by_image(samples))))):
-        beside += _beside(aligner, [samples[i] for i in group], np.random.default_rng([0, number]))
-    beside = sorted(distributed.gather(beside))
-    middle = geometry.square_box(np.array([SIDE, SIDE]) / 2, SIDE / 2)
-    painted = [aligner(paint(kind, seed), boxes=[middle])[0].score for kind in SYNTHETIC_BACKGROUNDS for seed in range(EACH)]
-    return {
-        "faces": len(faces),
-        "beside": len(beside),
-        "painted": len(painted),
-        "auroc": metrics.auroc(np.array(faces), np.array([*beside, *painted])) if faces else None,
-        "auroc_beside": metrics.auroc(np.array(faces), np.array(beside)) if faces and beside else None,
-    }
+
+    num_faces: int
+    num_photo_backgrounds: int
+    num_synthetic_backgrounds: int
+    auroc: float | None
+    photo_auroc: float | None
 
 
-def paint(kind: str, seed: int) -> np.ndarray:
-    """An image (200, 200, 3) of one color ("flat"), of "noise", or of noise blurred to blobs ("texture")."""
+def face_background_auroc(
+    aligner: FaceAligner, samples: Sequence[Sample], predictions: Predictions, progress: Progress = iter
+) -> BackgroundAuroc:
+    """Compare the scores of found faces with the scores of boxes without a face.
+
+    The backgrounds are one box beside the faces for each annotated face, and 60 synthetic images. Boxes avoid annotated
+    and detected faces; a photo without room for a box is left out. The result depends on the photos alone.
+
+    Args:
+        aligner: The model.
+        samples: Annotated faces, converted to the scheme of the model.
+        predictions: Predictions of the model for ``samples``.
+        progress: Wraps the list of images, to show progress.
+    """
+    faces = np.array([
+        face_score(face.points, face.expected_errors)
+        for face in predictions.faces
+        if face is not None and face.expected_errors is not None
+    ])  # fmt: skip
+    scores: list[float] = []
+    for number, indices in progress(distributed.share(list(enumerate(group_by_image(samples))))):
+        scores += _score_backgrounds(aligner, [samples[i] for i in indices], np.random.default_rng([0, number]))
+    photos = np.array(sorted(distributed.gather(scores)))
+    box = geometry.square_box(np.array([SYNTHETIC_SIZE, SYNTHETIC_SIZE]) / 2, SYNTHETIC_SIZE / 2)
+    images = [synthetic_background(kind, seed) for kind in SYNTHETIC_BACKGROUNDS for seed in range(NUM_SYNTHETIC)]
+    synthetic = np.array([aligner(image, boxes=[box])[0].score for image in images])
+    return BackgroundAuroc(
+        num_faces=len(faces),
+        num_photo_backgrounds=len(photos),
+        num_synthetic_backgrounds=len(synthetic),
+        auroc=metrics.auroc(faces, np.concatenate([photos, synthetic])) if len(faces) else None,
+        photo_auroc=metrics.auroc(faces, photos) if len(faces) and len(photos) else None,
+    )
+
+
+def synthetic_background(kind: str, seed: int) -> np.ndarray:
+    """Create an image without a face.
+
+    Args:
+        kind: "flat" is one color, "noise" is white noise, "texture" is blurred noise.
+        seed: Seed of the image.
+
+    Returns:
+        uint8 RGB (200, 200, 3).
+    """
     rng = np.random.default_rng([seed, SYNTHETIC_BACKGROUNDS.index(kind)])
+    shape = (SYNTHETIC_SIZE, SYNTHETIC_SIZE, 3)
     if kind == "flat":
-        return np.full((SIDE, SIDE, 3), rng.integers(0, 256, 3), np.uint8)
-    noise: np.ndarray = rng.integers(0, 256, (SIDE, SIDE, 3)).astype(np.float32)
+        return np.full(shape, rng.integers(0, 256, 3), np.uint8)
+    noise: np.ndarray = rng.integers(0, 256, shape).astype(np.float32)
     if kind == "texture":
         noise = cv2.GaussianBlur(noise, (0, 0), rng.uniform(2, 12))
         noise = 255 * (noise - noise.min()) / np.ptp(noise)
     return noise.astype(np.uint8)
 
 
-def _beside(aligner: FaceAligner, samples: list[Sample], rng: np.random.Generator) -> list[float]:
-    """The scores at places beside the faces of one photo; none where it cannot be read or is full of faces."""
+def _score_backgrounds(aligner: FaceAligner, samples: list[Sample], rng: np.random.Generator) -> list[float]:
+    """Score boxes beside the faces of one photo; none if it cannot be read or has no room."""
     try:
         image = load_image(samples[0].path)
     except ImageError:
         return []
     height, width = image.shape[:2]
     faces = [*(sample.box for sample in samples), *aligner.detector(image)[0]]
-    places = [box for _ in samples if (box := geometry.sample_background_box(faces, width, height, rng)) is not None]
-    return [face.score for face in aligner(image, boxes=places)] if places else []
+    boxes = [box for _ in samples if (box := geometry.sample_background_box(faces, width, height, rng)) is not None]
+    return [face.score for face in aligner(image, boxes=boxes)] if boxes else []

@@ -1,214 +1,214 @@
-"""A model, or what any program wrote into files, measured on annotated faces.
+"""Evaluate a model, or landmarks that any program wrote to files, on annotated faces.
 
-evaluate("ibug68", Path("300W/helen/testset"), box="detector")
-{"nme": 0.034, "failure_rate": 0.006, "auc": 0.58, "missed": 0, "faces": 157, ...}
+Example:
+    result = evaluate("ibug68", Path("300W/helen/testset"), box="detector")
+    result.nme, result.failure_rate, result.subsets
+    json.dumps(result.to_dict())
+
+docs/measuring.md explains every metric.
 """
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+import dataclasses
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from facelattice import metrics
 from facelattice.datasets.readers.detect_layout import read_samples_for
 from facelattice.datasets.sample import Sample, to_common_scheme
-from facelattice.evaluation.confidence import presence
-from facelattice.evaluation.predict import BOXES, Predictions, ask
-from facelattice.evaluation.prediction_files import is_prediction_file, load_predictions, match
-from facelattice.evaluation.protocols import Protocol, choose
-from facelattice.evaluation.provenance import provenance
-from facelattice.evaluation.scores import Scores, nanmean, number, score, summary
-from facelattice.exceptions import DataError
-from facelattice.formats import atomic_write
+from facelattice.evaluation.confidence import BackgroundAuroc, face_background_auroc
+from facelattice.evaluation.predict import BOX_SOURCES, Predictions, Progress, predict_samples
+from facelattice.evaluation.prediction_files import is_prediction_file, load_predictions, match_predictions
+from facelattice.evaluation.protocols import Protocol, choose_protocol
+from facelattice.evaluation.provenance import Provenance, collect_provenance
+from facelattice.evaluation.result import EvaluationResult, FaceResult, PointResult, RankCorrelation, VisibilitySummary
+from facelattice.evaluation.scores import Scores, compute_scores, finite_or_none, summarize
+from facelattice.exceptions import ArgumentError
 from facelattice.inference.aligner import FaceAligner
 from facelattice.inference.model_zoo import find_model
+from facelattice.metrics import nanmean
 from facelattice.schemes import Scheme
 
 
-@dataclass(frozen=True, eq=False)
-class Evaluation:
-    """samples: the faces, as the data set has them.  answers, scores: what was said of them, and how far off it was.
-    result: all the figures, as plain JSON."""
-
-    samples: list[Sample]
-    protocol: Protocol
-    answers: Predictions
-    scores: Scores
-    result: dict[str, Any]
-
-
-def evaluate(model: str, data: Path, *settings: Any, **more: Any) -> dict[str, Any]:
-    """The figures of `run`, which takes the same arguments, as plain JSON."""
-    return run(model, data, *settings, **more).result
-
-
-def run(
+def evaluate(
     model: str,
     data: Path,
     box: str | None = None,
     subset: str | None = None,
-    progress: Callable[[list[Any]], Any] = iter,
     protocol: str | None = None,
     seed: int = 0,
-    with_presence: bool = False,
     scheme: Scheme | None = None,
-) -> Evaluation:
-    """NME, failure rate and AUC over the faces at ``data`` (`data.sources.read_samples`), and over its subsets.
+    with_background_auroc: bool = False,
+    progress: Progress = iter,
+) -> EvaluationResult:
+    """Evaluate a model or a file of predictions on a dataset and on its subsets.
 
-    model: a bundled model, a model file, or predictions (`predictions.load_predictions`). box: where a model's boxes
-    come from, "annotation" if not said (`answers.ask`); ``seed`` is that of noisy ones. protocol: one of
-    `protocols.PROTOCOLS`; if not said, that of the data set. Means are over the faces found; a face not found, or in a
-    image that cannot be read, is missed: a failure, and 0 in the AUC. ``with_presence`` also measures whether a
-    model's score tells faces from none (`presence.presence`), which takes as long again. ``scheme`` is what predictions
-    of as many points are taken for. Shares, not per cent.
+    Args:
+        model: A bundled model, a model file, or predictions (`load_predictions`).
+        data: Annotated faces in any layout that `read_samples` reads.
+        box: Where the boxes of a model come from, see `predict_samples`; None is "annotation".
+        subset: Evaluate this subset of the dataset only.
+        protocol: A key of `PROTOCOLS`; None is the protocol of the dataset.
+        seed: Seed of noisy boxes.
+        scheme: Scheme of predictions with this number of landmarks; None infers it from their number.
+        with_background_auroc: Also compute `face_background_auroc` of a model, which takes as long again.
+        progress: Wraps the list of images, to show progress.
 
-    Raises DataError and ModelError for what the user can mend.
+    Raises:
+        DataError: The dataset or the predictions cannot be read, or do not fit together.
+        ModelError: The model cannot be loaded.
+        ArgumentError: ``box`` is unknown, or was given with a file of predictions.
     """
-    if box not in (None, *BOXES):
-        raise ValueError(f"boxes come from one of {', '.join(BOXES)}, not from {box!r}")
+    if box not in (None, *BOX_SOURCES):
+        raise ArgumentError(f"unknown box source {box!r}; choose one of {', '.join(BOX_SOURCES)}")
+    aligner = None
     if is_prediction_file(Path(model)):
         if box is not None:
-            raise DataError(f"{model} holds points already; where boxes come from can be said of a model only")
+            raise ArgumentError(f"{model} contains predictions; --box is only for models")
         source = Path(model)
-        aligner = None
-        predictions = load_predictions(source)
-        faces = read_samples_for(predictions.scheme(scheme), data, subset)
-        samples, seen = to_common_scheme(faces, predictions.scheme(faces[0].scheme))
-        answers = match(predictions, seen)
+        file = load_predictions(source)
+        annotated = read_samples_for(file.scheme(scheme), data, subset)
+        samples, converted = to_common_scheme(annotated, file.scheme(annotated[0].scheme))
+        predictions = match_predictions(file, converted)
     else:
         source = find_model(model)
         aligner = FaceAligner(source)
-        faces = read_samples_for(aligner.model.scheme, data, subset)
-        samples, seen = to_common_scheme(faces, aligner.model.scheme)
-        answers = ask(aligner, seen, box or "annotation", seed, progress)
-    head = {"model": answers.name, "data": str(data), "subset": subset, "made": provenance(source, samples)}
-    evaluation = assess(samples, answers, choose(samples, protocol), head)
-    if with_presence and aligner is not None:
-        evaluation.result["presence"] = presence(aligner, seen, answers, progress)
-    return evaluation
+        annotated = read_samples_for(aligner.model.scheme, data, subset)
+        samples, converted = to_common_scheme(annotated, aligner.model.scheme)
+        predictions = predict_samples(aligner, converted, box or "annotation", seed, progress)
+    background_auroc = None
+    if with_background_auroc and aligner is not None:
+        background_auroc = face_background_auroc(aligner, converted, predictions, progress)
+    return evaluate_predictions(
+        samples,
+        predictions,
+        choose_protocol(samples, protocol),
+        data=str(data),
+        subset=subset,
+        background_auroc=background_auroc,
+        provenance=collect_provenance(source, samples),
+    )
 
 
-def assess(
-    samples: list[Sample], answers: Predictions, protocol: Protocol, head: dict[str, Any], scheme: Scheme | None = None
-) -> Evaluation:
-    """The figures of answers to faces. ``head`` comes first in them; points are compared in ``scheme``, as `score`
-    says."""
-    scores = score(samples, answers, protocol, scheme)
-    everything = np.ones(len(samples), bool)
+def evaluate_predictions(
+    samples: list[Sample],
+    predictions: Predictions,
+    protocol: Protocol,
+    data: str = "",
+    subset: str | None = None,
+    background_auroc: BackgroundAuroc | None = None,
+    provenance: Provenance | None = None,
+) -> EvaluationResult:
+    """Compute all metrics of predictions.
+
+    Args:
+        samples: Annotated faces in the scheme of the dataset.
+        predictions: One prediction for each sample.
+        protocol: Normalizing distance and threshold.
+        data: Path of the dataset, for the report.
+        subset: Name of the evaluated subset, for the report.
+        background_auroc: AUROC of the score, for the report.
+        provenance: How the predictions were made, for the report.
+    """
+    scores = compute_scores(samples, predictions, protocol)
     measured = np.isfinite(scores.errors)
-    counts, answered = measured.sum(0), measured.any(1, keepdims=True)
-    result = {
-        **head,
-        "box": answers.box,
-        "protocol": protocol.name,
-        "normalizer": protocol.normalizer,
-        "threshold": protocol.threshold,
-        "source": protocol.source,
-        "scheme": scores.scheme.name,
-        "points": int((counts > 0).sum()),
-        "left_out": int((np.isfinite(scores.truth[..., 0]) & ~measured & answered & (counts > 0)).sum()),
-        "boxed": int(scores.boxed.sum()),
-        **summary(scores, everything, protocol.threshold),
-        "subsets": {name: summary(scores, faces, protocol.threshold) for name, faces in subsets(samples).items()},
-        "visibility": _visibility(scores),
-        "rank_correlation": _ranks(scores),
-        "unsure_tenth": _unsure(scores, protocol.threshold),
-        "presence": None,
-        "offset": [number(value) for value in nanmean(scores.offsets, 0)],
-        "unreadable": answers.unreadable,
-        "unmatched": answers.unmatched,
-        "per_point": _per_point(scores),
-        "each": _per_face(samples, scores),
-    }
-    return Evaluation(samples, protocol, answers, scores, result)
+    num_measured, found = measured.sum(0), measured.any(1, keepdims=True)
+    omitted = np.isfinite(scores.truth[..., 0]) & ~measured & found & (num_measured > 0)
+    occluded, visible = _summarize_visibility(scores)
+    overall = summarize(scores, np.ones(len(samples), bool), protocol.threshold)
+    return EvaluationResult(
+        **dataclasses.asdict(overall),
+        model=predictions.name,
+        data=data,
+        subset=subset,
+        box_source=predictions.box_source,
+        protocol=protocol,
+        scores=scores,
+        samples=samples,
+        predictions=predictions,
+        num_points=int((num_measured > 0).sum()),
+        num_omitted_points=int(omitted.sum()),
+        num_box_normalized=int(scores.box_normalized.sum()),
+        subsets={name: summarize(scores, faces, protocol.threshold) for name, faces in find_subsets(samples).items()},
+        occluded=occluded,
+        visible=visible,
+        rank_correlation=_correlate_errors(scores),
+        failures_in_uncertain_decile=_failures_in_uncertain_decile(scores, protocol.threshold),
+        background_auroc=background_auroc,
+        offset=_finite_pair(nanmean(scores.offsets, 0)),
+        points=_point_results(scores),
+        faces=_face_results(samples, scores),
+        provenance=provenance,
+    )
 
 
-def subsets(samples: Sequence[Sample]) -> dict[str, np.ndarray]:
-    """The parts that the data set names, "blur" say, and which faces they hold, bool (M,); none that holds all."""
+def find_subsets(samples: Sequence[Sample]) -> dict[str, np.ndarray]:
+    """Return the subsets that the dataset defines, such as "blur", as bool (M,); without those that hold all faces."""
     names = dict.fromkeys(name for sample in samples for name in sample.attributes)
-    parts = {name: np.array([sample.attributes.get(name, False) for sample in samples]) for name in names}
-    return {name: faces for name, faces in parts.items() if not faces.all()}
+    subsets = {name: np.array([sample.attributes.get(name, False) for sample in samples]) for name in names}
+    return {name: faces for name, faces in subsets.items() if not faces.all()}
 
 
-def write_report(evaluation: Evaluation, folder: Path) -> None:
-    """folder/index.html and folder/result.json: both are made before either appears under its name."""
-    from facelattice.evaluation.html_report import render
-
-    page = render(evaluation)
-    with atomic_write(folder / "result.json") as result, atomic_write(folder / "index.html") as html:
-        json.dump(evaluation.result, result, indent=1)
-        html.write(page)
-
-
-def _per_point(scores: Scores) -> list[dict[str, Any]]:
-    counts, offsets = np.isfinite(scores.errors).sum(0), scores.offsets
+def _point_results(scores: Scores) -> list[PointResult]:
+    num_faces, errors, offsets = np.isfinite(scores.errors).sum(0), nanmean(scores.errors, 0), scores.offsets
     return [
-        {
-            "point": i,
-            "name": name,
-            "faces": int(counts[i]),
-            "nme": number(nanmean(scores.errors[:, i], 0)),
-            "offset": [number(value) for value in offsets[i]],
-        }
+        PointResult(i, name, int(num_faces[i]), finite_or_none(errors[i]), _finite_pair(offsets[i]))
         for i, name in enumerate(scores.scheme.names)
     ]
 
 
-def _per_face(samples: list[Sample], scores: Scores) -> list[dict[str, Any]]:
-    figures = zip(samples, scores.nme, nanmean(scores.expected, 1), scores.sizes, strict=True)
+def _face_results(samples: list[Sample], scores: Scores) -> list[FaceResult]:
     return [
-        {
-            "image": str(sample.path),
-            "box": [round(float(v), 2) for v in sample.box],
-            "nme": number(nme),
-            "expected": number(expected),
-            "measurable": bool(size > 0),
-            "subsets": [name for name, member in sample.attributes.items() if member],
-        }
-        for sample, nme, expected, size in figures
+        FaceResult(
+            image=str(sample.path),
+            box=[round(float(value), 2) for value in sample.box],
+            nme=finite_or_none(nme),
+            expected_nme=finite_or_none(expected),
+            measurable=bool(measurable),
+            subsets=[name for name, member in sample.attributes.items() if member],
+        )
+        for sample, nme, expected, measurable in zip(
+            samples, scores.nme, scores.expected_nme, scores.measurable, strict=True
+        )
     ]
 
 
-def _visibility(scores: Scores) -> dict[str, Any] | None:
-    """NME of hidden and of visible points apart, each the mean over the faces that have some; None where none are."""
-    if not scores.hidden.any():
-        return None
-    parts = {"hidden": scores.hidden, "visible": ~scores.hidden}
-    result = {}
-    for name, part in parts.items():
-        errors = np.where(part, scores.errors, np.nan)
+def _finite_pair(values: np.ndarray) -> tuple[float | None, float | None]:
+    return finite_or_none(values[0]), finite_or_none(values[1])
+
+
+def _summarize_visibility(scores: Scores) -> tuple[VisibilitySummary | None, VisibilitySummary | None]:
+    """Summarize the occluded and the visible landmarks; None if no landmark is annotated as occluded."""
+    if not scores.occluded.any():
+        return None, None
+    summaries = []
+    for points in (scores.occluded, ~scores.occluded):
+        errors = np.where(points, scores.errors, np.nan)
         faces = nanmean(errors, 1)
-        result[name] = {
-            "points": int(np.isfinite(errors).sum()), "faces": int(np.isfinite(faces).sum()),
-            "nme": number(nanmean(faces, 0)),
-        }  # fmt: skip
-    return result
+        num_faces, num_points = int(np.isfinite(faces).sum()), int(np.isfinite(errors).sum())
+        summaries.append(VisibilitySummary(num_faces, num_points, finite_or_none(nanmean(faces, 0))))
+    return summaries[0], summaries[1]
 
 
-def _unsure(scores: Scores, threshold: float) -> float | None:
-    """The share of the failures (of the faces found) that lie in the tenth of the faces with the largest expected
-    error; None where the program expects nothing, or nothing failed."""
-    expected = nanmean(scores.expected, 1)
+def _failures_in_uncertain_decile(scores: Scores, threshold: float) -> float | None:
+    expected = scores.expected_nme
     known = np.isfinite(expected)
     failed = scores.nme[known] > threshold
     if not failed.any():
         return None
-    tenth = np.argsort(-expected[known], kind="stable")[: -(-len(failed) // 10)]
-    return float(failed[tenth].sum() / failed.sum())
+    decile = np.argsort(-expected[known], kind="stable")[: -(-len(failed) // 10)]
+    return float(failed[decile].sum() / failed.sum())
 
 
-def _ranks(scores: Scores) -> dict[str, float | None] | None:
-    """How well expected errors rank the true ones, -1 to 1; None where the program expects nothing."""
-    known = np.isfinite(scores.expected)
+def _correlate_errors(scores: Scores) -> RankCorrelation | None:
+    known = np.isfinite(scores.expected_errors)
     if not known.any():
         return None
     faces = known.any(1)
-    return {
-        "points": number(metrics.rank_correlation(scores.expected[known], scores.errors[known])),
-        "faces": number(metrics.rank_correlation(nanmean(scores.expected, 1)[faces], scores.nme[faces])),
-    }
+    return RankCorrelation(
+        points=finite_or_none(metrics.rank_correlation(scores.expected_errors[known], scores.errors[known])),
+        faces=finite_or_none(metrics.rank_correlation(scores.expected_nme[faces], scores.nme[faces])),
+    )

@@ -1,97 +1,121 @@
-"""The page of a report: one HTML file with its images inside, which asks nothing of any network.
+"""HTML report of an evaluation: one file that contains its images and loads nothing from a network.
 
-html = render(run("ibug68", Path("300W/helen/testset")))
+Example:
+    write_report(evaluate("ibug68", Path("300W/helen/testset")), Path("report"))
+
+This needs the extra "evaluate".
 """
 
 from __future__ import annotations
 
 import base64
 import io
+import json
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import cv2
-import jinja2
-import matplotlib
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
 from facelattice import geometry, metrics
-from facelattice.evaluation.evaluate import Evaluation, subsets
-from facelattice.evaluation.scores import nanmean
-from facelattice.exceptions import ImageError
+from facelattice.evaluation.evaluate import find_subsets
+from facelattice.evaluation.result import EvaluationResult
+from facelattice.exceptions import ImageError, MissingDependencyError
+from facelattice.formats import atomic_write
 from facelattice.image_io import load_image
+from facelattice.metrics import nanmean
 from facelattice.schemes import SCHEMES, Scheme, mean_shape
 from facelattice.visualization.figures import BLUE
 
-FACES = 12  # in each of the two grids
-PIXELS = 240  # of a face in them
-ENLARGED = 10  # times, offsets on the mean face: they are a few per cent of the distance of the eyes
-INK = "#010203"  # stands for the color of the page's text, light or dark, until the SVG is on the page
+try:
+    import jinja2
+    import matplotlib
+    from matplotlib.figure import Figure
+except ImportError as error:
+    raise MissingDependencyError(
+        f'a report needs {error.name}, which is not installed; run: pip install "facelattice[evaluate]"'
+    ) from error
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+NUM_FACES = 12  # faces in each grid
+FACE_SIZE = 240  # side of a face in the grids, pixels
+OFFSET_SCALE = 10  # magnification of the offsets on the mean face, which are a few per cent of the eye distance
+TEXT_COLOR = "#010203"  # replaced by the text color of the page, which is light or dark
 
 
-def render(evaluation: Evaluation) -> str:
-    """The page as HTML. Everything from outside, names of images above all, is escaped by the template."""
-    result, scores = evaluation.result, evaluation.scores
-    nme, expected = scores.nme, nanmean(scores.expected, 1)
+def write_report(result: EvaluationResult, folder: Path) -> None:
+    """Write folder/index.html and folder/result.json, both or none."""
+    page = render_report(result)
+    with atomic_write(folder / "result.json") as json_file, atomic_write(folder / "index.html") as html_file:
+        json.dump(result.to_dict(), json_file, indent=1)
+        html_file.write(page)
+
+
+def render_report(result: EvaluationResult) -> str:
+    """Return the report as HTML. The template escapes all text, such as names of images."""
+    scores, threshold = result.scores, result.protocol.threshold
+    nme, expected = scores.nme, scores.expected_nme
     found = np.flatnonzero(np.isfinite(nme))
-    drawn = np.random.default_rng(0).permutation(len(nme))[:FACES]
+    missed = np.flatnonzero(scores.measurable & ~np.isfinite(nme))
+    worst = found[np.argsort(-nme[found], kind="stable")]
+    random = np.random.default_rng(0).permutation(len(nme))
     environment = jinja2.Environment(
         autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined
     )
     environment.filters["percent"] = lambda share, digits=2: "–" if share is None else f"{100 * share:.{digits}f} %"
-    template = environment.from_string((Path(__file__).with_name("html_report.html.jinja")).read_text(encoding="utf-8"))
+    template = environment.from_string(Path(__file__).with_name("html_report.html.jinja").read_text(encoding="utf-8"))
     return template.render(
-        r=result,
-        curve=_curve(evaluation) if len(found) else None,
-        histogram=_histogram(nme[found], result["threshold"]) if len(found) else None,
-        expectation=_expectation(expected, nme) if np.isfinite(expected).any() else None,
-        points=_points(evaluation),
-        missed=[_face(evaluation, int(i)) for i in np.flatnonzero(scores.measurable & ~np.isfinite(nme))[:FACES]],
-        worst=[_face(evaluation, int(i)) for i in found[np.argsort(-nme[found], kind="stable")][:FACES]],
-        drawn=[_face(evaluation, int(i)) for i in drawn],
+        r=result.to_dict(),
+        curve=_error_curve(result) if len(found) else None,
+        histogram=_histogram(nme[found], threshold) if len(found) else None,
+        expected=_expected_errors(expected, nme) if np.isfinite(expected).any() else None,
+        mean_face=_mean_face(result),
+        missed=[_face(result, int(i)) for i in missed[:NUM_FACES]],
+        worst=[_face(result, int(i)) for i in worst[:NUM_FACES]],
+        random=[_face(result, int(i)) for i in random[:NUM_FACES]],
     )
 
 
 def _svg(figure: Figure, name: str) -> str:
-    """The figure as an element to put into the page, its ink in the page's own."""
+    """Return the figure as an SVG element that takes its text color from the page."""
     out = io.StringIO()
-    # The salt keeps names inside the SVG the same from run to run, and apart from those of other figures on the page.
+    # The salt makes ids the same in every run, and different from those of the other figures of the page.
     with matplotlib.rc_context({"svg.hashsalt": name, "svg.fonttype": "none"}):
         figure.savefig(out, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
     text = out.getvalue()
-    return text[text.index("<svg") :].replace(INK, "currentColor")
+    return text[text.index("<svg") :].replace(TEXT_COLOR, "currentColor")
 
 
-def _axes(x: str, y: str) -> tuple[Figure, Axes]:
+def _axes(x_label: str, y_label: str) -> tuple[Figure, Axes]:
     figure = Figure(figsize=(7, 3.4), layout="constrained")
     axes = figure.add_subplot()
-    axes.set_xlabel(x, color=INK)
-    axes.set_ylabel(y, color=INK)
-    axes.tick_params(colors=INK)
+    axes.set_xlabel(x_label, color=TEXT_COLOR)
+    axes.set_ylabel(y_label, color=TEXT_COLOR)
+    axes.tick_params(colors=TEXT_COLOR)
     axes.spines[["top", "right"]].set_visible(False)
-    axes.spines[["left", "bottom"]].set_color(INK)
-    axes.grid(color=INK, alpha=0.12)
+    axes.spines[["left", "bottom"]].set_color(TEXT_COLOR)
+    axes.grid(color=TEXT_COLOR, alpha=0.12)
     return figure, axes
 
 
-def _curve(evaluation: Evaluation) -> str:
-    """The cumulative error distribution, of all faces and of the subsets; a missed face never comes into it."""
-    scores, threshold = evaluation.scores, 100 * evaluation.protocol.threshold
-    figure, axes = _axes("NME, %", "share of the faces, %")
+def _error_curve(result: EvaluationResult) -> str:
+    """Draw the cumulative error distribution of all faces and of the subsets; missed faces never enter it."""
+    scores, threshold = result.scores, 100 * result.protocol.threshold
+    figure, axes = _axes("NME, %", "fraction of faces, %")
     everyone = np.ones(len(scores.nme), bool)
-    for name, faces in {"all": everyone, **subsets(evaluation.samples)}.items():
-        chosen = faces & scores.measurable
-        errors = np.sort(100 * scores.nme[chosen & np.isfinite(scores.nme)])
-        if chosen.any() and not (name != "all" and chosen.all()):
-            reached = 100 * np.arange(len(errors) + 1) / chosen.sum()
-            wide = {"color": BLUE, "linewidth": 2.5} if name == "all" else {"linewidth": 1.1, "alpha": 0.8}
-            axes.step([0, *errors, 2 * threshold], [*reached, reached[-1]], where="post", label=name, **wide)
-    axes.axvline(threshold, color=INK, linewidth=1, linestyle=":")
+    for name, faces in {"all": everyone, **find_subsets(result.samples)}.items():
+        measured = faces & scores.measurable
+        errors = np.sort(100 * scores.nme[measured & np.isfinite(scores.nme)])
+        if measured.any() and (name == "all" or not measured.all()):
+            fractions = 100 * np.arange(len(errors) + 1) / measured.sum()
+            style = {"color": BLUE, "linewidth": 2.5} if name == "all" else {"linewidth": 1.1, "alpha": 0.8}
+            axes.step([0, *errors, 2 * threshold], [*fractions, fractions[-1]], where="post", label=name, **style)
+    axes.axvline(threshold, color=TEXT_COLOR, linewidth=1, linestyle=":")
     axes.set_xlim(0, 1.5 * threshold)
     axes.set_ylim(0, 101)
-    axes.legend(loc="lower right", fontsize="small", frameon=False, labelcolor=INK)
+    axes.legend(loc="lower right", fontsize="small", frameon=False, labelcolor=TEXT_COLOR)
     return _svg(figure, "curve")
 
 
@@ -99,13 +123,13 @@ def _histogram(nme: np.ndarray, threshold: float) -> str:
     figure, axes = _axes("NME, %", "faces")
     last = 2 * threshold
     axes.hist(100 * np.minimum(nme, last), bins=np.linspace(0, 100 * last, 41).tolist(), color=BLUE)
-    axes.axvline(100 * threshold, color=INK, linewidth=1, linestyle=":")
+    axes.axvline(100 * threshold, color=TEXT_COLOR, linewidth=1, linestyle=":")
     axes.set_xlim(0, 100 * last)
     return _svg(figure, "histogram")
 
 
-def _expectation(expected: np.ndarray, nme: np.ndarray) -> str:
-    """What the program expected of each face against what came, both logarithmic: errors span two decades."""
+def _expected_errors(expected: np.ndarray, nme: np.ndarray) -> str:
+    """Draw expected against true NME on logarithmic axes, as errors span two decades."""
     figure, axes = _axes("expected NME, %", "true NME, %")
     both = np.isfinite(expected) & np.isfinite(nme)
     axes.loglog(100 * expected[both], 100 * nme[both], ".", color=BLUE, markersize=4, alpha=0.7)
@@ -113,78 +137,83 @@ def _expectation(expected: np.ndarray, nme: np.ndarray) -> str:
         axis.set_major_formatter("{x:g}")
         axis.set_minor_formatter("{x:g}")
     ends = [100 * float(f([expected[both], nme[both]])) for f in (np.min, np.max)]
-    axes.plot(ends, ends, color=INK, linewidth=1, linestyle=":")
-    return _svg(figure, "expectation")
+    axes.plot(ends, ends, color=TEXT_COLOR, linewidth=1, linestyle=":")
+    return _svg(figure, "expected")
 
 
-def _points(evaluation: Evaluation) -> dict[str, Any] | None:
-    """The points on the mean face, in units of an image 100 wide, with their errors, and with their offsets
-    ``ENLARGED`` times; None where no shape is known."""
-    scheme, errors = evaluation.scores.scheme, nanmean(evaluation.scores.errors, 0)
-    shape = _shape(evaluation, scheme)
+def _mean_face(result: EvaluationResult) -> dict[str, Any] | None:
+    """Place the landmarks on the mean face, 100 units wide, with their errors and magnified offsets.
+
+    Returns None if no mean shape is known.
+    """
+    scheme, errors = result.scores.scheme, nanmean(result.scores.errors, 0)
+    shape = _shape(result, scheme)
     if shape is None or not np.isfinite(errors).any():
         return None
     x0, y0, x1, y1 = geometry.points_box(shape)
     placed = (shape - (x0, y0)) * (92 / (x1 - x0)) + 4
-    largest = float(np.nanmax(errors)) or 1.0  # the annotation itself has no errors to draw
-    normalizer, box = evaluation.protocol.normalizer, geometry.points_box(placed)
+    largest = float(np.nanmax(errors)) or 1.0  # exact predictions have no error
+    normalizer, box = result.protocol.normalizer, geometry.points_box(placed)
     size = metrics.normalizing_distance(placed, scheme, normalizer=normalizer, dataset_box=box)
-    aside = placed + ENLARGED * size * evaluation.scores.offsets
+    moved = placed + OFFSET_SCALE * size * result.scores.offsets
     return {
         "height": float(8 + 92 * (y1 - y0) / (x1 - x0)),
         "lines": [" ".join(f"{x:.2f},{y:.2f}" for x, y in placed[list(line)]) for line in scheme.lines],
-        "aside": _strokes(placed, aside, 2),
-        "enlarged": ENLARGED,
-        "each": [
+        "offsets": _strokes(placed, moved, 2),
+        "offset_scale": OFFSET_SCALE,
+        "points": [
             {
-                "x": round(float(x), 2), "y": round(float(y), 2), "number": i, "name": name,
+                "x": round(float(x), 2),
+                "y": round(float(y), 2),
+                "index": i,
+                "name": name,
                 "nme": None if np.isnan(error) else float(error),
                 "radius": 0.7 if np.isnan(error) else round(0.5 + 2.2 * float(error) / largest, 2),
             }
             for i, ((x, y), name, error) in enumerate(zip(placed, scheme.names, errors, strict=True))
         ],
         "order": [int(i) for i in np.argsort(-np.nan_to_num(errors))],
-    }  # fmt: skip
+    }
 
 
-def _shape(evaluation: Evaluation, scheme: Scheme) -> np.ndarray | None:
+def _shape(result: EvaluationResult, scheme: Scheme) -> np.ndarray | None:
+    """Return the mean shape (N, 2) of a built-in scheme, or that of the complete faces."""
     if scheme.name in SCHEMES:
         return mean_shape(scheme)
-    whole = [points for points in evaluation.scores.truth if np.isfinite(points).all()]
-    boxes = [geometry.points_box(points) for points in whole]
-    placed = [(p - geometry.box_center(b)) / geometry.box_side(b) for p, b in zip(whole, boxes, strict=True)]
-    return np.mean(placed, axis=0) if placed else None
+    complete = [points for points in result.scores.truth if np.isfinite(points).all()]
+    boxes = [geometry.points_box(points) for points in complete]
+    shapes = [(p - geometry.box_center(b)) / geometry.box_side(b) for p, b in zip(complete, boxes, strict=True)]
+    return np.mean(shapes, axis=0) if shapes else None
 
 
-def _face(evaluation: Evaluation, i: int) -> dict[str, Any]:
-    """One face for the grids: its image as a data URI, annotation and answer as SVG paths of dots, its figures."""
-    sample, scores = evaluation.samples[i], evaluation.scores
-    matrix = geometry.crop_transform(sample.box, PIXELS, 1.5)
+def _face(result: EvaluationResult, i: int) -> dict[str, Any]:
+    """Describe a face of the grids: its crop as a data URI, landmarks as SVG paths of dots, and its errors."""
+    sample, scores = result.samples[i], result.scores
+    matrix = geometry.crop_transform(sample.box, FACE_SIZE, 1.5)
     try:
-        crop = geometry.warp(load_image(sample.path), matrix, PIXELS)
+        crop = geometry.warp(load_image(sample.path), matrix, FACE_SIZE)
     except ImageError:
-        crop = np.full((PIXELS, PIXELS, 3), 128, np.uint8)
+        crop = np.full((FACE_SIZE, FACE_SIZE, 3), 128, np.uint8)
     data = cv2.imencode(".jpg", crop[:, :, ::-1], [cv2.IMWRITE_JPEG_QUALITY, 80])[1]
-    nme, expected = scores.nme[i], nanmean(scores.expected[i], 0)
-    truth, found = (geometry.apply(matrix, points[i]) for points in (scores.truth, scores.found))
+    truth, predicted = (geometry.apply(matrix, points[i]) for points in (scores.truth, scores.predicted))
     return {
         "image": "data:image/jpeg;base64," + base64.b64encode(data.tobytes()).decode(),
         "truth": _dots(truth),
-        "found": _dots(found),
-        "misses": _strokes(truth, found, 1),
+        "predicted": _dots(predicted),
+        "errors": _strokes(truth, predicted, 1),
         "name": sample.path.name,
-        "nme": None if np.isnan(nme) else float(nme),
-        "expected": None if np.isnan(expected) else float(expected),
-    }  # fmt: skip
+        "nme": result.faces[i].nme,
+        "expected_nme": result.faces[i].expected_nme,
+    }
 
 
 def _dots(points: np.ndarray) -> str:
-    """A path of no length at each point: round line ends make dots of it."""
+    """Return a path of length 0 at each point, which round line caps draw as a dot."""
     return "".join(f"M{x:.1f} {y:.1f}h0" for x, y in points if np.isfinite((x, y)).all())
 
 
 def _strokes(starts: np.ndarray, ends: np.ndarray, digits: int) -> str:
-    """A path of a line from each point to its counterpart, where both are known."""
+    """Return a path of lines between corresponding points, where both are known."""
     return "".join(
         f"M{a[0]:.{digits}f} {a[1]:.{digits}f}L{b[0]:.{digits}f} {b[1]:.{digits}f}"
         for a, b in zip(starts, ends, strict=True)

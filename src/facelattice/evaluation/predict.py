@@ -1,12 +1,15 @@
-"""What a program says about annotated faces: a model file is run on them, or what it wrote into files is read.
+"""Predict the landmarks of annotated faces with a model.
 
-answers = ask(FaceAligner("ibug68"), samples, box="noisy", seed=0)
-answers.each[0]                        # Answer(points, errors) for the first face, None where it was not found
+Example:
+    predictions = predict_samples(FaceAligner("ibug68"), samples, box="noisy", seed=0)
+    predictions.faces[0]               # FacePrediction(points, expected_errors), or None if the face was not found
+
+Predictions that another program wrote to files are read by `prediction_files`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,15 +23,22 @@ from facelattice.image_io import load_image
 from facelattice.inference.aligner import FaceAligner
 from facelattice.schemes import Scheme
 
-BOXES = ("annotation", "noisy", "detector")
-SHIFT, GROWTH = 0.05, 0.1  # of noisy boxes: deviations of the center, in sides each way, and of the side's logarithm
-MATCH_IOU = 0.3  # overlap of a found box with the annotated one, from which on they are taken for the same face
+BOX_SOURCES = ("annotation", "noisy", "detector")
+BOX_SHIFT, BOX_SCALE = 0.05, 0.1  # standard deviations of noisy boxes: center in sides, logarithm of the side
+MATCH_IOU = 0.3  # smallest IoU of a detected and an annotated box of the same face
+
+Progress = Callable[[list[Any]], Iterable[Any]]  # wraps a list of work items, for example in a progress bar
 
 
 @dataclass(frozen=True, eq=False)
-class Answer:
-    """One face: points float32 (N, 2), pixels of the image, NaN where left out; errors (N,), what the program itself
-    expects each to be off by, None where it does not say."""
+class FacePrediction:
+    """Predicted landmarks of one face.
+
+    Attributes:
+        points: float32 (N, 2), pixels of the image, NaN for missing landmarks.
+        expected_errors: (N,), the distance from the truth that the model predicts, pixels; None if the program that
+            made the points does not predict it.
+    """
 
     points: np.ndarray
     expected_errors: np.ndarray | None
@@ -36,50 +46,70 @@ class Answer:
 
 @dataclass(frozen=True, eq=False)
 class Predictions:
-    """name: the program's. scheme: what its points mean. box: what it was told of where the faces are, in words. each:
-    for every face its answer or None. unreadable: the images that could not be read, with the reason. unmatched: how
-    many answers there were to other faces than those asked for."""
+    """Predictions of one program for a list of annotated faces.
+
+    Attributes:
+        name: Name of the model or of the file of predictions.
+        scheme: Point scheme of the predictions.
+        box_source: A description of the boxes that the program was given.
+        faces: One prediction for each annotated face, None for a face that was not found.
+        unreadable: Error messages of images that could not be read.
+        num_unmatched: Number of predictions for images that are not in the dataset.
+    """
 
     name: str
     scheme: Scheme
-    box: str
-    each: list[Answer | None]
+    box_source: str
+    faces: list[FacePrediction | None]
     unreadable: list[str]
-    unmatched: int = 0
+    num_unmatched: int = 0
 
 
-def ask(
+def predict_samples(
     aligner: FaceAligner,
     samples: Sequence[Sample],
     box: str = "annotation",
     seed: int = 0,
-    progress: Callable[[list[list[int]]], Any] = iter,
+    progress: Progress = iter,
 ) -> Predictions:
-    """Run a model on every face, image by image; ``samples`` are in the model's scheme.
+    """Run a model on every annotated face, image by image.
 
-    box: "annotation" gives it each face's landmark box, "noisy" that box moved and resized at random (`noisy_box`),
-    "detector" the whole image and nothing else: faces found there are then paired with the annotated ones. Several
-    processes take some images each, and all of them get all answers.
+    In a distributed run every process predicts a share of the images, and all processes return all predictions.
+
+    Args:
+        aligner: The model.
+        samples: Annotated faces, converted to the scheme of the model.
+        box: "annotation" gives the model the landmark box of each face, "noisy" gives it that box shifted and scaled at
+            random (`noisy_box`), "detector" gives it the whole image: detected faces are matched with the annotated
+            ones by the IoU of their boxes.
+        seed: Seed of noisy boxes.
+        progress: Wraps the list of images, to show progress.
+
+    Returns:
+        Predictions in the order of ``samples``.
     """
-    found: list[tuple[int, Answer | None]] = []
+    indexed: list[tuple[int, FacePrediction | None]] = []
     unreadable: list[str] = []
-    for group in progress(distributed.share(group_by_image(samples))):
+    for indices in progress(distributed.share(group_by_image(samples))):
         try:
-            answers = _answers(aligner, [samples[i] for i in group], box, seed, group)
+            faces = _predict_image(aligner, [samples[i] for i in indices], box, seed, indices)
         except ImageError as error:
             unreadable.append(str(error))
-            answers = [None] * len(group)
-        found += zip(group, answers, strict=True)
-    each = dict(distributed.gather(found))
-    said = box if box != "noisy" else f"noisy (annotation; shift {SHIFT:g}, growth {GROWTH:g}, seed {seed})"
+            faces = [None] * len(indices)
+        indexed += zip(indices, faces, strict=True)
+    by_index = dict(distributed.gather(indexed))
+    noise = f"noisy (annotation box, shift {BOX_SHIFT:g}, scale {BOX_SCALE:g}, seed {seed})"
     return Predictions(
-        aligner.model.name, aligner.model.scheme, said, [each[i] for i in range(len(samples))],
-        sorted(distributed.gather(unreadable)),
-    )  # fmt: skip
+        name=aligner.model.name,
+        scheme=aligner.model.scheme,
+        box_source=noise if box == "noisy" else box,
+        faces=[by_index[i] for i in range(len(samples))],
+        unreadable=sorted(distributed.gather(unreadable)),
+    )
 
 
 def group_by_image(samples: Sequence[Sample]) -> list[list[int]]:
-    """The places of the faces in the data, image by image."""
+    """Group the indices of faces by their image."""
     images: dict[Path, list[int]] = {}
     for i, sample in enumerate(samples):
         images.setdefault(sample.path, []).append(i)
@@ -87,33 +117,51 @@ def group_by_image(samples: Sequence[Sample]) -> list[list[int]]:
 
 
 def noisy_box(box: np.ndarray, seed: int, index: int) -> np.ndarray:
-    """The square box (4,) of a face, its center shifted by N(0, 5 %) of its side each way and its side times
-    exp(N(0, 0.1)). It depends on the seed and the face's place in the data alone."""
-    return geometry.jitter_box(box, SHIFT, GROWTH, np.random.default_rng([seed, index]))
+    """Shift and scale the square box of a face at random.
 
+    Args:
+        box: (4,) box of the face.
+        seed: Seed of the evaluation.
+        index: Index of the face in the dataset. The result depends on box, seed and index alone.
 
-def pair(found: Sequence[np.ndarray], boxes: Sequence[np.ndarray], least: float = MATCH_IOU) -> list[int | None]:
-    """For each of ``boxes`` (M, 4) which of the boxes ``found`` is the same face; None where there is none.
-
-    One to one: the two that overlap most belong together, then the next two, down to an overlap of ``least``.
+    Returns:
+        (4,) square box. The center is shifted by N(0, 5 %) of the side in x and in y, the side is multiplied by
+        exp(N(0, 0.1)).
     """
-    overlaps = np.array([geometry.overlap(one, box) for box in boxes for one in found]).reshape(len(boxes), len(found))
-    pairs: list[int | None] = [None] * len(boxes)
-    while overlaps.size and overlaps.max() >= least:
-        i, k = np.unravel_index(overlaps.argmax(), overlaps.shape)
-        pairs[i] = int(k)
-        overlaps[i], overlaps[:, k] = -1, -1
-    return pairs
+    return geometry.jitter_box(box, BOX_SHIFT, BOX_SCALE, np.random.default_rng([seed, index]))
 
 
-def _answers(
-    aligner: FaceAligner, samples: list[Sample], box: str, seed: int, places: list[int]
-) -> list[Answer | None]:
-    """The answers to the faces of one image, which stand at ``places`` in the data."""
+def match_boxes(
+    candidates: Sequence[np.ndarray], boxes: Sequence[np.ndarray], min_iou: float = MATCH_IOU
+) -> list[int | None]:
+    """Assign candidate boxes to boxes one to one, greedily by decreasing IoU.
+
+    Args:
+        candidates: (K, 4), for example detected boxes.
+        boxes: (M, 4), for example annotated boxes.
+        min_iou: Pairs with a smaller IoU are not matched.
+
+    Returns:
+        For each of ``boxes`` the index of its candidate, None if it has no match.
+    """
+    ious = np.array([geometry.iou(candidate, box) for box in boxes for candidate in candidates])
+    ious = ious.reshape(len(boxes), len(candidates))
+    matches: list[int | None] = [None] * len(boxes)
+    while ious.size and ious.max() >= min_iou:
+        i, k = np.unravel_index(ious.argmax(), ious.shape)
+        matches[i] = int(k)
+        ious[i], ious[:, k] = -1, -1
+    return matches
+
+
+def _predict_image(
+    aligner: FaceAligner, samples: list[Sample], box: str, seed: int, indices: list[int]
+) -> list[FacePrediction | None]:
+    """Predict the faces of one image, which have these indices in the dataset."""
     image = load_image(samples[0].path)
     if box == "detector":
         faces = aligner(image)
-        pairs = pair([face.box for face in faces], [sample.box for sample in samples])
-        return [None if k is None else Answer(faces[k].points, faces[k].expected_errors) for k in pairs]
-    boxes = [s.box if box == "annotation" else noisy_box(s.box, seed, i) for s, i in zip(samples, places, strict=True)]
-    return [Answer(face.points, face.expected_errors) for face in aligner(image, boxes=boxes)]
+        matches = match_boxes([face.box for face in faces], [sample.box for sample in samples])
+        return [None if k is None else FacePrediction(faces[k].points, faces[k].expected_errors) for k in matches]
+    boxes = [s.box if box == "annotation" else noisy_box(s.box, seed, i) for s, i in zip(samples, indices, strict=True)]
+    return [FacePrediction(face.points, face.expected_errors) for face in aligner(image, boxes=boxes)]

@@ -1,9 +1,10 @@
-"""How each benchmark is measured, as data: what errors are divided by, and from which NME on a face is a failure.
+"""Protocols of the benchmarks: normalizing distance and failure threshold.
 
-    protocol = choose(samples)             # by what the data set is
-    protocol = PROTOCOLS["300w-pupil"]     # or by name
+Example:
+    protocol = choose_protocol(samples)    # the protocol of the dataset
+    protocol = PROTOCOLS["300w-pupil"]     # by name
 
-The same points give other figures by another protocol, so one stands beside every number.
+The same predictions have different metrics under different protocols, so every report names its protocol.
 """
 
 from __future__ import annotations
@@ -19,8 +20,14 @@ from facelattice.exceptions import DataError
 
 @dataclass(frozen=True)
 class Protocol:
-    """name: what --protocol takes. normalizer: as `metrics.normalizing_distance` knows it. threshold: the NME, a share, over which
-    a face is a failure and up to which the AUC goes. source: who measures so."""
+    """How a benchmark measures.
+
+    Attributes:
+        name: Value of the option ``--protocol``.
+        normalizer: Normalizing distance, see `metrics.normalizing_distance`.
+        threshold: NME (a fraction) above which a face is a failure, and up to which the AUC is computed.
+        source: Publication that defines the protocol.
+    """
 
     name: str
     normalizer: str
@@ -32,7 +39,7 @@ class Protocol:
 
 
 _EYES = {"inter-ocular": attrgetter("ocular"), "inter-pupil": attrgetter("pupils")}
-_CUSTOM = "for data that are no benchmark; the threshold is that of WFLW"
+_CUSTOM = "for data outside the benchmarks; the threshold is that of WFLW"
 
 PROTOCOLS: dict[str, Protocol] = {
     protocol.name: protocol
@@ -54,29 +61,34 @@ PROTOCOLS: dict[str, Protocol] = {
 }
 
 
-def choose(samples: Sequence[Sample], name: str | None = None) -> Protocol:
-    """The protocol of that name, else that of the benchmark that all samples are of, else inter-ocular or box.
+def choose_protocol(samples: Sequence[Sample], name: str | None = None) -> Protocol:
+    """Return the protocol with a name, or the one that fits the dataset.
 
-    samples: as the data set has them, in its own scheme. Raises DataError for an unknown name, and for one that these
-    samples cannot be measured by.
+    Args:
+        samples: Faces in the scheme of the dataset.
+        name: A key of `PROTOCOLS`; None chooses the protocol of the benchmark that all samples belong to, and otherwise
+            "inter-ocular" if the scheme defines the eye corners, else "box".
+
+    Raises:
+        DataError: The protocol is unknown or does not apply to these samples.
     """
     scheme = samples[0].scheme
     if name is None:
-        benchmarks = {sample.benchmark for sample in samples}
+        benchmarks = {sample.protocol for sample in samples}
         known = PROTOCOLS.get(benchmarks.pop()) if len(benchmarks) == 1 else None
         return known or PROTOCOLS["inter-ocular" if scheme.ocular else "box"]
     if name not in PROTOCOLS:
-        raise DataError(f"unknown protocol {name!r}; known are {', '.join(PROTOCOLS)}")
+        raise DataError(f"unknown protocol {name!r}; choose one of {', '.join(PROTOCOLS)}")
     protocol = PROTOCOLS[name]
     if protocol.normalizer in _EYES and _EYES[protocol.normalizer](scheme) is None:
-        raise DataError(f"protocol {protocol}: the scheme {scheme.name} does not say which points these are")
+        raise DataError(f"protocol {protocol}: the scheme {scheme.name} does not define these points")
     if protocol.normalizer in ("given box", "diagonal") and any(sample.dataset_box is None for sample in samples):
-        raise DataError(f"protocol {protocol}: it divides by the data set's own boxes, and these faces come without")
+        raise DataError(f"protocol {protocol}: needs face boxes of the dataset, and some faces have none")
     return protocol
 
 
-def stands_in(sample: Sample, normalizer: str) -> bool:
-    """True where the eyes of this face are not annotated, so that its errors are divided by the box instead."""
+def uses_box_fallback(sample: Sample, normalizer: str) -> bool:
+    """Return True if the eyes of a face are not annotated, so that its box normalizes the errors."""
     if normalizer not in _EYES:
         return False
     distance = metrics.eye_distance(sample.points, _EYES[normalizer](sample.scheme), sample.mask)

@@ -1,4 +1,4 @@
-"""What a figure was made with, so that it can be made again: command, version, digests, libraries, date."""
+"""Provenance of an evaluation: everything that is needed to repeat it."""
 
 from __future__ import annotations
 
@@ -8,36 +8,70 @@ import shlex
 import subprocess
 import sys
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime, timezone
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
 
 import facelattice
 from facelattice import distributed
 from facelattice.datasets.sample import Sample
 
-LIBRARIES = ("numpy", "opencv-python-headless", "onnxruntime", "yunet")
+LIBRARIES = ("numpy", "opencv-python-headless", "onnxruntime")
 
 
-def provenance(source: Path, samples: Sequence[Sample]) -> dict[str, Any]:
-    """Plain values: ``source`` is the model file or the predictions, ``samples`` the faces of the data set."""
-    return {
-        "command": shlex.join(["facelattice", *sys.argv[1:]]),
-        "facelattice": facelattice.__version__,
-        "commit": commit(),
-        "source": source.name,
-        "sha256": file_digest(source),
-        "data_sha256": data_digest(samples),
-        "date": datetime.now(timezone.utc).strftime("%Y-%m-%d %H:%M UTC"),
-        "python": f"{platform.python_version()}, {platform.system()} {platform.machine()}",
-        "processes": distributed.count(),
-        "libraries": {name: found for name in LIBRARIES if (found := _version(name)) is not None},
-    }
+@dataclass(frozen=True)
+class Provenance:
+    """How and when metrics were computed.
+
+    Attributes:
+        command: The command line.
+        version: Version of facelattice.
+        commit: See `git_commit`.
+        source: Name of the model file or of the file of predictions.
+        source_sha256: See `file_digest`.
+        data_sha256: See `data_digest`.
+        date: Date and time in UTC.
+        python: Version of Python, operating system and processor architecture.
+        num_processes: Number of processes of the launcher.
+        libraries: Versions of the installed libraries.
+    """
+
+    command: str
+    version: str
+    commit: str | None
+    source: str
+    source_sha256: str
+    data_sha256: str
+    date: str
+    python: str
+    num_processes: int
+    libraries: dict[str, str]
+
+
+def collect_provenance(source: Path, samples: Sequence[Sample]) -> Provenance:
+    """Describe the current process.
+
+    Args:
+        source: The model file, or the file or folder of predictions.
+        samples: The annotated faces.
+    """
+    return Provenance(
+        command=shlex.join(["facelattice", *sys.argv[1:]]),
+        version=facelattice.__version__,
+        commit=git_commit(),
+        source=source.name,
+        source_sha256=file_digest(source),
+        data_sha256=data_digest(samples),
+        date=datetime.now(timezone.utc).strftime("%Y-%m-%d %H:%M UTC"),
+        python=f"{platform.python_version()}, {platform.system()} {platform.machine()}",
+        num_processes=distributed.count(),
+        libraries={name: found for name in LIBRARIES if (found := _library_version(name)) is not None},
+    )
 
 
 def data_digest(samples: Sequence[Sample]) -> str:
-    """SHA-256 over the faces in their order: names of images, points as float32, which of them are annotated."""
+    """Compute the SHA-256 of faces in their order: image names, points as float32, masks."""
     digest = hashlib.sha256()
     for sample in samples:
         digest.update(sample.path.name.encode("utf-8", "surrogateescape") + b"\0")
@@ -46,7 +80,7 @@ def data_digest(samples: Sequence[Sample]) -> str:
 
 
 def file_digest(path: Path) -> str:
-    """SHA-256 of a file as `sha256sum` gives it; of a folder, over the names and digests of the files in it."""
+    """Compute the SHA-256 of a file, or of the names and digests of all files in a folder."""
     if path.is_file():
         return hashlib.sha256(path.read_bytes()).hexdigest()
     files = sorted(file for file in path.rglob("*") if file.is_file())
@@ -54,10 +88,13 @@ def file_digest(path: Path) -> str:
     return hashlib.sha256("".join(lines).encode("utf-8", "surrogateescape")).hexdigest()
 
 
-def commit() -> str | None:
-    """The git commit of the checkout that this program runs from, "+ changes" where files differ; else None."""
+def git_commit() -> str | None:
+    """Return the commit of the checkout that contains this package, with " + changes" if files differ from it.
+
+    Returns None for an installed package, as a checkout around it belongs to another project, and if git fails.
+    """
     package = Path(facelattice.__file__).resolve().parent
-    if not (package.parents[1] / ".git").exists():  # installed: a checkout around it would be somebody else's
+    if not (package.parents[1] / ".git").exists():
         return None
     try:
         head, status = (
@@ -69,8 +106,8 @@ def commit() -> str | None:
     return head.strip() + (" + changes" if status.strip() else "")
 
 
-def _version(name: str) -> str | None:
+def _library_version(name: str) -> str | None:
     try:
         return version(name)
-    except PackageNotFoundError:  # OpenCV comes under several names
+    except PackageNotFoundError:  # OpenCV is installed under several names
         return None

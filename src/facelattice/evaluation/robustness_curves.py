@@ -1,14 +1,18 @@
-"""Robustness curves: how the error of one or several models grows as faces get harder, measured and drawn.
+"""Robustness curves: error against the level of a perturbation, and against the yaw of the head.
 
-    result = curves({"graph": ["runs/a/last.pt", "runs/b/last.pt"], "linear": ["runs/c/last.pt"]}, data)
-    draw(result, "curves.png")
+Example:
+    curves = compute_curves({"graph": ["runs/a/last.pt", "runs/b/last.pt"], "linear": ["runs/c/last.pt"]}, data)
+    draw_curves(curves, "curves.png")
 
-Models under one label are runs of the same recipe with other seeds: their mean is drawn, and how far they spread.
+The models of one label are training runs of one recipe with different seeds; their mean and standard deviation are
+drawn.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import dataclasses
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 from textwrap import fill
@@ -18,127 +22,198 @@ import numpy as np
 
 from facelattice.datasets.readers.detect_layout import read_samples_for
 from facelattice.datasets.sample import convert_samples
-from facelattice.datasets.synthetic_occlusion import KINDS
-from facelattice.evaluation.robustness import CHANGES, HIDING, TURNS, UNITS, Errors, Predict, measure, turn
+from facelattice.datasets.synthetic_occlusion import ACCESSORIES
+from facelattice.evaluation.predict import Progress
+from facelattice.evaluation.robustness import (
+    OCCLUSIONS,
+    PATCHES,
+    PERTURBATIONS,
+    PerturbedErrors,
+    PointPredictor,
+    perturbed_errors,
+    yaw_proxy,
+)
 from facelattice.exceptions import DataError
 from facelattice.inference.model_zoo import find_model
 from facelattice.inference.onnx_model import Model
 from facelattice.schemes import Scheme
-from facelattice.visualization.figures import save
+from facelattice.visualization.figures import save_figure
 
-HIDDEN, VISIBLE = "hidden", "visible"
+YAW = "yaw"
+YAW_BINS = (0.0, 0.05, 0.1, 0.2, 1.0)  # edges of the bins of `yaw_proxy`
+LEVEL_LABELS = {
+    **{f"patch: {kind}": "fraction of the landmarks under the patch" for kind in PATCHES},
+    "accessories": "accessory drawn over the face",
+    "blur": "standard deviation of the blur / side of the box",
+    "box noise": "standard deviation of shift and log scale / side of the box",
+    YAW: "yaw proxy: offset of the nose from the middle / width of the face",
+}
+REGIONS = ("all", "occluded", "visible")
 
 
-def curves(
+@dataclass(frozen=True)
+class CurvePoint:
+    """Error of one model at one level of a perturbation.
+
+    Attributes:
+        perturbation: A key of `PERTURBATIONS`, or "yaw".
+        level: Level of the perturbation; for "yaw" the lower edge of the bin.
+        model: Label of the model.
+        region: "all", "occluded" or "visible" landmarks.
+        num_faces: Number of measured faces.
+        nme: Mean NME over faces and training runs, a fraction.
+        std: Standard deviation over training runs, None for a single one.
+    """
+
+    perturbation: str
+    level: float
+    model: str
+    region: str
+    num_faces: int
+    nme: float
+    std: float | None
+
+
+@dataclass(frozen=True)
+class RobustnessCurves:
+    """Curves of several models on the same faces.
+
+    Attributes:
+        num_faces: Number of faces.
+        seed: Seed of the perturbations.
+        box_source: Where the boxes come from.
+        points: Points of all curves.
+    """
+
+    num_faces: int
+    seed: int
+    box_source: str
+    points: list[CurvePoint]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the curves as plain values for JSON."""
+        return dataclasses.asdict(self)
+
+
+@dataclass(frozen=True)
+class _LoadedModel:
+    predict: PointPredictor
+    scheme: Scheme
+    crop_size: int
+    crop_margin: float
+
+    def __str__(self) -> str:
+        return f"{self.scheme.name}, {self.crop_size} px, margin {self.crop_margin:g}"
+
+
+def compute_curves(
     models: Mapping[str, Sequence[str]],
     data: Path,
     subset: str | None = None,
     seed: int = 0,
-    progress: Callable[[list[tuple[str, float]]], Any] = iter,
-) -> dict[str, Any]:
-    """The errors of models (names, model files or checkpoints, by label) on the faces at ``data`` (`read_samples`),
-    changed, as plain values.
+    progress: Progress = iter,
+) -> RobustnessCurves:
+    """Measure models on perturbed faces.
 
-    {"faces": M, "curves": [{"change", "level", "model", "part", "nme", "deviation"}, ...]}: "part" is "all", and where
-    something covers the face also "hidden" and "visible"; NME is a share of the face size, the mean over faces and
-    runs; "deviation" is the standard deviation over runs, None for one. Of the change "turn", levels are the lower
-    edges of the bins; of "worn" they count through nothing, sunglasses, a mask and a hand.
+    Args:
+        models: For each label one or more bundled models, model files or checkpoints.
+        data: Annotated faces.
+        subset: Use this subset of the dataset only.
+        seed: Seed of the perturbations.
+        progress: Wraps the list of perturbations and levels, to show progress.
 
-    Raises DataError where the models' schemes or crops differ: then they do not see the same faces alike.
+    Raises:
+        DataError: The models differ in scheme, crop size or margin, or share no landmark with the dataset.
     """
     labels = [label for label, paths in models.items() for _ in paths]
     loaded = [_load(path) for paths in models.values() for path in paths]
-    (_, scheme, size, margin), *others = loaded
-    for _, other, its_size, its_margin in others:
-        if (other.name, its_size, its_margin) != (scheme.name, size, margin):
+    for other in loaded[1:]:
+        if str(other) != str(loaded[0]):
             raise DataError(
-                f"models to compare must take the same crops and give the same points: {scheme.name}, {size} px x "
-                f"{margin:g} is not {other.name}, {its_size} px x {its_margin:g}"
+                f"the models must have the same scheme, crop size and margin: {loaded[0]} and {other} differ"
             )
-    faces = convert_samples(read_samples_for(scheme, data, subset), scheme, None)
-    if not faces:
-        raise DataError(f"no face shares a point with the models' scheme, {scheme.name}")
-    predicts = [predict for predict, *_ in loaded]
-    rows: list[dict[str, Any]] = []
+    size, margin, scheme = loaded[0].crop_size, loaded[0].crop_margin, loaded[0].scheme
+    samples = convert_samples(read_samples_for(scheme, data, subset), scheme, None)
+    if not samples:
+        raise DataError(f"{data}: no face shares a landmark with the scheme of the models, {scheme.name}")
+    predictors = [model.predict for model in loaded]
+    points: list[CurvePoint] = []
 
-    def add(change: str, level: float, errors: list[Errors], chosen: np.ndarray) -> None:
-        for part in ("all", HIDDEN, VISIBLE):
+    def add(perturbation: str, level: float, errors: list[PerturbedErrors], faces: np.ndarray) -> None:
+        for region in REGIONS if perturbation in OCCLUSIONS else REGIONS[:1]:
             for label in models:
-                runs = [getattr(e, part)[chosen] for e, name in zip(errors, labels, strict=True) if name == label]
+                runs = [getattr(e, region)[faces] for e, name in zip(errors, labels, strict=True) if name == label]
                 runs = [run[np.isfinite(run)] for run in runs]
-                if all(len(run) for run in runs) and (part == "all" or change in HIDING):
+                if all(len(run) for run in runs):
                     means = [float(run.mean()) for run in runs]
-                    deviation = float(np.std(means, ddof=1)) if len(means) > 1 else None
-                    rows.append({"change": change, "level": level, "model": label, "part": part, "faces": len(runs[0]),
-                                 "nme": float(np.mean(means)), "deviation": deviation})  # fmt: skip
+                    std = float(np.std(means, ddof=1)) if len(means) > 1 else None
+                    nme = float(np.mean(means))
+                    points.append(CurvePoint(perturbation, level, label, region, len(runs[0]), nme, std))
 
-    everyone = np.ones(len(faces), bool)
-    for change, level in progress([(change, level) for change, levels in CHANGES.items() for level in levels]):
-        add(change, level, measure(predicts, faces, size, margin, change, level, seed), everyone)
-    turns, plain = np.array([turn(face) for face in faces]), measure(predicts, faces, size, margin)
-    for low, high in pairwise(TURNS):
-        add("turn", low, plain, (turns >= low) & (turns < high))
-    return {"faces": len(faces), "seed": seed, "boxes": "annotation", "curves": rows}
+    everyone = np.ones(len(samples), bool)
+    for perturbation, level in progress([(name, level) for name, levels in PERTURBATIONS.items() for level in levels]):
+        errors = perturbed_errors(predictors, samples, size, margin, perturbation, level, seed)
+        add(perturbation, level, errors, everyone)
+    yaw, errors = (
+        np.array([yaw_proxy(sample) for sample in samples]),
+        perturbed_errors(predictors, samples, size, margin),
+    )
+    for low, high in pairwise(YAW_BINS):
+        add(YAW, low, errors, (yaw >= low) & (yaw < high))
+    return RobustnessCurves(len(samples), seed, "annotation", points)
 
 
-def draw(result: dict[str, Any], path: Path) -> None:
-    """The curves of a result as an image (.png, .jpg, .svg, .pdf): a plot for each change, a color for each model."""
-    from matplotlib.figure import Figure  # not pyplot: that would look for a screen
+def draw_curves(curves: RobustnessCurves, path: Path) -> None:
+    """Draw the curves as an image: one plot for each perturbation, one color for each model.
 
-    rows = result["curves"]
-    changes = [*CHANGES, "turn"]
-    colors = {model: f"C{i}" for i, model in enumerate(dict.fromkeys(row["model"] for row in rows))}
+    Args:
+        curves: The curves.
+        path: A .png, .jpg, .svg or .pdf file.
+    """
+    from matplotlib.figure import Figure  # without pyplot, which needs a display
+
+    names = [*PERTURBATIONS, YAW]
+    colors = {model: f"C{i}" for i, model in enumerate(dict.fromkeys(point.model for point in curves.points))}
     figure = Figure(figsize=(15, 7.5), layout="constrained")
     plots = figure.subplots(2, 4).flatten()
-    for axes in plots[len(changes) :]:
+    for axes in plots[len(names) :]:
         axes.remove()
-    for axes, change in zip(plots, changes, strict=False):
+    for axes, name in zip(plots, names, strict=False):
+        of_plot = [point for point in curves.points if point.perturbation == name]
         for model, color in colors.items():
-            for part, style in (("all", "-"), (HIDDEN, "--"), (VISIBLE, ":")):
-                if change in HIDING and part == "all":
-                    continue  # what is hidden and what is not answer the question; their mixture does not
-                own = [r for r in rows if (r["change"], r["model"], r["part"]) == (change, model, part)]
-                if not own:
+            for region, style in zip(REGIONS, ("-", "--", ":"), strict=True):
+                curve = [point for point in of_plot if (point.model, point.region) == (model, region)]
+                if not curve or (name in OCCLUSIONS and region == "all"):
                     continue
-                x, y = np.arange(len(own)) if change == "turn" else [r["level"] for r in own], [r["nme"] for r in own]
-                axes.plot(x, 100 * np.array(y), style, marker="o", markersize=3, color=color,
-                          label=model if part == "all" else f"{model}, {part}")  # fmt: skip
-                if own[0]["deviation"] is not None:
-                    spread = np.array([r["deviation"] for r in own])
-                    axes.fill_between(x, 100 * (y - spread), 100 * (y + spread), color=color, alpha=0.15, lw=0)
-        if change == "worn":
-            axes.set_xticks(range(1 + len(KINDS)), ["nothing", *KINDS])
-        if change == "turn":
-            bins = [r for r in rows if r["change"] == "turn" and r["model"] == next(iter(colors))]
-            axes.set_xticks(range(len(bins)), [f"from {r['level']:g}\n({r['faces']} faces)" for r in bins])
-        axes.set_title(change)
-        axes.set_xlabel(fill(UNITS[change], 40))
+                label = model if region == "all" else f"{model}, {region}"
+                x = np.arange(len(curve)) if name == YAW else np.array([point.level for point in curve])
+                y = 100 * np.array([point.nme for point in curve])
+                axes.plot(x, y, style, marker="o", markersize=3, color=color, label=label)
+                if curve[0].std is not None:
+                    std = 100 * np.array([point.std for point in curve])
+                    axes.fill_between(x, y - std, y + std, color=color, alpha=0.15, lw=0)
+        if name == "accessories":
+            axes.set_xticks(range(1 + len(ACCESSORIES)), ["none", *ACCESSORIES])
+        if name == YAW:
+            bins = [point for point in of_plot if point.model == next(iter(colors))]
+            axes.set_xticks(range(len(bins)), [f"from {point.level:g}\n({point.num_faces} faces)" for point in bins])
+        axes.set_title(name)
+        axes.set_xlabel(fill(LEVEL_LABELS[name], 40))
         axes.set_ylabel("NME, %")
         axes.set_ylim(bottom=0)
         axes.grid(alpha=0.3)
         if axes.lines:
             axes.legend(fontsize="small")
-    save(figure, path)
+    save_figure(figure, path)
 
 
-def _load(path: str) -> tuple[Predict, Scheme, int, float]:
-    """A bundled model, model file or checkpoint: what makes points of crops, their scheme, crop size and margin."""
-    if Path(path).suffix != ".pt":
-        model = Model(find_model(path))
-        return lambda crops: model(crops)[0], model.scheme, model.crop_size, model.crop_margin
-    from facelattice.training import checkpoint  # here, as model files are measured without torch
-    from facelattice.training.config import recipe_from_yaml
-    from facelattice.training.onnx_export import load_network
+def network_predictor(network: Any, output: str = "points") -> PointPredictor:
+    """Wrap a torch network as a function of numpy crops.
 
-    state = checkpoint.load(Path(path))
-    recipe = recipe_from_yaml(state["recipe"])
-    scheme = Scheme.from_dict(state["info"]["scheme"])
-    return predictor(load_network(state, recipe)), scheme, recipe.size, recipe.margin
-
-
-def predictor(network: Any, output: str = "points") -> Predict:
-    """A network in torch as a function of crops in numpy, which gives its points, or where they were before the graph
-    ("anchors")."""
+    Args:
+        network: An SDFL network on the CPU, in evaluation mode.
+        output: Field of its prediction to return: "points", or "located_points", the positions before the graph.
+    """
     import torch
 
     @torch.inference_mode()
@@ -146,3 +221,19 @@ def predictor(network: Any, output: str = "points") -> Predict:
         return getattr(network(torch.from_numpy(crops)), output).numpy()
 
     return predict
+
+
+def _load(path: str) -> _LoadedModel:
+    """Load a bundled model, a model file or a checkpoint."""
+    if Path(path).suffix != ".pt":
+        model = Model(find_model(path))
+        return _LoadedModel(lambda crops: model(crops)[0], model.scheme, model.crop_size, model.crop_margin)
+    from facelattice.training.checkpoint import Checkpoint  # imported here: model files are evaluated without torch
+    from facelattice.training.config import recipe_from_yaml
+    from facelattice.training.onnx_export import load_network
+
+    checkpoint = Checkpoint.load(Path(path))
+    recipe = recipe_from_yaml(checkpoint.recipe)
+    predict = network_predictor(load_network(checkpoint, recipe))
+    scheme = Scheme.from_dict(checkpoint.metadata["scheme"])
+    return _LoadedModel(predict, scheme, recipe.network.crop_size, recipe.crop_margin)

@@ -1,139 +1,191 @@
-"""Errors of every point of every face, and what they come to over any part of the faces.
+"""Normalized errors of every landmark of every face, and their summary over any subset of the faces.
 
-scores = score(samples, answers, protocol)
-scores.nme                             # (M,) of each face, NaN where it was missed
-summary(scores, np.ones(M, bool), protocol.threshold)
+Example:
+    scores = compute_scores(samples, predictions, protocol)
+    scores.nme                             # (M,) NME of each face, NaN if it was missed
+    summarize(scores, np.ones(M, bool), protocol.threshold).nme
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from facelattice import metrics
 from facelattice.datasets.sample import Sample
 from facelattice.evaluation.predict import Predictions
-from facelattice.evaluation.protocols import Protocol, stands_in
+from facelattice.evaluation.protocols import Protocol, uses_box_fallback
 from facelattice.exceptions import DataError
+from facelattice.metrics import nanmean
 from facelattice.schemes import Scheme, convert
+
+
+@dataclass(frozen=True)
+class Summary:
+    """Metrics over a set of faces, as fractions, not per cent.
+
+    Attributes:
+        num_faces: Number of faces, including those below.
+        num_unmeasurable: Faces without a normalizing distance. They take no part in any metric.
+        num_missed: Faces that were not found, or whose image could not be read.
+        nme: Mean NME of the faces that were found; None if there are none.
+        failure_rate: Fraction of the faces that were missed or have an NME above the threshold of the protocol.
+        auc: Area under the cumulative error curve up to the threshold, 0 to 1. A missed face counts as 0.
+        expected_nme: Mean of the NME that the model predicts; None if it predicts none.
+    """
+
+    num_faces: int
+    num_unmeasurable: int
+    num_missed: int
+    nme: float | None
+    failure_rate: float | None
+    auc: float | None
+    expected_nme: float | None
 
 
 @dataclass(frozen=True, eq=False)
 class Scores:
-    """Of M faces with N points of ``scheme``, the one that annotation and answers are compared in.
+    """Errors of M faces with N landmarks.
 
-    truth, found: (M, N, 2), pixels, NaN where missing.  errors: (M, N), distances between them as shares of the face's
-    size.  expected: the same, as the program itself said.  hidden: bool (M, N), points that the data set says are
-    covered.  sizes: (M,), pixels, NaN for a face without a size, whose errors cannot be measured.  boxed: bool (M,),
-    faces that were divided by their box because their eyes are not annotated.
+    Attributes:
+        scheme: Scheme in which annotations and predictions are compared.
+        truth: (M, N, 2) annotated landmarks, pixels, NaN where missing.
+        predicted: (M, N, 2) predicted landmarks, pixels, NaN where missing.
+        errors: (M, N) distances divided by the normalizing distance of the face.
+        expected_errors: (M, N) distances that the model predicts, normalized in the same way.
+        occluded: Bool (M, N), landmarks that are annotated as occluded.
+        normalizing_distances: (M,) pixels, NaN for a face that has none, whose errors cannot be measured.
+        box_normalized: Bool (M,), faces whose eyes are not annotated, so that their box normalizes the errors.
     """
 
     scheme: Scheme
     truth: np.ndarray
-    found: np.ndarray
+    predicted: np.ndarray
     errors: np.ndarray
-    expected: np.ndarray
-    hidden: np.ndarray
-    sizes: np.ndarray
-    boxed: np.ndarray
+    expected_errors: np.ndarray
+    occluded: np.ndarray
+    normalizing_distances: np.ndarray
+    box_normalized: np.ndarray
 
     @property
     def nme(self) -> np.ndarray:
-        """(M,), the mean over each face's points; NaN for a face that was missed or has no size."""
+        """(M,) NME of each face, NaN if it was missed or cannot be measured."""
         return nanmean(self.errors, 1)
 
     @property
+    def expected_nme(self) -> np.ndarray:
+        """(M,) NME of each face that the model predicts, NaN if it predicts none."""
+        return nanmean(self.expected_errors, 1)
+
+    @property
     def offsets(self) -> np.ndarray:
-        """(N, 2), how far right of and below its annotation each point lies as a rule, the median over the faces as a
-        share of their size; NaN where none was measured."""
-        apart = (self.found - self.truth) / self.sizes[:, None, None]
-        measured = np.isfinite(apart).all(2).any(0)
-        apart[:, ~measured] = 0  # a median of nothing warns
-        return np.where(measured[:, None], np.nanmedian(apart, 0), np.nan)
+        """(N, 2) median offset of each landmark from its annotation in x and y, normalized; NaN if never measured."""
+        offsets = (self.predicted - self.truth) / self.normalizing_distances[:, None, None]
+        measured = np.isfinite(offsets).all(2).any(0)
+        offsets[:, ~measured] = 0  # nanmedian warns about columns of NaN
+        return np.where(measured[:, None], np.nanmedian(offsets, 0), np.nan)
 
     @property
     def measurable(self) -> np.ndarray:
-        """bool (M,), the faces that have a size to divide by."""
-        return np.isfinite(self.sizes)
+        """Bool (M,), faces that have a normalizing distance."""
+        return np.isfinite(self.normalizing_distances)
 
-    def only(self, faces: np.ndarray) -> Scores:
-        """The scores of some of the faces, bool (M,)."""
+    def select(self, faces: np.ndarray) -> Scores:
+        """Return the scores of some faces, bool (M,)."""
         return Scores(
-            self.scheme, self.truth[faces], self.found[faces], self.errors[faces], self.expected[faces],
-            self.hidden[faces], self.sizes[faces], self.boxed[faces],
-        )  # fmt: skip
+            self.scheme,
+            self.truth[faces],
+            self.predicted[faces],
+            self.errors[faces],
+            self.expected_errors[faces],
+            self.occluded[faces],
+            self.normalizing_distances[faces],
+            self.box_normalized[faces],
+        )
 
 
-def score(samples: Sequence[Sample], answers: Predictions, protocol: Protocol, scheme: Scheme | None = None) -> Scores:
-    """Compare answers with the annotation, ``samples`` as the data set has them, in ``scheme``.
+def compute_scores(
+    samples: Sequence[Sample], predictions: Predictions, protocol: Protocol, scheme: Scheme | None = None
+) -> Scores:
+    """Compare predictions with annotations.
 
-    If that is not said, it is the program's or the data set's scheme, whichever shares more points with the other.
-    Raises DataError where there is no point to compare.
+    Args:
+        samples: Annotated faces in the scheme of the dataset.
+        predictions: One prediction for each sample.
+        protocol: Defines the normalizing distance.
+        scheme: Scheme in which to compare, by default `common_scheme`.
+
+    Raises:
+        DataError: Annotations and predictions share no landmark.
     """
-    own = samples[0].scheme
-    scheme = scheme or common_scheme(answers.scheme, own)
+    annotated = samples[0].scheme
+    scheme = scheme or common_scheme(predictions.scheme, annotated)
     m, n = len(samples), len(scheme)
-    truth, found = np.full((m, n, 2), np.nan), np.full((m, n, 2), np.nan)
-    expected, hidden = np.full((m, n), np.nan), np.zeros((m, n), bool)
-    sizes, boxed = np.full(m, np.nan), np.zeros(m, bool)
-    for i, (sample, answer) in enumerate(zip(samples, answers.each, strict=True)):
-        truth[i] = convert(np.where(sample.mask[:, None], sample.points, np.nan), sample.mask, own, scheme)[0]
-        covered = np.repeat(sample.hidden[:, None], 2, 1)
-        hidden[i] = convert(covered, sample.mask, own, scheme)[0][:, 0] > 0
-        sizes[i] = metrics.normalizing_distance(sample.points, own, sample.mask, protocol.normalizer, sample.dataset_box)
-        boxed[i] = stands_in(sample, protocol.normalizer)
-        if answer is not None:
-            known = np.isfinite(answer.points).all(1)
-            found[i] = convert(answer.points, known, answers.scheme, scheme)[0]
-            if answer.expected_errors is not None:
-                both = np.repeat(answer.expected_errors[:, None], 2, 1)
-                expected[i] = convert(both, known, answers.scheme, scheme)[0][:, 0]
+    truth, predicted = np.full((m, n, 2), np.nan), np.full((m, n, 2), np.nan)
+    expected, occluded = np.full((m, n), np.nan), np.zeros((m, n), bool)
+    sizes, box_normalized = np.full(m, np.nan), np.zeros(m, bool)
+    for i, (sample, prediction) in enumerate(zip(samples, predictions.faces, strict=True)):
+        truth[i] = convert(np.where(sample.mask[:, None], sample.points, np.nan), sample.mask, annotated, scheme)[0]
+        occluded[i] = _convert_values(sample.hidden, sample.mask, annotated, scheme) > 0
+        sizes[i] = metrics.normalizing_distance(
+            sample.points, annotated, sample.mask, protocol.normalizer, sample.dataset_box
+        )
+        box_normalized[i] = uses_box_fallback(sample, protocol.normalizer)
+        if prediction is not None:
+            known = np.isfinite(prediction.points).all(1)
+            predicted[i] = convert(prediction.points, known, predictions.scheme, scheme)[0]
+            if prediction.expected_errors is not None:
+                expected[i] = _convert_values(prediction.expected_errors, known, predictions.scheme, scheme)
     if not np.isfinite(truth).any():
-        raise DataError(f"the data's scheme, {own.name}, shares no annotated point with {answers.scheme.name}")
-    errors = metrics.distances(found, truth) / sizes[:, None]
+        raise DataError(
+            f"the scheme of the dataset, {annotated.name}, shares no landmark with {predictions.scheme.name}"
+        )
+    errors = metrics.distances(predicted, truth) / sizes[:, None]
     expected = np.where(np.isfinite(errors), expected / sizes[:, None], np.nan)
-    return Scores(scheme, truth, found, errors, expected, hidden, sizes, boxed)
+    return Scores(scheme, truth, predicted, errors, expected, occluded, sizes, box_normalized)
 
 
-def common_scheme(asked: Scheme, annotated: Scheme) -> Scheme:
-    """The scheme of the two that knows more of the other's points; raises ValueError where neither converts."""
+def common_scheme(predicted: Scheme, annotated: Scheme) -> Scheme:
+    """Choose the scheme in which more landmarks can be compared, the predicted one if both are equal.
 
-    def shared(source: Scheme, target: Scheme) -> int:
+    Raises:
+        SchemeError: Neither scheme converts to the other.
+    """
+
+    def num_shared(source: Scheme, target: Scheme) -> int:
         return int(convert(np.zeros((len(source), 2)), np.ones(len(source), bool), source, target)[1].sum())
 
-    return asked if shared(annotated, asked) >= shared(asked, annotated) else annotated
+    return predicted if num_shared(annotated, predicted) >= num_shared(predicted, annotated) else annotated
 
 
-def summary(scores: Scores, faces: np.ndarray, threshold: float) -> dict[str, Any]:
-    """What the errors come to over some of the faces, bool (M,), as plain numbers: shares, not per cent.
+def summarize(scores: Scores, faces: np.ndarray, threshold: float) -> Summary:
+    """Compute the metrics of some faces.
 
-    The means are over the faces found; a missed face is a failure, and 0 in the AUC. Faces without a size are counted,
-    and take no part in anything.
+    Args:
+        scores: Errors of M faces.
+        faces: Bool (M,), the faces to summarize.
+        threshold: NME above which a face is a failure.
     """
     measured = faces & scores.measurable
-    nme, expected = scores.nme[measured], nanmean(scores.expected, 1)[measured]
-    return {
-        "faces": int(faces.sum()),
-        "not_measurable": int((faces & ~measured).sum()),
-        "missed": int(np.isnan(nme).sum()),
-        "nme": number(nanmean(nme, 0)),
-        "failure_rate": number(metrics.failure_rate(nme, threshold)) if len(nme) else None,
-        "auc": number(metrics.auc(nme, threshold)) if len(nme) else None,
-        "expected_nme": number(nanmean(expected, 0)),
-    }
+    nme = scores.nme[measured]
+    return Summary(
+        num_faces=int(faces.sum()),
+        num_unmeasurable=int((faces & ~measured).sum()),
+        num_missed=int(np.isnan(nme).sum()),
+        nme=finite_or_none(nanmean(nme, 0)),
+        failure_rate=metrics.failure_rate(nme, threshold) if len(nme) else None,
+        auc=metrics.auc(nme, threshold) if len(nme) else None,
+        expected_nme=finite_or_none(nanmean(scores.expected_nme[measured], 0)),
+    )
 
 
-def nanmean(values: np.ndarray, axis: int) -> np.ndarray:
-    """The mean along an axis of what is there; NaN where nothing is."""
-    there = np.isfinite(values)
-    count = there.sum(axis)
-    with np.errstate(invalid="ignore"):
-        return np.where(there, values, 0).sum(axis) / np.where(count > 0, count, np.nan)
-
-
-def number(value: float | np.ndarray) -> float | None:
-    """JSON has no NaN."""
+def finite_or_none(value: float | np.ndarray) -> float | None:
+    """Replace NaN by None, as JSON has no NaN."""
     return float(value) if np.isfinite(value) else None
+
+
+def _convert_values(values: np.ndarray, mask: np.ndarray, source: Scheme, target: Scheme) -> np.ndarray:
+    """Convert one value per landmark (N,) to another scheme, like a coordinate."""
+    return convert(np.repeat(values[:, None], 2, 1), mask, source, target)[0][:, 0]

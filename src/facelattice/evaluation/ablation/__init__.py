@@ -1,1 +1,1 @@
-"""Ablation studies: train and measure a grid of recipe changes and seeds."""
+"""Ablation studies: train and evaluate a grid of recipe changes and seeds."""

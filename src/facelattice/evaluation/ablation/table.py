@@ -1,7 +1,4 @@
-"""The table of an ablation: what was measured of each row, and how sure it is that it differs from the first.
-
-text = to_markdown(results)            # what each cell has in its result.json, a cell of the first row first
-"""
+"""The table of an ablation: the mean NME of each row, and its difference from the first row."""
 
 from __future__ import annotations
 
@@ -9,54 +6,58 @@ from typing import Any
 
 import numpy as np
 
-from facelattice.evaluation.bootstrap import bootstrap, verdict
-from facelattice.evaluation.scores import nanmean
+from facelattice.evaluation.ablation.plan import OCCLUDED, VALIDATION
+from facelattice.evaluation.bootstrap import paired_bootstrap
+from facelattice.metrics import nanmean
 
-COMPARED = ("held-out", "hidden")  # what rows are compared by: plain faces, and the points under the patch
+COMPARED = (VALIDATION, OCCLUDED)
 
 
 def to_markdown(results: list[dict[str, Any]]) -> str:
-    """The table of what was measured, a line for each row: mean and standard deviation over seeds, in per cent.
+    """Return a Markdown table with a line for each row.
 
-    The comparison is with the first row, on held-out faces plain and under the patch: the difference of the NME, paired
-    by face, with the interval that 95 % of 10000 resamples of the faces and of each row's seeds fall in. A tie is an
-    interval that holds 0.
+    Each figure is the mean and standard deviation over the seeds, in per cent. The last columns are the difference from
+    the first row on the validation faces, plain and under the patch, with the 95 % interval of the paired bootstrap
+    over faces and seeds; a tie means that the interval contains 0.
+
+    Args:
+        results: Contents of result.json of the finished runs, a run of the first row first.
     """
     if not results:
-        return "nothing is measured yet\n"
+        return "no run is finished yet\n"
     rows = {name: [r for r in results if r["row"] == name] for name in dict.fromkeys(r["row"] for r in results)}
     first = next(iter(rows.values()))
-    columns = list(dict.fromkeys(name for result in results for name in result["each"]))
+    measures = list(dict.fromkeys(name for result in results for name in result["nme"]))
     differences = [f"{name}: difference" for name in COMPARED]
     lines = [
-        f"| {' | '.join(['row', 'seeds', *columns, 'parameters', *differences])} |",
-        f"|---|---|{'---|' * (len(columns) + 1 + len(COMPARED))}",
+        f"| {' | '.join(['row', 'seeds', *measures, 'parameters', *differences])} |",
+        f"|---|---|{'---|' * (len(measures) + 1 + len(COMPARED))}",
     ]
     for row, of_row in rows.items():
-        figures = [mean_errors(result) for result in of_row]
-        shown = [mean_and_deviation([f[name] for f in figures if name in f]) for name in columns]
-        size = f"{of_row[0]['parameters'] / 1e6:.2f} M"
-        verdicts = ["" if of_row is first else _verdict(of_row, first, part) for part in COMPARED]
-        lines.append(f"| {' | '.join([row, str(len(of_row)), *shown, size, *verdicts])} |")
+        means = [mean_nme(result) for result in of_row]
+        figures = [mean_and_std([mean[name] for mean in means if name in mean]) for name in measures]
+        size = f"{of_row[0]['num_parameters'] / 1e6:.2f} M"
+        compared = ["" if of_row is first else _difference(of_row, first, measure) for measure in COMPARED]
+        lines.append(f"| {' | '.join([row, str(len(of_row)), *figures, size, *compared])} |")
     return "\n".join(lines) + "\n"
 
 
-def mean_errors(result: dict[str, Any]) -> dict[str, float]:
-    """The means over faces, per cent."""
-    return {name: float(100 * nanmean(np.array(values, float), 0)) for name, values in result["each"].items()}
+def mean_nme(result: dict[str, Any]) -> dict[str, float]:
+    """Return the mean over the faces of each measure of a run, per cent."""
+    return {name: float(100 * nanmean(np.array(values, float), 0)) for name, values in result["nme"].items()}
 
 
-def mean_and_deviation(values: list[float]) -> str:
-    """The figures of a row's cells in a few letters; "" where there are none."""
+def mean_and_std(values: list[float]) -> str:
+    """Format the mean and standard deviation over the seeds of a row; "" if there are none."""
     if not values:
         return ""
     return f"{np.mean(values):.2f}" + (f" ± {np.std(values, ddof=1):.2f}" if len(values) > 1 else "")
 
 
-def _verdict(row: list[dict[str, Any]], first: list[dict[str, Any]], part: str) -> str:
-    a, b = (100 * np.array([r["each"][part] for r in results], float) for results in (row, first))
-    there = np.isfinite(a).all(0) & np.isfinite(b).all(0)
-    if not there.any():
+def _difference(row: list[dict[str, Any]], first: list[dict[str, Any]], measure: str) -> str:
+    a, b = (100 * np.array([result["nme"][measure] for result in results], float) for results in (row, first))
+    faces = np.isfinite(a).all(0) & np.isfinite(b).all(0)
+    if not faces.any():
         return "no face to compare"
-    difference, low, high = bootstrap(a[:, there], b[:, there])
-    return f"{difference:+.2f} ({low:+.2f} to {high:+.2f}) {verdict(low, high)}"
+    difference = paired_bootstrap(a[:, faces], b[:, faces])
+    return f"{difference.mean:+.2f} ({difference.low:+.2f} to {difference.high:+.2f}) {difference.verdict()}"

@@ -38,6 +38,7 @@ def test_graph_of_a_recipe_with_its_own_scheme(run):
     faces = np.array([[20, 20], [40, 20], [30, 40]]) + moves
     rows = [",".join([f"{i}.jpg", *map(str, face.ravel())]) for i, face in enumerate(faces)]
     Path("dogs.csv").write_text("\n".join(["image,x0,y0,x1,y1,x2,y2", *rows]), encoding="utf-8")
+    Path("0.jpg").touch()  # the reader checks that images exist
     Path("dog.yaml").write_text("name: dog\npoints: [left_eye, right_eye, nose]", encoding="utf-8")
     Path("recipe.yaml").write_text(RECIPE.replace("K", "1"), encoding="utf-8")
     status, out, err = run("graph", "recipe.yaml", "-o", "dog.svg")

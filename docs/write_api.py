@@ -7,7 +7,7 @@ import inspect
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, ForwardRef
 
 PATH = Path(__file__).with_name("api.md")
 INTRODUCTION = """# API reference
@@ -18,12 +18,33 @@ All public names, with their signature and a summary. Use `help(name)` for the a
 Names with a leading underscore, and modules that are not listed here, are private and may change. The
 [coordinate system](coordinates.md) is the same everywhere.
 """
-MODULES = (
-    "facelattice", "facelattice.exceptions", "facelattice.face", "facelattice.schemes", "facelattice.image_io",
-    "facelattice.geometry", "facelattice.metrics", "facelattice.detection", "facelattice.inference",
-    "facelattice.formats", "facelattice.video", "facelattice.visualization", "facelattice.datasets",
-    "facelattice.modeling", "facelattice.training", "facelattice.evaluation", "facelattice.serve",
-)  # fmt: skip
+# The public modules. Of some, only the functions named here are public.
+MODULES: dict[str, tuple[str, ...]] = {
+    "facelattice": (),
+    "facelattice.exceptions": (),
+    "facelattice.schemes": (),
+    "facelattice.image_io": (),
+    "facelattice.geometry": (),
+    "facelattice.metrics": (),
+    "facelattice.detection": (),
+    "facelattice.inference": (),
+    "facelattice.inference.parallel": ("align_all",),
+    "facelattice.inference.ray_data": ("align",),
+    "facelattice.inference.benchmark": ("measure",),
+    "facelattice.onnx_session": ("set_num_threads",),
+    "facelattice.formats": (),
+    "facelattice.video": (),
+    "facelattice.visualization": (),
+    "facelattice.datasets": (),
+    "facelattice.modeling": (),
+    "facelattice.training": (),
+    "facelattice.evaluation": (),
+    "facelattice.evaluation.evaluate": ("evaluate",),
+    "facelattice.evaluation.compare": ("compare",),
+    "facelattice.evaluation.ablation.runner": ("ablate",),
+    "facelattice.serve": (),
+    "facelattice.cli": ("main",),
+}
 
 
 def main() -> None:
@@ -35,15 +56,15 @@ def render() -> str:
     """Return the page as Markdown."""
     listed: dict[int, str] = {}
     parts = [INTRODUCTION]
-    for name in MODULES:
+    for name, selected in MODULES.items():
         module = importlib.import_module(name)
         parts.append(f"\n## {name}\n\n{summary(module)}\n\n")
-        for public in public_names(module):
+        for public in selected or public_names(module):
             value = getattr(module, public)
-            if id(value) in listed and not isinstance(value, (str, int, float)):
-                parts.append(f"- `{public}`: see [{listed[id(value)]}](#{listed[id(value)].replace('.', '')}).\n")
+            home = listed.setdefault(id(value), name)
+            if home != name:
+                parts.append(f"- `{public}`: see [{home}](#{home.replace('.', '').lower()}).\n")
             else:
-                listed[id(value)] = name
                 parts.extend(entries(public, value))
     return "".join(parts)
 
@@ -88,27 +109,40 @@ def members(kind: type) -> Iterator[str]:
             yield f"    - `{name}`: {summary(value)}\n"
 
 
-class _Annotation(str):
-    """An annotation that is shown without quotes."""
+class _Text(str):
+    """A text that is shown without quotes."""
 
     __repr__ = str.__str__
 
 
 def signature(value: Any, is_method: bool = False) -> str:
     """Return the signature of a function or class, without ``self``."""
+    if is_protocol(value):
+        return ""
     found = inspect.signature(value)
     parameters = [
-        parameter.replace(annotation=_Annotation(parameter.annotation))
-        if isinstance(parameter.annotation, str)
-        else parameter
+        parameter.replace(annotation=unquoted(parameter.annotation), default=by_name(parameter.default))
         for parameter in list(found.parameters.values())[is_method:]
     ]
-    result = found.return_annotation
-    if inspect.isclass(value):
-        result = inspect.Signature.empty
-    elif isinstance(result, str):
-        result = _Annotation(result)
+    result = inspect.Signature.empty if inspect.isclass(value) else unquoted(found.return_annotation)
     return str(found.replace(parameters=parameters, return_annotation=result))
+
+
+def unquoted(annotation: Any) -> Any:
+    """Return an annotation that is shown as in the code."""
+    if isinstance(annotation, ForwardRef):
+        annotation = annotation.__forward_arg__
+    return _Text(annotation) if isinstance(annotation, str) else annotation
+
+
+def by_name(default: Any) -> Any:
+    """Return the default of an argument; a built-in function is shown by its name."""
+    return _Text(default.__name__) if inspect.isbuiltin(default) else default
+
+
+def is_protocol(value: Any) -> bool:
+    """Return whether a class is a protocol, which is not called."""
+    return bool(getattr(value, "_is_protocol", False))
 
 
 def summary(value: Any) -> str:

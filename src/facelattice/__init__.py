@@ -9,9 +9,10 @@ Example:
 
 from __future__ import annotations
 
-import importlib
 import os
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from facelattice.lazy import lazy_names
 
 if TYPE_CHECKING:
     from facelattice.exceptions import FacelatticeError, ImageError, ModelError
@@ -22,6 +23,24 @@ if TYPE_CHECKING:
     from facelattice.schemes import Scheme, get_scheme
     from facelattice.video.tracker import Tracker
     from facelattice.visualization.faces import draw_faces
+else:
+    __getattr__, __dir__ = lazy_names(
+        __name__,
+        {
+            "Face": "face",
+            "FaceAligner": "inference.aligner",
+            "FacelatticeError": "exceptions",
+            "ImageError": "exceptions",
+            "Model": "inference.onnx_model",
+            "ModelError": "exceptions",
+            "Scheme": "schemes",
+            "Tracker": "video.tracker",
+            "draw_faces": "visualization.faces",
+            "get_scheme": "schemes",
+            "load_image": "image_io",
+            "save_image": "image_io",
+        },
+    )
 
 __version__ = "0.1.0"
 
@@ -44,30 +63,3 @@ __all__ = [
 # ONNX Runtime reads this when it is imported. Without it, it would write an identifier of the device into the home
 # folder and send usage data. Every module of the package is imported after this one.
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
-
-# The module of each public name. Names are imported when first used, so that `import facelattice` is fast and training
-# does not load ONNX Runtime.
-_MODULES = {
-    "Face": "face",
-    "FaceAligner": "inference.aligner",
-    "FacelatticeError": "exceptions",
-    "ImageError": "exceptions",
-    "Model": "inference.onnx_model",
-    "ModelError": "exceptions",
-    "Scheme": "schemes",
-    "Tracker": "video.tracker",
-    "draw_faces": "visualization.faces",
-    "get_scheme": "schemes",
-    "load_image": "image_io",
-    "save_image": "image_io",
-}
-
-if not TYPE_CHECKING:  # type checkers see the imports above, and report a name that does not exist
-
-    def __getattr__(name: str) -> Any:
-        if name not in _MODULES:
-            raise AttributeError(f"module 'facelattice' has no attribute {name!r}")
-        return getattr(importlib.import_module(f"facelattice.{_MODULES[name]}"), name)
-
-    def __dir__() -> list[str]:
-        return __all__

@@ -4,3 +4,49 @@ A recipe (`config`) gives data, graph and network (`prepare`); `trainer` writes 
 file. `initialize` copies weights of other models, `uncertainty` calibrates the expected errors, and `pseudo_labels`
 labels images without annotations.
 """
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from facelattice.lazy import lazy_names
+
+if TYPE_CHECKING:
+    from facelattice.training.checkpoint import Checkpoint
+    from facelattice.training.config import Recipe, load_recipe
+    from facelattice.training.initialize import initialize_from
+    from facelattice.training.onnx_export import export
+    from facelattice.training.prepare import TrainingData, load_training_data
+    from facelattice.training.pseudo_labels import label_images, relabel_samples
+    from facelattice.training.trainer import Trainer, train
+else:
+    __getattr__, __dir__ = lazy_names(
+        __name__,
+        {
+            "Checkpoint": "checkpoint",
+            "Recipe": "config",
+            "Trainer": "trainer",
+            "TrainingData": "prepare",
+            "export": "onnx_export",
+            "initialize_from": "initialize",
+            "label_images": "pseudo_labels",
+            "load_recipe": "config",
+            "load_training_data": "prepare",
+            "relabel_samples": "pseudo_labels",
+            "train": "trainer",
+        },
+    )
+
+__all__ = [
+    "Checkpoint",
+    "Recipe",
+    "Trainer",
+    "TrainingData",
+    "export",
+    "initialize_from",
+    "label_images",
+    "load_recipe",
+    "load_training_data",
+    "relabel_samples",
+    "train",
+]

@@ -1,1 +1,47 @@
-"""Video: faces followed from frame to frame, smoothed, read from and written to files."""
+"""Video: reading, face tracking, smoothing, and writing of videos and landmarks."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from facelattice.lazy import lazy_names
+
+if TYPE_CHECKING:
+    from facelattice.video.crops import CropWriter, stabilized_crop
+    from facelattice.video.landmark_writer import LandmarkWriter
+    from facelattice.video.numbered_images import NumberedImages
+    from facelattice.video.reader import Video, open_camera, open_video
+    from facelattice.video.smoothing import FaceSmoother, OneEuroFilter
+    from facelattice.video.tracker import Tracker
+    from facelattice.video.writer import VideoWriter
+else:
+    __getattr__, __dir__ = lazy_names(
+        __name__,
+        {
+            "CropWriter": "crops",
+            "FaceSmoother": "smoothing",
+            "LandmarkWriter": "landmark_writer",
+            "NumberedImages": "numbered_images",
+            "OneEuroFilter": "smoothing",
+            "Tracker": "tracker",
+            "Video": "reader",
+            "VideoWriter": "writer",
+            "open_camera": "reader",
+            "open_video": "reader",
+            "stabilized_crop": "crops",
+        },
+    )
+
+__all__ = [
+    "CropWriter",
+    "FaceSmoother",
+    "LandmarkWriter",
+    "NumberedImages",
+    "OneEuroFilter",
+    "Tracker",
+    "Video",
+    "VideoWriter",
+    "open_camera",
+    "open_video",
+    "stabilized_crop",
+]

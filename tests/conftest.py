@@ -1,8 +1,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from fractions import Fraction
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -17,27 +18,56 @@ from facelattice.image_io import load_image
 PHOTO = Path(__file__).parents[1] / "examples" / "astronaut.jpg"
 POINTS = Path(__file__).parent / "astronaut.pts"  # checked by eye; independent of the bundled models
 FACES = 12
-DEV_PACKAGES = {"dlib", "httpx", "playwright", "psutil", "pycocotools", "schemathesis", "skimage", "yaml"}
+OPTIONAL_PACKAGES = {
+    "accelerate", "av", "defusedxml", "dlib", "fastapi", "h5py", "httpx", "jinja2", "matplotlib", "mypy", "omegaconf",
+    "onnx", "playwright", "prometheus_client", "psutil", "pyarrow", "pycocotools", "python_multipart", "ray",
+    "safetensors", "schemathesis", "scipy", "skimage", "starlette", "tensorboard", "timm", "torch", "torchvision",
+    "uvicorn", "yaml",
+}  # fmt: skip
+MISSING_PACKAGES = {name for name in OPTIONAL_PACKAGES if find_spec(name) is None}
+# Folders of tests whose conftest.py imports an optional package.
+collect_ignore = [
+    folder
+    for folder, name in {"serve": "httpx", "training": "torch", "video": "av"}.items()
+    if name in MISSING_PACKAGES
+]
+
+
+def find_missing_package(error: BaseException | None) -> str | None:
+    """Return the missing optional package that caused an error, or None if that is not the cause."""
+    while error is not None:
+        name = (error.name or "").partition(".")[0] if isinstance(error, ImportError) else ""
+        if name in MISSING_PACKAGES:
+            return name
+        error = error.__cause__ or error.__context__
+    return None
 
 
 class _TestModule(pytest.Module):
-    """A test module that is skipped if it imports a package of an extra that is not installed."""
+    """A test module that is skipped if it imports an optional package that is not installed."""
 
     def collect(self) -> list[Any]:
         try:
             return list(super().collect())
         except self.CollectError as error:
-            from facelattice.cli.app import EXTRAS
-
-            cause = error.__cause__
-            name = cause.name.partition(".")[0] if isinstance(cause, ImportError) and cause.name else ""
-            if name in EXTRAS or name in DEV_PACKAGES:
+            if name := find_missing_package(error):
                 pytest.skip(f"needs {name}", allow_module_level=True)
             raise
 
 
 def pytest_pycollect_makemodule(module_path: Path, parent: pytest.Collector) -> pytest.Module:
     return _TestModule.from_parent(parent, path=module_path)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call() -> Iterator[None]:
+    """Skip a test that imports an optional package that is not installed."""
+    try:
+        return (yield)
+    except ImportError as error:
+        if name := find_missing_package(error):
+            pytest.skip(f"needs {name}")
+        raise
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -52,6 +82,8 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
     reasons = Counter(report.longrepr[2].removeprefix("Skipped: ") for report in reports)
     for reason, count in reasons.most_common():
         terminalreporter.write_line(f"skipped {count}: {reason}")
+    for folder in collect_ignore:
+        terminalreporter.write_line(f"skipped tests/{folder}: needs packages that are not installed")
 
 
 @pytest.fixture(autouse=True)
@@ -123,7 +155,9 @@ def write_clip(tmp_path) -> Callable[..., Path]:
             video = sound = None
             for time, image in frames:
                 if video is None:
-                    video = out.add_stream(codec, rate=25, options={"crf": "12"} | options if codec == "libx264" else {})
+                    video = out.add_stream(
+                        codec, rate=25, options={"crf": "12"} | options if codec == "libx264" else {}
+                    )
                     video.height, video.width = image.shape[:2]
                     video.pix_fmt = "yuvj420p" if codec == "mjpeg" else "yuv420p"
                     video.codec_context.time_base = Fraction(1, 1000)

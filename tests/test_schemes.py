@@ -231,6 +231,17 @@ def test_pairs_are_found_by_name_unless_given():
     assert Scheme.from_dict({"name": "cat", "points": points, "pairs": []}).pairs == ()
 
 
+def test_schemes_with_the_same_names_are_converted_by_name():
+    first = Scheme.from_dict({"name": "a", "points": ["eye", "nose", "mouth"]})
+    second = Scheme.from_dict({"name": "b", "points": ["mouth", "eye", "nose"]})
+    points, mask = convert(np.array([[1, 1], [2, 2], [3, 3]]), np.array([True, False, True]), first, second)
+    assert points[:, 0].tolist() == [3, 1, 2]
+    assert mask.tolist() == [True, True, False]
+    numbered = [Scheme.from_dict({"name": name, "points": 3}) for name in "ab"]
+    with pytest.raises(SchemeError, match="no conversion from a to b"):  # numbers do not say what the points are
+        convert(points, mask, *numbered)
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
@@ -238,7 +249,10 @@ def test_pairs_are_found_by_name_unless_given():
         ("name: [", "dog.yaml"),
         ("points: 3", "name: this key is missing"),
         ("name: dog", "points: this key is missing"),
-        ("name: dog\npoints: 0", "points: must be a list"),
+        ("name: dog\npoints: 0", "points: the number must be from 1 to 100000, not 0"),
+        ("name: dog\npoints: 500000000", "points: the number must be from 1 to 100000"),
+        ("name: dog\npoints: &a [b]\nlines: [*a]", "aliases, and lists in more than 20 lists, are not supported"),
+        (f"name: dog\npoints: {'[' * 50_000}", "lists in more than 20 lists"),
         ("name: dog\npoints: many", "points: must be a list.*'many'"),
         ("name: dog\npoints: [a, 2]", "points: 2 is not a name"),
         ("name: dog\npoints: [a, b, a]", "points: 'a' occurs 2 times"),

@@ -13,7 +13,7 @@ A scheme of your own is a YAML file:
 
     name: dog
     points: [left_eye, right_eye, nose]  # names, or their number
-    pairs: [[left_eye, right_eye]]  # names or indices; the default pairs names that differ in the words left and right
+    pairs: [[left_eye, right_eye]]  # names or indices; the default pairs names that differ in left and right
     lines: [[left_eye, nose, right_eye]]  # optional, like regions, ocular and pupils: see `Scheme`
 """
 
@@ -21,25 +21,23 @@ from __future__ import annotations
 
 import difflib
 import os
+import reprlib
 from collections import Counter
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from facelattice.builtin_schemes import BUILT_IN, CONVERSIONS, MEAN_98, MEAN_FROM_98, Conversion, other_side
+from facelattice.builtin_schemes import BUILT_IN, CONVERSIONS, MEAN_98, MEAN_FROM_98, Conversion
 from facelattice.exceptions import ArgumentError, MissingDependencyError, SchemeError
+from facelattice.point_names import find_pairs, numbers_of
 
 EyePoints = tuple[tuple[int, ...], tuple[int, ...]]
 """Indices of the points of the left and of the right eye, as seen in the image."""
 
-
-def _mirror_pairs(names: Iterable[str]) -> tuple[tuple[int, int], ...]:
-    """Pair the points whose names differ only in left and right."""
-    indices = {name: i for i, name in enumerate(names)}
-    return tuple((i, indices[other_side(name)]) for name, i in indices.items() if indices.get(other_side(name), -1) > i)
+MAX_DEPTH = 20  # of lists in lists in a YAML file
+MAX_POINTS = 100_000  # far more than any face has; a larger number would take all memory
 
 
 def _tuples(value: Any, indices: dict[str, int] | None = None) -> Any:
@@ -148,7 +146,7 @@ class Scheme:
         """
         keys = ("name", "points", "regions", "pairs", "lines", "ocular", "pupils")
         if not isinstance(data, dict):
-            raise SchemeError(f"a scheme must have the keys {', '.join(keys)}, not be {data!r}")
+            raise SchemeError(f"a scheme must have the keys {', '.join(keys)}, not be {reprlib.repr(data)}")
         for key in data:
             if key not in keys:
                 raise SchemeError(f"{key}: unknown key; a scheme has {', '.join(keys)}")
@@ -156,6 +154,8 @@ class Scheme:
             if key not in data:
                 raise SchemeError(f"{key}: this key is missing")
         names = data["points"]
+        if type(names) is int and not 0 < names <= MAX_POINTS:
+            raise SchemeError(f"points: the number must be from 1 to {MAX_POINTS}, not {names}")
         names = _tuples([f"point_{i}" for i in range(names)] if type(names) is int else names)
         indices = {name: i for i, name in enumerate(names) if isinstance(name, str)} if isinstance(names, tuple) else {}
         given = {key: _tuples(data[key], indices) for key in keys[2:] if data.get(key) is not None}
@@ -163,7 +163,7 @@ class Scheme:
             if isinstance(given[key], tuple):
                 given[key] = tuple(group if isinstance(group, tuple) else (group,) for group in given[key])
         optional: dict[str, Any] = {"regions": {}, "lines": (), "ocular": None, "pupils": None}
-        optional["pairs"] = _mirror_pairs(indices)
+        optional["pairs"] = find_pairs(tuple(indices))
         scheme = cls(data["name"], names, **(optional | given))
         for built_in in BUILT_IN:
             if built_in["name"] == scheme.name and len(built_in["points"]) != len(scheme):
@@ -199,7 +199,8 @@ def get_scheme(name: str | os.PathLike[str]) -> Scheme:
 def convert(points: np.ndarray, mask: np.ndarray, source: Scheme, target: Scheme) -> tuple[np.ndarray, np.ndarray]:
     """Convert points from one scheme to another.
 
-    Each target point is the mean of one or more source points.
+    Each target point is the mean of one or more source points. Schemes with the same names of points in another order
+    are converted by name.
 
     Args:
         points: Points (N, 2) of ``source``.
@@ -220,6 +221,11 @@ def convert(points: np.ndarray, mask: np.ndarray, source: Scheme, target: Scheme
         raise ArgumentError(
             f"{source.name} has {len(source)} points, but points are {points.shape} and mask {mask.shape}"
         )
+    if (source.name, source.names) == (target.name, target.names):
+        return points, mask
+    if sorted(source.names) == sorted(target.names) and not numbers_of(source.names):
+        order = [source.names.index(name) for name in target.names]
+        return points[order], mask[order]
     if (source.name, len(source)) == (target.name, len(target)):
         return points, mask
     out, known = np.full((len(target), 2), np.nan, np.float32), np.zeros(len(target), bool)
@@ -265,6 +271,12 @@ def _read_yaml(path: Path) -> Scheme:
     except ImportError as error:
         raise MissingDependencyError(f'{path}: YAML files need: pip install "facelattice[train]"') from error
     try:
-        return Scheme.from_dict(yaml.safe_load(path.read_text(encoding="utf-8")))
-    except (yaml.YAMLError, ValueError) as error:  # ValueError: a SchemeError, or bytes that are not UTF-8
-        raise SchemeError(f"{path}: {error}") from error
+        text = path.read_text(encoding="utf-8")
+        depth = 0
+        for event in yaml.parse(text, Loader=yaml.SafeLoader):  # small files can stand for any amount of data
+            depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+            if isinstance(event, yaml.AliasEvent) or depth > MAX_DEPTH:
+                raise SchemeError(f"aliases, and lists in more than {MAX_DEPTH} lists, are not supported")
+        return Scheme.from_dict(yaml.safe_load(text))
+    except (yaml.YAMLError, ValueError) as error:  # ValueError: a SchemeError, or not UTF-8
+        raise SchemeError(f"{path}: {' '.join(str(error).split())}") from error

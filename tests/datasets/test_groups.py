@@ -17,3 +17,29 @@ from facelattice.datasets.groups import group_names
 )
 def test_numbers_of_one_or_two_digits_share_a_group(names, groups):
     assert group_names(names) == groups
+
+
+@pytest.mark.parametrize(
+    "version",
+    [
+        "img_0001_mirror.jpg",
+        "img_0001_Mirrored.png",
+        "img_0001-flip.jpg",
+        "img_0001_rot90.jpg",
+        "img_0001 copy.jpg",
+        "img_0001_jpg.rf.0a1b2c3d4e5f.jpg",
+        "img_0001_mirror_2.jpg",
+        "img_0001_mirror_jpg.rf.0a1b2c.jpg",
+    ],
+)
+def test_versions_of_a_photo_share_a_group(version):
+    assert group_names(["img_0001.jpg", version, "img_0002.jpg"]) == ["img_0001", "img_0001", "img_0002"]
+
+
+def test_versions_of_numbered_photos_share_a_group():
+    names = ["img_1.jpg", "img_1_mirror.jpg", "img_2.jpg", "img_2_mirror.jpg"]
+    assert group_names(names) == ["img_1", "img_1", "img_2", "img_2"]
+
+
+def test_a_name_that_is_only_a_version_is_kept():
+    assert group_names([".mirror.jpg", "b.jpg"]) == [".mirror", "b"]

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import contextlib
 import io
-import json
 import os
 
 import numpy as np
@@ -13,16 +12,6 @@ from pycocotools.cocoeval import COCOeval
 from facelattice.exceptions import FormatError
 from facelattice.formats import read_coco, write_coco
 from facelattice.schemes import get_scheme
-
-
-def coco(**changes) -> dict:
-    """The content of a file with one annotation; keyword arguments change the annotation."""
-    annotation = {"image_id": "x", "category_id": 1, "keypoints": [1, 2, 2, 3, 4, 1, 0, 0, 0]}
-    return {"images": [{"id": "x", "file_name": "a.jpg"}], "annotations": [annotation | changes]}
-
-
-def write(path, content) -> None:
-    path.write_text(json.dumps(content), encoding="utf-8")
 
 
 def test_pycocotools_read_and_evaluate_the_file(make_face, tmp_path):
@@ -57,52 +46,3 @@ def test_two_schemes_in_one_file_are_rejected(make_face, tmp_path):
     with pytest.raises(FormatError, match=r"b.jpg: the scheme is ibug68, but five for the faces before"):
         write_coco(tmp_path / "a.json", [("a.jpg", [make_face()]), ("b.jpg", [make_face("ibug68")])])
     assert os.listdir(tmp_path) == []
-
-
-def test_visibility_1_means_hidden_only_beside_2(tmp_path):
-    file = tmp_path / "a.json"
-    write(file, coco())
-    assert read_coco(file)[0].hidden.tolist() == [False, True, False]
-    assert read_coco(file)[0].box is None
-    write(file, coco(keypoints=[1, 2, 1, 3, 4, 1, 0, 0, 0]))
-    assert read_coco(file)[0].hidden.tolist() == [False, False, False]
-
-
-@pytest.mark.parametrize("changes", [{"iscrowd": 1}, {"keypoints": [0] * 9}])
-def test_crowds_and_annotations_without_a_point_are_left_out(tmp_path, changes):
-    write(tmp_path / "a.json", coco(**changes))
-    assert read_coco(tmp_path / "a.json") == []
-
-
-def test_category_is_chosen_by_name(tmp_path):
-    content = coco()
-    content["annotations"].append(content["annotations"][0] | {"category_id": 2})
-    content["categories"] = [{"id": 1, "name": "dog"}, {"id": 2, "name": "cat"}, {"id": 3, "name": "car"}]
-    write(tmp_path / "a.json", content)
-    with pytest.raises(FormatError, match=r"several categories have keypoints; choose one as the subset: (dog|cat), "):
-        read_coco(tmp_path / "a.json")
-    assert len(read_coco(tmp_path / "a.json", "cat")) == 1
-    with pytest.raises(FormatError, match=r"no category 'car' with keypoints; categories with keypoints: .*dog"):
-        read_coco(tmp_path / "a.json", "car")
-
-
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        ("", "not JSON"),
-        ("[]", "not COCO JSON; expected an object with the lists images and annotations"),
-        ('{"images": [], "annotations": {}}', "not COCO JSON"),
-        ('{"images": [3], "annotations": []}', "image 0: id is missing"),
-        (json.dumps(coco(image_id="y")), "annotation 0: there is no image with the id y"),
-        (json.dumps(coco(keypoints=[1, 2])), "annotation 0: 2 keypoint values, but each point has x, y and v"),
-        (json.dumps(coco(keypoints=[1, 2, 5])), "annotation 0: the third value of a keypoint is 0, 1 or 2, not 5"),
-        (json.dumps(coco(keypoints=[1, float("nan"), 2])), "annotation 0: keypoints must be a list of finite numbers"),
-        (json.dumps(coco(keypoints=[1, 10**400, 2])), "annotation 0: keypoints must be a list of finite numbers"),
-        (json.dumps(coco(keypoints=["a", "b", "c"])), "annotation 0: keypoints must be a list of finite numbers"),
-        (json.dumps(coco(bbox=[1, 2])), "annotation 0: bbox must be x, y, width, height, not 2 values"),
-    ],
-)
-def test_error_names_file_and_annotation(tmp_path, text, message):
-    (tmp_path / "a.json").write_text(text, encoding="utf-8")
-    with pytest.raises(FormatError, match=f"a.json.*{message}"):
-        read_coco(tmp_path / "a.json")

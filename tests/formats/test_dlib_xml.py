@@ -88,6 +88,16 @@ def test_parts_are_sorted_by_number_or_by_name(tmp_path, names, sorted_names):
     assert read.points.tolist() == [[names.index(name), 1.5] for name in sorted_names]
 
 
+def test_part_that_occurs_twice_is_rejected(tmp_path):
+    parts = '<part name="a" x="1" y="1"/>' * 2
+    box = f'<box top="1" left="2" width="3" height="4">{parts}</box>'
+    (tmp_path / "a.xml").write_text(
+        f'<dataset><images><image file="a.jpg">{box}</image></images></dataset>', encoding="utf-8"
+    )
+    with pytest.raises(FormatError, match=r"image 0 \(a.jpg\), box 0: the part 'a' occurs twice"):
+        read_dlib_xml(tmp_path / "a.xml")
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [

@@ -26,7 +26,7 @@ def test_round_trip(tmp_path):
 
 def test_blank_lines_windows_line_ends_and_tabs_are_read(tmp_path):
     file = tmp_path / "a.pts"
-    file.write_bytes(b"\xef\xbb\xbfversion: 1\r\nn_points:  2\r\n\r\n{\r\n 1\t2 \r\n\r\n3.5   4e0\r\n}\r\n\r\n")
+    file.write_bytes(b"\xef\xbb\xbfversion : 1\r\nn_points :  2\r\n\r\n{\r\n 1\t2 \r\n\r\n3.5   4e0\r\n}\r\n\r\n")
     np.testing.assert_array_equal(read_pts(file), np.array([[0, 1], [2.5, 3]], np.float32))
 
 
@@ -37,6 +37,7 @@ def test_blank_lines_windows_line_ends_and_tabs_are_read(tmp_path):
         ("version: 1\nn_points: 2\n{\n1 2\n3 4\n", "line 5: the file ends before its closing '}'"),
         ("version: 1\nn_points: 3\n{\n1 2\n3 4\n}\n", "n_points is 3, but there are 2"),
         ("version: 1\nn_points: two\n{\n", "line 2: n_points must be a whole number, not 'two'"),
+        (f"n_points: {'9' * 5000}\n{{\n", "line 1: n_points must be a whole number, not '999"),
         ("version: 1\n{\n1 2\n}\n", "line 2: expected 'n_points: N'"),
         ("n_points: 1\n{\n1 x\n}\n", "line 3: expected two numbers, not '1 x'"),
         ("n_points: 1\n{\n1 nan\n}\n", "line 3: expected two numbers, not '1 nan'"),

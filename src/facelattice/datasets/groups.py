@@ -7,14 +7,21 @@ import re
 from collections.abc import Sequence
 
 NUMBER = re.compile(r"_\d{1,2}$")
+# Versions of one photo: mirror twins (dlib's 300-W has NAME_mirror), rotated and augmented copies, and those of
+# Roboflow, NAME_jpg.rf.HASH.
+VERSION = re.compile(
+    r"((_(jpe?g|png|bmp|webp|tiff?))?\.rf\.[0-9a-z]+"
+    r"|[_. -](mirror(ed)?|h?flip(ped)?|rot(ated)?-?\d*|augmented|copy))$",
+    re.IGNORECASE,
+)
 
 
 def group_names(names: Sequence[str]) -> list[str]:
     """The group of each image of a dataset, by the names of the files.
 
-    NAME_1 and NAME_2 are one group: two faces of a photo, or two frames of a person. Numbers of three or more digits
-    count as photos of their own, such as LFPW's image_0001. So do all images if a dataset would otherwise be a single
-    group: photos that are numbered, which could not be split.
+    NAME_1 and NAME_2 are one group: two faces of a photo, or two frames of a person. So are versions of one photo, such
+    as NAME and NAME_mirror. Numbers of three or more digits count as photos of their own, such as LFPW's image_0001. So
+    do all numbers if a dataset would otherwise be a single group: photos that are numbered, which could not be split.
 
     Args:
         names: File names or relative paths, with suffixes.
@@ -22,6 +29,12 @@ def group_names(names: Sequence[str]) -> list[str]:
     Returns:
         One group for each name.
     """
-    stems = [os.path.splitext(name)[0] for name in names]
-    groups = [NUMBER.sub("", stem) for stem in stems]
-    return groups if len(set(groups)) > 1 else stems
+    photos = [_strip_version(os.path.splitext(name)[0]) for name in names]
+    groups = [_strip_version(NUMBER.sub("", photo)) for photo in photos]
+    return groups if len(set(groups)) > 1 else photos
+
+
+def _strip_version(stem: str) -> str:
+    while (shorter := VERSION.sub("", stem)) not in (stem, ""):
+        stem = shorter
+    return stem

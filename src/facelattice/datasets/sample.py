@@ -9,6 +9,7 @@ import numpy as np
 
 from facelattice import geometry
 from facelattice.exceptions import DataError
+from facelattice.formats.parsing import MAX_COORDINATE
 from facelattice.schemes import SCHEMES, Scheme, convert, mean_shape
 
 
@@ -24,7 +25,8 @@ class Sample:
         scheme: Point scheme.
         group: Faces of one group (one photo, one person) must not be split between training and validation.
         attributes: Flags that the dataset gives to the face, such as "blur".
-        hidden: bool (N,), points that the dataset marks as not visible.
+        hidden: bool (N,), points that the dataset marks as not visible, annotated or not.
+        visible: bool (N,), points that the dataset marks as visible. Of the others it is unknown.
         dataset_box: (4,), the dataset's own face box; None if it has none.
         protocol: Name of the benchmark protocol, see `evaluation.protocols`; "" for none.
     """
@@ -37,6 +39,7 @@ class Sample:
     group: str
     attributes: dict[str, bool]
     hidden: np.ndarray
+    visible: np.ndarray
     dataset_box: np.ndarray | None
     protocol: str
 
@@ -49,6 +52,7 @@ def make_sample(
     where: str,
     attributes: dict[str, bool] | None = None,
     hidden: np.ndarray | None = None,
+    visible: np.ndarray | None = None,
     dataset_box: np.ndarray | None = None,
     protocol: str = "",
 ) -> Sample:
@@ -61,7 +65,8 @@ def make_sample(
         group: See `Sample`.
         where: File and line, for errors.
         attributes: See `Sample`.
-        hidden: bool (N,); None if no point is marked as hidden.
+        hidden: See `Sample`; None for no point.
+        visible: See `Sample`; None for no point.
         dataset_box: See `Sample`.
         protocol: See `Sample`.
 
@@ -71,14 +76,25 @@ def make_sample(
     if points.shape != (len(scheme), 2):
         raise DataError(f"{where}: {len(points)} points, but the scheme {scheme.name} has {len(scheme)}")
     mask = np.isfinite(points).all(-1)
+    if (np.abs(points[mask]) > MAX_COORDINATE).any():
+        raise DataError(f"{where}: coordinates of {np.abs(points[mask]).max():g} px are too large")
     if mask.sum() < 2:
         raise DataError(f"{where}: fewer than two points are annotated; leave this face out")
     box = geometry.face_box(points, mask)
     if geometry.box_side(box) <= 0:
         raise DataError(f"{where}: all points lie in one place, {box[:2].tolist()}")
-    hidden = np.zeros(len(mask), bool) if hidden is None else hidden
     return Sample(
-        path, points.astype(np.float32), mask, box, scheme, group, attributes or {}, hidden, dataset_box, protocol
+        path=path,
+        points=points.astype(np.float32),
+        mask=mask,
+        box=box,
+        scheme=scheme,
+        group=group,
+        attributes=attributes or {},
+        hidden=np.zeros(len(mask), bool) if hidden is None else hidden,
+        visible=np.zeros(len(mask), bool) if visible is None else visible,
+        dataset_box=dataset_box,
+        protocol=protocol,
     )
 
 
@@ -132,11 +148,18 @@ def convert_samples(samples: list[Sample], target: Scheme, mean: np.ndarray | No
         points, mask = convert(sample.points, sample.mask, sample.scheme, target)
         if mask.any():
             box = geometry.face_box(points, mask) if mask.all() else full_face_box(sample, target, mean)
-            flags = np.repeat(sample.hidden[:, None], 2, 1)
-            # A point that is the mean of several is hidden if one of them is.
-            hidden = convert(flags, sample.mask, sample.scheme, target)[0][:, 0] > 0
-            converted.append(replace(sample, points=points, mask=mask, box=box, scheme=target, hidden=hidden))
+            # A point that is the mean of several is hidden if one of them is, and visible if all are.
+            hidden = _convert_flags(sample.hidden, sample.scheme, target) > 0
+            visible = _convert_flags(sample.visible, sample.scheme, target) == 1
+            changes = {"points": points, "mask": mask, "box": box, "hidden": hidden, "visible": visible}
+            converted.append(replace(sample, scheme=target, **changes))
     return converted
+
+
+def _convert_flags(flags: np.ndarray, source: Scheme, target: Scheme) -> np.ndarray:
+    """The fraction of the source points of each target point that have a flag, (M,); NaN without source points."""
+    values, everything = np.repeat(flags[:, None], 2, 1), np.ones(len(source), bool)
+    return convert(values, everything, source, target)[0][:, 0]
 
 
 def to_common_scheme(samples: list[Sample], scheme: Scheme) -> tuple[list[Sample], list[Sample]]:

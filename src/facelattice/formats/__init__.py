@@ -5,7 +5,7 @@ Example:
         sink.write("photo.jpg", faces)         # out/photo.json
     points = read_pts("photo.pts")             # float32 (68, 2)
     rows = read_csv("train.csv")               # [("photo.jpg", points, mask), ...]
-    annotations = read_coco("train.json")      # [Annotation("photo.jpg", points, mask, hidden, box), ...]
+    annotations = read_coco("train.json")      # [Annotation("photo.jpg", points, mask, ...), ...]
 
 Coordinates count from 0, with whole numbers at pixel centers. The .pts files of 300-W count from 1: `write_pts` adds 1,
 and `read_pts` subtracts it.
@@ -13,8 +13,10 @@ and `read_pts` subtracts it.
 
 from facelattice.formats.annotation import Annotation
 from facelattice.formats.atomic import atomic_write
-from facelattice.formats.coco import read_coco, write_coco
-from facelattice.formats.csv import Row, read_csv, write_csv
+from facelattice.formats.coco import write_coco
+from facelattice.formats.coco_reader import read_coco
+from facelattice.formats.csv import Row, write_csv
+from facelattice.formats.csv_reader import read_csv
 from facelattice.formats.dlib_xml import read_dlib_xml, write_dlib_xml
 from facelattice.formats.json import JsonFace, images_in_json, read_json, write_json
 from facelattice.formats.names import unique_stem

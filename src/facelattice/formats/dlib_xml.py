@@ -19,7 +19,7 @@ import numpy as np
 
 from facelattice.exceptions import FormatError, MissingDependencyError
 from facelattice.face import Face
-from facelattice.formats.annotation import Annotation
+from facelattice.formats.annotation import Annotation, AnnotationFile
 from facelattice.formats.atomic import atomic_write
 from facelattice.formats.parsing import parse_point
 
@@ -85,6 +85,11 @@ def read_dlib_xml(path: str | os.PathLike[str]) -> list[Annotation]:
         FormatError: If the file is damaged or of another kind; it names file and box.
         MissingDependencyError: If defusedxml is not installed.
     """
+    return read_dlib_file(path).faces
+
+
+def read_dlib_file(path: str | os.PathLike[str]) -> AnnotationFile:
+    """Read what `read_dlib_xml` returns, with the names of the parts."""
     try:
         from defusedxml import ElementTree as SafeElementTree
     except ImportError as error:
@@ -106,16 +111,26 @@ def read_dlib_xml(path: str | os.PathLike[str]) -> list[Annotation]:
             where = f"{path}, image {i} ({file}), box {k}"
             parts = box.findall("part")
             if parts and box.get("ignore", "0") != "1":
-                boxes.append((file, _box(box, where), {_name(p, where): _pair(p, "x", "y", where) for p in parts}))
+                boxes.append((file, _box(box, where), _read_parts(parts, where)))
     names = sorted({name for _, _, parts in boxes for name in parts})
     if all(name.isdecimal() for name in names):
-        names.sort(key=int)
-    annotations = []
+        names.sort(key=lambda name: (len(name.lstrip("0")), name.lstrip("0"), name))
+    faces = []
     for file, corners, parts in boxes:
         points = np.array([parts.get(name, (np.nan, np.nan)) for name in names], np.float32)
-        mask = np.isfinite(points[:, 0])
-        annotations.append(Annotation(file, points, mask, np.zeros(len(names), bool), corners))
-    return annotations
+        unknown = np.zeros(len(names), bool)
+        faces.append(Annotation(file, points, np.isfinite(points[:, 0]), unknown, unknown, corners))
+    return AnnotationFile(faces, tuple(names))
+
+
+def _read_parts(parts: list[Any], where: str) -> dict[str, tuple[float, float]]:
+    points: dict[str, tuple[float, float]] = {}
+    for part in parts:
+        name = _name(part, where)
+        if name in points:
+            raise FormatError(f"{where}: the part {name!r} occurs twice")
+        points[name] = _pair(part, "x", "y", where)
+    return points
 
 
 def _name(part: Any, where: str) -> str:

@@ -6,13 +6,14 @@ import json
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from facelattice.exceptions import FormatError
 from facelattice.face import Face
 from facelattice.formats.atomic import atomic_write
+from facelattice.formats.parsing import load_json
 
 
 class JsonFace(NamedTuple):
@@ -49,7 +50,7 @@ def write_json(path: str | os.PathLike[str], image: str, faces: Sequence[Face], 
 def image_in_json(path: str | os.PathLike[str]) -> str | None:
     """Return the name of the image that a file of `write_json` states; None for any other file."""
     try:
-        content = _load(path) if os.path.isfile(path) else None
+        content = load_json(path) if os.path.isfile(path) else None
     except (OSError, FormatError):
         return None
     image = content.get("image") if isinstance(content, dict) and isinstance(content.get("faces"), list) else None
@@ -67,7 +68,7 @@ def read_json(path: str | os.PathLike[str]) -> list[JsonFace]:
     Raises:
         FormatError: If the file is damaged or of another kind; it names file and face.
     """
-    content = _load(path)
+    content = load_json(path)
     if not isinstance(content, dict) or not isinstance(content.get("faces"), list):
         raise FormatError(
             f"{path}: expected an object with an image and a list of faces, as `facelattice align` writes"
@@ -85,11 +86,3 @@ def read_json(path: str | os.PathLike[str]) -> list[JsonFace]:
             raise FormatError(f"{path}, face {i}: expected the name of an image, points, and one expected error each")
         faces.append(JsonFace(content["image"], points, mask, errors))
     return faces
-
-
-def _load(path: str | os.PathLike[str]) -> Any:
-    try:
-        with open(path, encoding="utf-8", errors="surrogateescape") as file:
-            return json.load(file)
-    except (ValueError, RecursionError) as error:
-        raise FormatError(f"{path}: not JSON: {error}") from error

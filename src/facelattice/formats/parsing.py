@@ -1,11 +1,17 @@
-"""Parsing of coordinates in text files."""
+"""Parsing of numbers and JSON in files of annotations."""
 
 from __future__ import annotations
 
+import json
 import math
+import os
+import reprlib
 from collections.abc import Sequence
+from typing import Any
 
 from facelattice.exceptions import FormatError
+
+MAX_COORDINATE = 1e7  # pixels; no image is so large
 
 
 def parse_point(cells: Sequence[str], where: str) -> tuple[float, float]:
@@ -16,12 +22,27 @@ def parse_point(cells: Sequence[str], where: str) -> tuple[float, float]:
         where: File and line, for the error.
 
     Raises:
-        FormatError: If the cells are not two finite numbers.
+        FormatError: If the cells are not two finite numbers, or too large for coordinates.
     """
     try:
         x, y = map(float, cells)
     except ValueError:
         x = y = math.nan
     if not (math.isfinite(x) and math.isfinite(y)):
-        raise FormatError(f"{where}: expected two numbers, not {' '.join(cells)!r}")
+        raise FormatError(f"{where}: expected two numbers, not {reprlib.repr(' '.join(cells))}")
+    if max(abs(x), abs(y)) > MAX_COORDINATE:
+        raise FormatError(f"{where}: the coordinates {x:g}, {y:g} are too large")
     return x, y
+
+
+def load_json(path: str | os.PathLike[str]) -> Any:
+    """Load a JSON file; bytes that are not UTF-8 are kept, as in names of files.
+
+    Raises:
+        FormatError: If the file is not JSON.
+    """
+    try:
+        with open(path, encoding="utf-8-sig", errors="surrogateescape") as file:
+            return json.load(file)
+    except (ValueError, RecursionError) as error:
+        raise FormatError(f"{path}: not JSON: {error}") from error

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import reprlib
 
 import numpy as np
 
@@ -58,12 +59,12 @@ def read_pts(path: str | os.PathLike[str]) -> np.ndarray:
     with open(path, encoding="utf-8-sig", errors="replace") as file:
         for number, line in enumerate(map(str.strip, file), 1):
             where = f"{path}, line {number}"
-            key, _, value = line.lower().partition(":")
+            key, _, value = (text.strip() for text in line.lower().partition(":"))
             if not line or (part == "head" and key == "version"):
                 continue
             if part == "head" and key == "n_points":
-                if not value.strip().isdecimal():
-                    raise FormatError(f"{where}: n_points must be a whole number, not {value.strip()!r}")
+                if not value.isdecimal() or len(value) > 9:
+                    raise FormatError(f"{where}: n_points must be a whole number, not {reprlib.repr(value)}")
                 count = int(value)
             elif part == "head" and line == "{" and count is not None:
                 part = "points"
@@ -73,7 +74,7 @@ def read_pts(path: str | os.PathLike[str]) -> np.ndarray:
                 points.append(parse_point(line.split(), where))
             else:
                 expected = "nothing after '}'" if part == "end" else "'n_points: N' and then '{'"
-                raise FormatError(f"{where}: expected {expected}, not {line!r}; is this a .pts file?")
+                raise FormatError(f"{where}: expected {expected}, not {reprlib.repr(line)}; is this a .pts file?")
     if part != "end":
         raise FormatError(f"{path}, line {number}: the file ends before its closing '}}'; it may be truncated")
     if count != len(points):

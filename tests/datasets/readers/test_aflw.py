@@ -38,6 +38,7 @@ def test_subsets(tmp_path, monkeypatch):
     assert names(train) == ["image2.jpg", "image0.jpg"]
     assert train[0].path.is_relative_to(tmp_path / "data" / "flickr" / "0")
     assert (train[0].hidden.sum(), train[1].hidden.sum()) == (9, 0)
+    assert (train[0].visible.sum(), train[1].visible.sum()) == (10, 19)
     assert train[0].points[2].tolist() == [7, 13]
     assert train[0].dataset_box.tolist() == [10, 20, 40, 60]
     assert (train[0].scheme.name, train[0].protocol) == ("aflw19", "aflw19")
@@ -50,7 +51,13 @@ def test_subsets(tmp_path, monkeypatch):
 def test_wrong_content_is_rejected(tmp_path):
     with pytest.raises(DataError, match="choose a subset out of train, full, frontal, not None"):
         aflw.read(write_aflw(tmp_path))
-    with pytest.raises(DataError, match=r"4 names, but .*\(3, 38\)"):
+    with pytest.raises(DataError, match=r"data of 4 names has the shape \(3, 38\); expected \(4, 38\)"):
         aflw.read(write_aflw(tmp_path, data=np.zeros((3, 38))), "train")
+    with pytest.raises(DataError, match="nameList is not a cell array of names"):
+        aflw.read(write_aflw(tmp_path, nameList=np.ones(4)), "train")
+    with pytest.raises(DataError, match="ra is not an order of 4 faces"):
+        aflw.read(write_aflw(tmp_path, ra=np.array([[1, 1, 2, np.nan]])), "train")
+    with pytest.raises(DataError, match="mask_new of 4 names is not an array of numbers"):
+        aflw.read(write_aflw(tmp_path, mask_new="yes"), "train")
     with pytest.raises(DataError, match="none of its 4 faces is in the subset 'full'"):  # all are for training
         aflw.read(write_aflw(tmp_path), "full")

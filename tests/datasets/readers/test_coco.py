@@ -35,6 +35,7 @@ def test_category_describes_the_scheme(tmp_path):
     assert sample.points[:2].tolist() == [[5, 6], [7, 8]]
     assert sample.mask.tolist() == [True, True, False]
     assert sample.hidden.tolist() == [False, True, False]
+    assert sample.visible.tolist() == [True, False, False]
     assert sample.dataset_box.tolist() == [1, 2, 4, 6]
     assert sample.path == tmp_path / "photo.jpg"
 
@@ -56,12 +57,12 @@ def test_points_without_names_need_a_scheme(tmp_path):
 def test_wrong_skeleton_is_rejected(tmp_path, skeleton):
     category = {"id": 1, "name": "dog", "keypoints": ["a", "b", "c"], "skeleton": skeleton}
     file = write_coco(tmp_path / "dogs.json", VISIBLE, categories=[category])
-    with pytest.raises(DataError, match=r"dogs\.json: the category does not describe a point scheme: "):
+    with pytest.raises(DataError, match=r"dogs\.json: the names of its points are not a point scheme: "):
         coco.read(file)
 
 
 def test_names_that_occur_twice_are_rejected(tmp_path):
-    with pytest.raises(DataError, match=r"the category does not describe a point scheme: points: 'a' .* 3 times"):
+    with pytest.raises(DataError, match=r"points: 'a' occurs 3 times"):
         coco.read(write_coco(tmp_path / "dogs.json", VISIBLE, names="aaa"))
 
 

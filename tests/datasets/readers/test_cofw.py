@@ -19,11 +19,11 @@ SHAPE = np.concatenate([np.arange(29) + 1.5, 2 * np.arange(29) + 1.0, np.arange(
 pytestmark = pytest.mark.usefixtures("cache")
 
 
-def write_cofw(path: Path, suffix: str = "T", shapes=None, boxes: bool = True) -> Path:
+def write_cofw(path: Path, suffix: str = "T", shapes=None, boxes: bool = True, photos=(COLOR, GRAY)) -> Path:
     """Write a file as MATLAB 7.3 does: axes reversed, a cell array as references to datasets in #refs#."""
     shapes = np.stack([SHAPE, SHAPE + 1]) if shapes is None else shapes
     with h5py.File(path, "w") as file:
-        images = [file.create_dataset(f"#refs#/{i}", data=p.T) for i, p in enumerate((COLOR, GRAY))]
+        images = [file.create_dataset(f"#refs#/{i}", data=p.T) for i, p in enumerate(photos)]
         cell = file.create_dataset(f"Is{suffix}", (1, 2), dtype=h5py.ref_dtype)
         cell[0, :] = [image.ref for image in images]
         file[f"phis{suffix}"] = shapes.T
@@ -37,6 +37,7 @@ def test_file(tmp_path, cache):
     assert first.scheme.name == "cofw29"
     assert first.points[3].tolist() == [3.5, 6]
     assert first.hidden.tolist() == [i % 2 == 1 for i in range(29)]
+    assert first.visible.tolist() == [i % 2 == 0 for i in range(29)]
     assert first.dataset_box.tolist() == [0, 1, 10, 21]
     assert (first.protocol, first.group != second.group) == ("cofw", True)
     assert np.array_equal(load_image(first.path), COLOR)
@@ -65,7 +66,16 @@ def test_wrong_content_is_rejected(tmp_path):
     file = tmp_path / "COFW_test_color.mat"
     with pytest.raises(DataError, match=r"no variable bboxesT; found .*phisT"):
         cofw.read(write_cofw(file, boxes=False))
-    with pytest.raises(DataError, match=r"points \(3, 87\)"):
+    with pytest.raises(DataError, match=r"phisT of 2 photos has the shape \(3, 87\); expected \(2, 87\)"):
         cofw.read(write_cofw(file, shapes=np.zeros((3, 87))))
     with pytest.raises(DataError, match="face 1: fewer than two points"):
         cofw.read(write_cofw(file, shapes=np.full((2, 87), np.nan)))
+
+
+@pytest.mark.parametrize(
+    "photo",
+    [np.zeros((4, 5, 2), np.uint8), np.zeros((4, 5, 3, 1), np.uint8), np.zeros((0, 5), np.uint8), np.zeros((4, 5))],
+)
+def test_photo_of_a_wrong_shape_is_rejected(tmp_path, photo):
+    with pytest.raises(DataError, match="photo 2 is not an image of 8-bit numbers"):
+        cofw.read(write_cofw(tmp_path / "COFW_test_color.mat", photos=(COLOR, photo)))

@@ -36,7 +36,7 @@ def test_table(tmp_path):
     ("text", "error", "message"),
     [
         ("image,x0,y0,x1,y1\na.jpg,1,2,3\n", FormatError, r"faces\.csv, line 2: 4 columns, but the header has 5"),
-        ("image,x0,y0,x1,y1\na,1,2,3,4\n\nb,1,2,3,q\n", FormatError, r"faces\.csv, line 4, point 1: expected two numb"),
+        ("image,x0,y0,x1,y1\na,1,2,3,4\n\nb,1,2,3,q\n", FormatError, r"faces\.csv, line 4, x1 and y1: expected"),
         ("image,x0,y0,x1,y1\na,1,2,3,4\nb,1,2,,\n", DataError, r"faces\.csv, face 2 \(b\): fewer than two points"),
         ("image,x0,y0\na,1,2\n", DataError, r"faces\.csv, face 1 \(a\): 1 points, but the scheme mine has 2"),
     ],

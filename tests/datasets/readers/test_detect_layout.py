@@ -33,7 +33,8 @@ def test_empty_table_is_rejected(tmp_path):
         read_samples(tmp_path)
 
 
-def test_only_a_scheme_of_the_user_is_the_default_scheme(tmp_path):
+def test_only_a_scheme_of_the_user_is_the_default_scheme(tmp_path, write_image):
+    write_image(tmp_path / "a.jpg")
     (tmp_path / "t.csv").write_text(
         "image,x0,y0,x1,y1,x2,y2,x3,y3,x4,y4\na.jpg,1,2,3,4,5,6,7,8,9,1\n", encoding="utf-8"
     )
@@ -49,7 +50,8 @@ def test_folder_with_two_datasets_is_ambiguous(tmp_path):
         read_samples(tmp_path)
 
 
-def test_other_files_beside_a_dataset_are_ignored(tmp_path):
+def test_other_files_beside_a_dataset_are_ignored(tmp_path, write_image):
+    write_image(tmp_path / "a.jpg")
     (tmp_path / "a.csv").write_text(
         "image,x0,y0,x1,y1,x2,y2,x3,y3,x4,y4\na.jpg,1,2,3,4,5,6,7,8,9,1\n", encoding="utf-8"
     )

@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from facelattice.datasets.readers import matlab
+from facelattice.datasets.readers.files import ImageFinder
 from facelattice.datasets.sample import Sample, make_sample
 from facelattice.exceptions import DataError
 from facelattice.schemes import get_scheme
@@ -39,25 +40,28 @@ def read(path: Path, subset: str | None = None) -> list[Sample]:
     if subset not in SUBSETS:
         raise DataError(f"{file}: choose a subset out of {', '.join(SUBSETS)}, not {subset!r}")
     names, boxes, data, visible, order = matlab.load(file, "nameList", "bbox", "data", "mask_new", "ra")
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise DataError(f"{file}: nameList is not a cell array of names")
     num_faces = len(names)
-    shapes = [np.shape(values) for values in (boxes, data, visible)]
-    order = np.ravel(order).astype(int) - 1  # MATLAB counts from 1
-    if shapes != [(num_faces, 4), (num_faces, 38), (num_faces, 19)] or sorted(order) != list(range(num_faces)):
-        raise DataError(
-            f"{file}: {num_faces} names, but bbox, data and mask_new have the shapes {shapes}, and ra {order.shape}"
-        )
+    boxes = matlab.to_numbers(boxes, (num_faces, 4), f"{file}: bbox of {num_faces} names")
+    data = matlab.to_numbers(data, (num_faces, 38), f"{file}: data of {num_faces} names")
+    visible = matlab.to_numbers(visible, (num_faces, 19), f"{file}: mask_new of {num_faces} names") != 0
+    order = matlab.to_numbers(order, (num_faces,), f"{file}: ra of {num_faces} names") - 1  # from 1
+    if sorted(order) != list(range(num_faces)):
+        raise DataError(f"{file}: ra is not an order of {num_faces} faces")
     folders = [file.parent / name for name in ("data/flickr", "flickr", "images")]
-    root = next((folder for folder in folders if folder.is_dir()), file.parent)
-    frontal = [bool(np.all(row)) for row in visible]
+    finder = ImageFinder(next((folder for folder in folders if folder.is_dir()), file.parent))
+    frontal = visible.all(1)
     samples = []
-    for i in order[:NUM_TRAINING_FACES] if subset == "train" else order[NUM_TRAINING_FACES:]:
+    chosen = order[:NUM_TRAINING_FACES] if subset == "train" else order[NUM_TRAINING_FACES:]
+    for i in chosen.astype(int):
         if subset == "frontal" and not frontal[i]:
             continue
-        left, right, top, bottom = np.float64(boxes[i])
-        attributes = {} if subset == "train" else {"frontal": frontal[i]}
+        left, right, top, bottom = boxes[i]
+        attributes = {} if subset == "train" else {"frontal": bool(frontal[i])}
         samples.append(
-            make_sample(root / str(names[i]), np.float64(data[i]).reshape(2, 19).T, get_scheme("aflw19"), str(names[i]),
-                        f"{file}, face {i + 1}", attributes, hidden=np.asarray(visible[i]) == 0,
+            make_sample(finder.find(names[i]), data[i].reshape(2, 19).T, get_scheme("aflw19"), names[i],
+                        f"{file}, face {i + 1}", attributes, hidden=~visible[i], visible=visible[i],
                         dataset_box=np.array([left, top, right, bottom]), protocol="aflw19")
         )  # fmt: skip
     if not samples:

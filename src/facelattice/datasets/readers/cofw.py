@@ -16,6 +16,7 @@ from __future__ import annotations
 import hashlib
 import os
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -27,6 +28,7 @@ from facelattice.formats import atomic_write
 from facelattice.schemes import get_scheme
 
 VARIABLE_SUFFIXES = {"train": "Tr", "test": "T"}
+MAX_SIDE = 20_000  # pixels of a photo
 NAMES = {f"COFW_{subset}{color}.mat": subset for subset in VARIABLE_SUFFIXES for color in ("", "_color")}
 
 
@@ -53,30 +55,28 @@ def read(path: Path, subset: str | None = None) -> list[Sample]:
     if subset not in found:
         raise DataError(f"{path}: choose a subset out of {', '.join(found)}, not {subset!r}")
     file, suffix = found[subset], VARIABLE_SUFFIXES[subset]
-    images, shapes, boxes = matlab.load(file, f"Is{suffix}", f"phis{suffix}", f"bboxes{suffix}")
-    if np.ndim(shapes) != 2 or np.shape(shapes) != (len(images), 87) or np.shape(boxes) != (len(images), 4):
-        raise DataError(
-            f"{file}: {len(images)} photos, points {np.shape(shapes)} and boxes {np.shape(boxes)}; expected 87 and 4 "
-            "values for each photo"
-        )
+    names = [f"Is{suffix}", f"phis{suffix}", f"bboxes{suffix}"]
+    images, shapes, boxes = matlab.load(file, *names)
     paths = extract_images(file, images)
+    shapes = matlab.to_numbers(shapes, (len(images), 87), f"{file}: {names[1]} of {len(images)} photos")
+    boxes = matlab.to_numbers(boxes, (len(images), 4), f"{file}: {names[2]} of {len(images)} photos")
     samples = []
-    for i, (image, shape, box) in enumerate(zip(paths, np.float64(shapes), np.float64(boxes), strict=True)):
+    for i, (image, shape, box) in enumerate(zip(paths, shapes, boxes, strict=True)):
         points = shape[:58].reshape(2, 29).T - 1
         corners = np.concatenate([box[:2] - 1, box[:2] + box[2:] - 1])
         samples.append(
             make_sample(image, points, get_scheme("cofw29"), image.stem, f"{file}, face {i + 1}",
-                        hidden=shape[58:] > 0, dataset_box=corners, protocol="cofw")
+                        hidden=shape[58:] > 0, visible=shape[58:] == 0, dataset_box=corners, protocol="cofw")
         )  # fmt: skip
     return samples
 
 
-def extract_images(file: Path, images: list[np.ndarray]) -> list[Path]:
+def extract_images(file: Path, images: Any) -> list[Path]:
     """Write the photos of a .mat file into the cache as PNG, unless they are there already.
 
     Args:
         file: The .mat file.
-        images: Its photos, uint8 (H, W) or (H, W, 3).
+        images: Its photos, a list of uint8 arrays (H, W) or (H, W, 3).
 
     Returns:
         The path of each photo.
@@ -84,14 +84,17 @@ def extract_images(file: Path, images: list[np.ndarray]) -> list[Path]:
     Raises:
         DataError: If a photo is not an image of 8-bit numbers.
     """
+    if not isinstance(images, list) or not images:
+        raise DataError(f"{file}: the photos are not a cell array")
     state = file.stat()
     key = hashlib.sha256(f"{file.resolve()} {state.st_size} {state.st_mtime_ns}".encode("utf-8", "surrogateescape"))
     cache = Path(os.environ.get("FACELATTICE_CACHE") or Path.home() / ".cache" / "facelattice")
     folder = cache / f"{file.stem}-{key.hexdigest()[:16]}"
     paths = []
     for i, image in enumerate(images, 1):
-        if not isinstance(image, np.ndarray) or image.dtype != np.uint8 or image.ndim not in (2, 3):
-            raise DataError(f"{file}: photo {i} is not an image of 8-bit numbers")
+        is_image = isinstance(image, np.ndarray) and image.dtype == np.uint8 and image.size > 0
+        if not is_image or image.ndim not in (2, 3) or image.shape[2:] not in ((), (3,)) or max(image.shape) > MAX_SIDE:
+            raise DataError(f"{file}: photo {i} is not an image of 8-bit numbers, (H, W) or (H, W, 3)")
         paths.append(folder / f"{i:04}.png")
         if not paths[-1].exists():
             data = cv2.imencode(".png", image if image.ndim == 2 else image[:, :, ::-1])[1]

@@ -23,7 +23,13 @@ from facelattice.schemes import get_scheme
 def find_annotations(path: Path) -> Path | None:
     """Find the folder of the annotations at or below a path; None if it is not there."""
     folders = (path / "COFW68_Data" / "test_annotations", path / "test_annotations", path)
-    return next((folder for folder in folders if next(folder.glob("*_points.mat"), None)), None)
+    return next((folder for folder in folders if _point_files(folder)), None)
+
+
+def _point_files(folder: Path) -> list[Path]:
+    """The files NUMBER_points.mat of a folder, by number; without hidden files."""
+    files = [file for file in folder.glob("*_points.mat") if not file.name.startswith(".") and file.is_file()]
+    return sorted(files, key=lambda file: (len(file.name), file.name))
 
 
 def read(path: Path, subset: str | None = None) -> list[Sample]:
@@ -50,21 +56,24 @@ def read(path: Path, subset: str | None = None) -> list[Sample]:
     (images,) = matlab.load(file, "IsT")
     paths = cofw.extract_images(file, images)
     boxes_file = folder.parent / "cofw68_test_bboxes.mat"
-    boxes = matlab.load(boxes_file, "bboxes")[0] if boxes_file.exists() else None
+    boxes = None
+    if boxes_file.exists():
+        (boxes,) = matlab.load(boxes_file, "bboxes")
+        boxes = matlab.to_numbers(boxes, (len(paths), 4), f"{boxes_file}: bboxes of {len(paths)} photos")
+    annotations = _point_files(folder)
     samples = []
-    for annotation in sorted(folder.glob("*_points.mat"), key=lambda p: (len(p.name), p.name)):
+    for annotation, (points, occluded) in zip(annotations, matlab.load_all(annotations, "Points", "Occ"), strict=True):
         number = annotation.name.removesuffix("_points.mat")
         if not number.isdecimal() or not 1 <= int(number) <= len(paths):
             raise DataError(f"{annotation}: there is no photo {number}; {file.name} has {len(paths)}")
-        points, occluded = matlab.load(annotation, "Points", "Occ")
-        if np.shape(points) != (68, 2) or np.size(occluded) != 68:
-            raise DataError(f"{annotation}: Points {np.shape(points)} and Occ {np.shape(occluded)}; expected 68 points")
+        points = matlab.to_numbers(points, (68, 2), f"{annotation}: Points") - 1
+        occluded = matlab.to_numbers(occluded, (68,), f"{annotation}: Occ") > 0
         box = None
-        if boxes is not None and np.shape(boxes) == (len(paths), 4):
-            x, y, width, height = np.float64(boxes[int(number) - 1])
+        if boxes is not None:
+            x, y, width, height = boxes[int(number) - 1]
             box = np.array([x - 1, y - 1, x + width - 1, y + height - 1])
         samples.append(
-            make_sample(paths[int(number) - 1], np.float64(points) - 1, get_scheme("ibug68"), number, str(annotation),
-                        hidden=np.ravel(occluded) > 0, dataset_box=box, protocol="cofw68")
+            make_sample(paths[int(number) - 1], points, get_scheme("ibug68"), number, str(annotation),
+                        hidden=occluded, visible=~occluded, dataset_box=box, protocol="cofw68")
         )  # fmt: skip
     return samples

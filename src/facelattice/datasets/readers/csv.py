@@ -1,6 +1,7 @@
-"""CSV tables: a header image,x0,y0,x1,y1,... and one face in each row, with empty cells for missing points.
+"""CSV tables: a header image,x0,y0,x1,y1,... or image,NAME_x,NAME_y,... and one face in each row.
 
-Paths of images are relative to the table.
+Empty cells are missing points. A column visibility says which points are visible. Paths of images are relative to the
+table, or to a folder images/ beside it.
 """
 
 from __future__ import annotations
@@ -8,9 +9,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from facelattice.datasets.groups import group_names
-from facelattice.datasets.sample import Sample, infer_scheme, make_sample
+from facelattice.datasets.readers.annotations import make_samples
+from facelattice.datasets.sample import Sample
 from facelattice.exceptions import DataError
-from facelattice.formats import read_csv
+from facelattice.formats.csv_reader import read_csv_file
 from facelattice.schemes import Scheme
 
 
@@ -20,7 +22,7 @@ def read(path: Path, subset: str | None = None, scheme: Scheme | None = None) ->
     Args:
         path: The table.
         subset: Must be None; a table has no subsets.
-        scheme: Scheme of the points; None infers it from their number.
+        scheme: Scheme of the points; None infers it from their names or their number.
 
     Raises:
         DataError: If a subset is given, or a face does not fit the scheme; it names the face.
@@ -28,10 +30,5 @@ def read(path: Path, subset: str | None = None, scheme: Scheme | None = None) ->
     """
     if subset is not None:
         raise DataError(f"{path}: a table has no subsets, so there is no {subset!r}")
-    rows = read_csv(path)
-    samples = []
-    groups = group_names([name for name, _, _ in rows])
-    for number, (group, (name, points, _)) in enumerate(zip(groups, rows, strict=True), 1):
-        where = f"{path}, face {number} ({name})"
-        samples.append(make_sample(path.parent / name, points, infer_scheme(len(points), scheme, where), group, where))
-    return samples
+    file = read_csv_file(path)
+    return make_samples(path, file, scheme, group_names([face.image for face in file.faces]))

@@ -7,6 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from facelattice.datasets.readers import aflw, coco, cofw, cofw68, csv, dlib_xml, w300, wflw
+from facelattice.datasets.readers.check import check_samples
+from facelattice.datasets.readers.files import find_files
 from facelattice.datasets.sample import Sample, default_scheme
 from facelattice.exceptions import DataError
 from facelattice.schemes import Scheme
@@ -15,12 +17,12 @@ Reader = Callable[[], list[Sample]]
 
 LAYOUTS = (
     ".pts files (300-W), WFLW_annotations/, COFW_train_color.mat or COFW_test_color.mat, test_annotations/ (COFW68), "
-    f"{aflw.NAME}, a .csv table, a COCO .json, dlib's .xml"
+    f"{aflw.NAME}, a .csv table, a COCO .json, dlib's .xml, annotations/ with a COCO .json"
 )
 
 # The start of annotations in files of each suffix.
 HEADS = {
-    ".csv": r"\A[^\n]*\bimage\b[^\n]*\bx0\b",
+    ".csv": r"\A[^\n]*\bimage\b[^\n]*(\bx_?0\b|[\W_]x\b)",
     ".json": r'"(images|annotations|categories)"\s*:\s*\[',
     ".xml": r"<dataset\b",
 }
@@ -45,6 +47,8 @@ def read_samples(path: Path, subset: str | None = None, scheme: Scheme | None = 
     """
     if not path.exists():
         raise DataError(f"{path}: there is no such file or folder")
+    if not path.is_dir() and not path.is_file():
+        raise DataError(f"{path}: is neither a file nor a folder")
     found = _find_readers(path, subset, scheme)
     if len(found) > 1:
         some = ", ".join([*list(found)[:5], *(["..."] if len(found) > 5 else [])])
@@ -55,6 +59,7 @@ def read_samples(path: Path, subset: str | None = None, scheme: Scheme | None = 
     samples = read()
     if not samples:
         raise DataError(f"{path}: no faces in {name}")
+    check_samples(path, samples)
     return samples
 
 
@@ -76,14 +81,26 @@ def _find_readers(path: Path, subset: str | None, scheme: Scheme | None) -> dict
         found["the test_annotations of COFW68"] = lambda: cofw68.read(path, subset)
     if (path / aflw.NAME).is_file():
         found[aflw.NAME] = lambda: aflw.read(path, subset)
-    if next(path.rglob("*.pts"), None):
+    if find_files(path, ".pts"):
         found[".pts files"] = lambda: w300.read(path, subset, scheme)
-    files = [file for file in sorted(path.iterdir()) if file.suffix.lower() in HEADS and file.is_file()]
+    files = _annotation_files(path)
+    if not found and not files:
+        files = [file for file in _annotation_files(path / "annotations") if file.suffix.lower() == ".json"]
     if len(found) + len(files) > 1:  # beside a dataset, a table or JSON of another kind is not a second one
         files = [file for file in files if _has_head(file)]
     for file in files:
         found |= _file_reader(file, subset, scheme)
     return found
+
+
+def _annotation_files(folder: Path) -> list[Path]:
+    """The files of a folder with a suffix of annotations, without hidden files."""
+    if not folder.is_dir():
+        return []
+    files = [
+        file for file in sorted(folder.iterdir()) if file.suffix.lower() in HEADS and not file.name.startswith(".")
+    ]
+    return [file for file in files if file.is_file()]
 
 
 def _has_head(path: Path) -> bool:

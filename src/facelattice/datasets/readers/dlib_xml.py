@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 
-from facelattice.datasets.readers.coco import make_samples
+from facelattice.datasets.groups import group_names
+from facelattice.datasets.readers.annotations import make_samples
 from facelattice.datasets.sample import Sample
 from facelattice.exceptions import DataError
-from facelattice.formats import read_dlib_xml
+from facelattice.formats.dlib_xml import read_dlib_file
 from facelattice.schemes import Scheme
 
 
@@ -17,13 +18,14 @@ def read(path: Path, subset: str | None = None, scheme: Scheme | None = None) ->
     Args:
         path: The file.
         subset: Must be None; the format has no subsets.
-        scheme: Scheme of the points; None infers it from their number.
+        scheme: Scheme of the points; None infers it from the names of the parts or their number.
 
     Raises:
-        DataError: If a subset is given, or a face does not fit the scheme.
+        DataError: If a subset is given, a face does not fit the scheme, or the names do not.
         FormatError: If the file is damaged; it names file and box.
         MissingDependencyError: If defusedxml is not installed.
     """
     if subset is not None:
         raise DataError(f"{path}: XML of dlib has no subsets, so there is no {subset!r}")
-    return make_samples(path, read_dlib_xml(path), scheme)
+    file = read_dlib_file(path)
+    return make_samples(path, file, scheme, group_names([PureWindowsPath(face.image).name for face in file.faces]))

@@ -1,14 +1,28 @@
-"""MATLAB files: variables by name. Version 7.3 is HDF5, read by h5py; SciPy reads the older versions."""
+"""MATLAB files: variables by name. Version 7.3 is HDF5, read by h5py; SciPy reads the older versions.
+
+Both parsers can crash on damaged files, so they run in a process of their own with limited memory (`matlab_process`).
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import importlib.util
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from contextlib import suppress
+from io import BufferedReader
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from facelattice.datasets.readers import matlab_process
 from facelattice.exceptions import DataError, MissingDependencyError
+
+SECONDS_PER_MB = 0.5  # the process may take a minute and this; it reads 50 MB a second
 
 
 def load(path: Path, *names: str) -> list[Any]:
@@ -25,48 +39,72 @@ def load(path: Path, *names: str) -> list[Any]:
         DataError: If the file cannot be read, or a variable is missing.
         MissingDependencyError: If SciPy or h5py is not installed.
     """
-    h5py, loadmat = _import_libraries(path)
-    try:
-        if h5py.is_hdf5(path):
-            with h5py.File(path) as file:
-                return [_from_hdf5(file, file[_check_name(path, name, file)], h5py) for name in names]
-        content = loadmat(path)
-        return [_from_scipy(content[_check_name(path, name, content)]) for name in names]
-    except DataError:
-        raise
-    except Exception as error:  # it is not documented what these parsers raise for damaged files
-        raise DataError(f"{path}: not a MATLAB file that can be read ({type(error).__name__}: {error})") from error
+    return load_all([path], *names)[0]
 
 
-def _import_libraries(path: Path) -> tuple[Any, Callable[[Path], dict[str, Any]]]:
-    try:
-        import h5py
-        from scipy.io import loadmat
-    except ImportError as error:
+def load_all(paths: Sequence[Path], *names: str) -> list[list[Any]]:
+    """Load the same variables of several .mat files, see `load`."""
+    missing = [package for package in ("h5py", "scipy") if importlib.util.find_spec(package) is None]
+    if missing:
         raise MissingDependencyError(
-            f'{path}: reading it needs h5py and SciPy; run: pip install "facelattice[evaluate]"'
-        ) from error
-    return h5py, loadmat
+            f'{paths[0]}: reading it needs {" and ".join(missing)}; run: pip install "facelattice[evaluate]"'
+        )
+    num_bytes = sum(path.stat().st_size for path in paths)
+    with tempfile.TemporaryDirectory(prefix="facelattice-") as folder:
+        request = {"paths": [str(path.resolve()) for path in paths], "names": names}
+        command = [sys.executable, "-c", "import runpy, sys; runpy.run_path(sys.argv[1], run_name='__main__')"]
+        # In an empty folder, no file shadows a module. The packages are found where this process finds them.
+        search_path = os.pathsep.join(os.path.abspath(entry) for entry in sys.path if entry)
+        with suppress(subprocess.TimeoutExpired):
+            subprocess.run(
+                [*command, os.path.abspath(matlab_process.__file__)],
+                input=json.dumps(request).encode(),
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                cwd=folder,
+                env={**os.environ, "PYTHONPATH": search_path, "OPENBLAS_NUM_THREADS": "1"},
+                timeout=60 + SECONDS_PER_MB * num_bytes / 1e6,
+                check=False,
+            )
+        return [_load_result(Path(folder), i, path) for i, path in enumerate(paths)]
 
 
-def _check_name(path: Path, name: str, content: Any) -> str:
-    if name not in content:
-        found = ", ".join(key for key in content if not key.startswith(("__", "#"))) or "nothing"
-        raise DataError(f"{path}: there is no variable {name}; found {found}")
-    return name
+def to_numbers(value: Any, shape: tuple[int, ...], where: str) -> np.ndarray:
+    """Check that a variable is an array of numbers of a shape.
+
+    Args:
+        value: The variable.
+        shape: Expected shape. A vector may be a row or a column.
+        where: File and variable, for the error.
+
+    Returns:
+        float64 array.
+
+    Raises:
+        DataError: If it is not.
+    """
+    if not isinstance(value, np.ndarray) or value.dtype.kind not in "buif":
+        raise DataError(f"{where} is not an array of numbers")
+    if len(shape) == 1:
+        value = value.ravel()
+    if value.shape != shape:
+        raise DataError(f"{where} has the shape {value.shape}; expected {shape}")
+    return value.astype(np.float64)
 
 
-def _from_hdf5(file: Any, dataset: Any, h5py: Any) -> Any:
-    """Convert HDF5 as MATLAB writes it: axes reversed, cells as references, text as character codes."""
-    if h5py.check_ref_dtype(dataset.dtype) is not None:
-        return [_from_hdf5(file, file[reference], h5py) for reference in np.asarray(dataset).T.ravel(order="F")]
-    if dataset.attrs.get("MATLAB_class") == b"char":
-        return "".join(map(chr, np.asarray(dataset).T.ravel()))
-    return np.asarray(dataset).T
+def _load_result(folder: Path, number: int, path: Path) -> list[Any]:
+    try:
+        result = json.loads((folder / f"{number}.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        raise DataError(f"{path}: not a MATLAB file that can be read (the parser crashed on it)") from None
+    if "error" in result:
+        raise DataError(f"{path}: {result['error']}")
+    with open(folder / f"{number}.npy", "rb") as file:
+        return [_restore(value, file) for value in result["values"]]
 
 
-def _from_scipy(value: np.ndarray) -> Any:
-    """Convert arrays of objects to lists, and arrays of one text to a str."""
-    if value.dtype == object:
-        return [_from_scipy(np.asarray(item)) for item in value.ravel(order="F")]
-    return str(value.ravel()[0]) if value.dtype.kind == "U" and value.size == 1 else value
+def _restore(value: Any, file: BufferedReader) -> Any:
+    """Restore what `matlab_process` stored: lists, texts, and null for the next array of the file."""
+    if isinstance(value, list):
+        return [_restore(item, file) for item in value]
+    return np.load(file, allow_pickle=False) if value is None else value

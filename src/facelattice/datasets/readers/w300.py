@@ -9,9 +9,11 @@ Source:
 
 from __future__ import annotations
 
+import unicodedata
 from pathlib import Path
 
 from facelattice.datasets.groups import group_names
+from facelattice.datasets.readers.files import find_files
 from facelattice.datasets.sample import Sample, infer_scheme, make_sample
 from facelattice.exceptions import DataError
 from facelattice.formats import read_pts
@@ -40,11 +42,12 @@ def read(folder: Path, subset: str | None = None, scheme: Scheme | None = None) 
     Raises:
         DataError: If a file is damaged or has no image, or the subset does not exist; it names the file.
     """
-    found = [(pts, part_of(pts.parent)) for pts in sorted(folder.rglob("*.pts"))]
+    found = [(pts, part_of(pts.parent)) for pts in find_files(folder, ".pts")]
     parts = _choose_parts(folder, {part for _, part in found if part}, subset)
     chosen = [(pts, part) for pts, part in found if parts is None or part in parts]
     groups = group_names([pts.name for pts, _ in chosen])
-    return [_read_sample(pts, part, group, scheme) for group, (pts, part) in zip(groups, chosen, strict=True)]
+    images = _index_images({pts.parent for pts, _ in chosen})
+    return [_read_sample(pts, part, group, scheme, images) for group, (pts, part) in zip(groups, chosen, strict=True)]
 
 
 def part_of(folder: Path) -> str | None:
@@ -65,9 +68,20 @@ def _choose_parts(folder: Path, parts: set[str], subset: str | None) -> tuple[st
     return FULL if subset == "full" else (subset,)
 
 
-def _read_sample(pts: Path, part: str | None, group: str, scheme: Scheme | None) -> Sample:
-    images = [p for s in sorted(IMAGE_SUFFIXES) for p in (pts.with_suffix(s), pts.with_suffix(s.upper()))]
-    image = next((path for path in images if path.exists()), None)
+def _index_images(folders: set[Path]) -> dict[tuple[Path, str], Path]:
+    """The images of folders, by folder and stem; .jpg is preferred to .png, as the suffixes are sorted."""
+    images: dict[tuple[Path, str], Path] = {}
+    for folder in folders:
+        for image in sorted(folder.iterdir(), key=lambda path: (path.suffix.lower(), path.name)):
+            if image.suffix.lower() in IMAGE_SUFFIXES and image.is_file():
+                images.setdefault((folder, unicodedata.normalize("NFC", image.stem)), image)
+    return images
+
+
+def _read_sample(
+    pts: Path, part: str | None, group: str, scheme: Scheme | None, images: dict[tuple[Path, str], Path]
+) -> Sample:
+    image = images.get((pts.parent, unicodedata.normalize("NFC", pts.stem)))
     if image is None:
         raise DataError(f"{pts}: there is no image {pts.stem}.jpg (or .png, ...) beside it")
     points = read_pts(pts)

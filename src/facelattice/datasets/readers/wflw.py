@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
+from facelattice.datasets.readers.files import ImageFinder
 from facelattice.datasets.sample import Sample, make_sample
 from facelattice.exceptions import DataError
 from facelattice.schemes import get_scheme
@@ -39,11 +40,12 @@ def read(root: Path, subset: str | None = None) -> list[Sample]:
         raise DataError(f"{root}: choose a subset out of {', '.join(subsets) or 'none found'}, not {subset!r}")
     text = path.read_text(encoding="utf-8-sig", errors="surrogateescape")  # file names may not be valid UTF-8
     lines = [(f"{path}, line {number}", line.split()) for number, line in enumerate(text.splitlines(), 1)]
-    samples = [_make_sample(root, cells, where) for where, cells in lines if cells]
+    finder = ImageFinder(root / "WFLW_images")
+    samples = [_make_sample(finder, cells, where) for where, cells in lines if cells]
     return [sample for sample in samples if subset not in ATTRIBUTES or sample.attributes[str(subset)]]
 
 
-def _make_sample(root: Path, cells: list[str], where: str) -> Sample:
+def _make_sample(finder: ImageFinder, cells: list[str], where: str) -> Sample:
     if len(cells) != NUM_CELLS:
         raise DataError(
             f"{where}: {len(cells)} values; expected {NUM_CELLS}: 196 coordinates, 4 of the box, 6 flags and a name"
@@ -54,5 +56,5 @@ def _make_sample(root: Path, cells: list[str], where: str) -> Sample:
         flags = {name: bool(int(cell)) for name, cell in zip(ATTRIBUTES, cells[200:206], strict=True)}
     except ValueError as error:
         raise DataError(f"{where}: {error}") from error
-    image, scheme = root / "WFLW_images" / cells[206], get_scheme("wflw98")
+    image, scheme = finder.find(cells[206]), get_scheme("wflw98")
     return make_sample(image, points, scheme, cells[206], where, flags, dataset_box=box, protocol="wflw")

@@ -1,0 +1,40 @@
+"""Checks of a dataset after reading: images that are missing, and points that look like missing ones."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from facelattice.datasets.readers.annotations import image_folders
+from facelattice.datasets.sample import Sample
+from facelattice.exceptions import DataError
+
+# Other programs write missing points as 0,0 or -1,-1. Of files that count from 1 they are then -1,-1 or -2,-2.
+PLACEHOLDERS = (0, -1, -2)
+
+
+def check_samples(path: Path, samples: Sequence[Sample]) -> None:
+    """Check the faces of a dataset, and warn of points that may be missing.
+
+    Args:
+        path: The dataset, for messages.
+        samples: Its faces.
+
+    Raises:
+        DataError: If none of the images exists.
+    """
+    images = dict.fromkeys(sample.path for sample in samples)
+    if not any(image.exists() for image in images):
+        folders = f", also in {', '.join(map(str, image_folders(path)[1:]))}" if path.is_file() else ""
+        raise DataError(
+            f"{path}: none of its {len(images)} images is found; the first was looked for at {samples[0].path}{folders}"
+        )
+    points = np.concatenate([sample.points[sample.mask] for sample in samples])
+    num_placeholders = sum(int((points == value).all(1).sum()) for value in PLACEHOLDERS)
+    if num_placeholders:
+        logging.getLogger("facelattice").warning(
+            "%s: %d points are at exactly 0,0 or -1,-1; leave them empty if they are missing", path, num_placeholders
+        )

@@ -1,0 +1,98 @@
+"""Finding of files: annotations below a folder, and the images that annotations name."""
+
+from __future__ import annotations
+
+import os
+import unicodedata
+from collections.abc import Iterator
+from pathlib import Path
+
+
+def find_files(folder: Path, ending: str) -> list[Path]:
+    """Find regular files at any depth, also behind links to folders, by the ending of their names in any case.
+
+    Hidden files and folders are left out, such as the ``._NAME`` that macOS writes beside a file, and so are devices
+    and FIFOs.
+
+    Args:
+        folder: Where to search.
+        ending: Ending of the names, in lower case.
+
+    Returns:
+        The files, sorted by path.
+    """
+    return sorted(path for path in _walk(folder) if path.name.lower().endswith(ending) and path.is_file())
+
+
+def _walk(folder: Path) -> Iterator[Path]:
+    visited = set()
+    for parent, folders, names in os.walk(folder, followlinks=True):
+        real = os.path.realpath(parent)
+        folders[:] = [] if real in visited else [name for name in folders if not name.startswith(".")]
+        if real not in visited:
+            yield from (Path(parent, name) for name in names if not name.startswith("."))
+        visited.add(real)
+
+
+class ImageFinder:
+    """Finds the images that a file of annotations names.
+
+    A name is looked for in each folder as it is written, with slashes for backslashes, in the other Unicode
+    normalization, and in any case.
+
+    Args:
+        folders: Folders that names can be relative to, the most likely one first.
+    """
+
+    def __init__(self, *folders: Path):
+        self.folders = folders
+        self._listings: dict[Path, dict[str, list[str]]] = {}
+
+    def find(self, name: str) -> Path:
+        """Find an image.
+
+        Args:
+            name: Path of the image as the annotation states it.
+
+        Returns:
+            The first match; if there is none, the path in the first folder.
+        """
+        names = [name, name.replace("\\", "/")] if "\\" in name else [name]
+        for folder in self.folders:
+            for written in names:
+                path = folder / written
+                if path.exists():
+                    return path
+        for folder in self.folders:
+            found = self._find_similar(folder, Path(names[-1]))
+            if found is not None:
+                return found
+        return self.folders[0] / name
+
+    def _find_similar(self, folder: Path, name: Path) -> Path | None:
+        """Follow a path part by part; each part may differ in case and normalization if only one entry fits."""
+        path = Path(name.anchor) if name.is_absolute() else folder
+        for part in name.parts[1:] if name.is_absolute() else name.parts:
+            if part != ".." and not (path / part).exists():
+                entries = self._listing(path).get(_normalize(part), [])
+                if len(entries) != 1:
+                    return None
+                part = entries[0]
+            path = path / part
+        return path
+
+    def _listing(self, folder: Path) -> dict[str, list[str]]:
+        if folder not in self._listings:
+            listing: dict[str, list[str]] = {}
+            try:
+                entries = sorted(os.listdir(folder))
+            except (OSError, ValueError):
+                entries = []
+            for entry in entries:
+                listing.setdefault(_normalize(entry), []).append(entry)
+            self._listings[folder] = listing
+        return self._listings[folder]
+
+
+def _normalize(name: str) -> str:
+    return unicodedata.normalize("NFC", name).casefold()

@@ -1,0 +1,114 @@
+"""The process that parses MATLAB files for `matlab`: it may crash, or run into its limit of memory.
+
+It imports no other module of this package, so that it starts quickly. It reads {"paths": [...], "names": [...]} on
+standard input. For file number i it writes i.npy, its arrays one after another, and i.json: {"values": [...]} with a
+list for a cell array, a text, or null for the next array; or {"error": message}.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from typing import IO, Any
+
+import numpy as np
+
+MEMORY = 512 * 2**20  # bytes, beside those of the process itself
+MEMORY_PER_BYTE = 20  # of the file; photos are compressed by less
+
+
+class UnreadableError(Exception):
+    """The file is not readable, for a reason to be shown."""
+
+
+def main() -> None:
+    """Parse the files of the request."""
+    import h5py
+    import scipy.io
+
+    request = json.load(sys.stdin)
+    num_bytes = MEMORY + MEMORY_PER_BYTE * sum(map(os.path.getsize, request["paths"]))
+    _limit_memory(num_bytes)
+    for i, path in enumerate(request["paths"]):
+        try:
+            with open(f"{i}.npy", "wb") as file:
+                if h5py.is_hdf5(path):
+                    values = _read_hdf5(path, request["names"], num_bytes, file, h5py)
+                else:
+                    values = _read_older(path, request["names"], file, scipy.io)
+            result: dict[str, Any] = {"values": values}
+        except UnreadableError as error:
+            result = {"error": str(error)}
+        except Exception as error:  # it is not documented what these parsers raise for damaged files
+            reason = " ".join(f"{type(error).__name__}: {error}".split())[:300]
+            result = {"error": f"not a MATLAB file that can be read ({reason})"}
+        with open(f"{i}.json", "w", encoding="utf-8") as file:
+            json.dump(result, file)
+
+
+def _limit_memory(num_bytes: int) -> None:
+    try:
+        import resource
+    except ImportError:  # Windows
+        return
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (num_bytes, num_bytes))
+    try:
+        with open("/proc/self/statm", encoding="ascii") as file:
+            own = int(file.read().split()[0]) * resource.getpagesize()
+        resource.setrlimit(resource.RLIMIT_AS, (own + num_bytes, own + num_bytes))
+    except (OSError, ValueError):  # not Linux, or a lower limit holds already
+        pass
+
+
+def _read_hdf5(path: str, names: list[str], num_bytes: int, out: IO[bytes], h5py: Any) -> list[Any]:
+    def convert(dataset: Any) -> Any:
+        """Convert a dataset as MATLAB writes it: axes reversed, cells as references, text as character codes."""
+        if not isinstance(dataset, h5py.Dataset):
+            raise UnreadableError(f"the variable {dataset.name} is not an array")
+        if dataset.external or dataset.is_virtual:
+            raise UnreadableError(f"the variable {dataset.name} is stored in another file, which is not read")
+        if dataset.nbytes > num_bytes:
+            raise UnreadableError(
+                f"the variable {dataset.name} has {dataset.nbytes} bytes, more than the file can contain"
+            )
+        if h5py.check_ref_dtype(dataset.dtype) is not None:
+            return [convert(file[reference]) for reference in np.asarray(dataset).T.ravel(order="F")]
+        if dataset.attrs.get("MATLAB_class") == b"char":
+            return "".join(map(chr, np.asarray(dataset).T.ravel()))
+        return _store(np.asarray(dataset).T, out)
+
+    with h5py.File(path, "r") as file:
+        for name in names:
+            if name not in file:
+                raise UnreadableError(_missing(name, [key for key in file if not key.startswith("#")]))
+            if not isinstance(file.get(name, getlink=True), h5py.HardLink):
+                raise UnreadableError(f"the variable {name} is a link, which is not followed")
+        return [convert(file[name]) for name in names]
+
+
+def _read_older(path: str, names: list[str], out: IO[bytes], scipy_io: Any) -> list[Any]:
+    def convert(value: np.ndarray) -> Any:
+        """Convert arrays of objects to lists, and arrays of one text to a text."""
+        if value.dtype == object:
+            return [convert(np.asarray(item)) for item in value.ravel(order="F")]
+        return str(value.ravel()[0]) if value.dtype.kind == "U" and value.size == 1 else _store(value, out)
+
+    content = scipy_io.loadmat(path, variable_names=names)
+    for name in names:
+        if name not in content:
+            raise UnreadableError(_missing(name, [found for found, _, _ in scipy_io.whosmat(path)]))
+    return [convert(content[name]) for name in names]
+
+
+def _store(array: np.ndarray, out: IO[bytes]) -> None:
+    np.save(out, array, allow_pickle=False)
+
+
+def _missing(name: str, found: list[str]) -> str:
+    return f"there is no variable {name}; found {', '.join(found) or 'nothing'}"
+
+
+if __name__ == "__main__":
+    main()

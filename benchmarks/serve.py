@@ -1,11 +1,11 @@
-"""The service under load, on this machine: requests a second, median and 99th percentile, memory, as a Markdown table.
+"""Measure the service on this machine: throughput, latency and memory, as Markdown tables.
 
-    python benchmarks/serve.py examples/astronaut.jpg              # needs the extra dev; --seconds 5 for a quick look
+    python benchmarks/serve.py examples/astronaut.jpg              # needs the extra dev; --seconds 5 is faster
 
-Starts `facelattice serve` with a worker for each processor and asks it with 1 to 64 clients at a time, each of which
-sends its next request when the last one is answered. Before that one process calls the library in a loop, on the same
-image with all processors. Clients run on the same processors and take some of their time. Memory is that of the
-server and its workers together.
+The program starts `facelattice serve` with one worker per CPU. The first table is about 1 to 64 clients, each of which
+sends its next request after the response to the last one. For comparison, one process first calls the library in a
+loop on all CPUs. The second table is about memory after bodies of 20 MB that the service rejects, 40 at a time. The
+clients run on the same CPUs. Memory is the resident size of the server and of its workers.
 """
 
 from __future__ import annotations
@@ -16,46 +16,88 @@ import contextlib
 import subprocess
 import sys
 import time
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from typing import Any
 
 import httpx
 import numpy as np
 import psutil
 
 CLIENTS = (1, 2, 4, 8, 16, 32, 64)
+BODY_BYTES = 20_000_000 - 1000  # just below the default limit
+CONCURRENT_BODIES = 40
 
 
-async def load(address: str, data: bytes, clients: int, seconds: float) -> tuple[list[float], int]:
-    """The milliseconds that each answered request took, and how many were told to come back later."""
-    ends = time.perf_counter() + seconds
+async def send_images(address: str, data: bytes, num_clients: int, seconds: float) -> tuple[list[float], int]:
+    """Return the latency of each request in milliseconds, and the number of responses with status 503."""
+    end = time.perf_counter() + seconds
     times: list[float] = []
-    refused = 0
+    overloaded = 0
 
     async def client(http: httpx.AsyncClient) -> None:
-        nonlocal refused
-        while time.perf_counter() < ends:
+        nonlocal overloaded
+        while time.perf_counter() < end:
             start = time.perf_counter()
-            answer = await http.post(f"{address}/v1/align", content=data)
-            if answer.status_code == 503:
-                refused += 1
+            response = await http.post(f"{address}/v1/align", content=data)
+            if response.status_code == 503:
+                overloaded += 1
                 await asyncio.sleep(0.2)
                 continue
-            answer.raise_for_status()
+            response.raise_for_status()
             times.append(1000 * (time.perf_counter() - start))
 
-    async with httpx.AsyncClient(timeout=60, limits=httpx.Limits(max_connections=clients)) as http:
-        await asyncio.gather(*(client(http) for _ in range(clients)))
-    return times, refused
+    async with httpx.AsyncClient(timeout=60, limits=httpx.Limits(max_connections=num_clients)) as http:
+        await asyncio.gather(*(client(http) for _ in range(num_clients)))
+    return times, overloaded
 
 
-def memory(server: subprocess.Popen) -> float:
-    """MiB of the server and its workers."""
+def rejected_bodies() -> dict[str, dict[str, Any]]:
+    """Return the arguments of a request for each kind of body that the service rejects."""
+    no_image = bytes(BODY_BYTES)
+    form_head = b'--x\r\nContent-Disposition: form-data; name="file"; filename="photo.jpg"\r\n\r\n'
+    form = form_head + no_image[len(form_head) + 10 :] + b"\r\n--x--\r\n"
+    form_headers = {"Content-Type": "multipart/form-data; boundary=x"}
+    return {
+        "not an image": {"content": no_image},
+        "a damaged JPEG": {"content": b"\xff\xd8\xff\xe0" + no_image},
+        "a form without an image": {"content": form, "headers": form_headers},
+        "a form that is cut short": {"content": form[:-20], "headers": form_headers},
+        "too large, without a length": {"content": no_image + bytes(2000)},
+    }
+
+
+async def send_rejected(address: str, request: dict[str, Any], count: int) -> dict[int, int]:
+    """Send a request many times and return how often each status came back."""
+    statuses: dict[int, int] = {}
+    unsent = iter(range(count))
+    content = request["content"]
+
+    async def parts() -> AsyncIterator[bytes]:
+        for start in range(0, len(content), 1 << 18):
+            yield content[start : start + (1 << 18)]
+
+    async def client(http: httpx.AsyncClient) -> None:
+        for _ in unsent:
+            status = 503
+            while status == 503:
+                status = (await http.post(f"{address}/v1/align", **{**request, "content": parts()})).status_code
+                statuses[status] = statuses.get(status, 0) + 1
+                await asyncio.sleep(status == 503)
+
+    async with httpx.AsyncClient(timeout=120) as http:
+        await asyncio.gather(*(client(http) for _ in range(CONCURRENT_BODIES)))
+    return statuses
+
+
+def memory(server: subprocess.Popen[str]) -> float:
+    """Return the resident size of the server and its workers in MiB."""
     processes = [psutil.Process(server.pid), *psutil.Process(server.pid).children(recursive=True)]
     return sum(process.memory_info().rss for process in processes) / 2**20
 
 
-def in_a_loop(data: bytes, seconds: float) -> float:
-    """Images a second of the library, called in a loop."""
+def library_throughput(data: bytes, seconds: float) -> float:
+    """Return how many images per second one process aligns that calls the library in a loop."""
     from facelattice import FaceAligner
     from facelattice.serve.decode import decode
 
@@ -68,13 +110,9 @@ def in_a_loop(data: bytes, seconds: float) -> float:
     return count / (time.perf_counter() - start)
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("photo", type=Path)
-    parser.add_argument("--seconds", type=float, default=60, help="for each number of clients")
-    options = parser.parse_args()
-    data = options.photo.read_bytes()
-    print(f"the library in a loop: {in_a_loop(data, min(options.seconds, 20)):.1f} images a second\n")
+@contextlib.contextmanager
+def running_server() -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """Start the service and give its process and address."""
     command = [sys.executable, "-m", "facelattice", "serve", "--port", "0"]
     server = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
     try:
@@ -85,21 +123,56 @@ def main() -> None:
                 httpx.get(f"{address}/healthz")
                 break
             time.sleep(0.1)
-        httpx.post(f"{address}/v1/align", content=data)
-        print("| clients | requests a second | p50 | p99 | told to come back | memory before | after |")
-        print("|---|---|---|---|---|---|---|")
-        for clients in CLIENTS:
-            before = memory(server)
-            times, refused = asyncio.run(load(address, data, clients, options.seconds))
-            p50, p99 = np.percentile(times or [np.nan], [50, 99])
-            print(
-                f"| {clients} | {len(times) / options.seconds:.1f} | {p50:.0f} ms | {p99:.0f} ms | {refused} |"
-                f" {before:.0f} MiB | {memory(server):.0f} MiB |",
-                flush=True,
-            )
+        yield server, address
     finally:
         server.terminate()
         server.wait()
+
+
+def print_load_table(data: bytes, seconds: float) -> None:
+    """Print the table of requests that succeed."""
+    with running_server() as (server, address):
+        httpx.post(f"{address}/v1/align", content=data)
+        print("| clients | requests/s | p50 | p99 | status 503 | memory before | memory after |")
+        print("|---|---|---|---|---|---|---|")
+        for num_clients in CLIENTS:
+            before = memory(server)
+            times, overloaded = asyncio.run(send_images(address, data, num_clients, seconds))
+            p50, p99 = np.percentile(times or [np.nan], [50, 99])
+            print(
+                f"| {num_clients} | {len(times) / seconds:.1f} | {p50:.0f} ms | {p99:.0f} ms | {overloaded} |"
+                f" {before:.0f} MiB | {memory(server):.0f} MiB |",
+                flush=True,
+            )
+
+
+def print_memory_table(data: bytes, count: int) -> None:
+    """Print the table of memory after rejected bodies."""
+    with running_server() as (server, address):
+        httpx.post(f"{address}/v1/align", content=data)
+        print(f"| {count} bodies, {CONCURRENT_BODIES} at a time | status: number | memory before | memory after |")
+        print("|---|---|---|---|")
+        for kind, request in rejected_bodies().items():
+            before = memory(server)
+            statuses = asyncio.run(send_rejected(address, request, count))
+            counts = ", ".join(f"{status}: {number}" for status, number in sorted(statuses.items()))
+            print(f"| {kind} | {counts} | {before:.0f} MiB | {memory(server):.0f} MiB |", flush=True)
+
+
+def main() -> None:
+    """Print both tables."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("photo", type=Path)
+    parser.add_argument("--seconds", type=float, default=60, help="time for each number of clients")
+    parser.add_argument("--bodies", type=int, default=1000, help="number of rejected bodies of each kind")
+    options = parser.parse_args()
+    data = options.photo.read_bytes()
+    if options.seconds:
+        print(f"the library in a loop: {library_throughput(data, min(options.seconds, 20)):.1f} images/s\n")
+        print_load_table(data, options.seconds)
+        print()
+    if options.bodies:
+        print_memory_table(data, options.bodies)
 
 
 if __name__ == "__main__":

@@ -25,11 +25,29 @@ def test_public_address_requires_a_token(run, monkeypatch):
         assert "give --token-file" in " ".join(err.replace("│", " ").split())
 
 
+def test_token_file_must_be_text(run, tmp_path):
+    (tmp_path / "token.bin").write_bytes(b"\xff\xfe\x00")
+    status, _, err = run("serve", "--token-file", tmp_path / "token.bin")
+    assert (status, "is not text" in err) == (2, True)
+
+
+@pytest.mark.parametrize("token", ["", " ", "secret\n"])
+def test_blank_token_is_rejected(run, monkeypatch, tmp_path, token):
+    (tmp_path / "token.txt").write_text(token.replace("secret", " "), encoding="utf-8")
+    for arguments in (("--token", token), ("--token-file", tmp_path / "token.txt"), ()):
+        if not arguments:
+            monkeypatch.setenv("FACELATTICE_TOKEN", token)
+        status, _, err = run("serve", *arguments)
+        assert status == 2
+        assert "the token must not be empty" in " ".join(err.replace("│", " ").split())
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
         (("--timeout", "inf"), "less than or equal to"),
         (("--max-body-mb", "inf"), "less than or equal to"),
+        (("--token-file", "missing.txt"), "missing.txt: No such file or directory"),
         (("--port", "PORT"), "give another --host or --port; 0 is a free port"),
     ],
 )

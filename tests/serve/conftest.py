@@ -5,61 +5,104 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import httpx
+import psutil
 import pytest
 
 import facelattice
 
+PHOTO = Path(__file__).parents[2] / "examples" / "astronaut.jpg"
+Server = tuple[subprocess.Popen[str], str]
+StartServer = Callable[..., AbstractContextManager[Server]]
+
 
 @contextlib.contextmanager
-def started(*arguments: str) -> Iterator[tuple[subprocess.Popen, str]]:
-    """A server in a process group of its own, as a terminal's is, and where it will be."""
-    environment = {**os.environ, "PYTHONPATH": str(Path(facelattice.__file__).parents[1])}
+def _start_server(
+    *arguments: str, wait: bool = True, env: dict[str, str] | None = None, ulimit: int = 0
+) -> Iterator[Server]:
+    environment = {**os.environ, "PYTHONPATH": str(Path(facelattice.__file__).parents[1]), **(env or {})}
     command = [sys.executable, "-m", "facelattice", "serve", "--port", "0", "--workers", "1", *arguments]
+    if ulimit:
+        command = ["sh", "-c", f'ulimit -n {ulimit}; exec "$@"', "sh", *command]
+    # In a process group of its own, as a shell starts it.
     server = subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    assert server.stderr is not None
     try:
-        yield server, server.stderr.readline().split("/    ")[0]
+        address = server.stderr.readline().split("/    ")[0]
+        if wait:
+            wait_until_ready(server, address)
+        yield server, address
         server.terminate()
-        server.wait(20)
+        server.wait(30)
     finally:
-        server.kill()  # where it has not ended
+        server.kill()
+        server.stderr.close()
 
 
-@contextlib.contextmanager
-def served(*arguments: str) -> Iterator[str]:
-    """A server of its own process, and where it is."""
-    with started(*arguments) as (_, address):
-        for _ in range(200):
-            with contextlib.suppress(httpx.TransportError):
-                httpx.get(f"{address}/healthz")
-                break
-            time.sleep(0.1)
-        yield address
+def wait_until_ready(server: subprocess.Popen[str], address: str) -> None:
+    """Wait until a server accepts connections. It prints its address before its workers have started."""
+    while server.poll() is None:
+        with contextlib.suppress(httpx.TransportError):
+            httpx.get(f"{address}/healthz")
+            return
+        time.sleep(0.05)
+    raise AssertionError(f"the server ended with status {server.returncode}: {server.stderr and server.stderr.read()}")
 
 
-@pytest.fixture
-def start():
-    """Starts a server and does not wait for it: with start("--workers", "2") as (process, address)."""
-    return started
+@pytest.fixture(scope="session")
+def start_server() -> StartServer:
+    """Start a server with one worker: `with start_server("--timeout", "5") as (process, address)`."""
+    return _start_server
 
 
-@pytest.fixture
-def serve():
-    """Starts a server with other arguments: with serve("--token", "secret") as address."""
-    return served
+@pytest.fixture(scope="session")
+def server(start_server) -> Iterator[Server]:
+    """A server that tests share: its process and address. Use the model ibug68-fast."""
+    with start_server() as running:
+        yield running
 
 
-@pytest.fixture(scope="module")
-def address() -> Iterator[str]:
-    with served() as address:
-        yield address
+@pytest.fixture(scope="session")
+def address(server) -> str:
+    return server[1]
 
 
-@pytest.fixture
-def guarded() -> Iterator[str]:
-    """Where a server is that wants the token "secret"."""
-    with served("--token", "secret") as address:
-        yield address
+@pytest.fixture(scope="session")
+def client(address) -> Iterator[httpx.Client]:
+    with httpx.Client(base_url=address, timeout=60) as client:
+        yield client
+
+
+@pytest.fixture(scope="session")
+def photo() -> bytes:
+    """The content of a JPEG file with one face."""
+    return PHOTO.read_bytes()
+
+
+@pytest.fixture(scope="session")
+def host_and_port() -> Callable[[str], tuple[str, int]]:
+    """Split the address of a server."""
+
+    def split(address: str) -> tuple[str, int]:
+        parts = urlsplit(address)
+        assert parts.hostname is not None
+        assert parts.port is not None
+        return parts.hostname, parts.port
+
+    return split
+
+
+@pytest.fixture(scope="session")
+def worker_processes() -> Callable[[subprocess.Popen[str]], list[psutil.Process]]:
+    """List the worker processes of a server, also while they start."""
+
+    def workers(server: subprocess.Popen[str]) -> list[psutil.Process]:
+        children = psutil.Process(server.pid).children()
+        return [child for child in children if "spawn_main" in " ".join(child.cmdline())]
+
+    return workers

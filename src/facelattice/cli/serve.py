@@ -1,57 +1,91 @@
-"""The verb that serves: serve."""
+"""`facelattice serve`: the web page and the HTTP service."""
 
 from __future__ import annotations
 
-import math
+import os
 import socket
+from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.text import Text
 
 from facelattice.cli.app import app
-from facelattice.cli.console import err
+from facelattice.cli.console import err, print_error
+from facelattice.cli.signals import exit_status
+
+TOKEN_VARIABLE = "FACELATTICE_TOKEN"
 
 
 @app.command()
 def serve(
     host: Annotated[
-        str, typer.Option(help="The address to listen at; any but this machine's own wants a --token.")
+        str, typer.Option(help="Address to listen on. Addresses that other machines can reach need a token.")
     ] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=0, max=65535, help="0 for any that is free.")] = 8000,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0 chooses a free port.")] = 8000,
+    token_file: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="File that contains the token which requests must carry as 'Authorization: Bearer TOKEN'. "
+            f"The environment variable {TOKEN_VARIABLE} can contain the token instead.",
+        ),
+    ] = None,
     token: Annotated[
         str | None,
-        typer.Option(envvar="FACELATTICE_TOKEN", help="What requests must bear: Authorization: Bearer TOKEN."),
+        typer.Option(help="The token itself. Other users of the machine can see it, for example with ps."),
     ] = None,
-    workers: Annotated[int, typer.Option(min=0, help="Processes that find faces; 0 for one for each processor.")] = 0,
-    queue: Annotated[int, typer.Option(min=1, help="Requests that may wait; more are told to come back.")] = 64,
-    seconds: Annotated[float, typer.Option(min=1, max=1e6, help="What a request may take.")] = 30.0,
-    megabytes: Annotated[float, typer.Option(min=0.1, max=1e6, help="The largest body that is taken.")] = 20.0,
+    workers: Annotated[int, typer.Option(min=0, help="Number of worker processes; 0 for one per CPU.")] = 0,
+    queue_size: Annotated[
+        int, typer.Option(min=1, help="Maximum number of requests that wait; others get status 503.")
+    ] = 64,
+    timeout: Annotated[float, typer.Option(min=1, max=1e6, help="Maximum time of a request, in seconds.")] = 30.0,
+    max_body_mb: Annotated[float, typer.Option(min=0.1, max=1e6, help="Maximum size of a request body, in MB.")] = 20.0,
 ) -> None:
-    """Serve over HTTP: POST /v1/align takes an image and gives its faces. Only to this machine, if you do not say.
+    """Serve a web page and POST /v1/align, which finds the faces in an image.
 
-    Ctrl-C: requests under way are answered, then it ends.
+    By default only this machine can reach the service. Ctrl-C, SIGTERM and SIGHUP complete the requests in progress and
+    then stop it.
     """
-    import uvicorn
+    from facelattice.serve.app import create_service
+    from facelattice.serve.security import is_loopback
+    from facelattice.serve.server import run_server
+    from facelattice.serve.settings import Settings
 
-    from facelattice.serve.app import Settings, create_service, is_loopback
-
-    if not token and not is_loopback(host):
+    secret = _read_token(token, token_file)
+    if secret is None and not is_loopback(host):
         raise typer.BadParameter(
-            f"at {host} others can reach it: give --token, or FACELATTICE_TOKEN in the environment, that they must bear"
+            f"other machines can reach {host}, so requests need a token: set {TOKEN_VARIABLE}, or give --token-file"
         )
-    service = create_service(Settings(token, workers, queue, seconds, round(megabytes * 1e6)))
+    settings = Settings(secret, workers, queue_size, timeout, round(max_body_mb * 1e6))
+    service = create_service(settings)
     try:
-        listening = socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
+        listener = socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
     except OSError as error:
         raise typer.BadParameter(
-            f"cannot listen at {host}, port {port} ({error.strerror}): "
-            "give another --host, or --port, 0 for any that is free"
+            f"cannot listen on {host}, port {port} ({error.strerror}): give another --host or --port; 0 is a free port"
         ) from None
     shown = f"[{host}]" if ":" in host else host
-    err.print(Text(f"http://{shown}:{listening.getsockname()[1]}/    (Ctrl-C ends it)"), soft_wrap=True)
-    config = uvicorn.Config(
-        service, log_level="warning", access_log=False, server_header=False, timeout_keep_alive=10,
-        timeout_graceful_shutdown=math.ceil(seconds) + 5,  # a request that hangs does not keep it from ending
-    )  # fmt: skip
-    uvicorn.Server(config).run(sockets=[listening])
+    err.print(Text(f"http://{shown}:{listener.getsockname()[1]}/    (Ctrl-C stops)"), soft_wrap=True)
+    try:
+        run_server(service, settings, listener)
+    except KeyboardInterrupt as error:  # raised again by the server after it has stopped
+        print_error("stopped")
+        raise typer.Exit(exit_status(error)) from None
+
+
+def _read_token(token: str | None, file: Path | None) -> str | None:
+    """Return the token from the option, the file or the environment, in this order."""
+    if token is not None:
+        source = "--token"
+    elif file is not None:
+        source = f"--token-file {file}"
+        try:
+            token = file.read_text(encoding="utf-8").strip()
+        except UnicodeDecodeError:
+            raise typer.BadParameter(f"{source}: the file is not text") from None
+    else:
+        token, source = os.environ.get(TOKEN_VARIABLE), TOKEN_VARIABLE
+    if token is not None and (not token or token != token.strip()):
+        raise typer.BadParameter(f"{source}: the token must not be empty or begin or end with white space")
+    return token

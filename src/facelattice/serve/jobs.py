@@ -1,0 +1,78 @@
+"""What the server sends to a worker process, and what comes back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from facelattice.exceptions import ImageError, WorkerError
+from facelattice.face import Face
+
+
+@dataclass(frozen=True)
+class Job:
+    """One image to align.
+
+    Attributes:
+        data: Bytes of the image file.
+        model: Name of a bundled model.
+        min_score: Minimum score of a face, 0 to 1.
+        max_faces: Maximum number of faces. None: no limit.
+        edge_weights: Whether to return the edge weights of each face.
+    """
+
+    data: bytes | bytearray
+    model: str
+    min_score: float
+    max_faces: int | None = None
+    edge_weights: bool = False
+
+    def can_share_batch(self, other: Job) -> bool:
+        """Return whether two jobs can run in one batch: everything but their images is the same."""
+        return self._options() == other._options()
+
+    def _options(self) -> tuple[str, float, int | None, bool]:
+        return self.model, self.min_score, self.max_faces, self.edge_weights
+
+
+@dataclass(frozen=True)
+class AlignResult:
+    """The faces of one image.
+
+    Attributes:
+        faces: The faces, without their image.
+        edge_weights: For each face its edges (point, neighbor, edge weight). None if the job did not ask for them.
+        milliseconds: Time to decode the image ("decode") and to find the faces of its batch ("find").
+    """
+
+    faces: list[Face]
+    edge_weights: list[list[tuple[int, int, float]]] | None
+    milliseconds: dict[str, float]
+
+
+class QueueFullError(RuntimeError):
+    """Too many requests wait for a worker."""
+
+
+class WorkerCrashedError(WorkerError):
+    """A worker process died while it processed a batch.
+
+    Args:
+        is_fault: Whether the code of the process was at fault, such as a decoder that accesses invalid memory. False:
+            something else ended the process, such as an operator or a lack of memory.
+    """
+
+    def __init__(self, is_fault: bool = False) -> None:
+        super().__init__("a worker process died; try again")
+        self.is_fault = is_fault
+
+
+class WorkerTimeoutError(WorkerError):
+    """The image kept its worker process busy for too long."""
+
+
+class WorkerFailedError(WorkerError):
+    """A worker process cannot start, or failed for a reason other than the image."""
+
+
+# Errors are returned, not raised: a raised error refers to the frames that it passed, and these to the image.
+Outcome = AlignResult | ImageError | WorkerError

@@ -1,0 +1,35 @@
+"""The web page and the interactive documentation. Everything comes from this server, nothing from other hosts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from fastapi import FastAPI
+from fastapi.openapi.docs import get_swagger_ui_html
+from fastapi.responses import HTMLResponse
+from fastapi.staticfiles import StaticFiles
+from swagger_ui_bundle import swagger_ui_path
+
+PAGE_FOLDER = Path(__file__).with_name("page")
+
+
+def add_pages(app: FastAPI, content_security_policy: str) -> None:
+    """Add the page at "/" and the documentation at "/docs". Call it after all other routes are added.
+
+    Args:
+        app: The application.
+        content_security_policy: The policy of the other responses. That of the documentation allows its inline script.
+    """
+
+    @app.get("/docs", include_in_schema=False)
+    async def docs() -> HTMLResponse:
+        page = get_swagger_ui_html(
+            openapi_url="/openapi.json", title="facelattice",
+            swagger_js_url="/docs/files/swagger-ui-bundle.js", swagger_css_url="/docs/files/swagger-ui.css",
+            swagger_favicon_url="/docs/files/favicon-32x32.png",
+        )  # fmt: skip
+        policy = f"{content_security_policy}; script-src 'self' 'unsafe-inline'"
+        return HTMLResponse(page.body, headers={"Content-Security-Policy": policy})
+
+    app.mount("/docs/files", StaticFiles(directory=swagger_ui_path))
+    app.mount("/", StaticFiles(directory=PAGE_FOLDER, html=True))

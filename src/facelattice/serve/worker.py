@@ -1,0 +1,110 @@
+"""The code that runs in a worker process: it decodes images and finds their faces, one batch after another."""
+
+from __future__ import annotations
+
+import logging
+import signal
+import time
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from multiprocessing.connection import Connection
+
+import numpy as np
+
+from facelattice import geometry
+from facelattice.exceptions import ImageError, ModelError
+from facelattice.face import Face
+from facelattice.inference.aligner import FaceAligner
+from facelattice.inference.model_zoo import DEFAULT, find_model
+from facelattice.inference.onnx_model import Model
+from facelattice.onnx_session import set_num_threads
+from facelattice.serve.decode import decode
+from facelattice.serve.jobs import AlignResult, Job, Outcome, WorkerFailedError
+
+STOP_SIGNALS = {getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)}
+READY = "ready"
+
+
+def run_worker(pipe: Connection) -> None:
+    """Process batches of jobs until the other end of the pipe is closed.
+
+    Args:
+        pipe: Receives lists of jobs, and sends back a list of outcomes for each. It first sends `READY`.
+    """
+    for number in STOP_SIGNALS:  # the server handles them: it first completes the requests in progress
+        signal.signal(number, signal.SIG_IGN)
+    warnings.simplefilter("ignore")  # Pillow warns of odd headers, and clients could fill the log with that
+    set_num_threads(1)
+    models = {DEFAULT: Model(find_model())}
+    pipe.send(READY)
+    with suppress(EOFError, OSError):  # OSError: the server was killed while a batch was in progress
+        while True:
+            pipe.send(process_batch(models, pipe.recv()))
+
+
+def process_batch(models: dict[str, Model], jobs: Sequence[Job]) -> list[Outcome]:
+    """Return the outcome of each job.
+
+    If the batch fails, its jobs run one by one, so that a failure affects one image only.
+
+    Args:
+        models: The models loaded so far. A missing one is loaded.
+        jobs: Jobs that differ in their images only.
+    """
+    name = jobs[0].model
+    try:
+        if name not in models:
+            models[name] = Model(find_model(name))
+        return _align(models[name], jobs)
+    except Exception as error:
+        if len(jobs) > 1:
+            return [outcome for job in jobs for outcome in process_batch(models, [job])]
+        logging.getLogger("facelattice").error("a worker process failed", exc_info=error)
+        return [WorkerFailedError("the server failed")]
+
+
+def _align(model: Model, jobs: Sequence[Job]) -> list[Outcome]:
+    """Return the outcome of each job. Images are decoded when the aligner takes them, so that few are in memory."""
+    # max_faces does not go to the aligner: with 1, it detects on a small image, and could miss the best face.
+    aligner = FaceAligner(model, min_score=jobs[0].min_score)
+    errors: dict[int, ImageError] = {}
+    decode_times: dict[int, float] = {}
+
+    def images() -> Iterator[np.ndarray]:
+        for i, job in enumerate(jobs):
+            start = time.perf_counter()
+            try:
+                image = decode(job.data)
+            except ImageError as error:
+                # A new error: the traceback and the context of this one refer to the image, and to this frame.
+                errors[i] = ImageError(str(error))
+                continue
+            decode_times[i] = 1000 * (time.perf_counter() - start)
+            yield image
+
+    start = time.perf_counter()
+    found = []
+    for all_faces in aligner.batch(images()):
+        faces = all_faces[: jobs[0].max_faces]
+        edges = [_edges(model, face) for face in faces] if jobs[0].edge_weights else None
+        found.append(([replace(face, image=None) for face in faces], edges))
+    find_time = 1000 * (time.perf_counter() - start) - sum(decode_times.values())
+    results = iter(found)
+    return [
+        errors[i] if i in errors
+        else AlignResult(*next(results), {"decode": round(decode_times[i], 1), "find": round(find_time, 1)})
+        for i in range(len(jobs))
+    ]  # fmt: skip
+
+
+def _edges(model: Model, face: Face) -> list[tuple[int, int, float]]:
+    """Return the edges (point, neighbor, edge weight) of a face. A model without a graph has none."""
+    assert face.image is not None
+    transform = geometry.crop_transform(face.box, model.crop_size, model.crop_margin)
+    try:
+        (edge_weights,) = model.edge_weights(geometry.warp(face.image, transform, model.crop_size)[None])
+    except ModelError:
+        return []
+    return [(int(i), int(j), round(float(edge_weights[i, j]), 4)) for i, j in np.argwhere(edge_weights > 1e-4)]

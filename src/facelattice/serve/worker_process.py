@@ -1,0 +1,113 @@
+"""The server's handle of one worker process and of the pipe to it."""
+
+from __future__ import annotations
+
+import atexit
+import multiprocessing
+import signal
+import threading
+from collections.abc import Sequence
+from multiprocessing.connection import Connection
+from multiprocessing.context import SpawnProcess
+
+from facelattice.serve.jobs import Job, Outcome, WorkerCrashedError, WorkerFailedError, WorkerTimeoutError
+from facelattice.serve.worker import run_worker
+
+# Exit codes after a fault of the code itself, such as an access to invalid memory. Operators and the system end
+# processes by other signals, such as SIGKILL. On Windows a fault has a code like 0xC0000005.
+_FAULT_SIGNALS = ("SIGSEGV", "SIGBUS", "SIGABRT", "SIGFPE", "SIGILL")
+_FAULT_CODES = {-getattr(signal, name) for name in _FAULT_SIGNALS if hasattr(signal, name)}
+_MIN_WINDOWS_FAULT = 0xC0000000
+
+
+class WorkerProcess:
+    """A worker process, started again after it died.
+
+    `start` and `run` block, and are called in a thread. `interrupt`, `close` and `is_alive` may be called meanwhile in
+    another thread. There is no time limit for blocking calls: `interrupt` ends them, also if the process is stopped.
+    """
+
+    def __init__(self) -> None:
+        self._process: SpawnProcess | None = None
+        self._pipe: Connection | None = None
+        self._lock = threading.Lock()
+        self._closed = False
+        self._interrupted = False
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether the process is running."""
+        process = self._process
+        return process is not None and process.is_alive()
+
+    def start(self) -> None:
+        """Start the process and wait until it is ready. A process that is running already is ended.
+
+        Raises:
+            WorkerFailedError: The process did not start, or was interrupted.
+        """
+        self._kill()
+        self.join()
+        spawn = multiprocessing.get_context("spawn")
+        try:
+            with self._lock:
+                if self._closed:
+                    raise WorkerFailedError("the server stops")
+                self._interrupted = False
+                self._pipe, other_end = spawn.Pipe()
+                with other_end:
+                    self._process = spawn.Process(target=run_worker, args=(other_end,), daemon=True)
+                    self._process.start()
+            # The worker ignores SIGTERM, by which multiprocessing ends its processes at exit: it would wait forever.
+            atexit.register(self._kill)
+            self._pipe.recv()
+        except (EOFError, OSError) as error:
+            self._kill()
+            raise WorkerFailedError(f"a worker process did not start ({error or type(error).__name__})") from None
+
+    def run(self, jobs: Sequence[Job]) -> list[Outcome]:
+        """Run a batch of jobs.
+
+        Raises:
+            WorkerTimeoutError: The process was interrupted.
+            WorkerCrashedError: The process died.
+        """
+        assert self._pipe is not None
+        assert self._process is not None
+        self._interrupted = False
+        try:
+            self._pipe.send(jobs)
+            outcomes: list[Outcome] = self._pipe.recv()
+            return outcomes
+        except (EOFError, OSError):
+            pass
+        self._process.join(5)  # its pipe is closed, and its exit code follows
+        code = self._process.exitcode or 0
+        self._kill()
+        if self._interrupted:
+            raise WorkerTimeoutError("the image took too long")
+        raise WorkerCrashedError(is_fault=code in _FAULT_CODES or code >= _MIN_WINDOWS_FAULT)
+
+    def interrupt(self) -> None:
+        """Kill the process because a time limit is over."""
+        self._interrupted = True
+        self._kill()
+
+    def close(self) -> None:
+        """Kill the process. It is not started again."""
+        with self._lock:
+            self._closed = True
+        self._kill()
+
+    def join(self) -> None:
+        """Wait for the end of the killed process and release the pipe. No other call may be in progress."""
+        atexit.unregister(self._kill)
+        if self._process is not None and self._process.pid is not None:
+            self._process.join()
+        if self._pipe is not None:
+            self._pipe.close()
+
+    def _kill(self) -> None:
+        process = self._process
+        if process is not None and process.pid is not None:
+            process.kill()  # SIGKILL also ends a process that is stopped by SIGSTOP

@@ -8,6 +8,7 @@ from facelattice.lazy import lazy_names
 
 if TYPE_CHECKING:
     from facelattice.video.crops import CropWriter, stabilized_crop
+    from facelattice.video.frame import Frame
     from facelattice.video.landmark_writer import LandmarkWriter
     from facelattice.video.numbered_images import NumberedImages
     from facelattice.video.reader import Video, open_camera, open_video
@@ -20,6 +21,7 @@ else:
         {
             "CropWriter": "crops",
             "FaceSmoother": "smoothing",
+            "Frame": "frame",
             "LandmarkWriter": "landmark_writer",
             "NumberedImages": "numbered_images",
             "OneEuroFilter": "smoothing",
@@ -35,6 +37,7 @@ else:
 __all__ = [
     "CropWriter",
     "FaceSmoother",
+    "Frame",
     "LandmarkWriter",
     "NumberedImages",
     "OneEuroFilter",

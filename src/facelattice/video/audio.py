@@ -1,6 +1,8 @@
-"""The sound of a video, laid under images that are written already: whatever is wrong with it, those are whole.
+"""The audio of a video, added to a finished video file without audio.
 
-add_audio(Path("images.mp4"), Path("clip.mkv"), Path("clip_faces.mp4"))
+    add_audio(Path("drawing.mp4"), source=Path("clip.mkv"), out=Path("clip_faces.mp4"))
+
+The video file stays as it is, whatever is wrong with the audio.
 """
 
 from __future__ import annotations
@@ -16,91 +18,107 @@ from typing import Any
 
 from facelattice.video.reader import import_av
 
-# What MP4 takes as it is; other sound is made AAC. So is MP3, which MP4 takes only from 16 kHz on.
-COPIED = ("aac", "ac3", "alac", "eac3", "flac", "opus")
-AAC_RATES = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000)  # samples a second
-HOLE = 0.1  # seconds of missing sound that stay silent; a smaller step is that of a coarse clock, such as AVI's
-JOINT = 1.0  # seconds by which a clock goes back where two files were joined into one
+# Codecs that MP4 stores as they are. Others are converted to AAC; also MP3, which MP4 takes only from 16 kHz on.
+COPIED_CODECS = ("aac", "ac3", "alac", "eac3", "flac", "opus")
+AAC_RATES = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000)  # samples per second
+GAP = 0.1  # seconds of missing audio that stay silent; smaller steps come from coarse clocks, such as that of AVI
+RESTART = 1.0  # seconds by which the clock goes back where two files were joined
 
 
-def add_audio(images: Path, source: Path, out: Path, offset: float = 0.0, until: float = math.inf) -> bool:
-    """Write an MP4 file with the images of one file and the first sound track of another; False where it has none.
+def add_audio(video: Path, source: Path, out: Path, offset: float = 0.0, until: float = math.inf) -> bool:
+    """Write an MP4 file with the images of one file and the first audio track of another.
 
-    offset: the time in ``source``, seconds, at which the first image lies. until: where the sound ends, in seconds
-    from there. What of the sound cannot be read is left out. Raises OSError, ValueError or one of PyAV's errors where
-    the file cannot be written, for want of room or for what the sound is.
+    Audio that cannot be read is left out.
+
+    Args:
+        video: The MP4 file with the images.
+        source: The file with the audio.
+        out: The file to write.
+        offset: Time in ``source`` at which the first image of ``video`` lies, in seconds.
+        until: Where the audio ends, in seconds after the first image.
+
+    Returns:
+        Whether ``source`` has an audio track that can be decoded. If not, nothing is written.
+
+    Raises:
+        OSError: If ``out`` cannot be written. PyAV's errors derive from it or from ValueError.
+        ValueError: If MP4 cannot hold the audio.
     """
     av = import_av()
-    with av.open(str(images.absolute())) as seen, av.open(str(source.absolute())) as heard:
-        stream = next(iter(heard.streams.audio), None)
-        if stream is None or stream.codec_context is None:  # silent, or in a codec that nobody knows
+    with av.open(str(video.absolute())) as images, av.open(str(source.absolute())) as original:
+        stream = next(iter(original.streams.audio), None)
+        if stream is None or stream.codec_context is None:  # None: an unknown codec
             return False
-        packets = _steady(_readable(heard.demux(stream), av.error.FFmpegError))
+        packets = _drop_wrong_times(_read_packets(original.demux(stream), av.error.FFmpegError))
         with av.open(str(out.absolute()), "w", format="mp4") as file:
-            video = file.add_stream_from_template(seen.streams.video[0])
-            video.time_base = seen.streams.video[0].time_base
-            if stream.codec_context.name in COPIED:
-                audio = file.add_stream_from_template(stream)
-                sound = _copied(packets, offset, until)
+            video_out = file.add_stream_from_template(images.streams.video[0])
+            video_out.time_base = images.streams.video[0].time_base
+            if stream.codec_context.name in COPIED_CODECS:
+                audio_out = file.add_stream_from_template(stream)
+                audio_packets = _copy(packets, offset, until)
             else:
-                audio = file.add_stream("aac", rate=min((r for r in AAC_RATES if r >= stream.rate), default=48000))
-                frames = _alike(_decoded(packets, av.error.FFmpegError), av, audio)
-                sound = _encoded(frames, offset, until, audio)
-            shown = ((packet, video) for packet in seen.demux(video=0) if packet.size)
-            for packet, target in heapq.merge(shown, ((packet, audio) for packet in sound), key=_when):
+                rate = min((rate for rate in AAC_RATES if rate >= stream.rate), default=AAC_RATES[-1])
+                audio_out = file.add_stream("aac", rate=rate)
+                frames = _resample(_decode(packets, av.error.FFmpegError), av, audio_out)
+                audio_packets = _encode(frames, offset, until, audio_out)
+            streams = (
+                ((packet, video_out) for packet in images.demux(video=0) if packet.size),
+                ((packet, audio_out) for packet in audio_packets),
+            )
+            for packet, target in heapq.merge(*streams, key=_decoding_time):
                 packet.stream = target
                 try:
                     file.mux(packet)
                 except av.error.FFmpegError:
-                    if target is video:  # a packet of sound may be damaged; for want of room images would fail too
+                    if target is video_out:  # a full disk; an audio packet may also be damaged
                         raise
     return True
 
 
-def _when(item: tuple[Any, Any]) -> Fraction:
+def _decoding_time(item: tuple[Any, Any]) -> Fraction:
     packet, _ = item
     return packet.dts * packet.time_base
 
 
-def _readable(packets: Iterator[Any], failure: type[Exception]) -> Iterator[Any]:
-    """The packets up to the end, or to where no more can be read."""
+def _read_packets(packets: Iterator[Any], ffmpeg_error: type[Exception]) -> Iterator[Any]:
+    """Yield the packets up to the end, or up to the place where no more can be read."""
     while True:
         try:
             packet = next(packets, None)
-        except failure:
+        except ffmpeg_error:
             return
         if packet is None or packet.size == 0:
             return
         yield packet
 
 
-def _steady(packets: Iterator[Any]) -> Iterator[Any]:
-    """The packets but those whose time is a slip: it is far from where the one before ended, and the next is not."""
-    ended: int | None = None
+def _drop_wrong_times(packets: Iterator[Any]) -> Iterator[Any]:
+    """Drop packets that start far from the end of the packet before them, while the packet after them does not."""
+    end: int | None = None
     for packet, following in pairwise(chain(packets, [None])):
         if packet.pts is not None:
-            if ended is not None and following is not None and following.pts is not None:
-                near = JOINT / packet.time_base
-                if abs(following.pts - ended) < near <= abs(packet.pts - ended):
+            if end is not None and following is not None and following.pts is not None:
+                far = RESTART / packet.time_base
+                if abs(following.pts - end) < far <= abs(packet.pts - end):
                     continue
-            ended = packet.pts + (packet.duration or 0)
+            end = packet.pts + (packet.duration or 0)
         yield packet
 
 
-def _copied(packets: Iterator[Any], offset: float, until: float) -> Iterator[Any]:
-    """The packets as they are, on the clock of the images, which only goes forward: MP4 takes no other."""
+def _copy(packets: Iterator[Any], offset: float, until: float) -> Iterator[Any]:
+    """Yield the packets with times that count from the first image and increase strictly, as MP4 requires."""
     last: int | None = None
     shift: int | None = None
     for packet in packets:
-        if packet.pts is None:  # there is no saying when it is
+        if packet.pts is None:
             continue
         if shift is None:
             shift = round(offset / packet.time_base)
         time = packet.pts - shift
-        if last is not None and time < last - JOINT / packet.time_base:
+        if last is not None and time < last - RESTART / packet.time_base:
             shift -= last + (packet.duration or 1) - time
             time = packet.pts - shift
-        elif last is not None and time <= last:  # a clock that counts coarsely
+        elif last is not None and time <= last:  # a coarse clock
             time = last + 1
         if time < 0:
             continue
@@ -110,37 +128,37 @@ def _copied(packets: Iterator[Any], offset: float, until: float) -> Iterator[Any
         yield packet
 
 
-def _decoded(packets: Iterator[Any], failure: type[Exception]) -> Iterator[Any]:
+def _decode(packets: Iterator[Any], ffmpeg_error: type[Exception]) -> Iterator[Any]:
     for packet in packets:
-        with suppress(failure):
+        with suppress(ffmpeg_error):
             yield from packet.decode()
 
 
-def _alike(frames: Iterator[Any], av: Any, audio: Any) -> Iterator[Any]:
-    """The frames as the encoder wants them; in recordings of television their kind may change from one to the next."""
-    kind: tuple[str, str, int] | None = None
+def _resample(frames: Iterator[Any], av: Any, audio: Any) -> Iterator[Any]:
+    """Convert the frames for the encoder. In television recordings their format may change from frame to frame."""
+    format: tuple[str, str, int] | None = None
     resampler: Any = None
     for frame in frames:
-        if kind != (frame.format.name, frame.layout.name, frame.sample_rate):
-            kind = frame.format.name, frame.layout.name, frame.sample_rate
+        if format != (frame.format.name, frame.layout.name, frame.sample_rate):
+            format = frame.format.name, frame.layout.name, frame.sample_rate
             resampler = av.AudioResampler(audio.format.name, audio.layout.name, audio.rate)
         yield from resampler.resample(frame)
 
 
-def _encoded(frames: Iterator[Any], offset: float, until: float, audio: Any) -> Iterator[Any]:
-    """The frames as packets of AAC. Their samples are what tells the time, as long as the clock says about the same."""
+def _encode(frames: Iterator[Any], offset: float, until: float, audio: Any) -> Iterator[Any]:
+    """Encode the frames. Their samples count the time, corrected where the clock differs by more than `GAP`."""
     now: Fraction | None = None
-    shift, before = Fraction(offset), None
+    shift, last_pts = Fraction(offset), None
     for frame in frames:
-        # A clock that stands still, or counts coarsely, says nothing.
-        given = None if frame.pts in (None, before) else Fraction(frame.pts * frame.time_base) - shift
-        before = frame.pts
-        if now is None or (given is not None and given > now + Fraction(HOLE)):
-            now = given
-        elif given is not None and given < now - Fraction(JOINT):
-            shift -= now - given
-        elif given is not None and given < now - Fraction(HOLE):
-            continue  # there are more samples than time: sound that ran ahead of the images waits for them
+        # Equal times come from a clock that stands still or is coarse.
+        clock = None if frame.pts in (None, last_pts) else Fraction(frame.pts * frame.time_base) - shift
+        last_pts = frame.pts
+        if now is None or (clock is not None and clock > now + Fraction(GAP)):
+            now = clock
+        elif clock is not None and clock < now - Fraction(RESTART):
+            shift -= now - clock
+        elif clock is not None and clock < now - Fraction(GAP):
+            continue  # more samples than time: audio that ran ahead of the images waits for them
         if now is None:
             continue
         start, now = now, now + Fraction(frame.samples, frame.sample_rate)

@@ -1,74 +1,113 @@
-"""Faces cut out of a video so that they stand still: turned upright, and sized and centered by all their landmarks."""
+"""Stabilized face crops: a video of each tracked face, upright, with all its landmarks at steady places."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
+from types import TracebackType
 
 import numpy as np
 
 from facelattice import geometry
+from facelattice.exceptions import ArgumentError
 from facelattice.face import Face
-from facelattice.formats import unique_stem
+from facelattice.formats.names import unique_stem
 from facelattice.schemes import SCHEMES, mean_shape
 from facelattice.video.tracker import MAX_HIDDEN_SECONDS
 from facelattice.video.writer import VideoWriter
 
+MIN_ERROR = 1e-3  # of the face side: expected errors are taken as at least this
 
-def stable_crop(face: Face, size: int = 256, margin: float = 1.5) -> np.ndarray:
-    """The face with its landmarks laid on the mean face as well as they go, uint8 (size, size, 3).
 
-    An open mouth moves the chin, not the whole face, as it would in `Face.crop`. Points of a scheme that is not built
-    in have no mean face: those are cut out by `Face.crop`. Raises ValueError on a Face that has no image.
+def stabilized_crop(face: Face, size: int = 256, margin: float = 1.5) -> np.ndarray:
+    """Cut out a face with its landmarks aligned to the mean face.
+
+    All landmarks determine the crop. So an open mouth moves the chin, but not the whole face as in `Face.crop`. Only
+    built-in schemes have a mean face; faces of other schemes are cut out by `Face.crop`.
+
+    Args:
+        face: A face with its image.
+        size: Side of the crop, in pixels.
+        margin: Side of the crop / side of the mean face.
+
+    Returns:
+        The crop, uint8 RGB (size, size, 3).
+
+    Raises:
+        ArgumentError: If the face has no image.
     """
-    if face.image is None or face.scheme.name not in SCHEMES:
+    if face.image is None:
+        raise ArgumentError("the face has no image to crop from")
+    if face.scheme.name not in SCHEMES:
         return face.crop(size, margin)
     target = size / 2 - 0.5 + (mean_shape(face.scheme) - 0.5) * size / margin
-    weights = 1 / np.maximum(face.expected_errors, 1e-3 * geometry.box_side(face.box)) ** 2
-    return geometry.warp(face.image, geometry.similarity(face.points, target, weights), size)
+    errors = np.maximum(face.expected_errors, MIN_ERROR * geometry.box_side(face.box))
+    return geometry.warp(face.image, geometry.similarity(face.points, target, 1 / errors**2), size)
 
 
 class CropWriter:
-    """Writes each track's crops into a video of its own, STEM_trackN.mp4; a track that has ended has its file closed.
+    """Writes the crops of each track into a video STEM_trackN.mp4. The file of a track that has ended is closed.
 
-    One that comes back after all, as where only so many faces are wanted, goes on in STEM_trackN-2.mp4. stem: path and
-    beginning of the names. rate: about how many frames a second there will be. paths: the files so far.
+    A track that continues later, which `max_faces` can cause, continues in STEM_trackN-2.mp4.
+
+    Args:
+        stem: Folder and start of the file names.
+        rate: Frames per second, approximately.
+
+    Attributes:
+        paths: The files so far.
     """
 
-    def __init__(self, stem: Path, rate: float):
-        self.stem, self.rate, self.paths = stem, rate, list[Path]()
-        self._open: dict[int, tuple[VideoWriter, float]] = {}
-        self._taken: set[str] = set()
+    def __init__(self, stem: Path, rate: float) -> None:
+        self.paths = list[Path]()
+        self._stem, self._rate = stem, rate
+        self._writers: dict[int, VideoWriter] = {}
+        self._last_times: dict[int, float] = {}
+        self._taken_endings: set[str] = set()
 
     def __enter__(self) -> CropWriter:
         return self
 
     def write(self, faces: Sequence[Face], time: float) -> None:
-        """Add the faces of a frame, which have tracks, at a time in seconds."""
+        """Add the crops of a frame.
+
+        Args:
+            faces: Faces with tracks.
+            time: Time of the frame in seconds.
+
+        Raises:
+            ArgumentError: If a face has no track or no image.
+            VideoError: If a file cannot be written.
+        """
         for face in faces:
-            assert face.track is not None, "faces of a Tracker have a track"
-            if face.track not in self._open:
-                ending = unique_stem(f"_track{face.track}", self._taken)
-                path = self.stem.with_name(f"{self.stem.name}{ending}.mp4")
-                self._open[face.track] = VideoWriter(path, self.rate), time
-                self.paths.append(path)
-            writer, _ = self._open[face.track]
-            self._open[face.track] = writer, time
-            writer.write(stable_crop(face), time)
-        for track in [track for track, (_, last) in self._open.items() if time - last > MAX_HIDDEN_SECONDS]:
-            self._open[track][0].__exit__(None)
-            del self._open[track]  # now, as one that cannot be finished is for `discard`
+            if face.track is None:
+                raise ArgumentError("the face has no track; use the faces of a Tracker")
+            if face.track not in self._writers:
+                self._open(face.track)
+            self._writers[face.track].write(stabilized_crop(face), time)
+            self._last_times[face.track] = time
+        for track in [track for track, last in self._last_times.items() if time - last > MAX_HIDDEN_SECONDS]:
+            self._writers[track].__exit__(None, None, None)
+            del self._writers[track], self._last_times[track]  # a file that cannot be finished stays for discard()
 
     def discard(self) -> None:
-        """Give up the files that are not finished yet, and their room on the disk at once."""
-        for writer, _ in self._open.values():
+        """Remove the unfinished files, which frees their space on the disk at once."""
+        for writer in self._writers.values():
             writer.discard()
             self.paths.remove(writer.path)
-        self._open.clear()
+        self._writers.clear()
+        self._last_times.clear()
 
-    def __exit__(self, kind: type[BaseException] | None, *rest: object) -> None:
-        writers = ExitStack()  # where one cannot be finished the others are
-        for writer, _ in self._open.values():
-            writers.callback(writer.__exit__, kind, *rest)
-        writers.close()
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        with ExitStack() as writers:  # a file that cannot be finished does not affect the others
+            for writer in self._writers.values():
+                writers.callback(writer.__exit__, kind, error, traceback)
+
+    def _open(self, track: int) -> None:
+        ending = unique_stem(f"_track{track}", self._taken_endings)
+        path = self._stem.with_name(f"{self._stem.name}{ending}.mp4")
+        self._writers[track] = VideoWriter(path, self._rate)
+        self.paths.append(path)

@@ -1,4 +1,4 @@
-"""The faces of a video as text, frame by frame: JSON Lines with one frame a line, or CSV with one face a line."""
+"""The landmarks of a video as text: JSON Lines with one frame per line, or CSV with one face per line."""
 
 from __future__ import annotations
 
@@ -9,64 +9,87 @@ import json
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import IO
 
-from facelattice.exceptions import VideoError
+from facelattice.exceptions import ArgumentError, VideoError
 from facelattice.face import Face
-from facelattice.formats import atomic_write
+from facelattice.formats.atomic import publish, temporary_path
 
-LANDMARK_FORMATS = ("json", "csv")
+SUFFIXES = {"json": ".jsonl", "csv": ".csv"}
+LANDMARK_FORMATS = tuple(SUFFIXES)
 
 
 class LandmarkWriter:
-    """Writes a file that appears when it is left, whole as far as there was room for.
+    """Writes the landmarks of each frame as soon as they are found.
 
-    format: "json" for {"frame", "time", "faces": [...]} a line, each face as `Face.to_dict` gives it; "csv" for
-    frame,time,track,score,x0,y0,e0,x1,... with each point's expected error. Entering it raises VideoError where it
-    cannot be written.
+    The file has its final name from the beginning and always ends with a whole line. So it is readable while it is
+    written, and also after the process was killed. It replaces an older file of the name.
+
+    Args:
+        path: The file.
+        format: "json" for lines {"frame": ..., "time": ..., "faces": [...]} with faces as in `Face.to_dict`; "csv" for
+            a table frame,time,track,score,x0,y0,e0,x1,... where e is the expected error of a point.
+
+    Raises:
+        ArgumentError: If the format is unknown.
+        VideoError: If the file cannot be written; when the context is entered.
     """
 
-    def __init__(self, path: Path, format: str):
-        self.path, self._format = path, format
-        self._atomic = atomic_write(path, "wb")
-        self._file: Any = None
+    def __init__(self, path: Path, format: str) -> None:
+        if format not in LANDMARK_FORMATS:
+            raise ArgumentError(f"unknown format {format!r}; choose {' or '.join(LANDMARK_FORMATS)}")
+        self.path = path
+        self._format = format
+        self._file: IO[bytes] | None = None
 
     def __enter__(self) -> LandmarkWriter:
         try:
-            buffered: Any = self._atomic.__enter__()
+            empty = temporary_path(self.path)
+            empty.touch(exist_ok=False)
+            publish(empty, self.path)  # a process that still writes an older file of the name keeps that one
+            self._file = open(self.path, "ab", buffering=0)
         except OSError as error:
             raise VideoError(f"{self.path}: cannot be written ({error.strerror})") from None
-        self._file = buffered.raw  # so that nothing is left for the end to write
         return self
 
-    def __exit__(self, *error: Any) -> None:
-        self._atomic.__exit__(*error)
+    def __exit__(self, *error: object) -> None:
+        if self._file is not None:
+            self._file.close()
 
     def write(self, frame: int, time: float, faces: Sequence[Face]) -> None:
-        """Add the faces of frame number ``frame`` (from 0, broken ones counted too) at ``time`` (seconds).
+        """Add a frame.
 
-        Raises VideoError where there is no room for all of it; none of it is in the file then.
+        Args:
+            frame: Number of the frame, from 0.
+            time: Time of the frame in seconds.
+            faces: Its faces.
+
+        Raises:
+            VideoError: If the disk has no room for the frame; then nothing of it is in the file.
         """
-        row = {"frame": frame, "time": round(time, 6), "faces": [face.to_dict() for face in faces]}
-        end = self._file.tell()
-        text = _csv(row, header=end == 0) if self._format == "csv" else json.dumps(row, allow_nan=False) + "\n"
-        data = text.encode()
+        assert self._file is not None, "the context must be entered"
+        end = self._file.seek(0, os.SEEK_END)
+        if self._format == "csv":
+            data = _csv_lines(frame, round(time, 6), faces, header=end == 0).encode()
+        else:
+            row = {"frame": frame, "time": round(time, 6), "faces": [face.to_dict() for face in faces]}
+            data = json.dumps(row, allow_nan=False).encode() + b"\n"
         try:
-            if self._file.write(data) != len(data):  # what is left of the disk takes a part
+            if self._file.write(data) != len(data):  # the disk is full after a part of the line
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         except OSError as error:
-            self._file.seek(end)
-            self._file.truncate()
+            self._file.truncate(end)
             raise VideoError(f"{self.path}: cannot be written ({error.strerror})") from None
 
 
-def _csv(row: dict[str, Any], header: bool) -> str:
+def _csv_lines(frame: int, time: float, faces: Sequence[Face], header: bool) -> str:
     text = io.StringIO()
     table = csv.writer(text, lineterminator="\n")
-    for i, face in enumerate(row["faces"]):
-        if header and i == 0:
-            names = [f"{kind}{point}" for point in range(len(face["points"])) for kind in ("x", "y", "e")]
-            table.writerow(["frame", "time", "track", "score", *names])
-        points = [v for (x, y), e in zip(face["points"], face["expected_errors"], strict=True) for v in (x, y, e)]
-        table.writerow([row["frame"], row["time"], face["track"], face["score"], *points])
+    if header and faces:
+        columns = [f"{name}{point}" for point in range(len(faces[0].points)) for name in ("x", "y", "e")]
+        table.writerow(["frame", "time", "track", "score", *columns])
+    for face in map(Face.to_dict, faces):
+        points = zip(face["points"], face["expected_errors"], strict=True)
+        values = [value for (x, y), expected_error in points for value in (x, y, expected_error)]
+        table.writerow([frame, time, face["track"], face["score"], *values])
     return text.getvalue()

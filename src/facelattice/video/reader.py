@@ -1,54 +1,70 @@
-"""Frames of anything that PyAV reads, video files and cameras, and of folders of numbered images.
+"""Frames of video files, cameras and numbered images.
 
 with open_video("clip.mp4") as video:
-    for time, image in video:                 # seconds, uint8 RGB (H, W, 3), upright
-        ...
-    video.broken                                # frames that could not be decoded, passed over
+    for frame in video:
+        print(frame.number, frame.time, frame.image.shape)
+print(video.num_unreadable)
 """
 
 from __future__ import annotations
 
-import glob
-import re
 import sys
-import time as clock
+import time
 from collections.abc import Iterator
 from fractions import Fraction
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from facelattice.exceptions import ImageError, VideoError
-from facelattice.image_io import load_image
+from facelattice.exceptions import MissingDependencyError, VideoError
+from facelattice.video.frame import Frame, display_matrix, is_transposed, upright_image
+from facelattice.video.frame_numbers import FrameNumbers
+from facelattice.video.numbered_images import NumberedImages, is_numbered_pattern
 
 VIDEO_SUFFIXES = frozenset({".3g2", ".3gp", ".asf", ".avi", ".divx", ".dv", ".f4v", ".flv", ".m2ts", ".m2v", ".m4v"})
 VIDEO_SUFFIXES |= {".mjpeg", ".mjpg", ".mkv", ".mov", ".mp4", ".mpe", ".mpeg", ".mpg", ".mts", ".mxf", ".nut", ".ogm"}
 VIDEO_SUFFIXES |= {".ogv", ".qt", ".rm", ".rmvb", ".ts", ".vob", ".webm", ".wmv", ".wtv", ".y4m"}
-NUMBER = re.compile(r"%0?\d{0,2}d")  # what stands for the number in the name of numbered images
-SEQUENCE_RATE = 25.0  # frames a second of a folder of images
+UNKNOWN_RATE = 25.0  # frames per second, for a video that names no rate
+VP8_SHOW_FRAME = 0x10  # in the first byte of a packet
+CAMERA_POLL = 0.005  # seconds
 
 
 class Video:
-    """Frames in their order, as (time in seconds from the first frame, image).
+    """The frames of a video file or camera in the order of their times. Use `open_video` or `open_camera`.
 
-    rate: frames a second, on average. frames: how many there should be, None where that is not known. broken: those
-    that could not be decoded, so far. Once the first frame was read: start, its time by the file's own clock, and
-    pixel_aspect, width over height of a pixel, which is not 1 in recordings of old television.
+    Args:
+        container: An open `av.container.InputContainer`.
+        name: The name for messages.
+
+    Attributes:
+        name: The name for messages.
+        rate: Frames per second, on average.
+        num_frames: Expected number of frames; None if unknown.
+        start: Time of the first readable frame on the clock of the file, in seconds; 0 before that frame is read.
+        pixel_aspect: Width / height of a pixel, known when the first frame is read. It is not 1 in recordings of
+            standard-definition television.
+
+    Raises:
+        VideoError: If the file contains no video stream.
     """
 
-    def __init__(self, container: Any, name: str):
-        self._container, self.name, self.broken = container, name, 0
+    def __init__(self, container: Any, name: str) -> None:
+        self._container, self.name = container, name
+        self._num_breaks = 0
         self.start, self.pixel_aspect = 0.0, Fraction(1)
-        self.stream: Any = container.streams.best("video")  # not the cover image of a film
-        if self.stream is None:
-            raise VideoError(f"{name}: there are no images in it")
-        self.stream.thread_type = "AUTO"
-        self.rate = float(self.stream.average_rate or self.stream.guessed_rate or SEQUENCE_RATE)
-        self.frames = self.stream.frames or None
-        if self.frames is None and container.duration:
-            self.frames = max(1, round(container.duration / 1e6 * self.rate))
+        self._stream = container.streams.best("video")  # not the cover image of a film
+        if self._stream is None:
+            raise VideoError(f"{name}: the file contains no video stream")
+        self._stream.thread_type = "AUTO"
+        self.rate = float(self._stream.average_rate or self._stream.guessed_rate or UNKNOWN_RATE)
+        self.num_frames: int | None = self._stream.frames or None
+        if self.num_frames is None and container.duration:
+            self.num_frames = max(1, round(container.duration / 1e6 * self.rate))
+        self._numbers = FrameNumbers(has_times=container.format.name != "avi")  # AVI stores an order alone
+
+    @property
+    def num_unreadable(self) -> int:
+        """Frames that could not be decoded so far."""
+        return self._numbers.num_unreadable + self._num_breaks
 
     def __enter__(self) -> Video:
         return self
@@ -56,173 +72,143 @@ class Video:
     def __exit__(self, *error: object) -> None:
         self._container.close()
 
-    def __iter__(self) -> Iterator[tuple[float, np.ndarray]]:
-        last = None
-        for frame in self._frames():
-            seconds = frame.time
+    def __iter__(self) -> Iterator[Frame]:
+        last: float | None = None
+        for frame in self._decode():
+            number, seconds = self._numbers.number(frame), frame.time
+            if number is None:
+                continue
             if seconds is None or (last is not None and seconds <= last):  # no clock, or one that went back
                 seconds = 0.0 if last is None else last + 1 / self.rate
-            matrix = _display_matrix(frame)
             if last is None:
-                aspect = self.stream.sample_aspect_ratio or Fraction(1)
-                self.start, self.pixel_aspect = seconds, 1 / aspect if _is_sideways(matrix) else aspect
+                aspect = self._stream.sample_aspect_ratio or Fraction(1)
+                self.start, self.pixel_aspect = seconds, 1 / aspect if is_transposed(display_matrix(frame)) else aspect
             last = seconds
-            yield seconds - self.start, _upright(_rgb(frame), matrix)
+            yield Frame(number, seconds - self.start, upright_image(frame))
+        self._numbers.end()
 
-    def _frames(self) -> Iterator[Any]:
-        """The frames that can be decoded; the others are pluralize."""
-        failure = import_av().error.FFmpegError
+    def _decode(self) -> Iterator[Any]:
+        """Yield the frames of PyAV that are not damaged."""
+        ffmpeg_error = import_av().error.FFmpegError
         for packet in self._packets():
             try:
-                decoded = packet.decode()
-            except failure:
-                self.broken += 1
+                frames = packet.decode()
+            except ffmpeg_error:
+                self._numbers.add_failure()
                 continue
-            for frame in decoded:
+            for frame in frames:
                 if frame.is_corrupt:
-                    self.broken += 1
+                    self._numbers.add_failure()
                 else:
                     yield frame
 
     def _packets(self) -> Iterator[Any]:
-        """The packets, the last one empty: it brings the frames out that the decoder still holds."""
+        """Yield the packets to decode. The last one is empty: the decoder then returns the frames that it still has."""
         av = import_av()
-        packets = self._container.demux(self.stream)
+        for packet in self._demux():
+            self._numbers.add_packet(packet, self._is_shown(packet))
+            if packet.size > 0:  # an empty packet repeats the last image; decoders reject it
+                yield packet
+        end = av.Packet()
+        end.stream, end.time_base = self._stream, self._stream.time_base
+        yield end
+
+    def _demux(self) -> Iterator[Any]:
+        """Yield the packets up to the end of the file, or up to the place where it is cut off."""
+        av = import_av()
+        packets = self._container.demux(self._stream)
         while True:
             try:
                 packet = next(packets, None)
-            except av.error.BlockingIOError:  # a camera that has no frame yet
-                clock.sleep(0.005)
-                packets = self._container.demux(self.stream)
+            except av.error.BlockingIOError:  # the camera has no frame yet
+                time.sleep(CAMERA_POLL)
+                packets = self._container.demux(self._stream)
                 continue
             except av.error.EOFError:
-                break
-            except av.error.FFmpegError:  # a file cut short: what was read of it stands
-                self.broken += 1
-                break
-            if packet is None:  # such an empty one was the last
                 return
-            yield packet
-        end = av.Packet()
-        end.stream, end.time_base = self.stream, self.stream.time_base
-        yield end
+            except av.error.FFmpegError:
+                self._num_breaks += 1
+                return
+            if packet is None:
+                return
+            if packet.pts is not None or packet.size > 0:  # the empty packet that demux() adds at the end has no time
+                yield packet
 
-
-class NumberedImages:
-    """Images whose names are numbered, as a `Video` of 25 frames a second whose clock is the numbers.
-
-    FFmpeg would end at the first number that is not there. Here it is a frame that is passed over, like an image that
-    cannot be read, so that where somebody deleted some the rest stays, at its own time.
-    """
-
-    rate, start, pixel_aspect = SEQUENCE_RATE, 0.0, Fraction(1)
-
-    def __init__(self, pattern: Path):
-        place = NUMBER.search(pattern.name)
-        assert place is not None, "it is a sequence"
-        before, after = pattern.name[: place.start()], pattern.name[place.end() :]
-        names = (file.name for file in pattern.parent.glob(f"{glob.escape(before)}*{glob.escape(after)}"))
-        digits = (name.removeprefix(before).removesuffix(after) for name in names)
-        self._numbers = sorted(int(d) for d in digits if d.isdecimal() and place[0] % int(d) == d)
-        if not self._numbers:
-            raise VideoError(f"{pattern}: no image there is called so")
-        self._path = lambda number: pattern.with_name(before + place[0] % number + after)
-        self.name, self.broken, self.frames = str(pattern), 0, self._numbers[-1] - self._numbers[0] + 1
-
-    def __enter__(self) -> NumberedImages:
-        return self
-
-    def __exit__(self, *error: object) -> None: ...
-
-    def __iter__(self) -> Iterator[tuple[float, np.ndarray]]:
-        first = None
-        for before, number in pairwise([self._numbers[0] - 1, *self._numbers]):
-            self.broken += number - before - 1
-            try:
-                image = load_image(self._path(number))
-            except ImageError:
-                self.broken += 1
-                continue
-            first = number if first is None else first
-            yield (number - first) / self.rate, image
+    def _is_shown(self, packet: Any) -> bool:
+        """Return whether a packet holds a frame to be shown. VP8 stores reference frames in packets of their own."""
+        if self._stream.codec_context.name == "vp8" and packet.size and not bytes(packet)[0] & VP8_SHOW_FRAME:
+            return False
+        return not packet.is_discard
 
 
 def open_video(source: str | Path) -> Video | NumberedImages:
-    """A video file, or numbered images by a pattern such as frames/%04d.png.
+    """Open a video file, or numbered images.
 
-    Raises VideoError for one that is missing, empty, or no video; ImportError for a video file without PyAV.
+    Args:
+        source: The path of a video file, or a pattern such as ``frames/%04d.png``.
+
+    Returns:
+        A context manager that yields a `Frame` for each readable frame.
+
+    Raises:
+        VideoError: If the file is missing or is not a video, or if no image matches the pattern.
+        MissingDependencyError: If PyAV is not installed; numbered images do not need it.
     """
     path = Path(source)
-    if is_sequence(path):
+    if is_numbered_pattern(path):
         return NumberedImages(path)
     av = import_av()
     try:
         if not path.exists():
             raise VideoError(f"{path}: no such file")
-        return Video(av.open(str(path.absolute())), str(path))  # a name with a colon would be an address
+        return Video(av.open(str(path.absolute())), str(path))  # FFmpeg reads a relative name with a colon as a URL
     except (av.error.FFmpegError, OSError) as error:
-        raise VideoError(f"{path}: not a video that can be read, or a damaged one ({error_reason(error)})") from None
-
-
-def is_sequence(path: Path) -> bool:
-    """True for a pattern of numbered images, such as frames/%04d.png, and no file that is just called so."""
-    return NUMBER.search(path.name) is not None and not path.exists()
+        raise VideoError(f"{path}: not a video, or a damaged one ({error_reason(error)})") from None
 
 
 def open_camera(number: int) -> Video:
-    """A camera of this machine, by its number. Raises VideoError where it cannot be opened; ImportError without
-    PyAV."""
+    """Open a camera of this machine.
+
+    Args:
+        number: The number of the camera, from 0.
+
+    Returns:
+        A context manager that yields a `Frame` for each frame of the camera.
+
+    Raises:
+        VideoError: If the camera cannot be opened; always on Windows, where FFmpeg identifies cameras by name.
+        MissingDependencyError: If PyAV is not installed.
+    """
     av = import_av()
     if sys.platform == "win32":
-        raise VideoError(f"camera {number} cannot be opened: on Windows they have names; record a video and align that")
-    name, kind = (f"{number}:none", "avfoundation") if sys.platform == "darwin" else (f"/dev/video{number}", "v4l2")
+        raise VideoError(
+            f"camera {number} cannot be opened: cameras are not supported on Windows; record a video and align that"
+        )
+    name, format = (f"{number}:none", "avfoundation") if sys.platform == "darwin" else (f"/dev/video{number}", "v4l2")
     try:
-        return Video(av.open(name, format=kind), f"camera {number}")
+        return Video(av.open(name, format=format), f"camera {number}")
     except (av.error.FFmpegError, OSError, ValueError) as error:
         raise VideoError(
-            f"camera {number} cannot be opened ({error_reason(error)}); is it plugged in, and used by no other program?"
+            f"camera {number} cannot be opened ({error_reason(error)}); check that it is connected and that no other "
+            "program uses it"
         ) from None
 
 
 def import_av() -> Any:
-    """PyAV. Raises ImportError, saying how to install it."""
+    """Import PyAV.
+
+    Raises:
+        MissingDependencyError: If it is not installed.
+    """
     try:
         import av
     except ImportError as error:
-        raise ImportError('to read and write videos, run: pip install "facelattice[video]"') from error
-    # Its log stays off, as it is unless asked for: threads that decode damaged frames would wait for Python's lock to
-    # write to it, and closing the file, which holds that lock, would wait for them.
+        raise MissingDependencyError('videos need PyAV; run: pip install "facelattice[video]"') from error
+    # The log of FFmpeg must stay off, which is PyAV's default: threads that decode damaged frames would wait for the
+    # interpreter lock to write to it, and closing the file, which holds that lock, would wait for these threads.
     return av
 
 
-def _rgb(frame: Any) -> np.ndarray:
-    """A frame as uint8 (H, W, 3) RGB. What says nothing of its colors is taken for BT.709 if it is large, as players
-    do."""
-    if frame.colorspace != 2 or frame.height <= 576:
-        return frame.to_ndarray(format="rgb24")
-    return frame.to_ndarray(format="rgb24", src_colorspace="ITU709", src_color_range=frame.color_range)
-
-
-def _display_matrix(frame: Any) -> tuple[int, int, int, int]:
-    """How a frame lies: its x and y are shown at a x + c y and b x + d y. Returns (a, b, c, d)."""
-    data = frame.side_data.get("DISPLAYMATRIX")
-    a, b, _, c, d, *_ = (1, 0, 0, 0, 1) if data is None else np.frombuffer(data, np.int32).tolist()
-    return a, b, c, d
-
-
-def _is_sideways(matrix: tuple[int, int, int, int]) -> bool:
-    a, b, c, d = matrix
-    return abs(b) + abs(c) > abs(a) + abs(d)
-
-
-def _upright(image: np.ndarray, matrix: tuple[int, int, int, int]) -> np.ndarray:
-    """The image (H, W, 3) turned and mirrored as its display matrix says."""
-    a, b, c, d = matrix
-    if _is_sideways(matrix):
-        image, a, d = image.transpose(1, 0, 2), c, b
-    return np.ascontiguousarray(image[:: -1 if d < 0 else 1, :: -1 if a < 0 else 1])
-
-
 def error_reason(error: Exception) -> str:
-    """What an error of the system or of FFmpeg says, without the file's name."""
+    """Return the reason that an error of the system or of FFmpeg gives, without the file name."""
     return str(getattr(error, "strerror", None) or error)

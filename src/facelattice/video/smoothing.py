@@ -1,13 +1,15 @@
-"""Points that stand still where the face does, and follow at once where it moves.
+"""Smoothing of the points of a face over time, with the One Euro filter.
 
-    smooth = FaceSmoother()
+    smoother = FaceSmoother()
     for time, face in ...:
-        points = smooth(face.points, face.expected_errors, time)
+        points = smoother(face.points, face.expected_errors, time)
 
-The One Euro filter (Casiez, Roussel and Vogel, CHI 2012): a low-pass filter whose cutoff frequency rises with speed, so
-that it is slow at rest, where jitter shows, and fast in motion, where lag does. It runs on the face's pose, and on the
-shape that is left when the pose is taken out: a head that turns or comes nearer moves all points at once, and no point
-is held back by how much it moves within the face.
+The One Euro filter is a low-pass filter whose cutoff frequency rises with speed: it removes jitter at rest and adds
+little lag in motion. Here it filters the pose of the face (position, size, roll) and the shape without the pose. So a
+moving head moves all its points at once.
+
+Source: Casiez, Roussel and Vogel, "1 Euro Filter: A Simple Speed-based Low-pass Filter for Noisy Input in Interactive
+Systems", CHI 2012.
 """
 
 from __future__ import annotations
@@ -17,71 +19,109 @@ import math
 import numpy as np
 
 from facelattice import geometry
+from facelattice.exceptions import ArgumentError
 
-# Chosen on clips made from training photos (`benchmarks/video.py`): the least error in motion that leaves less than
-# a quarter of the jitter at rest.
-POSE_CUTOFF, POSE_BETA = 0.2, 120.0  # Hz at rest; Hz more for each face side, unit of log size, or radian a second
-SHAPE_CUTOFF, SHAPE_BETA = 0.4, 10.0  # the same within the face, for a point that is sure
-UNSURE = 0.03  # a point with this expected error, as a share of the face's side, moves half as fast as a sure one
-SLOPE_CUTOFF = 1.0  # Hz: speeds are noisy too
+# Cutoff frequencies at rest, in Hz, and their increase with speed. Chosen with benchmarks/video.py on training images:
+# the smallest error in motion that leaves less than a quarter of the jitter at rest.
+POSE_MIN_CUTOFF, POSE_BETA = 0.2, 120.0  # speeds in face sides, units of log size, or radians per second
+SHAPE_MIN_CUTOFF, SHAPE_BETA = 0.4, 10.0  # speeds in face sides per second
+DERIVATIVE_CUTOFF = 1.0  # Hz
+UNCERTAIN_ERROR = 0.03  # of the face side: with this expected error, a point has half the cutoff frequency
+MIN_ERROR = 0.002  # of the face side: expected errors are taken as at least this, so that no point decides alone
 
 
-class OneEuro:
-    """The filter, for arrays (..., D) whose speed is the length of the last axis."""
+class OneEuroFilter:
+    """The One Euro filter for arrays (..., D).
 
-    def __init__(self, cutoff: float, beta: float):
-        self.cutoff, self.beta = cutoff, beta
+    Args:
+        min_cutoff: Cutoff frequency at rest, in Hz.
+        beta: Increase of the cutoff frequency with speed, the length of the derivative along the last axis.
+
+    Attributes:
+        value: The last filtered value; None before the first.
+    """
+
+    def __init__(self, min_cutoff: float, beta: float) -> None:
+        self.min_cutoff, self.beta = min_cutoff, beta
         self.value: np.ndarray | None = None
-        self.slope: np.ndarray = np.zeros(1)
+        self._derivative: np.ndarray = np.zeros(1)
 
     def __call__(
-        self, value: np.ndarray, seconds: float, unit: float = 1.0, trust: float | np.ndarray = 1.0
+        self, value: np.ndarray, seconds: float, unit: float = 1.0, cutoff_scale: float | np.ndarray = 1.0
     ) -> np.ndarray:
-        """The filtered value, ``seconds`` after the last. Speeds are measured in ``unit``; ``trust`` multiplies the
-        cutoff."""
+        """Filter the next value.
+
+        Args:
+            value: The value (..., D).
+            seconds: Time since the last value.
+            unit: Unit in which speeds are measured.
+            cutoff_scale: Factor of the cutoff frequency, a number or (..., 1).
+
+        Returns:
+            The filtered value (..., D).
+        """
         if self.value is None:
-            self.value, self.slope = value, np.zeros_like(value)
+            self.value, self._derivative = value, np.zeros_like(value)
         elif seconds > 0:
-            slope = (value - self.value) / seconds
-            self.slope = self.slope + _share(SLOPE_CUTOFF, seconds) * (slope - self.slope)
-            speed = np.linalg.norm(self.slope, axis=-1, keepdims=True) / unit
-            self.value = self.value + _share(trust * (self.cutoff + self.beta * speed), seconds) * (value - self.value)
+            derivative = (value - self.value) / seconds
+            self._derivative = self._derivative + _alpha(DERIVATIVE_CUTOFF, seconds) * (derivative - self._derivative)
+            speed = np.linalg.norm(self._derivative, axis=-1, keepdims=True) / unit
+            cutoff = cutoff_scale * (self.min_cutoff + self.beta * speed)
+            self.value = self.value + _alpha(cutoff, seconds) * (value - self.value)
         return self.value
 
 
-def _share(cutoff: float | np.ndarray, seconds: float) -> float | np.ndarray:
-    """How much of the way to a new value a low-pass filter of that cutoff goes in that time."""
+def _alpha(cutoff: float | np.ndarray, seconds: float) -> float | np.ndarray:
+    """Return the smoothing factor of a low-pass filter, the share of the new value."""
     return 1 / (1 + 1 / (2 * math.pi * cutoff * seconds))
 
 
 class FaceSmoother:
-    """Smooths the points of one face over time. strength: 1 as tuned, 2 for half the cutoffs; finite and above 0."""
+    """Smooths the points of one face over time.
 
-    def __init__(self, strength: float = 1.0):
+    Args:
+        strength: 1 as tuned, 2 for half the cutoff frequencies; finite and above 0.
+
+    Raises:
+        ArgumentError: If the strength is not allowed.
+    """
+
+    def __init__(self, strength: float = 1.0) -> None:
         if not 0 < strength < math.inf:
-            raise ValueError(f"smoothing needs a finite strength above 0, not {strength}; to turn it off, don't smooth")
-        self._place, self._size, self._angle = (
-            OneEuro(POSE_CUTOFF / strength, POSE_BETA / strength) for _ in range(3)
+            raise ArgumentError(
+                f"expected a finite strength above 0, not {strength}; without smoothing, use no smoother"
+            )
+        self._position, self._log_size, self._roll = (
+            OneEuroFilter(POSE_MIN_CUTOFF / strength, POSE_BETA / strength) for _ in range(3)
         )
-        self._shape = OneEuro(SHAPE_CUTOFF / strength, SHAPE_BETA / strength)
+        self._shape = OneEuroFilter(SHAPE_MIN_CUTOFF / strength, SHAPE_BETA / strength)
         self._time = 0.0
 
-    def __call__(self, points: np.ndarray, errors: np.ndarray, time: float) -> np.ndarray:
-        """Points (N, 2) and expected errors (N,), pixels, seen at a time, seconds -> smoothed points float32 (N, 2)."""
+    def __call__(self, points: np.ndarray, expected_errors: np.ndarray, time: float) -> np.ndarray:
+        """Smooth the points of the next frame.
+
+        Args:
+            points: Points (N, 2) in pixels.
+            expected_errors: Expected errors (N,) in pixels. Points with large ones are smoothed more.
+            time: Time of the frame in seconds.
+
+        Returns:
+            Smoothed points, float32 (N, 2).
+        """
         points, seconds, self._time = np.asarray(points, np.float64), time - self._time, time
         box = geometry.points_box(points)
         side = geometry.box_side(box)
-        errors = np.maximum(errors, 0.002 * side)  # nothing is so sure that it alone says where the face is
+        errors = np.maximum(expected_errors, MIN_ERROR * side)
         reference = (points - geometry.box_center(box)) / side if self._shape.value is None else self._shape.value
         pose = geometry.similarity(reference, points, errors**-2.0)
-        angle = math.atan2(pose[1, 0], pose[0, 0])
-        if self._angle.value is not None:  # the turn that is nearest to the last
-            angle += 2 * math.pi * round((float(self._angle.value[0]) - angle) / (2 * math.pi))
-        trust = 1 / (1 + (errors / (UNSURE * side)) ** 2)
-        within = geometry.apply(geometry.invert(pose), points).astype(np.float64)
-        shape = self._shape(within, seconds, trust=trust[:, None])
-        place = self._place(pose[:, 2], seconds, unit=side)
-        (size,) = self._size(np.array([math.log(geometry.transform_scale(pose))]), seconds)
-        (angle,) = self._angle(np.array([angle]), seconds)
-        cos, sin = math.exp(size) * math.cos(angle), math.exp(size) * math.sin(angle)
-        return geometry.apply(np.array([[cos, -sin, place[0]], [sin, cos, place[1]]]), shape)
+        roll = math.atan2(pose[1, 0], pose[0, 0])
+        if self._roll.value is not None:  # without a jump at 180 degrees
+            roll += 2 * math.pi * round((float(self._roll.value[0]) - roll) / (2 * math.pi))
+        cutoff_scale = 1 / (1 + (errors / (UNCERTAIN_ERROR * side)) ** 2)
+        shape = geometry.apply(geometry.invert(pose), points).astype(np.float64)
+        shape = self._shape(shape, seconds, cutoff_scale=cutoff_scale[:, None])
+        position = self._position(pose[:, 2], seconds, unit=side)
+        (log_size,) = self._log_size(np.array([math.log(geometry.transform_scale(pose))]), seconds)
+        (roll,) = self._roll(np.array([roll]), seconds)
+        cos, sin = math.exp(log_size) * math.cos(roll), math.exp(log_size) * math.sin(roll)
+        return geometry.apply(np.array([[cos, -sin, position[0]], [sin, cos, position[1]]]), shape)

@@ -1,12 +1,13 @@
-"""Tracker: frames in, faces out, each with the number of the person's track.
+"""Tracker: follows the faces of a video from frame to frame.
 
     tracker = Tracker()
-    for time, image in frames:                    # seconds, uint8 RGB (H, W, 3)
-        for face in tracker(image, time):
+    for frame in open_video("clip.mp4"):
+        for face in tracker(frame.image, frame.time):
             print(face.track, face.points)
 
-A face is looked for where it was last and moved on as it moved; the detector looks only every few frames and when a
-face is lost. A face that is hidden is waited for, and known again by where it should be and by what it looks like.
+Each face is predicted in a box extrapolated from its last position and velocity. The detector runs every few frames,
+and when a face is lost. A hidden face keeps its track for a short time: it is found again by its position, and told
+from other people by its appearance.
 """
 
 from __future__ import annotations
@@ -20,164 +21,213 @@ import cv2
 import numpy as np
 
 from facelattice import geometry
+from facelattice.exceptions import ArgumentError
 from facelattice.face import Face
 from facelattice.image_io import load_image
 from facelattice.inference.aligner import FaceAligner
+from facelattice.inference.predictor import LandmarkPredictor
 from facelattice.video.smoothing import FaceSmoother
 
 DETECT_EVERY = 10  # frames
-DETECT_HIDDEN = 3  # frames, while someone is hidden
-MAX_HIDDEN_SECONDS = 1.0  # seconds that a hidden face is waited for
-SAME_PLACE = 0.4  # overlap from which two faces are one, and a face is where it was looked for
-TOUCHING = 0.02  # overlap from which on one face may be behind another
-SURE = 0.5  # a followed face that scores less must look as before, or be found by the detector
-VELOCITY_HALF = 0.04  # seconds in which half of what is known of a face's velocity is replaced
-LOOK_SIDE = 24  # pixels of the small upright image that a face is known again by
-LOOK_RATE = 0.1  # how fast the memory of a face's look follows it
-# Correlations of looks: a face from frame to frame 0.95 and more, half hidden from 0.4 on; two people -0.1 to 0.7, so
-# that it is the place that tells who someone is, and the look that says who is not.
-ALIKE, UNCHANGED = 0.3, 0.5
+DETECT_EVERY_WHILE_HIDDEN = 3  # frames
+MAX_HIDDEN_SECONDS = 1.0  # after which a hidden face loses its track
+MAX_EXTRAPOLATION = 0.25  # seconds: a hidden face is assumed to stop soon
+VELOCITY_HALF_LIFE = 0.04  # seconds: the smoothing of velocities
+RELIABLE_SCORE = 0.5  # a face with a lower score must keep its appearance, or be detected, to stay on its track
+
+SAME_FACE_IOU = 0.4  # boxes that overlap as much belong to one face
+OCCLUSION_IOU = 0.02  # boxes that overlap as much may be a face and the face that covers it
+
+# Similarities are correlations between -1 and 1. Those of a face in neighboring frames are 0.95 and more, those of a
+# half covered face 0.4 and more, those of two people -0.1 to 0.7. So a low similarity tells two people apart, but a
+# high one does not show that they are the same.
+APPEARANCE_SIZE = 24  # pixels
+APPEARANCE_UPDATE = 0.1  # share of a new observation in the appearance of a track
+MIN_SIMILARITY = 0.3
+UNCHANGED_SIMILARITY = 0.5
 
 
 @dataclass
 class Track:
-    """What is known of one face: who it is, where it was last, how it moves (pixels a second), what it looks like."""
+    """The state of one tracked face.
+
+    Attributes:
+        number: The number of the track, from 1.
+        face: The last observation, not smoothed.
+        time: The time of the last observation, in seconds.
+        appearance: The appearance (see `appearance`), averaged over observations.
+        smoother: The filter of the points; None without smoothing.
+        velocity: The velocity (2,) of the box, in pixels per second.
+    """
 
     number: int
     face: Face
     time: float
-    look: np.ndarray
+    appearance: np.ndarray
     smoother: FaceSmoother | None
     velocity: np.ndarray = field(default_factory=lambda: np.zeros(2))
 
-    def expected(self, time: float) -> np.ndarray:
-        """The box (4,) where the face should be at a time. A face that hides is taken to slow down."""
-        gone = min(time - self.time, 0.25)
-        return self.face.box.astype(np.float64) + np.tile(self.velocity * gone, 2)
+    def extrapolated_box(self, time: float) -> np.ndarray:
+        """Return the box (4,) that is expected at a time in seconds."""
+        seconds = min(time - self.time, MAX_EXTRAPOLATION)
+        return self.face.box.astype(np.float64) + np.tile(self.velocity * seconds, 2)
 
-    def move(self, face: Face, time: float, free: bool) -> None:
-        """Take a new sight of the face in. One that is not ``free`` of others may be half hidden by them: how it moves
-        and looks then says nothing of it."""
-        if free:
+    def similarity(self, face: Face) -> float:
+        """Return the correlation (-1 to 1) between the appearance of a face and that of this track."""
+        return float(self.appearance @ appearance(face))
+
+    def update(self, face: Face, time: float, maybe_covered: bool) -> None:
+        """Add an observation. The box and the appearance of a face that may be partly covered are not reliable."""
+        if not maybe_covered:
             seconds = time - self.time
-            # The share of it that a new sight says: little soon after the last, when a pixel would be a great speed.
-            share = 1 - 0.5 ** (seconds / VELOCITY_HALF)
+            share = 1 - 0.5 ** (seconds / VELOCITY_HALF_LIFE)  # small for a short interval, in which a pixel is fast
             step = geometry.box_center(face.box) - geometry.box_center(self.face.box)
             if seconds > 0:
                 self.velocity = self.velocity + share * (step / seconds - self.velocity)
-            self.look = self.look + LOOK_RATE * (appearance(face) - self.look)
+            self.appearance = self.appearance + APPEARANCE_UPDATE * (appearance(face) - self.appearance)
         self.face, self.time = face, time
 
 
 class Tracker:
-    """Follows the faces of a video. Feed it the frames in their order; a new video wants a new Tracker.
+    """Follows the faces of one video; use a new Tracker for each video.
 
-    aligner: finds the faces; None is one with the bundled default model. smooth: how strongly points are smoothed, 0
-    for not at all. every: frames from one look of the detector to the next.
+    Args:
+        aligner: Finds the faces; None for one with the bundled default model.
+        smooth: Strength of the smoothing of points, 1 as tuned; 0 to turn it off.
+        detect_every: Frames from one run of the detector to the next, while all faces are in sight.
+
+    Raises:
+        ArgumentError: If an argument has a value that is not allowed.
     """
 
-    def __init__(self, aligner: FaceAligner | None = None, smooth: float = 1.0, every: int = DETECT_EVERY):
-        if not 0 <= smooth < math.inf or every < 1:
-            raise ValueError(f"expected a finite smooth >= 0 and every >= 1, not smooth={smooth}, every={every}")
+    def __init__(
+        self, aligner: FaceAligner | None = None, smooth: float = 1.0, detect_every: int = DETECT_EVERY
+    ) -> None:
+        if not 0 <= smooth < math.inf or detect_every < 1:
+            raise ArgumentError(
+                f"expected a finite smooth >= 0 and detect_every >= 1, not smooth={smooth}, detect_every={detect_every}"
+            )
         self.aligner = aligner or FaceAligner()
-        self.smooth, self.every = smooth, every
-        self._once = FaceAligner(self.aligner.model, self.aligner.detector, refine=0)
+        self.smooth, self.detect_every = smooth, detect_every
+        self._predictor = LandmarkPredictor(self.aligner.model, refine=0, min_score=self.aligner.min_score)
         self._tracks: list[Track] = []
-        self._shown: set[int] = set()  # tracks seen in the last frame
-        self._count = self._frames = 0
-        self._looked = -every  # the last frame that the detector looked at
+        self._visible: set[int] = set()  # numbers of the tracks that were observed in the last frame
+        self._num_tracks = self._num_frames = 0
+        self._last_detection = -detect_every  # number of the frame
 
     def __call__(self, image: Any, time: float) -> list[Face]:
-        """The faces of the next frame, an image as `load_image` takes it, at a time in seconds; oldest track first.
+        """Find the faces of the next frame.
 
-        Points are smoothed; a face that is hidden is left out. Raises ImageError for what is no image, ValueError
-        for a time before the last.
+        Args:
+            image: The frame, as `load_image` takes it.
+            time: The time of the frame, in seconds.
+
+        Returns:
+            The visible faces with their track and smoothed points, oldest track first.
+
+        Raises:
+            ImageError: If the frame cannot be used as an image.
+            ArgumentError: If the time is before that of the last frame.
         """
         image = load_image(image)
         if self._tracks and time < max(track.time for track in self._tracks):
-            raise ValueError(f"frames must come in their order, but {time:g} s is before the last")
-        # A face of the last frame is there still, however long that frame stood.
-        self._tracks = [track for track in self._tracks if track.number in self._shown or time - track.time <= MAX_HIDDEN_SECONDS]
-        seen = self._follow(image, time)
-        every = self.every if len(seen) == len(self._tracks) else min(self.every, DETECT_HIDDEN)
-        if self._frames - self._looked >= every or self._is_news(seen):
-            self._find(image, time, seen)
-            self._looked = self._frames
-        self._frames, self._shown = self._frames + 1, set(seen)
+            raise ArgumentError(f"frames must come in the order of their times, but {time:g} s is before the last")
+        self._drop_lost_tracks(time)
+        observed = self._follow(image, time)
+        if self._needs_detection(observed):
+            self._detect(image, time, observed)
+            self._last_detection = self._num_frames
+        self._num_frames, self._visible = self._num_frames + 1, set(observed)
         faces = []
         for track in self._tracks:
-            if track.number in seen:
-                others = [face for number, face in seen.items() if number != track.number]
-                track.move(seen[track.number], time, _is_beside(seen[track.number].box, others, TOUCHING))
+            if track.number in observed:
+                face = observed[track.number]
+                others = [other for number, other in observed.items() if number != track.number]
+                track.update(face, time, maybe_covered=_overlaps(face.box, others, OCCLUSION_IOU))
                 faces.append(self._smoothed(track, time))
         return faces[: self.aligner.max_faces]
 
-    def _follow(self, image: np.ndarray, time: float) -> dict[int, Face]:
-        """The tracks that are seen where they are expected, each in a face of its own."""
-        boxes = [track.expected(time) for track in self._tracks]
-        found = self._once(image, boxes=boxes)
-        claims = [
-            (float(track.look @ appearance(face)), track.number, face)
-            for track, box, face in zip(self._tracks, boxes, found, strict=True)
-            if face.score >= self.aligner.min_score and geometry.iou(face.box, box) >= SAME_PLACE
+    def _drop_lost_tracks(self, time: float) -> None:
+        """Drop tracks that are hidden for too long. A face of the last frame stays, however long that frame lasted."""
+        self._tracks = [
+            track for track in self._tracks if track.number in self._visible or time - track.time <= MAX_HIDDEN_SECONDS
         ]
-        hidden = {track.number for track in self._tracks if track.number not in self._shown}
-        claims = [claim for claim in claims if claim[0] >= ALIKE or claim[1] not in hidden]
-        seen: dict[int, Face] = {}
-        # Where two tracks came to the same face, as when people cross, it is the one whom it looks more like.
-        for _, number, face in sorted(claims, key=lambda claim: -claim[0]):
-            if _is_beside(face.box, seen.values()):
-                seen[number] = face
-        return seen
 
-    def _is_news(self, seen: dict[int, Face]) -> bool:
-        """True where a face of the last frame is gone, or no longer sure."""
-        fell = any(
-            track.number in seen and seen[track.number].score < SURE <= track.face.score for track in self._tracks
+    def _follow(self, image: np.ndarray, time: float) -> dict[int, Face]:
+        """Predict each track in its extrapolated box and return the faces by track number, one track for each face."""
+        boxes = [track.extrapolated_box(time) for track in self._tracks]
+        faces = self._predictor.predict([image] * len(boxes), boxes)
+        candidates = [
+            (track.similarity(face), track.number, face)
+            for track, box, face in zip(self._tracks, boxes, faces, strict=True)
+            if face.score >= self.aligner.min_score and geometry.iou(face.box, box) >= SAME_FACE_IOU
+        ]
+        observed: dict[int, Face] = {}
+        # If two tracks arrive at one face, for example when people cross, it belongs to the more similar one.
+        for similarity, number, face in sorted(candidates, key=lambda candidate: -candidate[0]):
+            is_same_person = number in self._visible or similarity >= MIN_SIMILARITY
+            if is_same_person and not _overlaps(face.box, observed.values(), SAME_FACE_IOU):
+                observed[number] = face
+        return observed
+
+    def _needs_detection(self, observed: dict[int, Face]) -> bool:
+        """Return whether a face was lost or became unreliable in this frame, or whether the next detection is due."""
+        all_in_sight = len(observed) == len(self._tracks)
+        interval = self.detect_every if all_in_sight else min(self.detect_every, DETECT_EVERY_WHILE_HIDDEN)
+        if self._num_frames - self._last_detection >= interval or not self._visible <= observed.keys():
+            return True
+        return any(
+            observed[track.number].score < RELIABLE_SCORE <= track.face.score
+            for track in self._tracks
+            if track.number in observed
         )
-        return fell or not self._shown <= seen.keys()
 
-    def _find(self, image: np.ndarray, time: float, seen: dict[int, Face]) -> None:
-        """Add what the detector finds beside the faces seen: those that were hidden, and new ones."""
+    def _detect(self, image: np.ndarray, time: float, observed: dict[int, Face]) -> None:
+        """Add detected faces that no track follows. Remove tracks that drifted from their face to something else."""
         boxes = self.aligner.detect(image)
-        for track in self._tracks:  # one may have slipped off its face onto something like it
-            face = seen.get(track.number)
-            doubtful = face is not None and face.score < SURE and float(track.look @ appearance(face)) < UNCHANGED
-            if face is not None and doubtful and geometry.highest_iou(boxes, face.box, SAME_PLACE) is None:
-                del seen[track.number]
-        new: list[Face] = []
-        beside = [box for box in boxes if _is_beside(box, seen.values())]
-        for face in sorted(self.aligner(image, boxes=beside), key=lambda face: -face.score):
-            if face.score >= self.aligner.min_score and _is_beside(face.box, [*seen.values(), *new]):
-                new.append(face)
-        self._tell_who(new, time, seen)
+        for track in self._tracks:
+            face = observed.get(track.number)
+            if face is None or face.score >= RELIABLE_SCORE or track.similarity(face) >= UNCHANGED_SIMILARITY:
+                continue
+            if geometry.highest_iou(boxes, face.box, SAME_FACE_IOU) is None:
+                del observed[track.number]
+        new_faces: list[Face] = []
+        free_boxes = [box for box in boxes if not _overlaps(box, observed.values(), SAME_FACE_IOU)]
+        for face in sorted(self.aligner(image, boxes=free_boxes), key=lambda face: -face.score):
+            is_new = not _overlaps(face.box, [*observed.values(), *new_faces], SAME_FACE_IOU)
+            if face.score >= self.aligner.min_score and is_new:
+                new_faces.append(face)
+        self._assign_identities(new_faces, time, observed)
 
-    def _tell_who(self, new: list[Face], time: float, seen: dict[int, Face]) -> None:
-        """Add faces beside those seen: as tracks that were hidden where they are near and look alike, else as new
-        tracks."""
-        known = list(seen.values())
-        hidden = [track for track in self._tracks if track.number not in seen]
+    def _assign_identities(self, new_faces: list[Face], time: float, observed: dict[int, Face]) -> None:
+        """Add each new face to a hidden track that is near and similar, or else start a new track."""
+        followed = list(observed.values())
         pairs = [
-            (float(track.look @ appearance(face)), track.number, i)
-            for track in hidden
-            for i, face in enumerate(new)
+            (track.similarity(face), track.number, i)
+            for track in self._tracks
+            if track.number not in observed
+            for i, face in enumerate(new_faces)
             if _is_near(track, face, time)
         ]
-        taken: set[int] = set()
-        for alike, number, i in sorted(pairs, reverse=True):
-            if alike >= ALIKE and number not in seen and i not in taken and new[i].score >= SURE:
-                seen[number] = new[i]
-                taken.add(i)
-        near = {i for _, _, i in pairs}
-        for i, face in enumerate(new):
-            # Half of a face behind another looks like nobody: who it is will be seen when the other has passed.
-            behind = i in near and (face.score < SURE or not _is_beside(face.box, known, TOUCHING))
-            room = self.aligner.max_faces is None or len(seen) < self.aligner.max_faces
-            if i not in taken and not behind and room:
-                self._count += 1
-                smoother = FaceSmoother(self.smooth) if self.smooth > 0 else None
-                self._tracks.append(Track(self._count, face, time, appearance(face), smoother))
-                seen[self._count] = face
+        assigned: set[int] = set()
+        for similarity, number, i in sorted(pairs, reverse=True):
+            is_free = number not in observed and i not in assigned
+            if is_free and similarity >= MIN_SIMILARITY and new_faces[i].score >= RELIABLE_SCORE:
+                observed[number] = new_faces[i]
+                assigned.add(i)
+        near_hidden_track = {i for _, _, i in pairs}
+        for i, face in enumerate(new_faces):
+            # The appearance of a half covered face tells nothing: wait until it is clear whether it has a track.
+            is_covered = face.score < RELIABLE_SCORE or _overlaps(face.box, followed, OCCLUSION_IOU)
+            has_room = self.aligner.max_faces is None or len(observed) < self.aligner.max_faces
+            if i not in assigned and has_room and not (i in near_hidden_track and is_covered):
+                self._start_track(face, time)
+                observed[self._num_tracks] = face
+
+    def _start_track(self, face: Face, time: float) -> None:
+        self._num_tracks += 1
+        smoother = FaceSmoother(self.smooth) if self.smooth > 0 else None
+        self._tracks.append(Track(self._num_tracks, face, time, appearance(face), smoother))
 
     def _smoothed(self, track: Track, time: float) -> Face:
         face = replace(track.face, track=track.number)
@@ -188,18 +238,19 @@ class Tracker:
 
 
 def appearance(face: Face) -> np.ndarray:
-    """The face upright, small and blurred, as a vector of length 1 without its mean: products are correlations."""
-    small = cv2.GaussianBlur(face.crop(LOOK_SIDE, margin=1.1), (0, 0), 1.0).astype(np.float32).ravel()
-    small -= small.mean()
-    return small / max(float(np.linalg.norm(small)), 1e-6)
+    """Return a small blurred upright crop of a face as a unit vector without mean: dot products are correlations."""
+    crop = face.crop(APPEARANCE_SIZE, margin=1.1)
+    vector = cv2.GaussianBlur(crop, (0, 0), 1.0).astype(np.float32).ravel()
+    vector -= vector.mean()
+    return vector / max(float(np.linalg.norm(vector)), 1e-6)
 
 
-def _is_beside(box: np.ndarray, faces: Iterable[Face], most: float = SAME_PLACE) -> bool:
-    return all(geometry.iou(box, face.box) < most for face in faces)
+def _overlaps(box: np.ndarray, faces: Iterable[Face], min_iou: float) -> bool:
+    return any(geometry.iou(box, face.box) >= min_iou for face in faces)
 
 
 def _is_near(track: Track, face: Face, time: float) -> bool:
-    """True where a face is so near to where a hidden one should be that it may be that one."""
-    expected = track.expected(time)
-    distance = np.linalg.norm(geometry.box_center(expected) - geometry.box_center(face.box))
-    return bool(distance < geometry.box_side(expected) * (1 + 2 * (time - track.time)))
+    """Return whether a hidden face can have moved to a face by this time."""
+    box = track.extrapolated_box(time)
+    distance = np.linalg.norm(geometry.box_center(box) - geometry.box_center(face.box))
+    return bool(distance < geometry.box_side(box) * (1 + 2 * (time - track.time)))

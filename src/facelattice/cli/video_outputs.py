@@ -1,0 +1,152 @@
+"""The output files of one video: landmarks, drawing and face crops."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
+from types import TracebackType
+
+from rich.text import Text
+
+from facelattice.cli.console import out, print_error
+from facelattice.exceptions import VideoError
+from facelattice.face import Face
+from facelattice.video.crops import CropWriter
+from facelattice.video.frame import Frame
+from facelattice.video.landmark_writer import SUFFIXES, LandmarkWriter
+from facelattice.video.numbered_images import NumberedImages
+from facelattice.video.reader import Video
+from facelattice.video.writer import VideoWriter
+from facelattice.visualization.faces import draw_faces
+
+DRAWING, CROPS = "the drawing", "the crops"  # in messages
+
+
+class VideoOutputs:
+    """Writes the output files of one video. They are opened with the first frame.
+
+    Landmarks have priority. If the disk is full, or if H.264 cannot store the frames, the drawing and the crops are
+    given up, and the landmarks of the remaining frames are still written.
+
+    Args:
+        video: The video.
+        stem: Folder and start of the file names.
+        landmark_format: "json" or "csv"; None for no file of landmarks.
+        audio_source: A video whose audio is added to the drawing.
+        draw: Write STEM_faces.mp4.
+        crops: Write STEM_trackN.mp4 for each track.
+
+    Attributes:
+        is_incomplete: Whether files were given up.
+    """
+
+    def __init__(
+        self,
+        video: Video | NumberedImages,
+        stem: Path,
+        landmark_format: str | None,
+        audio_source: Path | None,
+        draw: bool,
+        crops: bool,
+    ) -> None:
+        self.is_incomplete = False
+        self._video, self._stem, self._landmark_format = video, stem, landmark_format
+        self._audio_source, self._draw, self._crops = audio_source, draw, crops
+        self._is_open = False
+        self._landmark_writer: LandmarkWriter | None = None
+        self._drawing_writer: VideoWriter | None = None
+        self._crop_writer: CropWriter | None = None
+        self._active: dict[str, VideoWriter | CropWriter] = {}  # drawing and crops that have not been given up
+        self._exits = ExitStack()
+
+    def __enter__(self) -> VideoOutputs:
+        return self
+
+    def write(self, frame: Frame, faces: list[Face]) -> None:
+        """Add a frame to all files.
+
+        Raises:
+            VideoError: If none of the files can be written any more.
+        """
+        if not self._is_open:
+            self._is_open = True
+            self._open()
+        for name, writer in list(self._active.items()):
+            try:
+                if isinstance(writer, VideoWriter):
+                    writer.write(draw_faces(frame.image, faces), frame.time)
+                else:
+                    writer.write(faces, frame.time)
+            except VideoError as error:
+                self._give_up(name, error)
+        while self._landmark_writer is not None:
+            try:
+                self._landmark_writer.write(frame.number, frame.time, faces)
+                return
+            except VideoError as error:
+                if not self._active:
+                    raise
+                self._give_up(next(iter(self._active)), error)  # this frees space on the disk
+
+    def end_audio_here(self) -> None:
+        """End the audio of the drawing with the last frame: the work was interrupted."""
+        if self._drawing_writer is not None:
+            self._drawing_writer.end_audio_here()
+
+    @property
+    def has_audio(self) -> bool:
+        """Whether audio is added at the end, which takes time."""
+        return DRAWING in self._active and self._audio_source is not None
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._exits.__exit__(kind, error, traceback)
+
+    def print_paths(self) -> None:
+        """Print the files that are complete, and why audio is missing."""
+        paths = [self._landmark_writer.path] if self._landmark_writer is not None else []
+        if self._drawing_writer is not None and self._drawing_writer.is_complete:
+            paths.append(self._drawing_writer.path)
+        for path in [*paths, *(self._crop_writer.paths if self._crop_writer is not None else [])]:
+            out.print(Text(f"written: {path}"), soft_wrap=True)
+        if self._drawing_writer is not None and self._drawing_writer.audio_error:
+            path, reason = self._drawing_writer.path, self._drawing_writer.audio_error
+            print_error(f"{path}: the audio is missing, because it cannot be written ({reason})")
+
+    def _open(self) -> None:
+        if self._draw:  # first, so that it is finished last: that takes longest
+            self._drawing_writer = self._active[DRAWING] = VideoWriter(
+                self._stem.with_name(f"{self._stem.name}_faces.mp4"),
+                self._video.rate,
+                self._audio_source,
+                self._video.start,
+                self._video.pixel_aspect,
+            )
+            self._exits.push(_finish_despite_errors(self._drawing_writer))
+        if self._crops:
+            self._crop_writer = self._active[CROPS] = CropWriter(self._stem, self._video.rate)
+            self._exits.push(_finish_despite_errors(self._crop_writer))
+        if self._landmark_format is not None:
+            path = self._stem.with_name(self._stem.name + SUFFIXES[self._landmark_format])
+            self._landmark_writer = self._exits.enter_context(LandmarkWriter(path, self._landmark_format))
+
+    def _give_up(self, name: str, error: VideoError) -> None:
+        self.is_incomplete = True
+        self._active.pop(name).discard()
+        if self._landmark_writer is None and not self._active:
+            raise error
+        print_error(f"{error}; continuing without {name}")
+
+
+def _finish_despite_errors(writer: VideoWriter | CropWriter) -> Callable[..., None]:
+    """Return the exit of a writer for an ExitStack. It finishes the file if another file could not be written."""
+
+    def finish(kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None) -> None:
+        if kind is not None and issubclass(kind, (VideoError, OSError)):
+            writer.__exit__(None, None, None)
+        else:
+            writer.__exit__(kind, error, traceback)
+
+    return finish

@@ -1,0 +1,55 @@
+"""The progress bar of a video."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from contextlib import suppress
+
+from rich.progress import (
+    BarColumn,
+    Progress,
+    ProgressColumn,
+    TaskProgressColumn,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+
+from facelattice.cli.console import err
+
+RECENT_FRAMES = 50  # over which the speed is averaged
+
+
+class FrameProgress:
+    """Shows the speed and, if the number of frames is known, a bar; on a terminal only.
+
+    Args:
+        name: The text before the first frame.
+        num_frames: Expected number of frames; None if unknown.
+    """
+
+    def __init__(self, name: str, num_frames: int | None) -> None:
+        bar: list[ProgressColumn] = [BarColumn(), TaskProgressColumn(), TimeRemainingColumn()] if num_frames else []
+        columns = TimeElapsedColumn(), *bar, TextColumn("{task.description}")
+        self._progress = Progress(*columns, console=err, transient=True, disable=not err.is_terminal)
+        self._task = self._progress.add_task(name, total=num_frames)
+        self._times = deque([time.monotonic()], maxlen=RECENT_FRAMES)
+
+    def __enter__(self) -> FrameProgress:
+        self._progress.start()
+        return self
+
+    def advance(self) -> None:
+        """Count a frame."""
+        self._times.append(time.monotonic())
+        rate = (len(self._times) - 1) / max(self._times[-1] - self._times[0], 1e-3)
+        self._progress.update(self._task, advance=1, description=f"{rate:.0f} frames/s")
+
+    def describe(self, text: str) -> None:
+        """Show a text in place of the speed."""
+        self._progress.update(self._task, description=text)
+
+    def __exit__(self, *error: object) -> None:
+        with suppress(OSError):  # a closed terminal must not hide the signal that comes with it
+            self._progress.stop()

@@ -25,10 +25,19 @@ OPTIONAL_PACKAGES = {
     "uvicorn", "yaml",
 }  # fmt: skip
 MISSING_PACKAGES = {name for name in OPTIONAL_PACKAGES if find_spec(name) is None}
-# Folders of tests whose conftest.py imports an optional package.
+# Tests that need an optional package without importing it themselves, or in their conftest.py.
 collect_ignore = [
-    folder
-    for folder, name in {"serve": "httpx", "training": "torch", "video": "av"}.items()
+    path
+    for path, name in {
+        "cli/test_evaluate.py": "matplotlib",
+        "cli/test_explain.py": "matplotlib",
+        "cli/test_graph.py": "matplotlib",
+        "cli/test_robustness.py": "matplotlib",
+        "datasets/readers/test_matlab.py": "scipy",
+        "serve": "httpx",
+        "training": "torch",
+        "video": "av",
+    }.items()
     if name in MISSING_PACKAGES
 ]
 
@@ -82,8 +91,8 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
     reasons = Counter(report.longrepr[2].removeprefix("Skipped: ") for report in reports)
     for reason, count in reasons.most_common():
         terminalreporter.write_line(f"skipped {count}: {reason}")
-    for folder in collect_ignore:
-        terminalreporter.write_line(f"skipped tests/{folder}: needs packages that are not installed")
+    for path in collect_ignore:
+        terminalreporter.write_line(f"skipped tests/{path}: needs packages that are not installed")
 
 
 @pytest.fixture(autouse=True)

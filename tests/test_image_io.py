@@ -283,6 +283,7 @@ HOSTILE_FILES = {
 
 def test_tiny_files_with_huge_headers_are_rejected_without_allocating_memory():
     pytest.importorskip("resource")
+    pytest.importorskip("psutil", reason="needs psutil")
     code = f"""
 import base64, psutil, resource
 from facelattice.exceptions import ImageError

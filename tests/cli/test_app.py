@@ -74,7 +74,7 @@ def test_output_folder_that_is_a_file_is_rejected_first(run, tmp_path, command):
     [
         (["schemes", "ibug86"], "id you mean 'ibug68'"),
         (["models", "ibug86"], "bundled: ibug68"),
-        (["train", "gone.yaml"], "gone.yaml"),
+        (["align", "gone.jpg", "--model", "gone.onnx"], "gone.onnx"),
         (["dance"], "No such command"),
     ],
 )
@@ -89,8 +89,8 @@ def test_bug_shows_its_traceback(run, monkeypatch):
     def broadcast(*_: object) -> np.ndarray:
         return np.zeros(3) + np.zeros(4)
 
-    monkeypatch.setattr(FaceAligner, "__call__", broadcast)
-    status, out, err = run("explain", "ibug68", PHOTO)
+    monkeypatch.setattr(FaceAligner, "batch", broadcast)
+    status, out, err = run("align", PHOTO)
     assert (status, out) == (70, "")
     *traceback, last = err.splitlines()
     assert traceback[0].startswith("Traceback")

@@ -19,8 +19,8 @@ pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Windows cannot 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, *STOP_SIGNALS])
 def test_exit_status_is_128_plus_the_signal(run, monkeypatch, number):
-    monkeypatch.setattr(FaceAligner, "__call__", lambda *_: os.kill(os.getpid(), number))
-    status, _, err = run("explain", "ibug68", PHOTO)
+    monkeypatch.setattr(FaceAligner, "batch", lambda *_: os.kill(os.getpid(), number))
+    status, _, err = run("align", PHOTO)
     assert status == 128 + number
     assert err == "stopped; the files written so far are complete\n"
     assert all(signal.getsignal(number) is signal.SIG_DFL for number in STOP_SIGNALS)

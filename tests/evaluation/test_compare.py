@@ -14,7 +14,7 @@ from facelattice.formats import write_csv
 
 @pytest.fixture
 def write(faces, tmp_path) -> Callable[[str, Sequence[float | None]], str]:
-    """Write the annotation shifted by so many pixels in x and y, one number for each face; None leaves out the face."""
+    """Write the annotation shifted by some pixels in x and y, one number for each face; None leaves out the face."""
 
     def write_shifted(name: str, shifts: Sequence[float | None]) -> str:
         rows = [

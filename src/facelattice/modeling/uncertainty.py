@@ -10,8 +10,7 @@ class UncertaintyHead(nn.Module):
     """Predicts the expected error of each point from all that is known about its node.
 
     The inputs are the output of the graph layers, the node's own features (among them the width and the height of its
-    heatmap), and the correction that the graph made. The output of the graph layers alone ranks the errors worse; see
-    docs/experiments.md.
+    heatmap), and the correction that the graph made. The output of the graph layers alone ranks the errors worse.
 
     Args:
         num_points: Number of landmarks N.

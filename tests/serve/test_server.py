@@ -37,18 +37,20 @@ async def app(scope, receive, send):
         await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"2")]})
         await send({"type": "http.response.body", "body": b"ok"})
 
-server.IDLE_TIMEOUT, server.RESPONSE_TIMEOUT, server.MAX_CONNECTIONS = 0.5, 0.5, int(sys.argv[1])
+server.MAX_CONNECTIONS, seconds = int(sys.argv[1]), float(sys.argv[2])
+server.IDLE_TIMEOUT = server.RESPONSE_TIMEOUT = seconds
 listener = socket.create_server(("127.0.0.1", 0))
 print(listener.getsockname()[1], flush=True)
-server.run_server(app, Settings(timeout=1.0), listener)
+server.run_server(app, Settings(timeout=seconds), listener)
 """
 
 
 @pytest.fixture(scope="module")
 def small_server(request):
-    """The port of a server without workers. Its parameter is the maximum number of connections."""
+    """The port of a server without workers. Parameters: maximum number of connections, time limits in seconds."""
+    parameters = getattr(request, "param", (512, 0.5))
     environment = {**os.environ, "PYTHONPATH": str(Path(facelattice.__file__).parents[1])}
-    command = [sys.executable, "-c", SMALL_SERVER, str(getattr(request, "param", 512))]
+    command = [sys.executable, "-c", SMALL_SERVER, *map(str, parameters)]
     with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         yield int(process.stdout.readline())
         process.terminate()
@@ -105,7 +107,7 @@ def test_request_in_progress_has_a_time_limit(small_server):
         assert is_closed(connection)
 
 
-@pytest.mark.parametrize("small_server", [4], indirect=True)
+@pytest.mark.parametrize("small_server", [(4, 60)], indirect=True)
 def test_new_connection_replaces_the_one_that_waited_longest(small_server):
     with ExitStack() as stack:
         connections = [stack.enter_context(socket.create_connection(("127.0.0.1", small_server))) for _ in range(4)]
@@ -227,6 +229,6 @@ def test_sigterm_ends_a_server_whose_worker_is_stopped(start_server, photo, work
         response = pool.submit(httpx.post, address + ALIGN, content=photo * 3, timeout=60)
         time.sleep(0.3)
         server.terminate()
-        assert response.result().status_code in (200, 503)
-        assert server.wait(15) == 128 + signal.SIGTERM
+        assert response.result().status_code in (200, 503, 504)
+        assert server.wait(25) == 128 + signal.SIGTERM
         assert not worker.is_running()

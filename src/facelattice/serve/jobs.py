@@ -54,7 +54,7 @@ class QueueFullError(RuntimeError):
 
 
 class WorkerCrashedError(WorkerError):
-    """A worker process died while it processed a batch.
+    """A worker process died, and the job can be repeated.
 
     Args:
         is_fault: Whether the code of the process was at fault, such as a decoder that accesses invalid memory. False:

@@ -94,9 +94,10 @@ class _Listener(socket.socket):
         try:
             connection, address = super().accept()
         except OSError as error:
-            if error.errno in _OUT_OF_RESOURCES and time.monotonic() < self._quiet_until:
-                raise BlockingIOError from None  # asyncio pauses for a second after the first of these errors
-            self._quiet_until = time.monotonic() + 0.9
+            if error.errno in _OUT_OF_RESOURCES:
+                if time.monotonic() < self._quiet_until:
+                    raise BlockingIOError from None  # asyncio pauses for a second after the first of these errors
+                self._quiet_until = time.monotonic() + 0.9
             raise
         if connection.fileno() >= self._max_fileno:  # a new descriptor is always the lowest free number
             connection.close()

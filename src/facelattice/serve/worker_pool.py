@@ -160,7 +160,7 @@ class WorkerPool:
             _logger.error("%s", error)
             if not self.is_alive:  # else the other workers run the jobs
                 while self._queue:
-                    self._finish(self._queue.popleft(), WorkerFailedError("the server has no worker process"))
+                    self._finish(self._queue.popleft(), WorkerCrashedError())
             await asyncio.sleep(CHECK_INTERVAL)
 
     async def _run_batch(self, worker: WorkerProcess) -> bool:

@@ -53,7 +53,7 @@ class WorkerProcess:
             with self._lock:
                 if self._closed:
                     raise WorkerFailedError("the server stops")
-                self._interrupted = False
+                self._interrupted = False  # of the new process
                 self._pipe, other_end = spawn.Pipe()
                 with other_end:
                     self._process = spawn.Process(target=run_worker, args=(other_end,), daemon=True)
@@ -63,7 +63,7 @@ class WorkerProcess:
             self._pipe.recv()
         except (EOFError, OSError) as error:
             self._kill()
-            raise WorkerFailedError(f"a worker process did not start ({error or type(error).__name__})") from None
+            raise WorkerFailedError(f"a worker process did not start ({str(error) or type(error).__name__})") from None
 
     def run(self, jobs: Sequence[Job]) -> list[Outcome]:
         """Run a batch of jobs.
@@ -74,7 +74,6 @@ class WorkerProcess:
         """
         assert self._pipe is not None
         assert self._process is not None
-        self._interrupted = False
         try:
             self._pipe.send(jobs)
             outcomes: list[Outcome] = self._pipe.recv()

@@ -44,6 +44,13 @@ def test_missing_and_damaged_images_are_unreadable_frames(tmp_path):
     assert (video.num_unreadable, video.num_frames, video.start) == (6, 9, 0)
 
 
+def test_image_above_the_limit_cannot_be_read(tmp_path):
+    write_image(tmp_path / "1.png")
+    video = open_video(tmp_path / "%d.png", max_pixels=64 * 48 - 1)
+    assert list(video) == []
+    assert video.num_unreadable == 1
+
+
 def test_no_matching_image(tmp_path):
     write_image(tmp_path / "3.png")
     with pytest.raises(VideoError, match=r"%04d\.png: no image has such a name"):

@@ -81,7 +81,8 @@ def _align_video(source: Path | int, stem: str, options: AlignVideosOptions) -> 
     """Process one video; return whether all its files were written."""
     out_dir, landmark_format = options.out_dir or Path(), None if options.out_dir is None else options.format
     audio_source = source if isinstance(source, Path) and source.is_file() else None
-    with open_camera(source) if isinstance(source, int) else open_video(source) as video:
+    max_pixels = options.aligner.max_pixels
+    with open_camera(source) if isinstance(source, int) else open_video(source, max_pixels) as video:
         outputs = VideoOutputs(video, out_dir / stem, landmark_format, audio_source, options.draw, options.crops)
         _track_faces(video, Tracker(options.aligner, options.smooth), outputs, FrameProgress(stem, video.num_frames))
     return not outputs.is_incomplete

@@ -13,7 +13,7 @@ from fractions import Fraction
 from pathlib import Path
 
 from facelattice.exceptions import ImageError, VideoError
-from facelattice.image_io import load_image
+from facelattice.image_io import MAX_PIXELS, load_image
 from facelattice.video.frame import Frame
 
 NUMBER = re.compile(r"%0?\d{0,2}d")  # the placeholder for the number in a file name
@@ -28,6 +28,7 @@ class NumberedImages:
 
     Args:
         pattern: The path of the images with a placeholder for the number, such as ``frames/%04d.png``.
+        max_pixels: Maximum number of pixels of an image; a larger one cannot be read.
 
     Attributes:
         name: The pattern.
@@ -43,11 +44,11 @@ class NumberedImages:
 
     rate, start, pixel_aspect = RATE, 0.0, Fraction(1)
 
-    def __init__(self, pattern: Path) -> None:
+    def __init__(self, pattern: Path, max_pixels: int = MAX_PIXELS) -> None:
         placeholder = NUMBER.search(pattern.name)
         if placeholder is None:
             raise VideoError(f"{pattern}: the name needs a placeholder for the number, such as %04d")
-        self._pattern, self._placeholder = pattern, placeholder
+        self._pattern, self._placeholder, self._max_pixels = pattern, placeholder, max_pixels
         before, after = self._around_number()
         names = (file.name for file in pattern.parent.glob(f"{glob.escape(before)}*{glob.escape(after)}"))
         digits = (name.removeprefix(before).removesuffix(after) for name in names)
@@ -72,7 +73,7 @@ class NumberedImages:
             self.num_unreadable += number - next_number
             next_number = number + 1
             try:
-                image = load_image(self._path(image_number))
+                image = load_image(self._path(image_number), max_pixels=self._max_pixels)
             except ImageError:
                 self.num_unreadable += 1
                 continue

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from facelattice.exceptions import MissingDependencyError, VideoError
+from facelattice.image_io import MAX_PIXELS
 from facelattice.video.frame import Frame, display_matrix, is_transposed, upright_image
 from facelattice.video.frame_numbers import FrameNumbers
 from facelattice.video.numbered_images import NumberedImages, is_numbered_pattern
@@ -141,11 +142,12 @@ class Video:
         return not packet.is_discard
 
 
-def open_video(source: str | Path) -> Video | NumberedImages:
+def open_video(source: str | Path, max_pixels: int = MAX_PIXELS) -> Video | NumberedImages:
     """Open a video file, or numbered images.
 
     Args:
         source: The path of a video file, or a pattern such as ``frames/%04d.png``.
+        max_pixels: Maximum number of pixels of a numbered image; a larger one cannot be read.
 
     Returns:
         A context manager that yields a `Frame` for each readable frame.
@@ -156,7 +158,7 @@ def open_video(source: str | Path) -> Video | NumberedImages:
     """
     path = Path(source)
     if is_numbered_pattern(path):
-        return NumberedImages(path)
+        return NumberedImages(path, max_pixels)
     av = import_av()
     try:
         if not path.exists():

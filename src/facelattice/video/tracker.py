@@ -129,7 +129,7 @@ class Tracker:
             ImageError: If the frame cannot be used as an image.
             ArgumentError: If the time is before that of the last frame.
         """
-        image = load_image(image)
+        image = load_image(image, max_pixels=self.aligner.max_pixels)
         if self._tracks and time < max(track.time for track in self._tracks):
             raise ArgumentError(f"frames must come in the order of their times, but {time:g} s is before the last")
         self._drop_lost_tracks(time)

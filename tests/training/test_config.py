@@ -6,7 +6,8 @@ import pytest
 import yaml
 
 from facelattice.exceptions import RecipeError
-from facelattice.training.config import RENAMED, load_recipe, recipe_from_yaml, recipe_to_yaml
+from facelattice.training.config import load_recipe, recipe_from_yaml, recipe_to_yaml
+from facelattice.training.recipe_checks import RENAMED
 
 FOLDER = Path(__file__).parents[2] / "recipes"
 RECIPES = sorted({*FOLDER.glob("[!a]*.yaml"), FOLDER / "ablation-base.yaml"})  # the others are no recipes

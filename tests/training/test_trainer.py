@@ -24,10 +24,10 @@ from facelattice.exceptions import CheckpointError, DataError, TrainingError
 from facelattice.formats import write_pts
 from facelattice.training import trainer
 from facelattice.training.checkpoint import Checkpoint
-from facelattice.training.config import OptimizerConfig, load_recipe
+from facelattice.training.config import load_recipe
 from facelattice.training.onnx_export import export
 from facelattice.training.prepare import load_training_data
-from facelattice.training.trainer import learning_rate, train
+from facelattice.training.trainer import train
 
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(Path(facelattice.__file__).parents[1])}
 
@@ -271,6 +271,20 @@ def test_validation_faces_without_a_size_are_reported_once_and_left_out(write_re
         train(recipe, [], tmp_path / "other")
 
 
+def test_pairs_of_the_scheme_are_printed_and_checked(write_recipe, faces, tmp_path, capsys):
+    scheme = tmp_path / "odd.yaml"
+    names = [f"point_{i}" for i in range(68)]
+    names[36], names[45] = "left_eye", "right_eye"
+    scheme.write_text(f"name: odd\npoints: [{', '.join(names)}]\n")
+    data = [{"path": str(faces), "name": "tiny", "scheme": str(scheme)}]
+    train(write_recipe(scheme=str(scheme), data=data, epochs=1), [], tmp_path / "run")
+    out = capsys.readouterr().out
+    assert "1 mirror pairs: left_eye - right_eye; without a partner: point_0" in out
+    assert (
+        "these points are beside the axis of the face and have no mirror partner; add them to `pairs`: point_0" in out
+    )
+
+
 def test_missing_data_is_an_error(write_recipe, tmp_path):
     (tmp_path / "empty").mkdir()
     with pytest.raises(DataError, match="empty: "):
@@ -282,23 +296,3 @@ def test_missing_data_is_an_error(write_recipe, tmp_path):
     with pytest.raises(DataError, match="no such file"):
         train(write_recipe(data=[{"path": str(tmp_path / "gone"), "name": "none"}]), [], tmp_path / "run")
     assert not (tmp_path / "run").exists()
-
-
-def test_cosine_schedule_with_warmup():
-    config = OptimizerConfig(lr=1.0, warmup_epochs=2.0)
-    expected = {0: 0.005, 1: 0.505, 2: 1.0, 4: (2 + math.sqrt(2)) / 4, 6: 0.5, 8: (2 - math.sqrt(2)) / 4, 10: 0.0}
-    assert {at: pytest.approx(learning_rate(config, at, 10)) for at in expected} == expected
-    expected = {
-        0: 0.02,
-        0.25: 0.52,
-        0.5: 1.0,
-        0.75: 0.5,
-        1: 0.0,
-    }  # a run shorter than the warmup
-    assert {at: pytest.approx(learning_rate(config, at, 1)) for at in expected} == expected
-
-
-def test_step_schedule():
-    config = OptimizerConfig(lr=0.01, schedule="step", warmup_epochs=0, milestones=[200, 350], decay_factor=0.2)
-    expected = {0: 0.01, 199.99: 0.01, 200: 0.002, 349.99: 0.002, 350: 0.0004, 499: 0.0004}
-    assert {at: pytest.approx(learning_rate(config, at, 500)) for at in expected} == expected

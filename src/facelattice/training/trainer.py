@@ -10,7 +10,6 @@ with the same weights as one that was not, and two processes compute what one do
 from __future__ import annotations
 
 import csv
-import math
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
@@ -33,15 +32,15 @@ from torch.utils.tensorboard import SummaryWriter
 
 from facelattice import metrics
 from facelattice.datasets.face_crops import FaceCrops
+from facelattice.datasets.pair_check import describe_pairs, find_problems
 from facelattice.datasets.sampling import EpochBatchSampler
 from facelattice.exceptions import DataError, TrainingError
 from facelattice.formats import atomic_write
 from facelattice.modeling.landmark_graph import laplacian
 from facelattice.modeling.losses import sdfl_losses
 from facelattice.training.checkpoint import Checkpoint
-from facelattice.training.config import OptimizerConfig, Recipe, load_recipe, recipe_from_yaml, recipe_to_yaml
+from facelattice.training.config import Recipe, load_recipe, recipe_to_yaml
 from facelattice.training.initialize import initialize_from
-from facelattice.training.onnx_export import exported_network
 from facelattice.training.origin import Origin
 from facelattice.training.precision import depthwise_in_float32
 from facelattice.training.prepare import (
@@ -51,8 +50,9 @@ from facelattice.training.prepare import (
     load_training_data,
     make_network,
 )
+from facelattice.training.schedule import learning_rate
 from facelattice.training.sync_batchnorm import convert_sync_batchnorm
-from facelattice.training.uncertainty import calibrate_uncertainty, fit_error_scale
+from facelattice.training.uncertainty import calibrate_checkpoint
 
 VAL_BATCH_SIZE = 64
 
@@ -86,42 +86,21 @@ def train(recipe_path: str | Path, overrides: list[str], out: Path, resume: bool
     set_seed(recipe.seed)
     data = load_training_data(recipe)
     console.print(f"{len(data.train)} training faces ({len(data.order)} per epoch), {len(data.val)} validation faces")
+    console.print(Text(describe_pairs(data.scheme), style="dim"), soft_wrap=True)
+    for problem in find_problems(data.train):
+        console.print(Text(problem, style="yellow"), soft_wrap=True)
     console.print(f"device: {accelerator.device.type}, processes: {accelerator.num_processes}")
     checkpoint = _checkpoint_to_resume(last, recipe, data) if last.exists() else None
     trainer = Trainer(recipe, data, out, accelerator, console, checkpoint)
     trainer.fit()
     best = out / "best.pt"
     if accelerator.is_main_process:
-        calibrate(best, data, console)
+        with console.status("calibrating the expected errors"):
+            calibrate_checkpoint(best, data)
     accelerator.wait_for_everyone()
     hint = f"best weights: {best}; write a model file with: facelattice export {best} -o model.onnx"
     console.print(Text(hint), soft_wrap=True)
     return best
-
-
-def calibrate(best: Path, data: TrainingData, console: Console) -> None:
-    """Calibrate the expected errors of the best checkpoint, and write them into it. The points stay as they are."""
-    checkpoint = Checkpoint.load(best)
-    if checkpoint.error_scale is not None:
-        return
-    recipe = recipe_from_yaml(checkpoint.recipe)
-    outputs = exported_network(checkpoint, recipe)
-    with console.status("calibrating the expected errors"):
-        calibrate_uncertainty(outputs.network, data, recipe)
-        faces = FaceCrops(data.val, recipe.network.crop_size, recipe.crop_margin)
-        error_scale = fit_error_scale(outputs, faces)
-    weights = outputs.network.state_dict()
-    replace(checkpoint, ema_weights=weights, error_scale=error_scale).save(best)
-
-
-def learning_rate(config: OptimizerConfig, epoch: float, num_epochs: int) -> float:
-    """The learning rate ``epoch`` epochs after the start of a run of ``num_epochs``."""
-    warmup = min(config.warmup_epochs, num_epochs / 2)  # a first trial often has one epoch
-    if epoch < warmup:
-        return config.lr * (epoch + 0.01) / warmup
-    if config.schedule == "step":
-        return config.lr * config.decay_factor ** sum(epoch >= milestone for milestone in config.milestones)
-    return config.lr * 0.5 * (1 + math.cos(math.pi * (epoch - warmup) / (num_epochs - warmup)))
 
 
 class Trainer:

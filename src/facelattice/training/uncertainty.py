@@ -7,6 +7,9 @@ with the final network, on augmented and on plain crops; they then rank the true
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -15,13 +18,34 @@ from torch.utils.data import default_collate
 from facelattice.datasets.face_crops import CropItem, FaceCrops
 from facelattice.modeling.losses import expected_error_loss, uncertainty_targets
 from facelattice.modeling.sdfl import SDFL
-from facelattice.training.config import Recipe
+from facelattice.training.checkpoint import Checkpoint
+from facelattice.training.config import Recipe, recipe_from_yaml
 from facelattice.training.exported_network import ExportedNetwork
+from facelattice.training.onnx_export import exported_network
 from facelattice.training.prepare import TrainingData
 from facelattice.training.progress import track_progress
 
 MAX_FACES = 1500  # with 100 points and crops of 256 px their inputs take 1 GB, for a moment twice
 EPOCHS, BATCH_SIZE, LEARNING_RATE = 24, 32, 2e-3
+
+
+def calibrate_checkpoint(path: Path, data: TrainingData) -> None:
+    """Calibrate the expected errors of a checkpoint, and write them into it. The points stay as they are.
+
+    Does nothing if that was done before.
+
+    Args:
+        path: The checkpoint.
+        data: The faces of its recipe.
+    """
+    checkpoint = Checkpoint.load(path)
+    if checkpoint.error_scale is not None:
+        return
+    recipe = recipe_from_yaml(checkpoint.recipe)
+    outputs = exported_network(checkpoint, recipe)
+    calibrate_uncertainty(outputs.network, data, recipe)
+    error_scale = fit_error_scale(outputs, FaceCrops(data.val, recipe.network.crop_size, recipe.crop_margin))
+    replace(checkpoint, ema_weights=outputs.network.state_dict(), error_scale=error_scale).save(path)
 
 
 def calibrate_uncertainty(network: SDFL, data: TrainingData, recipe: Recipe) -> None:

@@ -164,7 +164,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("photo", type=Path)
     parser.add_argument("--seconds", type=float, default=60, help="time for each number of clients")
-    parser.add_argument("--bodies", type=int, default=1000, help="number of rejected bodies of each kind")
+    parser.add_argument("--bodies", type=int, default=200, help="number of rejected bodies of each of the 5 kinds")
     options = parser.parse_args()
     data = options.photo.read_bytes()
     if options.seconds:

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
+import h11
 import uvicorn
 from starlette.types import ASGIApp
 from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
@@ -128,14 +129,14 @@ class _Protocol(H11Protocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        request = self.request
+        state = self._state()
         super().data_received(data)
-        self._restart_timer(request)
+        self._restart_timer(state)
 
     def on_response_complete(self) -> None:
-        request = self.cycle
+        state = (self.cycle, False)
         super().on_response_complete()
-        self._restart_timer(request)
+        self._restart_timer(state)
 
     @property
     def request(self) -> RequestResponseCycle | None:
@@ -153,11 +154,17 @@ class _Protocol(H11Protocol):
         self.is_aborted = True
         self.transport.abort()
 
-    def _restart_timer(self, previous: RequestResponseCycle | None) -> None:
-        """Restart the timer if there is another request in progress than before, or none any more."""
-        if self.request is not previous:
+    def _state(self) -> tuple[RequestResponseCycle | None, bool]:
+        """Return the request in progress, and whether the rest of a rejected body is being received and dropped."""
+        return self.request, self.request is None and self.conn.their_state is h11.SEND_BODY
+
+    def _restart_timer(self, previous: tuple[RequestResponseCycle | None, bool]) -> None:
+        """Restart the timer if the state is another one than before."""
+        request, drops_body = state = self._state()
+        if state != previous:
             self._timer.cancel()
-            self._set_timer(IDLE_TIMEOUT if self.request is None else self.config.request_timeout)
+            # Most clients read a response only after they have sent the body.
+            self._set_timer(IDLE_TIMEOUT if request is None and not drops_body else self.config.request_timeout)
 
     def _set_timer(self, seconds: float) -> None:
         self.since = self.loop.time()

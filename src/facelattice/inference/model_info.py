@@ -26,8 +26,8 @@ class ModelInfo:
         crop_margin: The crops show ``crop_margin`` times the longer side of the landmark box.
         extra_views_below: Faces with a lower score (0 to 1) are predicted in additional crops.
         normalization: How the graph normalizes pixels.
-        graph: The landmark graph: k, symmetric, edges, shape; `LandmarkGraph.from_metadata` reads it. None for a network
-            without one.
+        graph: The landmark graph: k, symmetric, edges, shape; `LandmarkGraph.from_metadata` reads it. None for a
+            network without one.
         detectors: For each detector by name the mapping of its boxes to landmark boxes (`fit_box_mapping`), or None.
         data: Name and terms of use of each training dataset.
         faces: Number of faces for training ("train") and validation ("val").

@@ -1,8 +1,8 @@
 """The sparse landmark graph: from annotated faces to the neighbors of each landmark (section III-B).
 
-    shapes = normalize_shapes(points, mirror)           # (2M, N, 2): every face in its own unit box, and its mirror image
-    graph = adjacency(correlation(shapes), k=3)         # (N, N) bool, row i: the neighbors of landmark i
-    relative = laplacian(graph) @ points                # (N, 2), each point relative to the mean of its neighbors
+    shapes = normalize_shapes(points, mirror)       # (2M, N, 2), every face in its own unit box, and its mirror image
+    graph = adjacency(correlation(shapes), k=3)     # (N, N) bool, row i: the neighbors of landmark i
+    relative = laplacian(graph) @ points            # (N, 2), each point relative to the mean of its neighbors
 
 Shapes: M faces, N landmarks.
 """

@@ -38,6 +38,7 @@ def mean_face(scheme: Scheme, rotation: float = 0.0, scale: float = 200.0, cente
     [
         (np.zeros((4, 2)), "here: 4 points, but the scheme five has 5"),
         (np.where(np.arange(5)[:, None] < 1, 1.0, np.nan) + np.zeros((5, 2)), "here: fewer than two points"),
+        (np.arange(10.0).reshape(5, 2) * 1e8, "here: coordinates of 9e\\+08 px are too large"),
         (np.full((5, 2), 3.0), r"here: all points lie in one place, \[3.0, 3.0\]"),
     ],
 )
@@ -114,10 +115,12 @@ def test_one_shared_point_is_enough():
     assert kept.box is sample.box
 
 
-def test_mean_of_several_points_is_hidden_with_any_of_them():
+def test_mean_of_several_points_is_hidden_with_any_of_them_and_visible_with_all():
     hidden = np.isin(np.arange(68), [0, 37, 48])  # start of the jaw, one of six at the left eye, a mouth corner
-    (five,) = convert_samples([replace(mean_face(IBUG), hidden=hidden)], FIVE, mean_shape(FIVE))
+    visible = ~np.isin(np.arange(68), [37, 44, 48, 54])
+    (five,) = convert_samples([replace(mean_face(IBUG), hidden=hidden, visible=visible)], FIVE, mean_shape(FIVE))
     assert five.hidden.tolist() == [True, False, False, True, False]
+    assert five.visible.tolist() == [False, False, True, False, False]
 
 
 def test_mean_shape_is_over_complete_faces_in_their_own_boxes():

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -106,6 +107,47 @@ def test_number_of_points_determines_the_scheme(faces, tmp_path):
     assert load_predictions(tmp_path / "seven.csv").scheme().name == "7 points"
     with pytest.raises(DataError, match=r"face00\.pts: 68 points, but the scheme 7 points has 7"):
         evaluate(str(tmp_path / "seven.csv"), faces)
+
+
+def write_coco_file(path: Path, faces: Path, names: list[str], order: list[int]) -> None:
+    """Write the faces as COCO with these names of their first points, in this order."""
+    samples = read_samples(faces)
+    annotations = [
+        {"image_id": i, "category_id": 1, "keypoints": np.c_[s.points[order], np.full(len(order), 2)].ravel().tolist()}
+        for i, s in enumerate(samples)
+    ]
+    images = [{"id": i, "file_name": str(s.path)} for i, s in enumerate(samples)]
+    category = {"id": 1, "name": "face", "keypoints": [names[i] for i in order]}
+    content = {"images": images, "annotations": annotations, "categories": [category]}
+    path.write_text(json.dumps(content), encoding="utf-8")
+
+
+def test_names_of_points_decide_in_both_files(faces, tmp_path):
+    names = ["ear", "brow", "eye", "nose", "mouth", "chin", "jaw"]
+    write_coco_file(tmp_path / "a.json", faces, names, [0, 1, 2, 3, 4, 5, 6])
+    write_coco_file(tmp_path / "b.json", faces, names, [6, 2, 0, 3, 1, 5, 4])
+    result = evaluate(str(tmp_path / "b.json"), tmp_path / "a.json")
+    assert (result.num_faces, result.num_missed, result.nme) == (12, 0, 0)
+
+
+@pytest.mark.parametrize("data", ["coco", "pts"])
+def test_coco_results_are_matched_by_the_id_of_the_image(faces, tmp_path, data):
+    samples = read_samples(faces)  # face00.png, face01.png, ...
+    results = [
+        {"image_id": i, "category_id": 1, "keypoints": np.c_[s.points + 1, np.full(68, 0.9)].ravel().tolist()}
+        for i, s in enumerate(samples)
+    ]
+    (tmp_path / "results.json").write_text(json.dumps(results), encoding="utf-8")
+    write_coco_file(tmp_path / "truth.json", faces, [f"{i}" for i in range(68)], list(range(68)))
+    result = evaluate(str(tmp_path / "results.json"), tmp_path / "truth.json" if data == "coco" else faces)
+    eye_distances = [np.linalg.norm(s.points[36] - s.points[45]) for s in samples]
+    assert (result.num_missed, result.nme) == (0, pytest.approx(np.mean(np.sqrt(2) / eye_distances), abs=1e-4))
+
+
+def test_hidden_files_are_left_out(faces, tmp_path):
+    (tmp_path / "._face00.pts").write_bytes(b"\0\5\x16\7")
+    write_pts(tmp_path / "face00.pts", read_samples(faces)[0].points)
+    assert evaluate(str(tmp_path), faces).num_missed == 11
 
 
 def test_predictions_of_other_images_are_an_error(faces, tmp_path):

@@ -58,8 +58,16 @@ def test_images_of_a_folder_with_other_files(make_face, tmp_path):
             '{"image": "a.jpg", "faces": [{"points": [[1, 2]], "expected_errors": [1, 2]}]}',
             "face 0: .*one expected error",
         ),
-        ('{"image": 3, "faces": [{"points": [[1, 2]], "expected_errors": [1]}]}', "face 0: expected the name"),
-        ('{"image": "a.jpg", "faces": [{"points": [], "expected_errors": []}]}', "face 0: expected .* points"),
+        (
+            '{"image": 3, "faces": [{"points": [[1, 2]], "expected_errors": [1]}]}',
+            "the name of the image is missing, or not text",
+        ),
+        ('{"image": "a\\u0000.jpg", "faces": []}', "the name of the image contains a null character"),
+        (
+            '{"image": "a", "faces": [{"points": [[1, 1e300]], "expected_errors": [1]}]}',
+            "face 0: coordinates or .* large",
+        ),
+        ('{"image": "a.jpg", "faces": [{"points": [], "expected_errors": []}]}', "face 0: expected points"),
     ],
 )
 def test_error_names_file_and_face(tmp_path, text, message):

@@ -131,7 +131,7 @@ class FaceCrops(Dataset[CropItem]):
 
     def _crop(self, sample: Sample, matrix: np.ndarray, fill: int = 0) -> np.ndarray:
         # A face much larger than the crop is decoded at 1/2, 1/4 or 1/8 of its size: most of the time goes into
-        # decoding. JPEG only: OpenCV decodes other files at full size, and stretches sides that are no multiple of 8.
+        # decoding. JPEG only, as other formats are decoded at full size in any case.
         jpeg = sample.path.suffix.lower() in (".jpg", ".jpeg")
         shrink = 2 ** min(3, max(0, math.floor(math.log2(1 / geometry.transform_scale(matrix))))) if jpeg else 1
         image = self._load(sample.path, shrink)

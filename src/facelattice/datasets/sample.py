@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from facelattice import geometry
-from facelattice.exceptions import DataError
+from facelattice.exceptions import ArgumentError, DataError, SchemeError
 from facelattice.formats.parsing import MAX_COORDINATE
 from facelattice.schemes import SCHEMES, Scheme, convert, mean_shape
 
@@ -73,6 +73,8 @@ def make_sample(
     Raises:
         DataError: If the points do not fit the scheme, fewer than two are annotated, or all lie in one place.
     """
+    if "\0" in str(path):
+        raise DataError(f"{where}: the name of the image contains a null character")
     if points.shape != (len(scheme), 2):
         raise DataError(f"{where}: {len(points)} points, but the scheme {scheme.name} has {len(scheme)}")
     mask = np.isfinite(points).all(-1)
@@ -202,7 +204,7 @@ def full_face_box(sample: Sample, target: Scheme, mean: np.ndarray | None) -> np
         shape, known = convert(mean, np.ones(len(target), bool), target, sample.scheme)
         shared = known & sample.mask
         fitted = geometry.apply(geometry.similarity(shape[shared], sample.points[shared]), mean)
-    except ValueError:  # no conversion back, or too few points
+    except (ArgumentError, SchemeError):  # too few points, or no conversion back
         return sample.box
     # The annotated points belong to the face too where the mean shape does not reach them.
     return geometry.face_box(np.concatenate([fitted, sample.points[sample.mask]]))

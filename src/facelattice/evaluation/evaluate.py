@@ -69,7 +69,7 @@ def evaluate(
         if box is not None:
             raise ArgumentError(f"{model} contains predictions; --box is only for models")
         source = Path(model)
-        file = load_predictions(source)
+        file = load_predictions(source, data)
         annotated = read_samples_for(file.scheme(scheme), data, subset)
         samples, converted = to_common_scheme(annotated, file.scheme(annotated[0].scheme))
         predictions = match_predictions(file, converted)

@@ -7,21 +7,33 @@ Example:
 
 from __future__ import annotations
 
-import json
 import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from facelattice import geometry
+from facelattice.datasets.readers.annotations import image_folders
+from facelattice.datasets.readers.files import ImageFinder, find_annotation_files, find_files
+from facelattice.datasets.readers.point_order import order_points
 from facelattice.datasets.sample import Sample
 from facelattice.evaluation.predict import MATCH_IOU, FacePrediction, Predictions, match_boxes
 from facelattice.exceptions import DataError
-from facelattice.formats import read_coco, read_csv, read_dlib_xml, read_json, read_pts
+from facelattice.formats import read_json, read_pts
+from facelattice.formats.annotation import AnnotationFile
+from facelattice.formats.coco_reader import (
+    is_coco_dataset,
+    is_coco_results,
+    read_coco_file,
+    read_coco_results,
+    read_image_names,
+)
+from facelattice.formats.csv_reader import read_csv_file
+from facelattice.formats.dlib_xml import read_dlib_file
+from facelattice.formats.parsing import load_json
 from facelattice.schemes import SCHEMES, Scheme
 
 SUFFIXES = (".csv", ".json", ".xml")
@@ -36,6 +48,8 @@ class PredictionFile:
         path: The file or folder.
         num_points: Number of landmarks of every face.
         faces: Resolved path of the image, and the prediction.
+        own_scheme: Scheme of the names of the points, if the file names them.
+        paths_are_ids: True for COCO results, whose images are not in the dataset by id: each path is the id.
         paths_are_stems: True for .pts files, which do not name their image: each path is that of the .pts file
             without its suffix.
     """
@@ -43,17 +57,21 @@ class PredictionFile:
     path: Path
     num_points: int
     faces: list[tuple[Path, FacePrediction]]
-    paths_are_stems: bool
+    own_scheme: Scheme | None = None
+    paths_are_stems: bool = False
+    paths_are_ids: bool = False
 
     def scheme(self, annotated: Scheme | None = None) -> Scheme:
-        """Infer the point scheme from the number of landmarks.
+        """Infer the point scheme from the names of the landmarks, or else from their number.
 
         Args:
-            annotated: Scheme of the dataset, which is preferred to the built-in schemes.
+            annotated: Scheme of the dataset, which is preferred to the built-in schemes with the same number of points.
 
         Returns:
-            The scheme with this number of points, or a scheme of unnamed points.
+            The scheme with these points, or a scheme of unnamed points.
         """
+        if self.own_scheme is not None:
+            return self.own_scheme
         for known in (annotated, *SCHEMES.values()):
             if known is not None and len(known) == self.num_points:
                 return known
@@ -65,20 +83,40 @@ def is_prediction_file(path: Path) -> bool:
     return path.is_dir() or (path.suffix.lower() in SUFFIXES and path.exists())
 
 
-def load_predictions(path: Path) -> PredictionFile:
+def load_predictions(path: Path, data: Path | None = None) -> PredictionFile:
     """Read all faces of a file or folder.
+
+    Args:
+        path: A .csv, .json or .xml file, or a folder of .pts or .json files.
+        data: The dataset, which has the images of COCO results by id.
 
     Raises:
         DataError: There are no faces, or they differ in their number of landmarks.
         FormatError: A file is damaged.
     """
-    from_pts = path.is_dir() and any(path.rglob("*.pts"))
-    if from_pts:
-        files = sorted(path.rglob("*.pts"))
-        faces = [(file.resolve().with_suffix(""), FacePrediction(read_pts(file), None)) for file in files]
+    pts_files = find_files(path, ".pts") if path.is_dir() else []
+    files = [path] if path.is_file() else [] if pts_files else find_files(path, ".json")
+    scheme: Scheme | None = None
+    paths_are_ids = False
+    if len(files) == 1 and (annotations := _read_annotations(files[0])) is not None:
+        scheme, annotated = order_points(files[0], annotations, None)
+        scheme = scheme if annotations.names else None
+        finder = ImageFinder(*image_folders(files[0]))
+        faces = [(finder.find(face.image).resolve(), FacePrediction(face.points, None)) for face in annotated]
+    elif len(files) == 1 and is_coco_results(load_json(files[0])):
+        results, images = read_coco_results(files[0]), _find_images(data)
+        paths_are_ids = not images
+        faces = [
+            (images.get(result.image_id, Path(result.image_id)), FacePrediction(result.points, None))
+            for result in results
+        ]
     else:
-        files = sorted(path.rglob("*.json")) if path.is_dir() else [path]
-        faces = [face for file in files for face in _read_file(file)]
+        faces = [(file.resolve().with_suffix(""), FacePrediction(read_pts(file), None)) for file in pts_files]
+        faces += [
+            ((file.parent / face.image).resolve(), FacePrediction(face.points, face.expected_errors))
+            for file in files
+            for face in read_json(file)
+        ]
     counts = Counter(len(prediction.points) for _, prediction in faces)
     if not counts:
         raise DataError(
@@ -87,7 +125,7 @@ def load_predictions(path: Path) -> PredictionFile:
     if len(counts) > 1:
         numbers = " and ".join(map(str, sorted(counts)))
         raise DataError(f"{path}: contains faces with {numbers} points; evaluate them separately")
-    return PredictionFile(path, next(iter(counts)), faces, from_pts)
+    return PredictionFile(path, next(iter(counts)), faces, scheme, bool(pts_files), paths_are_ids)
 
 
 def match_predictions(file: PredictionFile, samples: Sequence[Sample]) -> Predictions:
@@ -110,7 +148,10 @@ def match_predictions(file: PredictionFile, samples: Sequence[Sample]) -> Predic
     images: dict[Path, list[int]] = {}
     for i, sample in enumerate(samples):
         images.setdefault(sample.path.resolve(), []).append(i)
-    matched = _match_images([path for path, _ in file.faces], list(images), file.paths_are_stems)
+    paths = [path for path, _ in file.faces]
+    matched = _match_images(paths, list(images), file.paths_are_stems)
+    if file.paths_are_ids and None in matched:
+        matched = _match_numbers(paths, list(images))
     by_image: dict[Path, list[FacePrediction]] = {}
     for image, (_, prediction) in zip(matched, file.faces, strict=True):
         if image is not None:
@@ -132,35 +173,27 @@ def match_predictions(file: PredictionFile, samples: Sequence[Sample]) -> Predic
     return Predictions(file.path.name, samples[0].scheme, "predictions", faces, [], num_unmatched)
 
 
-def _read_file(path: Path) -> list[tuple[Path, FacePrediction]]:
-    rows: Sequence[Any]
+def _read_annotations(path: Path) -> AnnotationFile | None:
+    """Read a CSV, dlib or COCO file; None for other JSON."""
     if path.suffix.lower() == ".csv":
-        rows = read_csv(path)
-    elif path.suffix.lower() == ".xml":
-        rows = read_dlib_xml(path)
-    elif _is_coco(path):
-        rows = read_coco(path)
-    else:
-        return [
-            (_resolve(path, image), FacePrediction(points, expected_errors))
-            for image, points, _, expected_errors in read_json(path)
-        ]
-    return [
-        (_resolve(path, image), FacePrediction(np.where(mask[:, None], points, np.nan).astype(np.float32), None))
-        for image, points, mask, *_ in rows
-    ]
+        return read_csv_file(path)
+    if path.suffix.lower() == ".xml":
+        return read_dlib_file(path)
+    content = load_json(path)
+    return read_coco_file(path) if isinstance(content, dict) and "annotations" in content else None
 
 
-def _resolve(path: Path, image: str) -> Path:
-    return (path.parent / image).resolve()
-
-
-def _is_coco(path: Path) -> bool:
-    try:
-        content = json.loads(path.read_text(encoding="utf-8-sig", errors="surrogateescape"))
-    except ValueError:
-        return False  # read_json raises the error
-    return isinstance(content, dict) and "annotations" in content
+def _find_images(data: Path | None) -> dict[str, Path]:
+    """Find the images of a COCO dataset by id; none if the dataset has another layout."""
+    if data is None:
+        return {}
+    folders = [data, data / "annotations"]
+    files = [file for folder in folders for file in find_annotation_files(folder, [".json"])] or [data]
+    files = [file for file in files if file.suffix.lower() == ".json" and is_coco_dataset(load_json(file))]
+    if len(files) != 1:
+        return {}
+    finder = ImageFinder(*image_folders(files[0]))
+    return {id: finder.find(name).resolve() for id, name in read_image_names(files[0]).items()}
 
 
 def _match_images(predicted: list[Path], images: list[Path], are_stems: bool) -> list[Path | None]:
@@ -176,3 +209,14 @@ def _match_images(predicted: list[Path], images: list[Path], are_stems: bool) ->
     num_images = Counter(key.name for key in keys)
     by_name = {key.name: image for key, image in keys.items() if num_images[key.name] == 1}
     return [keys.get(path) or (by_name.get(path.name) if num_predicted[path.name] == 1 else None) for path in predicted]
+
+
+def _match_numbers(ids: list[Path], images: list[Path]) -> list[Path | None]:
+    """Return the image of each id: the one with this number at the end of its name, as COCO names its images."""
+    by_number: dict[int, list[Path]] = {}
+    for image in images:
+        if match := re.search(r"\d{1,18}$", image.stem):
+            by_number.setdefault(int(match[0]), []).append(image)
+    numbers = [int(id.name) if re.fullmatch(r"\d{1,18}", id.name) else -1 for id in ids]
+    candidates = [by_number.get(number, []) for number in numbers]
+    return [found[0] if len(found) == 1 else None for found in candidates]

@@ -18,7 +18,7 @@ import numpy as np
 
 from facelattice.exceptions import FormatError
 from facelattice.formats.annotation import Annotation, AnnotationFile
-from facelattice.formats.parsing import MAX_COORDINATE, load_json
+from facelattice.formats.parsing import MAX_COORDINATE, check_image_name, load_json
 
 Id = str  # 1, 1.0 and "1" are the same id
 Entry = dict[str, Any]
@@ -78,7 +78,9 @@ def read_coco_file(path: str | os.PathLike[str], category: str | None = None) ->
         if image is None:
             raise FormatError(f"{where}: there is no image with the id {entry['image_id']}")
         if points.mask.any():
-            faces.append(Annotation(_file_name(image, where), *points, _box(entry.get("bbox"), where)))
+            faces.append(
+                Annotation(check_image_name(image.get("file_name"), where), *points, _box(entry.get("bbox"), where))
+            )
     definition = categories.get(chosen[0], {}) if chosen else {}
     names = _keypoint_names(definition, path)
     for face in faces if names else ():
@@ -105,7 +107,7 @@ def read_image_names(path: str | os.PathLike[str]) -> dict[Id, str]:
     if not is_coco_dataset(content):
         raise FormatError(f"{path}: not COCO JSON; expected an object with the lists images and annotations")
     images = _read_images(content["images"], path)
-    return {id: _file_name(image, f"{path}, image {id}") for id, image in images.items()}
+    return {id: check_image_name(image.get("file_name"), f"{path}, image {id}") for id, image in images.items()}
 
 
 def is_coco_results(content: Any) -> bool:
@@ -236,13 +238,6 @@ def _box(values: Any, where: str) -> np.ndarray | None:
     if not (np.abs(box) <= MAX_COORDINATE).all():
         raise FormatError(f"{where}: bbox must be a list of finite numbers")
     return np.concatenate([box[:2], box[:2] + box[2:]])
-
-
-def _file_name(image: Entry, where: str) -> str:
-    name = image.get("file_name")
-    if not isinstance(name, str) or not name:
-        raise FormatError(f"{where}: file_name of the image is missing, or not text")
-    return name
 
 
 def _keypoint_names(category: Entry, path: Any) -> tuple[str, ...]:

@@ -18,7 +18,7 @@ import numpy as np
 from facelattice.exceptions import FormatError
 from facelattice.formats.annotation import Annotation, AnnotationFile
 from facelattice.formats.csv import Row
-from facelattice.formats.parsing import parse_point
+from facelattice.formats.parsing import check_image_name, parse_point
 
 HEADER = "image,x0,y0,x1,y1,..."
 KNOWN_COLUMNS = {"image", "face", "score", "visibility"}
@@ -124,9 +124,7 @@ def _named_points(index: dict[str, int]) -> tuple[list[tuple[int, int]], tuple[s
 def _read_row(cells: list[str], header: list[str], columns: _Columns, where: str) -> Annotation:
     if len(cells) != len(header):
         raise FormatError(f"{where}: {len(cells)} columns, but the header has {len(header)}")
-    image = cells[columns.image].strip()
-    if not image:
-        raise FormatError(f"{where}: the name of the image is missing")
+    image = check_image_name(cells[columns.image].strip(), where)
     points = np.array([_point(cells[x], cells[y], header[x], header[y], where) for x, y in columns.points])
     digits = _visibility("" if columns.visibility is None else cells[columns.visibility], len(points), where)
     visible, hidden = (np.array([digit in some for digit in digits]) for some in (VISIBLE, HIDDEN))

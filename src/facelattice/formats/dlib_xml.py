@@ -99,7 +99,7 @@ def read_dlib_file(path: str | os.PathLike[str]) -> AnnotationFile:
     try:
         root = SafeElementTree.parse(path).getroot()
     except (ElementTree.ParseError, ValueError, LookupError) as error:  # LookupError: an unknown encoding
-        raise FormatError(f"{path}: not XML that can be read: {error!r}") from error
+        raise FormatError(f"{path}: not XML that can be read: {repr(error)[:200]}") from error
     if root.tag != "dataset" or root.find("images") is None:
         raise FormatError(f"{path}: not imglab's XML; expected <dataset> with <images> in it, not <{root.tag}>")
     boxes: list[tuple[str, np.ndarray, dict[str, tuple[float, float]]]] = []

@@ -13,7 +13,7 @@ import numpy as np
 from facelattice.exceptions import FormatError
 from facelattice.face import Face
 from facelattice.formats.atomic import atomic_write
-from facelattice.formats.parsing import load_json
+from facelattice.formats.parsing import MAX_COORDINATE, check_image_name, load_json
 
 
 class JsonFace(NamedTuple):
@@ -73,16 +73,19 @@ def read_json(path: str | os.PathLike[str]) -> list[JsonFace]:
         raise FormatError(
             f"{path}: expected an object with an image and a list of faces, as `facelattice align` writes"
         )
+    image = check_image_name(content.get("image"), str(path))
     faces = []
     for i, face in enumerate(content["faces"]):
         try:
-            points = np.asarray(face["points"], dtype=np.float32).reshape(-1, 2)
-            errors = np.asarray(face["expected_errors"], dtype=np.float32)
+            points = np.asarray(face["points"], dtype=np.float64).reshape(-1, 2)
+            errors = np.asarray(face["expected_errors"], dtype=np.float64)
         except (KeyError, TypeError, ValueError, OverflowError) as error:
             reason = f"points and expected_errors must be lists of numbers: {error!r}"
             raise FormatError(f"{path}, face {i}: {reason}") from error
         mask = np.asarray(np.isfinite(points).all(1))
-        if errors.shape != mask.shape or not isinstance(content.get("image"), str) or len(mask) == 0:
-            raise FormatError(f"{path}, face {i}: expected the name of an image, points, and one expected error each")
-        faces.append(JsonFace(content["image"], points, mask, errors))
+        if errors.shape != mask.shape or len(mask) == 0:
+            raise FormatError(f"{path}, face {i}: expected points, and one expected error for each")
+        if np.abs(points[mask]).max(initial=0) > MAX_COORDINATE or np.abs(errors).max(initial=0) > MAX_COORDINATE:
+            raise FormatError(f"{path}, face {i}: coordinates or expected errors are too large")
+        faces.append(JsonFace(image, points.astype(np.float32), mask, errors.astype(np.float32)))
     return faces

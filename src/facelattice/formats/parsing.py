@@ -35,6 +35,19 @@ def parse_point(cells: Sequence[str], where: str) -> tuple[float, float]:
     return x, y
 
 
+def check_image_name(name: object, where: str) -> str:
+    """Return the name of an image if it is text that can be a path.
+
+    Raises:
+        FormatError: If it is not.
+    """
+    if not isinstance(name, str) or not name:
+        raise FormatError(f"{where}: the name of the image is missing, or not text")
+    if "\0" in name:
+        raise FormatError(f"{where}: the name of the image contains a null character")
+    return name
+
+
 def load_json(path: str | os.PathLike[str]) -> Any:
     """Load a JSON file; bytes that are not UTF-8 are kept, as in names of files.
 

@@ -32,6 +32,24 @@ def test_table(tmp_path):
     assert samples[0].group == samples[1].group != samples[2].group
 
 
+def test_columns_with_names_of_a_scheme(tmp_path):
+    mine = Scheme.from_dict({"name": "mine", "points": ["eye", "nose"]})
+    path = write_table(tmp_path, "image,nose_x,nose_y,eye_x,eye_y,visibility\na.jpg,1,2,3,4,01\n")
+    (sample,) = csv.read(path, scheme=mine)
+    assert sample.points.tolist() == [[3, 4], [1, 2]]
+    assert (sample.visible.tolist(), sample.hidden.tolist()) == ([False, True], [True, False])
+
+
+@pytest.mark.data
+def test_real_visibility(shared_data):
+    samples = csv.read(shared_data / "mtfl5" / "merlrav.csv")
+    hidden = np.stack([sample.hidden for sample in samples])
+    visible = np.stack([sample.visible for sample in samples])
+    assert (hidden ^ visible).all()
+    assert 0.05 < hidden.mean() < 0.5
+    assert np.stack([sample.mask for sample in samples])[visible].all()
+
+
 @pytest.mark.parametrize(
     ("text", "error", "message"),
     [

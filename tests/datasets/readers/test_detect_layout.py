@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import json
+import os
+
 import numpy as np
 import pytest
 
@@ -64,6 +67,32 @@ def test_other_files_beside_a_dataset_are_ignored(tmp_path, write_image):
 def test_single_file_of_a_folder_is_read_whatever_it_contains(tmp_path):
     (tmp_path / "c.csv").write_text("name,age\nrex,4\n", encoding="utf-8")
     with pytest.raises(FormatError, match=r"c.csv, line 1: the column 'image' is missing"):
+        read_samples(tmp_path)
+
+
+def test_annotations_beside_images(tmp_path, write_image):
+    image = write_image(tmp_path / "images" / "default" / "a.jpg")
+    (tmp_path / "annotations").mkdir()
+    annotation = {"image_id": 1, "category_id": 1, "keypoints": [1, 2, 2, 3, 4, 2, 5, 6, 2, 7, 8, 2, 9, 1, 2]}
+    content = {"images": [{"id": 1, "file_name": "a.jpg"}], "annotations": [annotation]}
+    (tmp_path / "annotations" / "person_keypoints_default.json").write_text(json.dumps(content), encoding="utf-8")
+    assert [sample.path for sample in read_samples(tmp_path)] == [image]
+
+
+def test_images_must_exist(tmp_path):
+    (tmp_path / "t.csv").write_text(
+        "image,x0,y0,x1,y1,x2,y2,x3,y3,x4,y4\na.jpg,1,2,3,4,5,6,7,8,9,1\n", encoding="utf-8"
+    )
+    with pytest.raises(DataError, match="none of its 1 images is found"):
+        read_samples(tmp_path / "t.csv")
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs FIFOs")
+def test_fifo_is_not_opened(tmp_path):
+    os.mkfifo(tmp_path / "t.csv")
+    with pytest.raises(DataError, match=r"t\.csv: is neither a file nor a folder"):
+        read_samples(tmp_path / "t.csv")
+    with pytest.raises(DataError, match="not a dataset"):
         read_samples(tmp_path)
 
 

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import unicodedata
+
 import numpy as np
 import pytest
 
@@ -36,6 +38,24 @@ def test_points_of_the_file_count_from_1(tmp_path, write_image):
     write_image(tmp_path / "a.jpg")
     write_points(tmp_path / "a.pts", "1 1", "2 1", "1 2", "2 2", "3.5 4")
     assert w300.read(tmp_path)[0].points.tolist() == [[0, 0], [1, 0], [0, 1], [1, 1], [2.5, 3]]
+
+
+def test_suffix_and_head_may_be_written_otherwise(tmp_path, write_image):
+    write_image(tmp_path / "a.JPG")
+    (tmp_path / "a.PTS").write_text("version : 1\nn_points : 5\n{\n1 1\n2 1\n1 2\n2 2\n3 4\n}\n", encoding="utf-8")
+    assert len(w300.read(tmp_path)) == 1
+
+
+def test_hidden_files_are_left_out(tmp_path, write_300w):
+    (write_300w(tmp_path, "afw") / "afw" / "._a_1.pts").write_bytes(b"\0\5\x16\7")
+    assert len(w300.read(tmp_path)) == 1
+
+
+def test_image_in_the_other_unicode_normalization_is_found(tmp_path, write_image):
+    image = write_image(tmp_path / unicodedata.normalize("NFD", "müll.jpg"))
+    write_points(tmp_path / unicodedata.normalize("NFC", "müll.pts"), *["1 1", "2 1", "1 2", "2 2", "3 4"])
+    (sample,) = w300.read(tmp_path)
+    assert sample.path.samefile(image)
 
 
 def test_errors_name_file_and_line(tmp_path, write_image):

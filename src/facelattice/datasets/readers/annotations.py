@@ -29,10 +29,18 @@ def make_samples(path: Path, file: AnnotationFile, scheme: Scheme | None, groups
     samples = []
     for number, (group, face) in enumerate(zip(groups, faces, strict=True), 1):
         where = f"{path}, face {number} ({face.image})"
-        face_scheme = infer_scheme(len(face.points), scheme, where)
-        flags = {"hidden": face.hidden, "visible": face.visible}
-        image = finder.find(face.image)
-        samples.append(make_sample(image, face.points, face_scheme, group, where, dataset_box=face.box, **flags))
+        samples.append(
+            make_sample(
+                finder.find(face.image),
+                face.points,
+                infer_scheme(len(face.points), scheme, where),
+                group,
+                where,
+                hidden=face.hidden,
+                visible=face.visible,
+                dataset_box=face.box,
+            )
+        )
     return samples
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -27,7 +28,7 @@ def check_samples(path: Path, samples: Sequence[Sample]) -> None:
         DataError: If none of the images exists.
     """
     images = dict.fromkeys(sample.path for sample in samples)
-    if not any(image.exists() for image in images):
+    if not any(os.path.exists(image) for image in images):  # false also for names that are too long
         folders = f", also in {', '.join(map(str, image_folders(path)[1:]))}" if path.is_file() else ""
         raise DataError(
             f"{path}: none of its {len(images)} images is found; the first was looked for at {samples[0].path}{folders}"

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from facelattice.datasets.readers import aflw, coco, cofw, cofw68, csv, dlib_xml, w300, wflw
 from facelattice.datasets.readers.check import check_samples
-from facelattice.datasets.readers.files import find_files
+from facelattice.datasets.readers.files import find_annotation_files, find_files
 from facelattice.datasets.sample import Sample, default_scheme
 from facelattice.exceptions import DataError
 from facelattice.schemes import Scheme
@@ -83,24 +83,14 @@ def _find_readers(path: Path, subset: str | None, scheme: Scheme | None) -> dict
         found[aflw.NAME] = lambda: aflw.read(path, subset)
     if find_files(path, ".pts"):
         found[".pts files"] = lambda: w300.read(path, subset, scheme)
-    files = _annotation_files(path)
+    files = find_annotation_files(path, HEADS)
     if not found and not files:
-        files = [file for file in _annotation_files(path / "annotations") if file.suffix.lower() == ".json"]
+        files = find_annotation_files(path / "annotations", [".json"])
     if len(found) + len(files) > 1:  # beside a dataset, a table or JSON of another kind is not a second one
         files = [file for file in files if _has_head(file)]
     for file in files:
         found |= _file_reader(file, subset, scheme)
     return found
-
-
-def _annotation_files(folder: Path) -> list[Path]:
-    """The files of a folder with a suffix of annotations, without hidden files."""
-    if not folder.is_dir():
-        return []
-    files = [
-        file for file in sorted(folder.iterdir()) if file.suffix.lower() in HEADS and not file.name.startswith(".")
-    ]
-    return [file for file in files if file.is_file()]
 
 
 def _has_head(path: Path) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 
@@ -22,6 +22,18 @@ def find_files(folder: Path, ending: str) -> list[Path]:
         The files, sorted by path.
     """
     return sorted(path for path in _walk(folder) if path.name.lower().endswith(ending) and path.is_file())
+
+
+def find_annotation_files(folder: Path, suffixes: Collection[str]) -> list[Path]:
+    """Find regular files directly in a folder by their suffixes (in lower case), without hidden files.
+
+    Returns:
+        The files, sorted; none if there is no such folder.
+    """
+    if not folder.is_dir():
+        return []
+    files = [file for file in sorted(folder.iterdir()) if file.suffix.lower() in suffixes and file.is_file()]
+    return [file for file in files if not file.name.startswith(".")]
 
 
 def _walk(folder: Path) -> Iterator[Path]:
@@ -55,25 +67,25 @@ class ImageFinder:
             name: Path of the image as the annotation states it.
 
         Returns:
-            The first match; if there is none, the path in the first folder.
+            The first match; if there is none, the path in the first folder, with slashes.
         """
         names = [name, name.replace("\\", "/")] if "\\" in name else [name]
         for folder in self.folders:
             for written in names:
                 path = folder / written
-                if path.exists():
+                if os.path.exists(path):  # false also for names that are too long
                     return path
         for folder in self.folders:
             found = self._find_similar(folder, Path(names[-1]))
             if found is not None:
                 return found
-        return self.folders[0] / name
+        return self.folders[0] / names[-1]
 
     def _find_similar(self, folder: Path, name: Path) -> Path | None:
         """Follow a path part by part; each part may differ in case and normalization if only one entry fits."""
         path = Path(name.anchor) if name.is_absolute() else folder
         for part in name.parts[1:] if name.is_absolute() else name.parts:
-            if part != ".." and not (path / part).exists():
+            if part != ".." and not os.path.exists(path / part):
                 entries = self._listing(path).get(_normalize(part), [])
                 if len(entries) != 1:
                     return None

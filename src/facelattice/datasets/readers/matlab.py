@@ -96,7 +96,8 @@ def _load_result(folder: Path, number: int, path: Path) -> list[Any]:
     try:
         result = json.loads((folder / f"{number}.json").read_text(encoding="utf-8"))
     except (OSError, ValueError):
-        raise DataError(f"{path}: not a MATLAB file that can be read (the parser crashed on it)") from None
+        reason = "the parser crashed; the file may be truncated, copy it again"
+        raise DataError(f"{path}: not a MATLAB file that can be read ({reason})") from None
     if "error" in result:
         raise DataError(f"{path}: {result['error']}")
     with open(folder / f"{number}.npy", "rb") as file:

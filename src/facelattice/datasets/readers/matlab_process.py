@@ -7,6 +7,7 @@ list for a cell array, a text, or null for the next array; or {"error": message}
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import sys
@@ -24,20 +25,18 @@ class UnreadableError(Exception):
 
 def main() -> None:
     """Parse the files of the request."""
-    import h5py
-    import scipy.io
-
     request = json.load(sys.stdin)
-    num_bytes = MEMORY + MEMORY_PER_BYTE * sum(map(os.path.getsize, request["paths"]))
+    names, paths = request["names"], request["paths"]
+    for library in {"h5py" if _is_hdf5(path) else "scipy.io" for path in paths}:
+        importlib.import_module(library)  # before the memory is limited
+    num_bytes = MEMORY + MEMORY_PER_BYTE * sum(map(os.path.getsize, paths))
     _limit_memory(num_bytes)
-    for i, path in enumerate(request["paths"]):
+    for i, path in enumerate(paths):
+        result: dict[str, Any]
+        read = _read_hdf5 if _is_hdf5(path) else _read_older
         try:
             with open(f"{i}.npy", "wb") as file:
-                if h5py.is_hdf5(path):
-                    values = _read_hdf5(path, request["names"], num_bytes, file, h5py)
-                else:
-                    values = _read_older(path, request["names"], file, scipy.io)
-            result: dict[str, Any] = {"values": values}
+                result = {"values": read(path, names, num_bytes, file)}
         except UnreadableError as error:
             result = {"error": str(error)}
         except Exception as error:  # it is not documented what these parsers raise for damaged files
@@ -45,6 +44,16 @@ def main() -> None:
             result = {"error": f"not a MATLAB file that can be read ({reason})"}
         with open(f"{i}.json", "w", encoding="utf-8") as file:
             json.dump(result, file)
+
+
+def _is_hdf5(path: str) -> bool:
+    """Whether a file has the signature of HDF5, at its start or after a header."""
+    with open(path, "rb") as file:
+        for offset in (0, 512, 1024, 2048):
+            file.seek(offset)
+            if file.read(8) == b"\x89HDF\r\n\x1a\n":
+                return True
+    return False
 
 
 def _limit_memory(num_bytes: int) -> None:
@@ -62,7 +71,9 @@ def _limit_memory(num_bytes: int) -> None:
         pass
 
 
-def _read_hdf5(path: str, names: list[str], num_bytes: int, out: IO[bytes], h5py: Any) -> list[Any]:
+def _read_hdf5(path: str, names: list[str], num_bytes: int, out: IO[bytes]) -> list[Any]:
+    import h5py
+
     def convert(dataset: Any) -> Any:
         """Convert a dataset as MATLAB writes it: axes reversed, cells as references, text as character codes."""
         if not isinstance(dataset, h5py.Dataset):
@@ -88,17 +99,19 @@ def _read_hdf5(path: str, names: list[str], num_bytes: int, out: IO[bytes], h5py
         return [convert(file[name]) for name in names]
 
 
-def _read_older(path: str, names: list[str], out: IO[bytes], scipy_io: Any) -> list[Any]:
+def _read_older(path: str, names: list[str], _num_bytes: int, out: IO[bytes]) -> list[Any]:
+    import scipy.io
+
     def convert(value: np.ndarray) -> Any:
         """Convert arrays of objects to lists, and arrays of one text to a text."""
         if value.dtype == object:
             return [convert(np.asarray(item)) for item in value.ravel(order="F")]
         return str(value.ravel()[0]) if value.dtype.kind == "U" and value.size == 1 else _store(value, out)
 
-    content = scipy_io.loadmat(path, variable_names=names)
+    content = scipy.io.loadmat(path, variable_names=names)
     for name in names:
         if name not in content:
-            raise UnreadableError(_missing(name, [found for found, _, _ in scipy_io.whosmat(path)]))
+            raise UnreadableError(_missing(name, [found for found, _, _ in scipy.io.whosmat(path)]))
     return [convert(content[name]) for name in names]
 
 

@@ -21,7 +21,8 @@ MIN_SHARED = 2  # names that a file and its scheme must share
 def order_points(path: Path, file: AnnotationFile, scheme: Scheme | None) -> tuple[Scheme | None, list[Annotation]]:
     """Bring the points of a file into the order of their scheme, if the file names them.
 
-    Names decide which point is which. Names that only count (00, 01, ... or p1, p2, ...) give the order alone. In names
+    Names decide which point is which. Names that only count (00, 01, ... or p1, p2, ...) give the order alone, and a
+    scheme whose names only count takes the points in the order of the file. In names
     of points of a built-in scheme, left and right may be those of the image or of the person: the faces tell.
 
     Args:
@@ -45,6 +46,8 @@ def order_points(path: Path, file: AnnotationFile, scheme: Scheme | None) -> tup
         return _own_scheme(path, file), file.faces
     if scheme is None:
         return None, [_reorder(face, list(np.argsort(numbers or []))) for face in file.faces]
+    if not numbers and numbers_of(scheme.names):  # the scheme does not name its points
+        return scheme, file.faces
     order = match_names(file.names, scheme.names)
     num_shared = sum(k is not None for k in order)
     if numbers and num_shared < len(scheme):

@@ -55,6 +55,6 @@ def _make_sample(finder: ImageFinder, cells: list[str], where: str) -> Sample:
         box = np.array(cells[196:200], dtype=np.float64)
         flags = {name: bool(int(cell)) for name, cell in zip(ATTRIBUTES, cells[200:206], strict=True)}
     except ValueError as error:
-        raise DataError(f"{where}: {error}") from error
+        raise DataError(f"{where}: {str(error)[:200]}") from error
     image, scheme = finder.find(cells[206]), get_scheme("wflw98")
     return make_sample(image, points, scheme, cells[206], where, flags, dataset_box=box, protocol="wflw")

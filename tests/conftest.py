@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import signal
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from fractions import Fraction
@@ -40,6 +41,14 @@ collect_ignore = [
     }.items()
     if name in MISSING_PACKAGES
 ]
+
+
+def pytest_configure() -> None:
+    """Let signals reach child processes: background jobs and `nohup` ignore some, which is inherited."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 def find_missing_package(error: BaseException | None) -> str | None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import signal
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
@@ -41,6 +42,12 @@ collect_ignore = [
     }.items()
     if name in MISSING_PACKAGES
 ]
+
+
+# Before torch is imported. Workers of pytest-xdist share the cores, and spinning threads would slow each other down.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+if workers := os.environ.get("PYTEST_XDIST_WORKER_COUNT"):
+    os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // int(workers))))
 
 
 def pytest_configure() -> None:

@@ -5,7 +5,7 @@ import unicodedata
 
 import pytest
 
-from facelattice.datasets.readers.files import ImageFinder, find_annotation_files, find_files
+from facelattice.datasets.readers.files import ImageFinder, find_annotation_files, find_files, has_files
 
 
 def touch(path):
@@ -18,12 +18,14 @@ def test_files_are_found_at_any_depth_in_any_case(tmp_path):
     files = [touch(tmp_path / name) for name in ("a.pts", "b/c.PTS", "b/d/e.pts")]
     touch(tmp_path / "f.txt")
     assert find_files(tmp_path, ".pts") == files
+    assert has_files(tmp_path, ".pts")
 
 
 def test_hidden_files_and_folders_are_left_out(tmp_path):
     for name in ("._a.pts", ".hidden/a.pts", "b/._c.pts", "._t.csv"):
         touch(tmp_path / name)
     assert find_files(tmp_path, ".pts") == []
+    assert not has_files(tmp_path, ".pts")
     assert find_annotation_files(tmp_path, [".csv"]) == []
 
 

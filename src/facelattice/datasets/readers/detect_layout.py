@@ -8,7 +8,7 @@ from pathlib import Path
 
 from facelattice.datasets.readers import aflw, coco, cofw, cofw68, csv, dlib_xml, w300, wflw
 from facelattice.datasets.readers.check import check_samples
-from facelattice.datasets.readers.files import find_annotation_files, find_files
+from facelattice.datasets.readers.files import find_annotation_files, has_files
 from facelattice.datasets.sample import Sample, default_scheme
 from facelattice.exceptions import DataError
 from facelattice.schemes import Scheme
@@ -81,7 +81,7 @@ def _find_readers(path: Path, subset: str | None, scheme: Scheme | None) -> dict
         found["the test_annotations of COFW68"] = lambda: cofw68.read(path, subset)
     if (path / aflw.NAME).is_file():
         found[aflw.NAME] = lambda: aflw.read(path, subset)
-    if find_files(path, ".pts"):
+    if has_files(path, ".pts"):
         found[".pts files"] = lambda: w300.read(path, subset, scheme)
     files = find_annotation_files(path, HEADS)
     if not found and not files:

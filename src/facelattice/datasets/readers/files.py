@@ -21,7 +21,12 @@ def find_files(folder: Path, ending: str) -> list[Path]:
     Returns:
         The files, sorted by path.
     """
-    return sorted(path for path in _walk(folder) if path.name.lower().endswith(ending) and path.is_file())
+    return sorted(_iterate(folder, ending))
+
+
+def has_files(folder: Path, ending: str) -> bool:
+    """Whether `find_files` finds any file; it stops at the first."""
+    return next(_iterate(folder, ending), None) is not None
 
 
 def find_annotation_files(folder: Path, suffixes: Collection[str]) -> list[Path]:
@@ -34,6 +39,10 @@ def find_annotation_files(folder: Path, suffixes: Collection[str]) -> list[Path]
         return []
     files = [file for file in sorted(folder.iterdir()) if file.suffix.lower() in suffixes and file.is_file()]
     return [file for file in files if not file.name.startswith(".")]
+
+
+def _iterate(folder: Path, ending: str) -> Iterator[Path]:
+    return (path for path in _walk(folder) if path.name.lower().endswith(ending) and path.is_file())
 
 
 def _walk(folder: Path) -> Iterator[Path]:

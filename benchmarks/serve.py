@@ -60,7 +60,7 @@ def rejected_bodies() -> dict[str, dict[str, Any]]:
     form_headers = {"Content-Type": "multipart/form-data; boundary=x"}
     return {
         "not an image": {"content": no_image},
-        "a damaged JPEG": {"content": b"\xff\xd8\xff\xe0" + no_image},
+        "a damaged PNG": {"content": b"\x89PNG\r\n\x1a\n" + no_image},
         "a form without an image": {"content": form, "headers": form_headers},
         "a form that is cut short": {"content": form[:-20], "headers": form_headers},
         "too large, without a length": {"content": no_image + bytes(2000)},

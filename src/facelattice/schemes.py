@@ -32,11 +32,11 @@ import numpy as np
 from facelattice.builtin_schemes import BUILT_IN, CONVERSIONS, MEAN_98, MEAN_FROM_98, Conversion
 from facelattice.exceptions import ArgumentError, MissingDependencyError, SchemeError
 from facelattice.point_names import find_pairs, numbers_of
+from facelattice.yaml_check import check_yaml
 
 EyePoints = tuple[tuple[int, ...], tuple[int, ...]]
 """Indices of the points of the left and of the right eye, as seen in the image."""
 
-MAX_DEPTH = 20  # of lists in lists in a YAML file
 MAX_POINTS = 100_000  # far more than any face has; a larger number would take all memory
 
 
@@ -272,11 +272,7 @@ def _read_yaml(path: Path) -> Scheme:
         raise MissingDependencyError(f'{path}: YAML files need: pip install "facelattice[train]"') from error
     try:
         text = path.read_text(encoding="utf-8")
-        depth = 0
-        for event in yaml.parse(text, Loader=yaml.SafeLoader):  # small files can stand for any amount of data
-            depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
-            if isinstance(event, yaml.AliasEvent) or depth > MAX_DEPTH:
-                raise SchemeError(f"aliases, and lists in more than {MAX_DEPTH} lists, are not supported")
+        check_yaml(text)
         return Scheme.from_dict(yaml.safe_load(text))
-    except (yaml.YAMLError, ValueError) as error:  # ValueError: a SchemeError, or not UTF-8
+    except (yaml.YAMLError, ValueError) as error:  # ValueError: a SchemeError, aliases, or not UTF-8
         raise SchemeError(f"{path}: {' '.join(str(error).split())}") from error

@@ -103,7 +103,16 @@ def test_name_and_data_are_required(tmp_path):
 def test_other_files_are_rejected(tmp_path):
     with pytest.raises(RecipeError, match=r"gone.yaml: cannot be read .No such file"):
         load_recipe(tmp_path / "gone.yaml")
-    for content in (b"name: [1, 2", b"- a\n- b\n", b"words", b"name: ${nothing.there}\n", b"\xff\xfe\x00", b"a: b: c"):
+    for content in (
+        b"name: [1, 2",
+        b"- a\n- b\n",
+        b"words",
+        b"name: ${nothing.there}\n",
+        b"\xff\xfe\x00",
+        b"a: b: c",
+        b"a: &a [1]\nb: *a\n",
+        b"a: " + b"[" * 30,
+    ):
         (tmp_path / "bad.yaml").write_bytes(content)
         with pytest.raises(RecipeError, match=r"bad.yaml: "):
             load_recipe(tmp_path / "bad.yaml")

@@ -18,6 +18,7 @@ from facelattice.datasets.augmentation import AugmentationConfig
 from facelattice.exceptions import RecipeError
 from facelattice.modeling.config import LossConfig, SDFLConfig
 from facelattice.training.recipe_checks import check_keys, check_resolvers, check_values
+from facelattice.yaml_check import check_yaml
 
 Settings = TypeVar("Settings")
 NOT_STATED = "not stated"
@@ -161,6 +162,7 @@ def load_settings(path: str | Path, kind: type[Settings], overrides: list[str] |
         RecipeError: If the file cannot be read, or a key or value is wrong.
     """
     try:
+        check_yaml(Path(path).read_text(encoding="utf-8"))
         given = OmegaConf.load(path)
         changes = OmegaConf.from_dotlist(overrides or [])
         for override in overrides or []:

@@ -229,6 +229,7 @@ def overfitted(shared_data):
     return net.eval(), crops, points
 
 
+@pytest.mark.slow
 def test_overfits_eight_real_faces(overfitted):
     net, crops, points = overfitted
     with torch.no_grad():
@@ -237,6 +238,7 @@ def test_overfits_eight_real_faces(overfitted):
     assert np.mean(errors) < 0.005
 
 
+@pytest.mark.slow
 def test_outputs_are_bounded_on_images_without_a_face(overfitted):
     net = overfitted[0]
     noise = torch.randint(0, 256, (4, SIZE, SIZE, 3), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))

@@ -140,6 +140,7 @@ def test_seed_changes_the_weights(write_recipe, tmp_path):
     assert not all(torch.equal(a[key], b[key]) for key in a)
 
 
+@pytest.mark.slow
 def test_two_processes_do_what_one_does(write_recipe, tmp_path):
     # A smooth loss and four small steps of SGD: more, or others, magnify rounding (5e-7 here, 2e-5 in a third epoch).
     # A real fault is far larger: statistics of one process's half of a batch change the loss by 1e-3.

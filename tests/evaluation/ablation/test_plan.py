@@ -36,7 +36,7 @@ def test_runs_are_ordered_by_seed(write_plan, tmp_path):
             "the rows 'b' and 'a' have different validation faces",
         ),
         ({"test": [{"name": "occluded", "path": "a"}]}, "two columns are named 'occluded'"),
-        ({"test": 2 * [{"name": "a", "path": "a"}]}, "two columns are named 'a'"),
+        ({"test": [{"name": "a", "path": "a"} for _ in range(2)]}, "two columns are named 'a'"),
         ({"base": "gone.yaml"}, r"gone\.yaml: .*No such file"),
         ({"test": [{"pth": "a"}]}, r"unknown key test\[0\].pth; did you mean test\[0\].path"),
     ],

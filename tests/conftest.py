@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from fractions import Fraction
@@ -99,6 +100,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if "shared_data" in getattr(item, "fixturenames", ()):
             item.add_marker("data")
+
+
+def pytest_sessionfinish() -> None:
+    """Release torch's references to shared memory; at the end of the interpreter, their release prints tracebacks."""
+    if reductions := sys.modules.get("torch.multiprocessing.reductions"):
+        reductions.shared_cache.clear()
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:

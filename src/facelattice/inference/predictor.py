@@ -191,8 +191,8 @@ def check_boxes(boxes: Boxes) -> np.ndarray:
 def face_score(points: np.ndarray, expected_errors: np.ndarray) -> float:
     """Compute the score of a face, exp(-10 mean(expected errors) / side).
 
-    The side is the longer side of the points' box. Clear faces have a mean expected error of 1.5 to 3.5 % of it, which
-    is a score of 0.70 to 0.86.
+    The side is the longer side of the points' box. On clear faces the mean expected error is 1.5 to 3.5 % of the side,
+    so the score is 0.70 to 0.86.
 
     Args:
         points: Points (N, 2).

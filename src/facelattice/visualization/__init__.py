@@ -7,10 +7,32 @@ Example:
     draw_edge_weights(explain_point(model, image, face, point=8), "edge_weights.png")
 """
 
-from facelattice.visualization.edge_weights import EdgeWeightExplanation, draw_edge_weights, explain_point
-from facelattice.visualization.faces import draw_faces, draw_scheme
-from facelattice.visualization.figures import figure_format, save_figure
-from facelattice.visualization.landmark_graph import LandmarkGraph, draw_landmark_graph
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from facelattice.lazy import lazy_names
+
+if TYPE_CHECKING:
+    from facelattice.visualization.edge_weights import EdgeWeightExplanation, draw_edge_weights, explain_point
+    from facelattice.visualization.faces import draw_faces, draw_scheme
+    from facelattice.visualization.figures import figure_format, save_figure
+    from facelattice.visualization.landmark_graph import LandmarkGraph, draw_landmark_graph
+else:
+    __getattr__, __dir__ = lazy_names(
+        __name__,
+        {
+            "EdgeWeightExplanation": "edge_weights",
+            "LandmarkGraph": "landmark_graph",
+            "draw_edge_weights": "edge_weights",
+            "draw_faces": "faces",
+            "draw_landmark_graph": "landmark_graph",
+            "draw_scheme": "faces",
+            "explain_point": "edge_weights",
+            "figure_format": "figures",
+            "save_figure": "figures",
+        },
+    )
 
 __all__ = [
     "EdgeWeightExplanation",

@@ -106,7 +106,12 @@ def test_noise_does_not_wrap_around():
 
 
 def patches(count: int, make_crop: Callable[[], np.ndarray], config: AugmentationConfig, other: np.ndarray | None):
-    return [draw_occlusion_patch(make_crop(), config, rng(seed), other) for seed in range(count)]
+    drawn = [draw_occlusion_patch(make_crop(), config, rng(seed), other) for seed in range(count)]
+    for crop, covered in drawn:  # noise may have the old color in single pixels
+        changed = (crop != make_crop()).any(-1)
+        assert covered[changed].all()
+        assert changed[covered].mean() > 0.95
+    return [crop for crop, _ in drawn]
 
 
 def test_patches_are_rectangles_or_ellipses_anywhere():

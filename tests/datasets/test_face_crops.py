@@ -20,8 +20,9 @@ from facelattice.schemes import get_scheme, mean_shape
 FIVE = get_scheme("five")
 COLORS = np.array([[255, 0, 0], [0, 255, 0], [0, 0, 255], [255, 255, 0], [0, 255, 255]])
 PLAIN = AugmentationConfig(
-    color=0, grayscale=0, gamma=0, blur=0, low_resolution=0, noise=0, jpeg=0, occlusion=0, accessories=0, background=0
-)
+    color=0, grayscale=0, gamma=0, blur=0, low_resolution=0, noise=0, jpeg=0, occlusion=0, accessories=0, background=0,
+    turned=0,
+)  # fmt: skip
 
 
 def face_image(path: Path, width: int, height: int, side: float, radius: float) -> Sample:
@@ -144,6 +145,51 @@ def test_rotation_goes_to_both_sides_around_the_center(samples):
     assert angles.min() < -10
     assert angles.max() > 10
     assert np.abs(angles).max() <= 30.001
+
+
+def test_turned_crops_are_rotated_by_more_than_the_others(samples):
+    crops = FaceCrops(samples, 96, 1.5, replace(PLAIN, turned=0.5, scale=0, shift=0, mirror=False))
+    angles: dict[bool, list[float]] = {True: [], False: []}
+    for place in range(60):
+        item = crops[0, place, 0]
+        x, y = (item["points"][1] - item["points"][0]).tolist()
+        angles[bool(item["turned"])].append(abs(np.degrees(np.arctan2(y, x))))
+        assert (item["visibility"] == -1).all()
+    assert 18 < len(angles[True]) < 42
+    assert max(angles[False]) < 30.001 < min(angles[True])
+    assert max(angles[True]) > 150
+
+
+# --- visibility and annotation style
+
+
+def test_visibility_follows_the_flags_and_the_mirror(samples):
+    flags = {"hidden": np.arange(5) == 0, "visible": np.arange(5) == 2}
+    crops = FaceCrops([replace(samples[0], **flags)], 96, 2.2, PLAIN)
+    assert FaceCrops(crops.samples, 96, 2.2)[0, 0, 0]["visibility"].tolist() == [0, -1, 1, -1, -1]
+    found = {tuple(crops[0, place, 0]["visibility"].tolist()) for place in range(20)}
+    assert found == {(0, -1, 1, -1, -1), (-1, 0, 1, -1, -1)}
+
+
+def test_points_behind_patches_and_accessories_are_hidden(samples):
+    everything = replace(samples[0], visible=np.ones(5, bool))
+    for changes in ({"occlusion": 1.0}, {"accessories": 1.0}):
+        crops = FaceCrops([everything], 96, 2.2, replace(PLAIN, **changes, flat_patches=True))
+        hidden = 0
+        for place in range(30):
+            item = crops[0, place, 0]
+            colors = find_discs(item)[1]
+            truth = {0: [0, 1, 2, 3, 4], 1: [1, 0, 2, 4, 3]}
+            visible = item["visibility"].numpy() == 1
+            hidden += int((~visible).sum())
+            assert any(all(np.array(colors)[visible] == np.array(order)[visible]) for order in truth.values())
+        assert 15 < hidden < 135
+
+
+def test_style_is_an_index_into_the_networks_styles(samples):
+    faces = [replace(samples[0], annotation_style=style) for style in ("b", "", "c")]
+    crops = FaceCrops(faces, 32, 1.5, styles=["a", "b"])
+    assert [crops[0, 0, i]["style"] for i in range(3)] == [1, -1, -1]
 
 
 # --- cache of decoded images

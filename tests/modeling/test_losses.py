@@ -203,17 +203,22 @@ def test_uncertainty_targets_are_annotated_points_and_backgrounds():
 @pytest.mark.parametrize("located", [True, False])
 def test_training_losses_by_hand(located):
     points, truth = torch.tensor([[[4.0, 1], [2, 2]]]), torch.tensor([[[3.0, 1], [2, 4]]])
-    prediction = Prediction(points, torch.tensor([[1.0, 2.0]]), truth + 2 if located else None, None)
+    prediction = Prediction(points, torch.tensor([[1.0, 2.0]]), torch.zeros(1, 2), truth + 2 if located else None, None)
     batch = {
-        "points": truth, "mask": torch.ones(1, 2, dtype=torch.bool),
-        "annotated": torch.tensor([True]), "background": torch.tensor([False]),
+        "points": truth, "mask": torch.ones(1, 2, dtype=torch.bool), "visibility": torch.tensor([[-1, 0]]),
+        "annotated": torch.tensor([True]), "background": torch.tensor([False]), "turned": torch.tensor([False]),
     }  # fmt: skip
-    config = LossConfig("l1", relative_weight=2.0, located_weight=0.25, uncertainty_weight=3.0)
+    config = LossConfig("l1", relative_weight=2.0, located_weight=0.25, uncertainty_weight=3.0, visibility_weight=5.0)
     losses = sdfl_losses(prediction, batch, torch.tensor([[1.0, -1], [-1, 1]]), config, crop_size=64, crop_margin=1.3)
     # Residuals (1, 0) and (0, -2) in a 64-px crop are (4, 0) and (0, -8) in a 256-px crop.
     assert losses["points"].item() == pytest.approx(12 / 4)
     assert losses["relative"].item() == pytest.approx(2 * (4 + 8 + 4 + 8) / 4)
     assert losses["uncertainty"].item() == pytest.approx(3 * (1 + 0 + 2 / 2 + math.log(2)) / 2)
-    assert losses.keys() == {"points", "relative", "uncertainty"} | ({"located"} if located else set())
+    assert losses["visibility"].item() == pytest.approx(5 * math.log(2) / 2)  # one of two points is known
+    assert losses.keys() == {"points", "relative", "uncertainty", "visibility"} | ({"located"} if located else set())
     if located:
         assert losses["located"].item() == pytest.approx(0.25 * 8)
+    batch["turned"] = torch.tensor([True])
+    turned = sdfl_losses(prediction, batch, torch.tensor([[1.0, -1], [-1, 1]]), config, crop_size=64, crop_margin=1.3)
+    assert {turned[name].item() for name in turned if name not in ("uncertainty", "visibility")} == {0}
+    assert turned["uncertainty"] == losses["uncertainty"]

@@ -5,6 +5,7 @@ from torch import nn
 
 from facelattice.datasets.face_crops import FaceCrops
 from facelattice.datasets.readers.detect_layout import read_samples
+from facelattice.exceptions import ArgumentError
 from facelattice.metrics import nme
 from facelattice.modeling.config import SDFLConfig
 from facelattice.modeling.landmark_graph import adjacency, correlation, laplacian, normalize_shapes
@@ -16,6 +17,7 @@ from facelattice.modeling.losses import (
     soft_wing,
 )
 from facelattice.modeling.sdfl import SDFL
+from facelattice.modeling.visibility import visibility_loss
 from facelattice.schemes import get_scheme
 
 SMALL = "mobilenetv3_small_050"
@@ -176,6 +178,7 @@ def test_gradients_reach_every_parameter(embedding, head, edges):
     mask = torch.ones(4, POINTS, dtype=torch.bool)
     loss = point_loss(soft_wing, out.points - truth, mask)
     loss = loss + expected_error_loss(out.expected_errors, (out.points - truth).norm(dim=-1), mask)
+    loss = loss + visibility_loss(out.visibility_logits, torch.randint(0, 2, (4, POINTS)))
     loss.backward()
     seen = {name: p.grad for name, p in net.named_parameters()}
     assert {name for name, grad in seen.items() if grad is None or not grad.isfinite().all()} == set()
@@ -199,6 +202,29 @@ def test_expected_errors_do_not_train_the_points():
     expected_error_loss(out.expected_errors, torch.rand(4, POINTS) * 9, mask).backward()
     touched = {name.split(".")[0] for name, p in net.named_parameters() if p.grad is not None and p.grad.any()}
     assert touched == {"uncertainty_head"}
+
+
+def test_annotation_styles_start_equal_and_are_learned_apart():
+    net = network(annotation_styles=["a", "b"])
+    nn.init.normal_(net.regressor.self_linear.weight)
+    crops = images(1).repeat(4, 1, 1, 1)
+    styles = torch.tensor([0, 1, -1, 0])
+    before = net.eval()(crops, styles).points
+    torch.testing.assert_close(before, before[:1].expand(4, -1, -1))
+    with torch.no_grad():
+        net.embedding.style_embedding[0] = 3
+    points = net(crops, styles).points
+    torch.testing.assert_close(points[0], points[3])
+    torch.testing.assert_close(points[1], before[1])
+    assert (points[0] - before[0]).abs().max() > 1e-4
+    assert (points[2] - before[2]).abs().max() > 1e-4
+    torch.testing.assert_close(net(crops).points[0], points[2])  # without styles: the mean
+    torch.testing.assert_close(net(crops, torch.tensor([1])).points, before)  # one style for all crops
+
+
+def test_annotation_styles_need_located_nodes():
+    with pytest.raises(ArgumentError, match='annotation_styles need the embedding "located"'):
+        network(embedding="flatten", annotation_styles=["a"])
 
 
 @pytest.fixture(scope="module")

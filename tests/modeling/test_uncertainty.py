@@ -19,12 +19,12 @@ def head() -> UncertaintyHead:
 def test_each_point_has_its_own_bias(head):
     inputs = torch.randn(4, 3, 2)
     torch.testing.assert_close(head(inputs), torch.full((4, 3), math.exp(1.5)))
-    head.log_bias.data[:] = torch.tensor([math.log(2), math.log(7), math.log(0.5)])
+    head.point_bias.data[:] = torch.tensor([math.log(2), math.log(7), math.log(0.5)])
     torch.testing.assert_close(head(inputs), torch.tensor([2.0, 7, 0.5]).expand(4, 3))
 
 
 def test_expected_errors_are_bounded(head):
-    head.log_bias.data[:] = torch.tensor([-40.0, 0, 40])
+    head.point_bias.data[:] = torch.tensor([-40.0, 0, 40])
     found = head(torch.randn(1, 3, 2))
     torch.testing.assert_close(found, torch.tensor([[math.exp(-3), 1, math.exp(5)]]))
     assert found[0, 0].item() == pytest.approx(0.05, abs=0.001)

@@ -43,6 +43,8 @@ class AugmentationConfig:
         flat_patches: Draw a single flat rectangle, as the paper does, and never a second patch.
         accessories: Probability of sunglasses, a mask or a hand, see `synthetic_occlusion.draw_accessory`.
         background: Fraction of the crops that are taken beside the face. They train the expected errors.
+        turned: Fraction of the crops that are rotated by more than ``rotation``, up to 180 degrees. They train the
+            expected errors, so that a face that is too far turned gets a low score.
     """
 
     rotation: float = 30.0
@@ -61,10 +63,16 @@ class AugmentationConfig:
     flat_patches: bool = False
     accessories: float = 0.3
     background: float = 0.03
+    turned: float = 0.05
 
 
 def random_crop_transform(
-    box: np.ndarray, crop_size: int, crop_margin: float, augmentation: AugmentationConfig, rng: Generator
+    box: np.ndarray,
+    crop_size: int,
+    crop_margin: float,
+    augmentation: AugmentationConfig,
+    rng: Generator,
+    turned: bool = False,
 ) -> tuple[np.ndarray, bool]:
     """Draw the affine transform of an augmented crop: shift, scale, rotation and mirror in one matrix.
 
@@ -74,6 +82,7 @@ def random_crop_transform(
         crop_margin: Side of the crop as a multiple of the longer side of the box.
         augmentation: Ranges to draw from.
         rng: Random numbers.
+        turned: Rotate by more than ``augmentation.rotation``.
 
     Returns:
         The matrix (2, 3) from image to crop, and whether it mirrors.
@@ -81,7 +90,8 @@ def random_crop_transform(
     side = geometry.box_side(box)
     center = geometry.box_center(box) + rng.uniform(-augmentation.shift, augmentation.shift, 2) * side
     side *= math.exp(rng.uniform(-augmentation.scale, augmentation.scale))
-    rotation = rng.uniform(-augmentation.rotation, augmentation.rotation)
+    limit = augmentation.rotation
+    rotation = rng.uniform(limit, 360 - limit) if turned else rng.uniform(-limit, limit)
     mirrored = bool(augmentation.mirror and rng.random() < 0.5)
     square = geometry.square_box(center, side)
     return geometry.crop_transform(square, crop_size, crop_margin, rotation, mirrored), mirrored
@@ -123,7 +133,7 @@ def augment_colors(crop: Tensor, augmentation: AugmentationConfig, rng: Generato
 
 def draw_occlusion_patch(
     crop: np.ndarray, augmentation: AugmentationConfig, rng: Generator, other_face: np.ndarray | None
-) -> np.ndarray:
+) -> tuple[np.ndarray, np.ndarray]:
     """Draw a rectangle or an ellipse of random size anywhere over a crop.
 
     Args:
@@ -133,7 +143,7 @@ def draw_occlusion_patch(
         other_face: Crop (S, S, 3) of another face that the patch may be a piece of. Other patches are flat or noise.
 
     Returns:
-        A new crop (S, S, 3). The landmarks behind the patch stay annotated.
+        A new crop (S, S, 3), and the covered pixels, bool (S, S). The landmarks behind the patch stay annotated.
     """
     size = len(crop)
     height, width = (max(2, int(size * rng.uniform(MIN_PATCH_SIZE, augmentation.max_patch_size))) for _ in "hw")
@@ -154,4 +164,6 @@ def draw_occlusion_patch(
         patch = np.broadcast_to(rng.integers(0, 256, 3, dtype=np.uint8), (height, width, 3))
     crop = crop.copy()
     crop[top : top + height, left : left + width][shape] = patch[shape]
-    return crop
+    covered = np.zeros((size, size), bool)
+    covered[top : top + height, left : left + width] = shape
+    return crop, covered

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TypedDict
 
@@ -24,6 +25,7 @@ from facelattice.datasets.synthetic_occlusion import draw_accessory
 from facelattice.exceptions import ImageError
 from facelattice.image_io import load_image
 
+UNKNOWN = -1  # visibility
 CACHE_BYTES = 2**30  # of decoded images in each loading process; decoding is most of the work of making a crop
 
 
@@ -34,7 +36,10 @@ class CropItem(TypedDict):
         crop: uint8 (S, S, 3), RGB.
         points: float32 (N, 2), crop pixels; 0 where not annotated.
         mask: bool (N,), which points are annotated.
+        visibility: int8 (N,), 1 visible, 0 hidden, -1 unknown.
         background: bool (), there is no face in the crop.
+        turned: bool (), the crop is rotated by more than `AugmentationConfig.rotation`.
+        style: Index of the face's annotation style, -1 for none.
         index: Index of the sample.
         readable: False if the image cannot be read; the crop is black then, and its mask is empty.
     """
@@ -42,7 +47,10 @@ class CropItem(TypedDict):
     crop: Tensor
     points: Tensor
     mask: Tensor
+    visibility: Tensor
     background: Tensor
+    turned: Tensor
+    style: int
     index: int
     readable: bool
 
@@ -59,6 +67,7 @@ class FaceCrops(Dataset[CropItem]):
         crop_margin: Side of the crop as a multiple of the longer side of the face box.
         augmentation: How crops are augmented; None gives the plain crop of the box.
         seed: Seed of the augmentation.
+        styles: Names of the annotation styles of the network.
     """
 
     def __init__(
@@ -68,9 +77,10 @@ class FaceCrops(Dataset[CropItem]):
         crop_margin: float,
         augmentation: AugmentationConfig | None = None,
         seed: int = 0,
+        styles: Sequence[str] = (),
     ):
         self.samples, self.crop_size, self.crop_margin = samples, crop_size, crop_margin
-        self.augmentation, self.seed = augmentation, seed
+        self.augmentation, self.seed, self.styles = augmentation, seed, list(styles)
         self._cache: dict[tuple[Path, int], np.ndarray] = {}
         self._free_bytes = CACHE_BYTES
 
@@ -84,23 +94,21 @@ class FaceCrops(Dataset[CropItem]):
                 return self._plain(sample, key)
             return self._augmented(sample, key, self.augmentation)
         except ImageError:
-            return CropItem(
-                crop=torch.zeros(self.crop_size, self.crop_size, 3, dtype=torch.uint8),
-                points=torch.zeros(len(sample.points), 2),
-                mask=torch.zeros(len(sample.points), dtype=torch.bool),
-                background=torch.tensor(False),
-                index=key[2],
-                readable=False,
-            )
+            crop = np.zeros((self.crop_size, self.crop_size, 3), np.uint8)
+            nothing = np.zeros(len(sample.points), bool)
+            return self._item(key, crop, sample.points, nothing, np.full(len(nothing), UNKNOWN), readable=False)
 
     def _plain(self, sample: Sample, key: tuple[int, int, int]) -> CropItem:
         matrix = geometry.crop_transform(sample.box, self.crop_size, self.crop_margin)
         crop = self._crop(sample, matrix)
-        return _make_item(crop, geometry.apply(matrix, sample.points), sample.mask, False, key)
+        return self._item(key, crop, geometry.apply(matrix, sample.points), sample.mask, _visibility(sample))
 
     def _augmented(self, sample: Sample, key: tuple[int, int, int], augmentation: AugmentationConfig) -> CropItem:
         rng = np.random.default_rng([self.seed, *key])
-        matrix, mirrored = random_crop_transform(sample.box, self.crop_size, self.crop_margin, augmentation, rng)
+        turned = rng.random() < augmentation.turned
+        matrix, mirrored = random_crop_transform(
+            sample.box, self.crop_size, self.crop_margin, augmentation, rng, turned
+        )
         background = rng.random() < augmentation.background
         if background:
             height, width = load_image(sample.path).shape[:2]
@@ -108,19 +116,51 @@ class FaceCrops(Dataset[CropItem]):
             background = box is not None
             matrix = matrix if box is None else geometry.crop_transform(box, self.crop_size, self.crop_margin)
         crop = self._crop(sample, matrix, fill=0 if rng.random() < 0.5 else int(rng.integers(256)))
-        points, mask = geometry.apply(matrix, sample.points), sample.mask
+        points, mask, visibility = geometry.apply(matrix, sample.points), sample.mask, _visibility(sample)
         if mirrored:
             order = sample.scheme.mirror
-            points, mask = points[order], mask[order]
+            points, mask, visibility = points[order], mask[order], visibility[order]
+        covered = np.zeros(crop.shape[:2], bool)
         for probability in (augmentation.occlusion, 0.0 if augmentation.flat_patches else augmentation.occlusion / 2):
             if not background and rng.random() < probability:
                 other_face = None if augmentation.flat_patches else self._other_face(rng)
-                crop = draw_occlusion_patch(crop, augmentation, rng, other_face)
+                crop, patch = draw_occlusion_patch(crop, augmentation, rng, other_face)
+                covered |= patch
         # No random number is drawn without accessories, so that recipes without them keep their crops.
         if not background and augmentation.accessories and rng.random() < augmentation.accessories:
-            crop, _ = draw_accessory(crop, points, mask, sample.scheme, rng)
+            crop, accessory = draw_accessory(crop, points, mask, sample.scheme, rng)
+            covered |= accessory
         tensor = augment_colors(torch.from_numpy(crop).permute(2, 0, 1), augmentation, rng)
-        return _make_item(tensor.permute(1, 2, 0).numpy(), points, mask & (not background), background, key)
+        visibility = np.where(_at_points(covered, points, mask), 0, visibility)
+        if background or turned:
+            visibility = np.full(len(mask), UNKNOWN)
+        return self._item(
+            key, tensor.permute(1, 2, 0).numpy(), points, mask & (not background), visibility, background, turned
+        )
+
+    def _item(
+        self,
+        key: tuple[int, int, int],
+        crop: np.ndarray,
+        points: np.ndarray,
+        mask: np.ndarray,
+        visibility: np.ndarray,
+        background: bool = False,
+        turned: bool = False,
+        readable: bool = True,
+    ) -> CropItem:
+        style = self.samples[key[2]].annotation_style
+        return CropItem(
+            crop=torch.from_numpy(np.ascontiguousarray(crop)),
+            points=torch.from_numpy(np.where(mask[:, None], points, 0).astype(np.float32)),
+            mask=torch.from_numpy(np.ascontiguousarray(mask)),
+            visibility=torch.from_numpy(visibility.astype(np.int8)),
+            background=torch.tensor(bool(background)),
+            turned=torch.tensor(bool(turned)),
+            style=self.styles.index(style) if style in self.styles else -1,
+            index=key[2],
+            readable=readable,
+        )
 
     def _other_face(self, rng: Generator) -> np.ndarray | None:
         other = self.samples[int(rng.integers(len(self.samples)))]
@@ -149,14 +189,13 @@ class FaceCrops(Dataset[CropItem]):
         return image
 
 
-def _make_item(
-    crop: np.ndarray, points: np.ndarray, mask: np.ndarray, background: bool, key: tuple[int, int, int]
-) -> CropItem:
-    return CropItem(
-        crop=torch.from_numpy(np.ascontiguousarray(crop)),
-        points=torch.from_numpy(np.where(mask[:, None], points, 0).astype(np.float32)),
-        mask=torch.from_numpy(np.ascontiguousarray(mask)),
-        background=torch.tensor(bool(background)),
-        index=key[2],
-        readable=True,
-    )
+def _visibility(sample: Sample) -> np.ndarray:
+    """The visibility of the landmarks, int (N,): 1 visible, 0 hidden, -1 unknown."""
+    return np.where(sample.hidden, 0, np.where(sample.visible, 1, UNKNOWN))
+
+
+def _at_points(covered: np.ndarray, points: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    """Which annotated points (N, 2) lie on covered pixels (S, S): bool (N,)."""
+    x, y = np.where(mask[:, None], points, -1).round().astype(int).T
+    inside = (x >= 0) & (y >= 0) & (x < covered.shape[1]) & (y < covered.shape[0])
+    return inside & covered[np.where(inside, y, 0), np.where(inside, x, 0)]

@@ -29,6 +29,7 @@ class Sample:
         visible: bool (N,), points that the dataset marks as visible. Of the others it is unknown.
         dataset_box: (4,), the dataset's own face box; None if it has none.
         protocol: Name of the benchmark protocol, see `evaluation.protocols`; "" for none.
+        annotation_style: Name of the annotation style, see `SDFLConfig.annotation_styles`; "" for none.
     """
 
     path: Path
@@ -42,6 +43,7 @@ class Sample:
     visible: np.ndarray
     dataset_box: np.ndarray | None
     protocol: str
+    annotation_style: str = ""
 
 
 def make_sample(

@@ -38,6 +38,7 @@ class ModelInfo:
         int8: Whether the backbone is quantized to 8-bit integers.
         float16: Whether the weights are stored as float16.
         error_scale: Factor that calibrates the expected errors; the graph contains it.
+        annotation_styles: Names of the annotation styles that the model can imitate.
         sha256: The content digest: `content_digest` of the file.
 
     Raises:
@@ -63,6 +64,7 @@ class ModelInfo:
     int8: bool = False
     float16: bool = False
     error_scale: float = 1.0
+    annotation_styles: list[str] = field(default_factory=list)
     sha256: str = "0" * 64
 
     def __post_init__(self) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 @dataclass
@@ -31,6 +31,8 @@ class SDFLConfig:
         symmetric: Use every edge in both directions, as the released code does.
         output_bias: Add the bias of eq. 6 to every node, as the paper writes it. False weights the bias with the edge
             of a node to itself; the bundled models were trained so.
+        annotation_styles: Names of the annotation styles that "located" can imitate. Each has a learned vector for
+            every landmark. Datasets of a recipe name theirs; without a name the mean of all vectors is used.
     """
 
     crop_size: int = 128
@@ -50,6 +52,7 @@ class SDFLConfig:
     k: int = 3
     symmetric: bool = False
     output_bias: bool = False
+    annotation_styles: list[str] = field(default_factory=list)
 
 
 @dataclass
@@ -61,12 +64,14 @@ class LossConfig:
         relative_weight: Weight of the relative location loss (eq. 9).
         located_weight: Weight of the loss on the located points, the positions before the graph.
         uncertainty_weight: Weight of the loss that trains the expected errors. It does not move the points.
+        visibility_weight: Weight of the loss that trains the visibility.
     """
 
     function: str = "soft_wing"
     relative_weight: float = 1.0
     located_weight: float = 0.5
     uncertainty_weight: float = 1.0
+    visibility_weight: float = 1.0
 
 
 CHOICES: dict[str, tuple[str | int, ...]] = {

@@ -27,6 +27,8 @@ class LocatedEmbedding(nn.Module):
         separable: Fuse with a depthwise separable convolution.
         dim: Channels of the fused feature map.
         point_dim: Length of the learned vector of each landmark.
+        num_styles: Number of annotation styles. Annotators place the same landmark differently; a learned vector for
+            each style and landmark, added to that of the landmark, tells the network whose habits to imitate.
 
     Attributes:
         node_dim: Length of a node's features.
@@ -50,6 +52,7 @@ class LocatedEmbedding(nn.Module):
         separable: bool = False,
         dim: int = 128,
         point_dim: int = 16,
+        num_styles: int = 0,
     ):
         super().__init__()
         self.local_features: LocalFeatures | None = None
@@ -65,6 +68,9 @@ class LocatedEmbedding(nn.Module):
         )
         self.heatmaps = nn.Conv2d(dim, num_points, 1)
         self.point_embedding = nn.Parameter(torch.randn(num_points, point_dim) * 0.1)
+        self.style_embedding: nn.Parameter | None = None
+        if num_styles:  # an untrained network has no style
+            self.style_embedding = nn.Parameter(torch.zeros(num_styles, num_points, point_dim))
         cells = -(-crop_size // 8)
         self.node_dim = cells * cells + dim + 2 + 2 + point_dim
         self.node_dim += 0 if self.local_features is None else self.local_features.out_dim
@@ -75,11 +81,13 @@ class LocatedEmbedding(nn.Module):
         self.register_buffer("half_extent", torch.tensor(8 * (cells - 1) / 2), persistent=False)
         self.register_buffer("center", torch.tensor((crop_size - 1) / 2), persistent=False)
 
-    def forward(self, feature_maps: list[Tensor]) -> Nodes:
+    def forward(self, feature_maps: list[Tensor], styles: Tensor | None = None) -> Nodes:
         """Locate the landmarks and collect their features.
 
         Args:
             feature_maps: Feature maps at strides (4,) 8, 16 (, 32), the finest first: (B, C, S / stride, S / stride).
+            styles: Index of the annotation style of each crop, int64 (B,) or (1,), -1 for the mean of all styles; None
+                for the mean.
 
         Returns:
             The nodes, float32, starting at the located points.
@@ -103,14 +111,23 @@ class LocatedEmbedding(nn.Module):
             image_features = fused.flatten(2)  # (B, dim, h * w)
             at_point = probability @ image_features.transpose(1, 2)  # (B, N, dim)
             peak = probability.amax(-1, keepdim=True)  # (B, N, 1)
-            point = self.point_embedding.expand(
-                probability.shape[0], -1, -1
+            point = self._point_vectors(styles).expand(
+                fused.shape[0], -1, -1
             )  # (B, N, point_dim); a traced B stays free
             features = torch.cat([heatmaps, at_point, position, std[..., None], peak, point], -1)
             if self.local_features is not None:
                 features = torch.cat([features, self.local_features(stride4.float(), fused, position)], -1)
             global_features = torch.cat([image_features.mean(-1), std], -1)  # (B, dim + N)
             return Nodes(features, global_features, position * self.half_extent + self.center, located=True)
+
+    def _point_vectors(self, styles: Tensor | None) -> Tensor:
+        """The learned vectors of the landmarks, (N, point_dim), or (B, N, point_dim) with styles (B,)."""
+        if self.style_embedding is None:
+            return self.point_embedding
+        mean = self.style_embedding.mean(0, keepdim=True)
+        if styles is None:
+            return self.point_embedding + mean
+        return self.point_embedding + torch.cat([self.style_embedding, mean])[styles]  # -1 is the mean
 
 
 class LocalFeatures(nn.Module):

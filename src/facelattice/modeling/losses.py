@@ -18,6 +18,7 @@ from torch.nn import functional as F
 
 from facelattice.modeling.config import LossConfig
 from facelattice.modeling.sdfl import Prediction
+from facelattice.modeling.visibility import visibility_loss
 
 REFERENCE_SIZE = 256.0  # crop size, in pixels, that residuals are scaled to
 BACKGROUND_ERROR = 0.2  # target of the expected error where a crop shows no face, as a share of the face box
@@ -154,16 +155,18 @@ def sdfl_losses(
 
     Args:
         prediction: Output of the network.
-        batch: "points" (B, N, 2), "mask" (B, N), "annotated" (B,), "background" (B,).
+        batch: "points" (B, N, 2), "mask" (B, N), "visibility" (B, N), "annotated" (B,), "background" (B,), "turned"
+            (B,): the crop is turned so far that its points train the expected errors only.
         laplacian: L of `landmark_graph.laplacian`, (N, N).
         config: The loss function and the weights of the terms.
         crop_size: Side of the crop in pixels.
         crop_margin: Side of the crop over the side of the face box.
 
     Returns:
-        Scalars by name: "points", "relative", "located" (if there are located points), "uncertainty".
+        Scalars by name: "points", "relative", "located" (if there are located points), "uncertainty", "visibility".
     """
-    loss, mask, scale = LOSSES[config.function], batch["mask"], REFERENCE_SIZE / crop_size
+    loss, scale = LOSSES[config.function], REFERENCE_SIZE / crop_size
+    mask = batch["mask"] & ~batch["turned"][:, None]  # (B, N)
     residual = (prediction.points - batch["points"]) * scale  # (B, N, 2)
     losses = {
         "points": point_loss(loss, residual, mask),
@@ -174,4 +177,6 @@ def sdfl_losses(
         losses["located"] = config.located_weight * point_loss(loss, residual, mask)
     distance, known = uncertainty_targets(prediction.points, batch, crop_size, crop_margin)
     losses["uncertainty"] = config.uncertainty_weight * expected_error_loss(prediction.expected_errors, distance, known)
+    visibility = visibility_loss(prediction.visibility_logits, batch["visibility"])
+    losses["visibility"] = config.visibility_weight * visibility
     return losses

@@ -22,6 +22,7 @@ from facelattice.modeling.graph_layers import GraphConv, GraphHead, LinearHead
 from facelattice.modeling.located_embedding import LocatedEmbedding
 from facelattice.modeling.node_embedding import FlattenEmbedding
 from facelattice.modeling.uncertainty import UncertaintyHead
+from facelattice.modeling.visibility import VisibilityHead
 
 DIM = 128  # features of a node in the head
 
@@ -32,12 +33,14 @@ class Prediction(NamedTuple):
     Attributes:
         points: Landmarks, (B, N, 2).
         expected_errors: Expected distance of each landmark from the truth, (B, N).
+        visibility_logits: Log-odds that each landmark is visible, (B, N).
         located_points: Positions before the graph, (B, N, 2); None for the "flatten" embedding.
         edge_weights: Edge weights, (B, N, N) or (1, N, N); None without a graph.
     """
 
     points: Tensor
     expected_errors: Tensor
+    visibility_logits: Tensor
     located_points: Tensor | None
     edge_weights: Tensor | None
 
@@ -64,8 +67,9 @@ class SDFL(nn.Module):
         self.embedding: LocatedEmbedding | FlattenEmbedding
         if config.embedding == "located":
             self.embedding = LocatedEmbedding(
-                num_points, channels, config.crop_size, config.stride4_features, config.separable
-            )
+                num_points, channels, config.crop_size, config.stride4_features, config.separable,
+                num_styles=len(config.annotation_styles),
+            )  # fmt: skip
         else:
             pool_backbone = config.global_features == "backbone"
             self.embedding = FlattenEmbedding(
@@ -84,15 +88,25 @@ class SDFL(nn.Module):
         for name, parameter in self.regressor.named_parameters():
             if name.endswith("weight"):  # an untrained network predicts the start points
                 nn.init.zeros_(parameter)
-        self.uncertainty_head = UncertaintyHead(num_points, DIM + self.embedding.node_dim + 2)
+        evidence_dim = DIM + self.embedding.node_dim + 2
+        self.uncertainty_head = UncertaintyHead(num_points, evidence_dim)
+        self.visibility_head = VisibilityHead(num_points, evidence_dim)
         self.per_image = config.normalization == "per_image"
         self.register_buffer("mean", 255 * torch.tensor(mean)[:, None, None], persistent=False)
         self.register_buffer("std", 255 * torch.tensor(std)[:, None, None], persistent=False)
 
-    def forward(self, crops: Tensor) -> Prediction:
-        """Predict the landmarks of crops, uint8 (B, S, S, 3) RGB, in float32."""
+    def forward(self, crops: Tensor, styles: Tensor | None = None) -> Prediction:
+        """Predict the landmarks of crops in float32.
+
+        Args:
+            crops: RGB uint8 (B, S, S, 3).
+            styles: Index of the annotation style of each crop, int64 (B,) or (1,), -1 for the mean of all styles; None
+                for the mean. Ignored by networks without styles.
+        """
         images = self._normalize(crops)  # (B, 3, S, S)
-        nodes = self.embedding(self.backbone(images))  # features (B, N, node_dim), global features (B, global_dim)
+        # Nodes have features (B, N, node_dim) and global features (B, global_dim).
+        maps = self.backbone(images)
+        nodes = self.embedding(maps, styles) if isinstance(self.embedding, LocatedEmbedding) else self.embedding(maps)
         with torch.autocast(crops.device.type, enabled=False):  # points need more than the three digits of bf16
             if self.edge_weights is None:
                 edge_weights = None
@@ -106,7 +120,9 @@ class SDFL(nn.Module):
             evidence = torch.cat([hidden, nodes.features, offsets], -1)  # (B, N, DIM + node_dim + 2)
             # detach: the uncertainty loss must not update the landmarks.
             expected_errors = self.uncertainty_head(evidence.detach())  # (B, N)
-        return Prediction(points, expected_errors, nodes.start_points if nodes.located else None, edge_weights)
+            visibility_logits = self.visibility_head(evidence)  # (B, N)
+        located_points = nodes.start_points if nodes.located else None
+        return Prediction(points, expected_errors, visibility_logits, located_points, edge_weights)
 
     def _normalize(self, crops: Tensor) -> Tensor:
         """Crops uint8 (B, S, S, 3) -> float32 (B, 3, S, S), a channels-last view."""
@@ -123,6 +139,8 @@ def _check(config: SDFLConfig) -> tuple[int, ...]:
         value = getattr(config, name)
         if value not in choices:
             raise ArgumentError(f"{name} is {' or '.join(map(str, choices))}, not {value!r}")
+    if config.annotation_styles and config.embedding != "located":
+        raise ArgumentError('annotation_styles need the embedding "located"')
     strides: tuple[int, ...] = FlattenEmbedding.strides
     if config.embedding == "located":
         finest = 4 if config.stride4_features else 8

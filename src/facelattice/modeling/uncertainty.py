@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import torch
-from torch import Tensor, nn
+from torch import Tensor
+
+from facelattice.modeling.node_regressor import NodeRegressor
 
 
-class UncertaintyHead(nn.Module):
+class UncertaintyHead(NodeRegressor):
     """Predicts the expected error of each point from all that is known about its node.
 
     The inputs are the output of the graph layers, the node's own features (among them the width and the height of its
@@ -18,15 +19,8 @@ class UncertaintyHead(nn.Module):
     """
 
     def __init__(self, num_points: int, in_dim: int):
-        super().__init__()
-        self.norm = nn.BatchNorm1d(in_dim)
-        self.layers = nn.Sequential(nn.Linear(in_dim, 64), nn.ReLU(inplace=True), nn.Linear(64, 1))
-        self.log_bias = nn.Parameter(
-            torch.full((num_points,), 1.5)
-        )  # some landmarks are harder than others in any face
+        super().__init__(num_points, in_dim, initial_bias=1.5)
 
     def forward(self, inputs: Tensor) -> Tensor:
         """Inputs (B, N, in_dim) -> expected errors (B, N), pixels of the crop, from 1/20 to 150."""
-        normalized = self.norm(inputs.flatten(0, 1)).reshape(-1, *inputs.shape[1:])  # over all nodes of the batch
-        log_error = self.layers(normalized).squeeze(-1) + self.log_bias
-        return log_error.clamp(-3, 5).exp()  # bounded, so that no single face dominates the loss
+        return super().forward(inputs).clamp(-3, 5).exp()  # bounded, so that no single face dominates the loss

@@ -37,6 +37,7 @@ class DataSource:
         repeat: How often each face is used in an epoch.
         pseudo_labels: The points were made by a model. None of the faces is used for validation, and expected errors
             are not trained on them.
+        annotation_style: Whose habits the points have: one of `network.annotation_styles`.
     """
 
     path: str = MISSING
@@ -46,6 +47,7 @@ class DataSource:
     scheme: str | None = None
     repeat: int = 1
     pseudo_labels: bool = False
+    annotation_style: str | None = None
 
 
 @dataclass

@@ -123,10 +123,12 @@ def to_onnx(outputs: ExportedNetwork, crop_size: int) -> bytes:
 
     Returns:
         A file with the input ``crops`` uint8 (B, S, S, 3) and the outputs ``points`` (B, N, 2), ``expected_errors``
-        (B, N) and, with a graph, ``edge_weights`` (B or 1, N, N).
+        (B, N), ``visibility`` (B, N) and, with a graph, ``edge_weights`` (B or 1, N, N). A network with annotation
+        styles also has the input ``style`` int64 (1,), whose default is the mean of the styles.
     """
     has_graph = outputs.network.edge_weights is not None
-    names = ["crops", "points", "expected_errors", *(["edge_weights"] if has_graph else [])]
+    names = ["points", "expected_errors", "visibility", *(["edge_weights"] if has_graph else [])]
+    crops = torch.zeros(2, crop_size, crop_size, 3, dtype=torch.uint8)
     file = io.BytesIO()
     with warnings.catch_warnings():
         # The tracer warns that it keeps Python numbers as constants: they are sizes of the crop. The newer exporter
@@ -134,17 +136,27 @@ def to_onnx(outputs: ExportedNetwork, crop_size: int) -> bytes:
         warnings.simplefilter("ignore")
         torch.onnx.export(
             outputs,
-            (torch.zeros(2, crop_size, crop_size, 3, dtype=torch.uint8),),
+            (crops, torch.tensor([-1])) if has_styles(outputs) else (crops,),
             file,  # type: ignore[arg-type]  # a file object is accepted, despite the annotation
             dynamo=False,
             training=torch.onnx.TrainingMode.PRESERVE,  # EVAL would fuse batch normalization into the convolutions
             do_constant_folding=False,  # folding renames the parameters
-            input_names=names[:1],
-            output_names=names[1:],
-            dynamic_axes={name: {0: "one_or_batch" if name == "edge_weights" else "batch"} for name in names},
+            input_names=["crops", "style"] if has_styles(outputs) else ["crops"],
+            output_names=names,
+            dynamic_axes={
+                name: {0: "one_or_batch" if name == "edge_weights" else "batch"} for name in ("crops", *names)
+            },
             opset_version=17,
         )
-    return file.getvalue()
+    model = onnx.load_from_string(file.getvalue())
+    if has_styles(outputs):  # an initializer with the name of an input is its default
+        model.graph.initializer.append(numpy_helper.from_array(np.array([-1]), "style"))
+    return model.SerializeToString()
+
+
+def has_styles(outputs: ExportedNetwork) -> bool:
+    """Whether the network has annotation styles."""
+    return getattr(outputs.network.embedding, "style_embedding", None) is not None
 
 
 def to_float16_weights(model: onnx.ModelProto) -> onnx.ModelProto:
@@ -204,11 +216,11 @@ def max_difference(outputs: ExportedNetwork, data: bytes, crops: np.ndarray) -> 
         crops: Crops, uint8 (B, S, S, 3).
 
     Returns:
-        Pixels of the crop, over points and expected errors; NaN if an output is NaN.
+        Pixels of the crop, over points and expected errors, and over the visibility; NaN if an output is NaN.
     """
     session = onnxruntime.InferenceSession(data, providers=["CPUExecutionProvider"])
-    found = session.run(["points", "expected_errors"], {"crops": crops})
-    expected = outputs(torch.from_numpy(crops))[:2]
+    found = session.run(["points", "expected_errors", "visibility"], {"crops": crops})
+    expected = outputs(torch.from_numpy(crops))[:3]
     return float(np.max([np.abs(a - b.numpy()).max() for a, b in zip(found, expected, strict=True)]))
 
 
@@ -234,6 +246,7 @@ def _model_info(checkpoint: Checkpoint, recipe: Recipe, int8: bool, float16: boo
         val_nme=checkpoint.val_nme,
         int8=int8,
         float16=float16,
+        annotation_styles=list(network.annotation_styles),
         error_scale=1.0 if checkpoint.error_scale is None else round(checkpoint.error_scale, 4),
         sha256="0" * 64,  # `seal` fills it in
     )

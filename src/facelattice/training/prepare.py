@@ -11,6 +11,8 @@ import numpy as np
 from torch import Tensor
 
 from facelattice import geometry
+from facelattice.datasets.augmentation import AugmentationConfig
+from facelattice.datasets.face_crops import FaceCrops
 from facelattice.datasets.readers.detect_layout import read_samples
 from facelattice.datasets.sample import Sample, convert_samples, default_scheme, mean_shape_of
 from facelattice.datasets.sampling import pose_repeats, split_validation
@@ -20,7 +22,7 @@ from facelattice.image_io import load_image
 from facelattice.modeling.landmark_graph import adjacency, correlation, normalize_shapes
 from facelattice.modeling.sdfl import SDFL
 from facelattice.schemes import Scheme, get_scheme
-from facelattice.training.config import NOT_STATED, Recipe
+from facelattice.training.config import NOT_STATED, DataSource, Recipe
 from facelattice.training.origin import Origin
 from facelattice.training.progress import track_progress
 
@@ -67,6 +69,7 @@ def load_training_data(recipe: Recipe) -> TrainingData:
     repeats: list[int] = []
     annotated: list[bool] = []
     for source, samples in zip(recipe.data, sources, strict=True):
+        samples = _describe(samples, source)
         fraction = 0.0 if source.pseudo_labels else recipe.val_fraction
         source_train, source_val = split_validation(convert_samples(samples, target, mean_shape), fraction)
         train, val = train + source_train, val + source_val
@@ -81,6 +84,24 @@ def load_training_data(recipe: Recipe) -> TrainingData:
         )
     order = np.repeat(np.arange(len(train)), np.array(repeats) * pose_repeats(train, recipe.max_pose_repeats))
     return TrainingData(target, train, val, order, np.array(annotated))
+
+
+def make_crops(samples: list[Sample], recipe: Recipe, augmentation: AugmentationConfig | None = None) -> FaceCrops:
+    """Crops of faces as the recipe's network takes them."""
+    size, styles = recipe.network.crop_size, recipe.network.annotation_styles
+    return FaceCrops(samples, size, recipe.crop_margin, augmentation, recipe.seed, styles)
+
+
+def _describe(samples: list[Sample], source: DataSource) -> list[Sample]:
+    """The faces with what the recipe says of their source: the annotation style, and which points are visible.
+
+    In a source without flags, annotated points count as visible: most are, and the network needs examples of both.
+    """
+    style = source.annotation_style or ""
+    flags = source.pseudo_labels or any((sample.hidden | sample.visible).any() for sample in samples)
+    return [
+        replace(sample, annotation_style=style, visible=sample.visible if flags else sample.mask) for sample in samples
+    ]
 
 
 def landmark_graph(data: TrainingData, recipe: Recipe) -> Tensor:

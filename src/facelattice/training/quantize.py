@@ -14,12 +14,12 @@ from onnxruntime.quantization.shape_inference import quant_pre_process
 
 from facelattice import metrics
 from facelattice.datasets.augmentation import AugmentationConfig
-from facelattice.datasets.face_crops import CropItem, FaceCrops
+from facelattice.datasets.face_crops import CropItem
 from facelattice.datasets.sample import Sample
 from facelattice.exceptions import ExportError, FacelatticeError
 from facelattice.schemes import Scheme
 from facelattice.training.config import Recipe
-from facelattice.training.prepare import load_training_data
+from facelattice.training.prepare import load_training_data, make_crops
 
 MAX_NME_INCREASE = 0.0005  # on the validation faces
 NUM_CALIBRATION_CROPS = 128
@@ -98,7 +98,7 @@ def mean_nme(data: bytes, faces: list[CropItem], scheme: Scheme) -> float:
 
 def _crops(samples: list[Sample], recipe: Recipe, augmentation: AugmentationConfig | None = None) -> list[CropItem]:
     """The crops of the faces whose images can be read. Raises ExportError if there are none."""
-    faces = FaceCrops(samples, recipe.network.crop_size, recipe.crop_margin, augmentation)
+    faces = make_crops(samples, recipe, augmentation)
     readable = [item for item in (faces[0, i, i] for i in range(len(samples))) if item["readable"]]
     if not readable:
         raise ExportError("none of the images can be read, so the backbone cannot be quantized")

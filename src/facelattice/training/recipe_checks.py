@@ -23,6 +23,7 @@ CHOICES: dict[str, tuple[Any, ...]] = {
 }
 PROBABILITIES = (
     "color", "grayscale", "gamma", "blur", "low_resolution", "noise", "jpeg", "occlusion", "accessories", "background",
+    "turned",
 )  # fmt: skip
 # The condition on a number in words, as a test that NaN fails, and the keys that it applies to.
 BOUNDS: dict[str, tuple[Callable[[float], bool], tuple[str, ...]]] = {
@@ -32,7 +33,8 @@ BOUNDS: dict[str, tuple[Callable[[float], bool], tuple[str, ...]]] = {
     )),
     "0 or more": (lambda value: value >= 0, (
         "seed", "num_workers", "network.depth", "network.k", "loss.relative_weight", "loss.located_weight",
-        "loss.uncertainty_weight", "augmentation.rotation", "augmentation.scale", "augmentation.shift",
+        "loss.uncertainty_weight", "loss.visibility_weight", "augmentation.rotation", "augmentation.scale",
+        "augmentation.shift",
         "optimizer.weight_decay", "optimizer.warmup_epochs",
     )),
     "2 or more, for batch normalization": (lambda value: value >= 2, ("batch_size",)),
@@ -125,3 +127,9 @@ def check_values(recipe: Any, path: str | Path) -> None:
     for i, source in enumerate(recipe.data):
         if source.repeat < 1:
             raise RecipeError(f"{path}: data[{i}].repeat must be 1 or more, not {source.repeat}; or remove the entry")
+        styles = recipe.network.annotation_styles
+        if source.annotation_style is not None and source.annotation_style not in styles:
+            raise RecipeError(
+                f"{path}: data[{i}].annotation_style is one of network.annotation_styles "
+                f"({', '.join(styles) or 'none'}), not {source.annotation_style!r}"
+            )

@@ -31,7 +31,6 @@ from torch.utils.data import DataLoader
 from torch.utils.tensorboard import SummaryWriter
 
 from facelattice import metrics
-from facelattice.datasets.face_crops import FaceCrops
 from facelattice.datasets.pair_check import describe_pairs, find_problems
 from facelattice.datasets.sampling import EpochBatchSampler
 from facelattice.exceptions import DataError, TrainingError
@@ -48,6 +47,7 @@ from facelattice.training.prepare import (
     checkpoint_metadata,
     landmark_graph,
     load_training_data,
+    make_crops,
     make_network,
 )
 from facelattice.training.schedule import learning_rate
@@ -135,14 +135,13 @@ class Trainer:
         self.batches = EpochBatchSampler(
             data.order, recipe.batch_size, recipe.seed, accelerator.process_index, accelerator.num_processes
         )
-        size, margin = recipe.network.crop_size, recipe.crop_margin
         self.loader: DataLoader[Any] = DataLoader(
-            FaceCrops(data.train, size, margin, recipe.augmentation, recipe.seed),
+            make_crops(data.train, recipe, recipe.augmentation),
             batch_sampler=self.batches,
             num_workers=recipe.num_workers,
             persistent_workers=recipe.num_workers > 0,
         )
-        self.val_crops = FaceCrops(data.val, size, margin)
+        self.val_crops = make_crops(data.val, recipe)
         self.annotated = torch.from_numpy(data.annotated)
         self.readable: dict[int, bool] = {}
         self.reported: set[Path] = set()
@@ -201,10 +200,10 @@ class Trainer:
         for step, batch in enumerate(self.loader):
             self.readable |= dict(zip(batch["index"].tolist(), batch["readable"].tolist(), strict=True))
             batch["annotated"] = self.annotated[batch["index"]]
-            keys = ("crop", "points", "mask", "background", "annotated")
+            keys = ("crop", "points", "mask", "visibility", "background", "turned", "style", "annotated")
             batch = {key: batch[key].to(self.accelerator.device) for key in keys}
             with self.accelerator.autocast():
-                prediction = self.network(batch["crop"])
+                prediction = self.network(batch["crop"], batch["style"])
             losses = sdfl_losses(prediction, batch, self.laplacian, self.recipe.loss, size, margin)
             # The mean over the processes is the loss of the whole batch, and all processes stop together.
             values = self.accelerator.reduce(torch.stack([loss.detach() for loss in losses.values()]), "mean")
@@ -235,7 +234,8 @@ class Trainer:
         network = self.ema.module.eval()
         errors: dict[int, float] = {}
         for batch in DataLoader(self.val_crops, batch_sampler=keys):
-            points = network(batch["crop"].to(self.accelerator.device)).points.cpu().numpy()
+            crops, styles = (batch[key].to(self.accelerator.device) for key in ("crop", "style"))
+            points = network(crops, styles).points.cpu().numpy()
             if not np.isfinite(points).all():  # no loss follows the last step of an epoch
                 raise self._divergence("the weights are not finite after an epoch")
             self._report("cannot be read", (samples[i].path for i in batch["index"][~batch["readable"]]))

@@ -22,7 +22,7 @@ from facelattice.training.checkpoint import Checkpoint
 from facelattice.training.config import Recipe, recipe_from_yaml
 from facelattice.training.exported_network import ExportedNetwork
 from facelattice.training.onnx_export import exported_network
-from facelattice.training.prepare import TrainingData
+from facelattice.training.prepare import TrainingData, make_crops
 from facelattice.training.progress import track_progress
 
 MAX_FACES = 1500  # with 100 points and crops of 256 px their inputs take 1 GB, for a moment twice
@@ -44,7 +44,7 @@ def calibrate_checkpoint(path: Path, data: TrainingData) -> None:
     recipe = recipe_from_yaml(checkpoint.recipe)
     outputs = exported_network(checkpoint, recipe)
     calibrate_uncertainty(outputs.network, data, recipe)
-    error_scale = fit_error_scale(outputs, FaceCrops(data.val, recipe.network.crop_size, recipe.crop_margin))
+    error_scale = fit_error_scale(outputs, make_crops(data.val, recipe))
     replace(checkpoint, ema_weights=outputs.network.state_dict(), error_scale=error_scale).save(path)
 
 
@@ -63,8 +63,7 @@ def calibrate_uncertainty(network: SDFL, data: TrainingData, recipe: Recipe) -> 
     chosen = annotated[torch.randperm(len(annotated), generator=generator)[:MAX_FACES]].tolist()
     if not chosen:
         return
-    size, margin = recipe.network.crop_size, recipe.crop_margin
-    crops = [FaceCrops(data.train, size, margin, augmentation) for augmentation in (recipe.augmentation, None)]
+    crops = [make_crops(data.train, recipe, augmentation) for augmentation in (recipe.augmentation, None)]
     keys = [(faces, (recipe.epochs, position, index)) for faces in crops for position, index in enumerate(chosen)]
     parts = [
         _head_inputs(network, [faces[key] for faces, key in keys[start : start + BATCH_SIZE]], recipe)
@@ -101,7 +100,7 @@ def fit_error_scale(outputs: ExportedNetwork, faces: FaceCrops) -> float:
     for i in track_progress(range(len(faces)), "scaling the expected errors"):
         face = faces[0, i, i]
         if face["readable"]:
-            points, expected_errors, *_ = outputs(face["crop"][None])
+            points, expected_errors, *_ = outputs(face["crop"][None], torch.tensor([face["style"]]))
             mask = face["mask"]
             expected += expected_errors[0][mask].sum().item()
             true += (points[0] - face["points"]).norm(dim=-1)[mask].sum().item()
@@ -114,7 +113,7 @@ def _head_inputs(network: SDFL, items: list[CropItem], recipe: Recipe) -> tuple[
     batch: dict[str, Tensor] = default_collate(items)
     inputs: list[Tensor] = []
     hook = network.uncertainty_head.register_forward_pre_hook(lambda _, args: inputs.append(args[0]))
-    points = network(batch["crop"]).points
+    points = network(batch["crop"], batch["style"]).points
     hook.remove()
     batch["annotated"] = torch.ones(len(items), dtype=torch.bool)
     return inputs[0].half(), *uncertainty_targets(points, batch, recipe.network.crop_size, recipe.crop_margin)

@@ -57,4 +57,8 @@ def _make_sample(finder: ImageFinder, cells: list[str], where: str) -> Sample:
     except ValueError as error:
         raise DataError(f"{where}: {str(error)[:200]}") from error
     image, scheme = finder.find(cells[206]), get_scheme("wflw98")
-    return make_sample(image, points, scheme, cells[206], where, flags, dataset_box=box, protocol="wflw")
+    # WFLW marks faces, not points: without these two flags all points are visible.
+    visible = np.full(98, not (flags["occlusion"] or flags["pose"]))
+    return make_sample(
+        image, points, scheme, cells[206], where, flags, visible=visible, dataset_box=box, protocol="wflw"
+    )

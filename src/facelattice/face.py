@@ -31,6 +31,8 @@ class Face:
         scheme: Meaning of the points.
         image: RGB uint8 (H, W, 3), the image that contains the face; `crop` needs it.
         track: In a video, the number of the person's track; otherwise None.
+        visibility: Float32 (N,), 0 to 1, the probability that each point is visible: hidden neither by an object nor by
+            the face itself. None if the model does not predict it.
     """
 
     points: np.ndarray
@@ -40,10 +42,17 @@ class Face:
     scheme: Scheme
     image: np.ndarray | None = None
     track: int | None = None
+    visibility: np.ndarray | None = None
+
+    @property
+    def visible(self) -> np.ndarray | None:
+        """Bool (N,), the points that are more likely visible than hidden; None if the model does not predict it."""
+        return None if self.visibility is None else self.visibility >= 0.5
 
     def to_dict(self) -> dict[str, Any]:
         """Return a dictionary for JSON, without the image; coordinates are rounded to 1/100 pixel."""
         track = {} if self.track is None else {"track": self.track}
+        visibility = {} if self.visibility is None else {"visibility": [round(float(v), 3) for v in self.visibility]}
         return {
             **track,
             "scheme": self.scheme.name,
@@ -51,6 +60,7 @@ class Face:
             "box": [round(float(v), 2) for v in self.box],
             "points": [[round(float(v), 2) for v in point] for point in self.points],
             "expected_errors": [round(float(v), 2) for v in self.expected_errors],
+            **visibility,
         }
 
     def crop(self, size: int = 256, margin: float = 1.5) -> np.ndarray:

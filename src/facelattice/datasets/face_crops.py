@@ -101,7 +101,8 @@ class FaceCrops(Dataset[CropItem]):
     def _plain(self, sample: Sample, key: tuple[int, int, int]) -> CropItem:
         matrix = geometry.crop_transform(sample.box, self.crop_size, self.crop_margin)
         crop = self._crop(sample, matrix)
-        return self._item(key, crop, geometry.apply(matrix, sample.points), sample.mask, _visibility(sample))
+        points = geometry.apply(matrix, sample.points)
+        return self._item(key, crop, points, sample.mask, _visibility(sample), sample.is_background)
 
     def _augmented(self, sample: Sample, key: tuple[int, int, int], augmentation: AugmentationConfig) -> CropItem:
         rng = np.random.default_rng([self.seed, *key])
@@ -109,8 +110,8 @@ class FaceCrops(Dataset[CropItem]):
         matrix, mirrored = random_crop_transform(
             sample.box, self.crop_size, self.crop_margin, augmentation, rng, turned
         )
-        background = rng.random() < augmentation.background
-        if background:
+        background = sample.is_background
+        if not background and rng.random() < augmentation.background:
             height, width = load_image(sample.path).shape[:2]
             box = geometry.sample_background_box([sample.box], width, height, rng)
             background = box is not None

@@ -45,6 +45,11 @@ class Sample:
     protocol: str
     annotation_style: str = ""
 
+    @property
+    def is_background(self) -> bool:
+        """Whether the box shows no face."""
+        return not self.mask.any()
+
 
 def make_sample(
     path: Path,

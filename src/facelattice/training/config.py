@@ -37,6 +37,7 @@ class DataSource:
         repeat: How often each face is used in an epoch.
         pseudo_labels: The points were made by a model. None of the faces is used for validation, and expected errors
             are not trained on them.
+        background: The source is a table image,x0,y0,x1,y1 of boxes that show no face. They train the expected errors.
         annotation_style: Whose habits the points have: one of `network.annotation_styles`.
     """
 
@@ -47,6 +48,7 @@ class DataSource:
     scheme: str | None = None
     repeat: int = 1
     pseudo_labels: bool = False
+    background: bool = False
     annotation_style: str | None = None
 
 

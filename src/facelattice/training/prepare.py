@@ -13,6 +13,7 @@ from torch import Tensor
 from facelattice import geometry
 from facelattice.datasets.augmentation import AugmentationConfig
 from facelattice.datasets.face_crops import FaceCrops
+from facelattice.datasets.readers.backgrounds import read_backgrounds
 from facelattice.datasets.readers.detect_layout import read_samples
 from facelattice.datasets.sample import Sample, convert_samples, default_scheme, mean_shape_of
 from facelattice.datasets.sampling import pose_repeats, split_validation
@@ -33,10 +34,10 @@ class TrainingData:
 
     Attributes:
         scheme: The point scheme.
-        train: Training faces.
+        train: Training faces, and boxes that show no face.
         val: Validation faces.
         order: Indices of the training faces that make up an epoch, with repeats.
-        annotated: Which training faces were annotated by people, bool; the others have pseudo-labels.
+        annotated: Which training samples were annotated by people, bool; the others have pseudo-labels.
     """
 
     scheme: Scheme
@@ -46,9 +47,14 @@ class TrainingData:
     annotated: np.ndarray
 
     @property
+    def train_faces(self) -> list[Sample]:
+        """The training faces, without boxes that show none."""
+        return [sample for sample in self.train if not sample.is_background]
+
+    @property
     def counts(self) -> dict[str, int]:
         """Number of training and validation faces, as checkpoints and model files state it."""
-        return {"train": len(self.train), "val": len(self.val)}
+        return {"train": len(self.train_faces), "val": len(self.val)}
 
 
 def load_training_data(recipe: Recipe) -> TrainingData:
@@ -62,13 +68,15 @@ def load_training_data(recipe: Recipe) -> TrainingData:
     sources = [
         read_samples(Path(source.path), source.subset, get_scheme(source.scheme) if source.scheme else default)
         for source in recipe.data
+        if not source.background
     ]
     mean_shape = mean_shape_of([s for samples in sources for s in convert_samples(samples, target, None)])
     train: list[Sample] = []
     val: list[Sample] = []
     repeats: list[int] = []
     annotated: list[bool] = []
-    for source, samples in zip(recipe.data, sources, strict=True):
+    faces = [source for source in recipe.data if not source.background]
+    for source, samples in zip(faces, sources, strict=True):
         samples = _describe(samples, source)
         fraction = 0.0 if source.pseudo_labels else recipe.val_fraction
         source_train, source_val = split_validation(convert_samples(samples, target, mean_shape), fraction)
@@ -82,6 +90,11 @@ def load_training_data(recipe: Recipe) -> TrainingData:
             f"person (NAME_1, NAME_2) stay together, which leaves {groups} groups to split; add data with points of "
             f"the scheme {target.name}, or change val_fraction ({recipe.val_fraction})"
         )
+    for source in recipe.data:
+        if source.background:
+            boxes = read_backgrounds(Path(source.path), target)
+            train, repeats = train + boxes, repeats + [source.repeat] * len(boxes)
+            annotated += [True] * len(boxes)
     order = np.repeat(np.arange(len(train)), np.array(repeats) * pose_repeats(train, recipe.max_pose_repeats))
     return TrainingData(target, train, val, order, np.array(annotated))
 
@@ -113,7 +126,7 @@ def landmark_graph(data: TrainingData, recipe: Recipe) -> Tensor:
     k, n = recipe.network.k, len(data.scheme)
     if not 0 <= k < n:
         raise RecipeError(f"network.k is the number of neighbors; with {n} points it is from 0 to {n - 1}, not {k}")
-    return adjacency(landmark_correlation(data.train), k)
+    return adjacency(landmark_correlation(data.train_faces), k)
 
 
 def landmark_correlation(samples: Sequence[Sample]) -> Tensor:
@@ -194,7 +207,7 @@ def checkpoint_metadata(data: TrainingData, recipe: Recipe, graph: Tensor, origi
     return {
         "scheme": data.scheme.to_dict(),
         "graph": graph,
-        "graph_metadata": graph_metadata(data.train, recipe.network.k, recipe.network.symmetric),
+        "graph_metadata": graph_metadata(data.train_faces, recipe.network.k, recipe.network.symmetric),
         "detectors": {recipe.detector: fit_detector(data, recipe.detector)} if recipe.detector else {},
         "data": sources + [source for source in (origin.data if origin else []) if source not in sources],
         "license": _license(recipe.license, origin),

@@ -85,9 +85,10 @@ def train(recipe_path: str | Path, overrides: list[str], out: Path, resume: bool
     console = Console(quiet=not accelerator.is_main_process)
     set_seed(recipe.seed)
     data = load_training_data(recipe)
-    console.print(f"{len(data.train)} training faces ({len(data.order)} per epoch), {len(data.val)} validation faces")
+    faces = len(data.train_faces)
+    console.print(f"{faces} training faces ({len(data.order)} crops per epoch), {len(data.val)} validation faces")
     console.print(Text(describe_pairs(data.scheme), style="dim"), soft_wrap=True)
-    for problem in find_problems(data.train):
+    for problem in find_problems(data.train_faces):
         console.print(Text(problem, style="yellow"), soft_wrap=True)
     console.print(f"device: {accelerator.device.type}, processes: {accelerator.num_processes}")
     checkpoint = _checkpoint_to_resume(last, recipe, data) if last.exists() else None

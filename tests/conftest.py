@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import sys
 from collections import Counter
@@ -148,6 +149,25 @@ def faces(tmp_path_factory) -> Path:
         cv2.imwrite(str(folder / f"face{i:02}.png"), cv2.cvtColor(crop, cv2.COLOR_RGB2BGR))
         write_pts(folder / f"face{i:02}.pts", geometry.apply(matrix, points))
     return folder
+
+
+@pytest.fixture
+def tree_300w(faces, tmp_path) -> Path:
+    """The folders of 300-W with one small image in each."""
+    images = {
+        "helen/trainset": "101_1",
+        "helen/testset": "102_1",
+        "lfpw/trainset": "image_0001",
+        "lfpw/testset": "image_0002",
+        "afw": "103_2",
+        "ibug": "image_003_1",
+    }
+    root = tmp_path / "300W"
+    for i, (folder, name) in enumerate(images.items()):
+        (root / folder).mkdir(parents=True)
+        for suffix in (".png", ".pts"):
+            shutil.copy(faces / f"face{i:02}{suffix}", root / folder / (name + suffix))
+    return root
 
 
 @pytest.fixture(scope="session")

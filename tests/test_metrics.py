@@ -5,6 +5,7 @@ from facelattice.exceptions import ArgumentError
 from facelattice.metrics import (
     auc,
     auroc,
+    cumulative_errors,
     eye_distance,
     failure_rate,
     nanmean,
@@ -101,6 +102,12 @@ def test_auc_is_the_area_under_the_cumulative_error_curve():
     levels = np.linspace(0, 0.1, 20_001)
     curve = (errors[:, None] <= levels).mean(0)  # fraction of faces with at most that error
     assert auc(errors) == pytest.approx(curve.mean(), abs=1e-4)
+
+
+def test_cumulative_errors_of_known_errors():
+    curve = dict(cumulative_errors(np.array([0.01, 0.02, 0.5, np.nan]), 0.08))
+    assert len(curve) == 17
+    assert (curve[0], curve[0.01], curve[0.015], curve[0.02], curve[0.08]) == (0, 0.25, 0.25, 0.5, 0.5)
 
 
 def test_rank_correlation_of_known_values():

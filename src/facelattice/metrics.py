@@ -5,6 +5,7 @@
 - Failure rate: the share of faces with an NME above a threshold.
 - AUC: the area under the cumulative error curve up to a threshold t, divided by t. It is the mean of
   clip(1 - NME / t, 0, 1).
+- CED: the cumulative error distribution, the share of faces with an NME of at most a value.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from facelattice import geometry
 from facelattice.exceptions import ArgumentError
 from facelattice.schemes import EyePoints, Scheme
 
+CED_STEP = 0.005
 NORMALIZATIONS = ("inter-ocular", "inter-pupil", "box", "given box", "diagonal")
 
 
@@ -123,6 +125,21 @@ def auc(errors: np.ndarray, threshold: float = 0.1) -> float:
     """
     errors = np.asarray(errors, dtype=np.float64)
     return float(np.clip(1 - np.where(np.isnan(errors), np.inf, errors) / threshold, 0, 1).mean())
+
+
+def cumulative_errors(errors: np.ndarray, threshold: float = 0.1) -> list[tuple[float, float]]:
+    """Compute points of the cumulative error distribution (CED).
+
+    Args:
+        errors: NME of each face (M,); NaN or infinity for a face that was not found.
+        threshold: End of the curve, a multiple of `CED_STEP`.
+
+    Returns:
+        Pairs of an NME, in steps of `CED_STEP` from 0 to the threshold, and the fraction of the faces with at most this
+        NME. At the threshold it is 1 minus the failure rate.
+    """
+    limits = [round(i * CED_STEP, 6) for i in range(round(threshold / CED_STEP) + 1)]
+    return [(limit, float(np.mean(np.asarray(errors) <= limit))) for limit in limits]
 
 
 def auroc(positives: np.ndarray, negatives: np.ndarray) -> float:

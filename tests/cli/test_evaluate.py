@@ -24,6 +24,18 @@ def test_table_names_metrics_and_protocol(run, faces):
     assert re.search(r"Rank correlation \(Spearman\) of expected and true errors: -?0\.\d+ over landmarks", out)
 
 
+@pytest.mark.parametrize("box", ["annotation", "detector"])
+def test_whole_300w_in_one_table(run, tree_300w, box):
+    status, out, _ = run("evaluate", MODEL, tree_300w, "--box", box)
+    assert status == 0
+    assert re.search(r"300W, full", out)
+    assert [row[:2] for row in re.findall(r"│ (\w+) +│ (\d+) ", out)] == [
+        ("full", "3"), ("common", "2"), ("challenging", "1"),
+    ]  # fmt: skip
+    assert "Protocol: 300w. NME: inter-ocular" in out
+    assert "FR@8: fraction of the faces with an NME above 8 %" in out
+
+
 def test_offset_is_printed_in_words(run, faces, tmp_path):
     rows = [(str(s.path), s.points + np.array([2, -1]), s.mask) for s in read_samples(faces)]
     write_csv(tmp_path / "shifted.csv", rows)
@@ -45,6 +57,7 @@ def test_json_and_report_have_the_same_metrics(run, faces, tmp_path):
     ("arguments", "message"),
     [
         (["--protocol", "wlfw"], "unknown protocol 'wlfw'"),
+        (["--protocol", "cofw"], "does not fit the 68 points of ibug68; choose one of 300w, 300w-pupil"),
         (["--box", "guess"], "unknown box source 'guess'; choose one of annotation, noisy, detector"),
         (["--subset", "train"], "train"),
         (["--report", "/dev/null/x"], "Not a directory"),

@@ -56,11 +56,11 @@ def test_metrics_equal_those_computed_with_numpy(eight):
         expected.append(face.expected_errors.mean() / eye_distance)
     result = evaluate(MODEL, eight)
     assert (result.num_faces, result.num_missed, result.predictions.unreadable) == (8, 0, [])
-    assert (result.box_source, result.protocol.normalizer) == ("annotation", "inter-ocular")
+    assert (result.box_source, str(result.protocol)) == ("annotation", "300w (inter-ocular, 8 %)")
     assert result.nme == pytest.approx(np.mean(errors), abs=1e-6)
     assert result.expected_nme == pytest.approx(np.mean(expected), abs=1e-6)
-    assert result.failure_rate == np.mean(np.array(errors) > 0.1)
-    assert result.auc == pytest.approx(np.clip(1 - np.array(errors) / 0.1, 0, 1).mean(), abs=1e-5)
+    assert result.failure_rate == np.mean(np.array(errors) > 0.08)
+    assert result.auc == pytest.approx(np.clip(1 - np.array(errors) / 0.08, 0, 1).mean(), abs=1e-5)
     assert [face.nme for face in result.faces] == pytest.approx(errors, abs=1e-6)
     assert result.nme < 0.06
 
@@ -79,8 +79,35 @@ def test_missed_faces_and_unreadable_images_are_failures(eight, eight_result, tm
     found = [face.nme for face in eight_result.faces][2:]
     # The NME is the mean over the faces found; failure rate and AUC are over all faces.
     assert result.nme == pytest.approx(np.mean(found))
-    assert result.failure_rate == pytest.approx((2 + sum(error > 0.1 for error in found)) / 8)
-    assert result.auc == pytest.approx(sum(max(0, 1 - error / 0.1) for error in found) / 8)
+    assert result.failure_rate == pytest.approx((2 + sum(error > 0.08 for error in found)) / 8)
+    assert result.auc == pytest.approx(sum(max(0, 1 - error / 0.08) for error in found) / 8)
+
+
+def test_whole_300w_is_full_common_and_challenging(tree_300w):
+    result = evaluate(MODEL, tree_300w)
+    assert (result.subset, str(result.protocol)) == ("full", "300w (inter-ocular, 8 %)")
+    assert {name: row.num_faces for name, row in result.table.items()} == {"full": 3, "common": 2, "challenging": 1}
+    nme = {Path(face.image).parent.relative_to(tree_300w).as_posix(): face.nme for face in result.faces}
+    assert set(nme) == {"helen/testset", "lfpw/testset", "ibug"}  # no training faces
+    assert result.nme == pytest.approx(np.mean(list(nme.values())))
+    assert result.subsets["common"].nme == pytest.approx((nme["helen/testset"] + nme["lfpw/testset"]) / 2)
+    assert result.subsets["challenging"].nme == pytest.approx(nme["ibug"])
+    values = json.loads(json.dumps(result.to_dict()))
+    assert (values["subset"], list(values["subsets"])) == ("full", ["common", "challenging"])
+    assert values["subsets"]["challenging"]["ced"][-1] == [0.08, float(nme["ibug"] <= 0.08)]
+
+
+def test_chosen_subset_of_300w_is_kept(tree_300w):
+    result = evaluate(MODEL, tree_300w, subset="train")
+    assert (result.subset, list(result.table), result.num_faces) == ("train", ["train"], 3)
+
+
+def test_wrong_protocol_is_an_error_before_the_work(faces):
+    def never(items):
+        raise AssertionError("no image may be read")
+
+    with pytest.raises(DataError, match="does not fit the 68 points"):
+        evaluate(MODEL, faces, protocol="wflw", progress=never)
 
 
 def test_result_is_plain_json(faces):
@@ -124,10 +151,11 @@ def test_face_found_elsewhere_is_missed(tmp_path):
 
 
 def test_annotation_of_another_scheme_is_converted(shared_data):
-    result = evaluate(MODEL, shared_data / "WFLW", subset="test")
+    result = evaluate(MODEL, shared_data / "WFLW")
     assert (result.num_faces, result.subset, result.num_missed, result.protocol.name) == (103, "test", 0, "wflw")
     assert result.nme < 0.08
     assert result.subsets["occlusion"].num_faces == 34
+    assert list(result.table) == ["test", "pose", "expression", "illumination", "make-up", "occlusion", "blur"]
 
 
 def test_face_with_all_points_on_a_line_is_left_out(faces, tmp_path):

@@ -70,6 +70,17 @@ def test_report_has_all_sections(result, html):
     assert result.provenance.source_sha256 in html
 
 
+def test_subsets_are_in_the_table_and_the_curve(tree_300w):
+    result = evaluate(MODEL, tree_300w)
+    html = render_report(result)
+    assert "Subsets" in Page(html).headings
+    for name, row in result.table.items():
+        assert f"<td>{name}</td><td>{row.num_faces}</td><td>0</td><td>{100 * row.nme:.2f} %</td>" in html
+        label = f"{name}: FR {100 * row.failure_rate:.1f} %, AUC {100 * row.auc:.1f} %"
+        assert label in html
+    assert list(result.table) == ["full", "common", "challenging"]
+
+
 def test_report_loads_nothing_from_a_network(html):
     page = Page(html)
     assert page.addresses

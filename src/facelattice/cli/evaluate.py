@@ -80,7 +80,7 @@ def _print_result(result: EvaluationResult) -> None:
     percent = f"{100 * result.protocol.threshold:g}"
     columns = "subset", "faces", "missed", "NME", f"FR@{percent}", f"AUC@{percent}", "expected NME"
     table = Table(*columns, title=Text(title), title_justify="left")
-    for name, row in {"all": result, **result.subsets}.items():
+    for name, row in result.table.items():
         fractions = row.nme, row.failure_rate, row.auc, row.expected_nme
         table.add_row(Text(name), str(row.num_faces), str(row.num_missed), *map(format_percent, fractions))
     for name, points in (("occluded", result.occluded), ("visible", result.visible)):

@@ -86,7 +86,7 @@ class Comparison:
         a: The first program.
         b: The second program.
         data: Path of the dataset.
-        subset: Name of the compared subset, None for the whole dataset.
+        subset: Name of the compared subset, None for all faces.
         protocol: Normalizing distance and threshold.
         scheme: Name of the scheme in which the landmarks are compared.
         num_points: Landmarks that both programs predict.
@@ -125,7 +125,7 @@ def compare(
         b: The program to compare with.
         data: Annotated faces.
         box: Where the boxes of models come from.
-        subset: Compare on this subset of the dataset only.
+        subset: Compare on this subset of the dataset only; None as in `evaluate`.
         **settings: Protocol, seed and progress of `evaluate`.
 
     Raises:
@@ -161,7 +161,7 @@ def compare(
         a=programs[0],
         b=programs[1],
         data=str(data),
-        subset=subset,
+        subset=first.subset,
         protocol=first.protocol,
         scheme=scores[0].scheme.name,
         num_points=int(joint.any(0).sum()),

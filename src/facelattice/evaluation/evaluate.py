@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from facelattice import metrics
-from facelattice.datasets.readers.detect_layout import read_samples_for
+from facelattice.datasets.readers.detect_layout import find_test_subset, read_samples_for
 from facelattice.datasets.sample import Sample, to_common_scheme
 from facelattice.evaluation.confidence import BackgroundAuroc, face_background_auroc
 from facelattice.evaluation.predict import BOX_SOURCES, Predictions, Progress, predict_samples
@@ -50,7 +50,8 @@ def evaluate(
         model: A bundled model, a model file, or predictions (`load_predictions`).
         data: Annotated faces in any layout that `read_samples` reads.
         box: Where the boxes of a model come from, see `predict_samples`; None is "annotation".
-        subset: Evaluate this subset of the dataset only.
+        subset: Evaluate this subset of the dataset only; None for the test faces of a dataset that separates training
+            and test faces, and else for all.
         protocol: A key of `PROTOCOLS`; None is the protocol of the dataset.
         seed: Seed of noisy boxes.
         scheme: Scheme of predictions with this number of landmarks; None infers it from their number.
@@ -70,14 +71,18 @@ def evaluate(
             raise ArgumentError(f"{model} contains predictions; --box is only for models")
         source = Path(model)
         file = load_predictions(source, data)
+        subset = subset or find_test_subset(data)
         annotated = read_samples_for(file.scheme(scheme), data, subset)
         samples, converted = to_common_scheme(annotated, file.scheme(annotated[0].scheme))
+        chosen_protocol = choose_protocol(samples, protocol)
         predictions = match_predictions(file, converted)
     else:
         source = find_model(model)
         aligner = FaceAligner(source)
+        subset = subset or find_test_subset(data)
         annotated = read_samples_for(aligner.model.scheme, data, subset)
         samples, converted = to_common_scheme(annotated, aligner.model.scheme)
+        chosen_protocol = choose_protocol(samples, protocol)
         predictions = predict_samples(aligner, converted, box or "annotation", seed, progress)
     background_auroc = None
     if with_background_auroc and aligner is not None:
@@ -85,7 +90,7 @@ def evaluate(
     return evaluate_predictions(
         samples,
         predictions,
-        choose_protocol(samples, protocol),
+        chosen_protocol,
         data=str(data),
         subset=subset,
         background_auroc=background_auroc,

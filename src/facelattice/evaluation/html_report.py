@@ -101,21 +101,30 @@ def _axes(x_label: str, y_label: str) -> tuple[Figure, Axes]:
 
 
 def _error_curve(result: EvaluationResult) -> str:
-    """Draw the cumulative error distribution of all faces and of the subsets; missed faces never enter it."""
+    """Draw the cumulative error distribution of all faces and of the subsets; missed faces never enter it.
+
+    The area up to the threshold is the AUC, the gap above the curve at the threshold is the failure rate.
+    """
     scores, threshold = result.scores, 100 * result.protocol.threshold
     figure, axes = _axes("NME, %", "fraction of faces, %")
-    everyone = np.ones(len(scores.nme), bool)
-    for name, faces in {"all": everyone, **find_subsets(result.samples)}.items():
+    masks = [np.ones(len(scores.nme), bool), *find_subsets(result.samples).values()]
+    for i, ((name, row), faces) in enumerate(zip(result.table.items(), masks, strict=True)):
+        if row.failure_rate is None or row.auc is None:
+            continue
         measured = faces & scores.measurable
         errors = np.sort(100 * scores.nme[measured & np.isfinite(scores.nme)])
-        if measured.any() and (name == "all" or not measured.all()):
-            fractions = 100 * np.arange(len(errors) + 1) / measured.sum()
-            style = {"color": BLUE, "linewidth": 2.5} if name == "all" else {"linewidth": 1.1, "alpha": 0.8}
-            axes.step([0, *errors, 2 * threshold], [*fractions, fractions[-1]], where="post", label=name, **style)
+        fractions = 100 * np.arange(len(errors) + 1) / measured.sum()
+        x, y = [0, *errors, 2 * threshold], [*fractions, fractions[-1]]
+        style = {"linewidth": 1.1, "alpha": 0.8} if i else {"color": BLUE, "linewidth": 2.5}
+        label = f"{name}: FR {100 * row.failure_rate:.1f} %, AUC {100 * row.auc:.1f} %"
+        axes.step(x, y, where="post", label=label, **style)
+        if i == 0:
+            axes.fill_between(np.minimum(x, threshold), y, step="post", color=BLUE, alpha=0.1, linewidth=0)
+            axes.vlines(threshold, 100 * (1 - row.failure_rate), 100, color="#d1495b", linewidth=4)
     axes.axvline(threshold, color=TEXT_COLOR, linewidth=1, linestyle=":")
     axes.set_xlim(0, 1.5 * threshold)
     axes.set_ylim(0, 101)
-    axes.legend(loc="lower right", fontsize="small", frameon=False, labelcolor=TEXT_COLOR)
+    axes.legend(loc="center left", bbox_to_anchor=(1, 0.5), fontsize="small", frameon=False, labelcolor=TEXT_COLOR)
     return _svg(figure, "curve")
 
 

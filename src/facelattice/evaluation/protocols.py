@@ -16,6 +16,7 @@ from operator import attrgetter
 from facelattice import metrics
 from facelattice.datasets.sample import Sample
 from facelattice.exceptions import DataError
+from facelattice.schemes import Scheme, get_scheme
 
 
 @dataclass(frozen=True)
@@ -27,12 +28,14 @@ class Protocol:
         normalizer: Normalizing distance, see `metrics.normalizing_distance`.
         threshold: NME (a fraction) above which a face is a failure, and up to which the AUC is computed.
         source: Publication that defines the protocol.
+        scheme: Scheme of the benchmark; None if the protocol is for any scheme.
     """
 
     name: str
     normalizer: str
     threshold: float
     source: str
+    scheme: str | None = None
 
     def __str__(self) -> str:
         return f"{self.name} ({self.normalizer}, {100 * self.threshold:g} %)"
@@ -44,17 +47,25 @@ _CUSTOM = "for data outside the benchmarks; the threshold is that of WFLW"
 PROTOCOLS: dict[str, Protocol] = {
     protocol.name: protocol
     for protocol in (
-        Protocol("300w", "inter-ocular", 0.08, "Sagonas et al., ICCVW 2013; 8 % as in Kowalski et al., CVPRW 2017"),
-        Protocol("300w-pupil", "inter-pupil", 0.08, "Ren et al., CVPR 2014; 8 % as for inter-ocular"),
-        Protocol("300w-private", "box", 0.07, "Bulat and Tzimiropoulos, ICCV 2017; Kumar et al. (LUVLi), CVPR 2020"),
-        Protocol("wflw", "inter-ocular", 0.1, "Wu et al., CVPR 2018"),
-        Protocol("cofw", "inter-ocular", 0.1, "Wu et al., CVPR 2018"),
-        Protocol("cofw-pupil", "inter-pupil", 0.1, "Burgos-Artizzu et al., ICCV 2013"),
-        Protocol("cofw68", "box", 0.07, "Kumar et al. (LUVLi), CVPR 2020"),
         Protocol(
-            "aflw19", "diagonal", 0.07, "Kumar et al. (LUVLi), CVPR 2020, for NME; 7 % is published for the box alone"
+            "300w", "inter-ocular", 0.08, "Sagonas et al., ICCVW 2013; 8 % as in Kowalski et al., CVPRW 2017", "ibug68"
         ),
-        Protocol("aflw19-box", "given box", 0.07, "Kumar et al. (LUVLi), CVPR 2020"),
+        Protocol("300w-pupil", "inter-pupil", 0.08, "Ren et al., CVPR 2014; 8 % as for inter-ocular", "ibug68"),
+        Protocol(
+            "300w-private", "box", 0.07, "Bulat and Tzimiropoulos, ICCV 2017; Kumar et al. (LUVLi), CVPR 2020", "ibug68"
+        ),
+        Protocol("wflw", "inter-ocular", 0.1, "Wu et al., CVPR 2018", "wflw98"),
+        Protocol("cofw", "inter-ocular", 0.1, "Wu et al., CVPR 2018", "cofw29"),
+        Protocol("cofw-pupil", "inter-pupil", 0.1, "Burgos-Artizzu et al., ICCV 2013", "cofw29"),
+        Protocol("cofw68", "box", 0.07, "Kumar et al. (LUVLi), CVPR 2020", "ibug68"),
+        Protocol(
+            "aflw19",
+            "diagonal",
+            0.07,
+            "Kumar et al. (LUVLi), CVPR 2020, for NME; 7 % is published for the box alone",
+            "aflw19",
+        ),
+        Protocol("aflw19-box", "given box", 0.07, "Kumar et al. (LUVLi), CVPR 2020", "aflw19"),
         Protocol("inter-ocular", "inter-ocular", 0.1, _CUSTOM),
         Protocol("box", "box", 0.1, _CUSTOM),
     )
@@ -80,11 +91,21 @@ def choose_protocol(samples: Sequence[Sample], name: str | None = None) -> Proto
     if name not in PROTOCOLS:
         raise DataError(f"unknown protocol {name!r}; choose one of {', '.join(PROTOCOLS)}")
     protocol = PROTOCOLS[name]
-    if protocol.normalizer in _EYES and _EYES[protocol.normalizer](scheme) is None:
-        raise DataError(f"protocol {protocol}: the scheme {scheme.name} does not define these points")
+    if not _fits(protocol, scheme):
+        fitting = ", ".join(other.name for other in PROTOCOLS.values() if _fits(other, scheme))
+        raise DataError(
+            f"protocol {protocol} does not fit the {len(scheme)} points of {scheme.name}; choose one of {fitting}"
+        )
     if protocol.normalizer in ("given box", "diagonal") and any(sample.dataset_box is None for sample in samples):
         raise DataError(f"protocol {protocol}: needs face boxes of the dataset, and some faces have none")
     return protocol
+
+
+def _fits(protocol: Protocol, scheme: Scheme) -> bool:
+    """Return True if a scheme has as many points as the benchmark of a protocol, and the eyes that it needs."""
+    if protocol.scheme is not None and len(get_scheme(protocol.scheme)) != len(scheme):
+        return False
+    return protocol.normalizer not in _EYES or _EYES[protocol.normalizer](scheme) is not None
 
 
 def uses_box_fallback(sample: Sample, normalizer: str) -> bool:

@@ -89,7 +89,7 @@ class EvaluationResult(Summary):
     Attributes:
         model: Name of the model or of the file of predictions.
         data: Path of the dataset.
-        subset: Name of the evaluated subset, None for the whole dataset.
+        subset: Name of the evaluated subset, None for all faces.
         box_source: Description of the boxes that the model was given.
         protocol: Normalizing distance and threshold.
         scores: Errors of every landmark of every face.
@@ -132,6 +132,11 @@ class EvaluationResult(Summary):
     points: list[PointResult]
     faces: list[FaceResult]
     provenance: Provenance | None
+
+    @property
+    def table(self) -> dict[str, Summary]:
+        """The metrics of all evaluated faces, named like the evaluated subset or "all", and of the subsets."""
+        return {self.subset or "all": self, **self.subsets}
 
     def to_dict(self) -> dict[str, Any]:
         """Return all metrics as plain values for JSON; docs/measuring.md documents the keys."""

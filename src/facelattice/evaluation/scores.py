@@ -34,6 +34,8 @@ class Summary:
         failure_rate: Fraction of the faces that were missed or have an NME above the threshold of the protocol.
         auc: Area under the cumulative error curve up to the threshold, 0 to 1. A missed face counts as 0.
         expected_nme: Mean of the NME that the model predicts; None if it predicts none.
+        ced: The cumulative error distribution: pairs of an NME, in steps of 0.5 % up to the threshold, and the fraction
+            of the faces with at most this NME. A missed face is never below.
     """
 
     num_faces: int
@@ -43,6 +45,7 @@ class Summary:
     failure_rate: float | None
     auc: float | None
     expected_nme: float | None
+    ced: list[tuple[float, float]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -178,6 +181,7 @@ def summarize(scores: Scores, faces: np.ndarray, threshold: float) -> Summary:
         failure_rate=metrics.failure_rate(nme, threshold) if len(nme) else None,
         auc=metrics.auc(nme, threshold) if len(nme) else None,
         expected_nme=finite_or_none(nanmean(scores.expected_nme[measured], 0)),
+        ced=metrics.cumulative_errors(nme, threshold) if len(nme) else [],
     )
 
 

@@ -29,8 +29,8 @@ def write_300w() -> Callable[..., Path]:
 
     def write(root: Path, *folders: str) -> Path:
         for folder in folders:
-            _write_image(root / folder / "a_1.png")
-            write_pts(root / folder / "a_1.pts", mean_shape(get_scheme("ibug68")) * 40)
+            _write_image(root / folder / "12_1.png")
+            write_pts(root / folder / "12_1.pts", mean_shape(get_scheme("ibug68")) * 40)
         return root
 
     return write

@@ -7,7 +7,7 @@ import pytest
 
 from facelattice import geometry
 from facelattice.datasets.readers import w300
-from facelattice.datasets.readers.detect_layout import read_samples
+from facelattice.datasets.readers.detect_layout import find_test_subset, read_samples
 from facelattice.exceptions import DataError, FormatError
 from facelattice.formats import write_pts
 from facelattice.image_io import load_image
@@ -87,17 +87,60 @@ def test_parts_of_300w_are_subsets(tmp_path, write_300w):
         w300.read(root / "afw", "full")
 
 
-def test_private_test_set_has_its_own_protocol(tmp_path, write_300w):
+def test_private_test_set_is_two_subsets(tmp_path, write_300w):
     root = write_300w(tmp_path, "01_Indoor", "02_Outdoor")
     assert [s.attributes for s in w300.read(root)] == [{"indoor": True}, {"outdoor": True}]
-    (outdoor,) = w300.read(root, "outdoor")
-    assert outdoor.protocol == "300w-private"
+    assert len(w300.read(root, "outdoor")) == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "protocol"),
+    [
+        ("232194_1", "300w"),
+        ("image_0018", "300w"),
+        ("image_003_1", "300w"),
+        ("image_09", "300w"),
+        ("image_092 _01", "300w"),
+        ("232194_1_mirror", "300w"),
+        ("indoor_001", "300w-private"),
+        ("outdoor_300", "300w-private"),
+        ("frame_0001", ""),
+        ("photo", ""),
+        ("my_232194_1", ""),
+    ],
+)
+def test_protocol_follows_from_the_file_and_not_from_the_folder(tmp_path, write_image, name, protocol):
+    for folder in ("ibug", "photos"):
+        write_pts(write_image(tmp_path / folder / f"{name}.jpg").with_suffix(".pts"), mean_shape(IBUG) * 50)
+    assert [sample.protocol for sample in w300.read(tmp_path)] == [protocol] * 2
+    assert w300.find_protocol(name, 5) == ""
+
+
+@pytest.mark.parametrize(
+    ("folders", "subset"),
+    [
+        (["helen/trainset", "helen/testset", "lfpw/testset", "ibug", "afw"], "full"),
+        (["helen/testset", "ibug"], "full"),
+        (["helen/trainset", "helen/testset"], "common"),
+        (["helen/testset"], None),
+        (["afw"], None),
+        (["01_Indoor", "02_Outdoor"], None),
+        (["photos"], None),
+    ],
+)
+def test_subset_for_tests(tmp_path, write_300w, folders, subset):
+    assert find_test_subset(write_300w(tmp_path, *folders)) == subset
+
+
+def test_incomplete_subset_is_a_warning(tmp_path, write_300w, caplog):
+    w300.read(write_300w(tmp_path, "helen/testset", "lfpw/testset"), "common")
+    assert caplog.messages == [f"{tmp_path}: 2 faces; the subset common of 300-W has 554"]
 
 
 @pytest.mark.parametrize("folder", ["photos", "not_ibug", "drafw"])
 def test_other_folders_are_no_part_of_300w(tmp_path, write_300w, folder):
     (sample,) = read_samples(write_300w(tmp_path, folder))
-    assert (sample.protocol, sample.attributes) == ("", {})
+    assert sample.attributes == {}
     with pytest.raises(DataError, match="no subset 'train'; found none"):
         w300.read(tmp_path, "train")
 

@@ -42,6 +42,14 @@ def test_list(tmp_path):
     np.testing.assert_allclose(samples[0].box, geometry.points_box(samples[0].points), atol=1e-4)
 
 
+def test_subset_for_tests_needs_the_test_list(tmp_path):
+    write_list(tmp_path, line())
+    assert wflw.find_test_subset(tmp_path) is None
+    lists = tmp_path / wflw.LISTS
+    (lists / "list_98pt_rect_attr_test.txt").write_bytes(line())
+    assert wflw.find_test_subset(tmp_path) == "test"
+
+
 def test_list_with_byte_order_mark_crlf_and_names_in_other_encodings(tmp_path):
     names = ["1--Parade/größe.jpg", os.fsdecode(b"caf\xe9.jpg")]
     write_list(tmp_path, b"\xef\xbb\xbf" + b"".join(line(name=name, end="\r\n") for name in names))

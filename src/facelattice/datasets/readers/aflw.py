@@ -22,6 +22,7 @@ from facelattice.schemes import get_scheme
 
 NAME = "AFLWinfo_release.mat"
 SUBSETS = ("train", "full", "frontal")
+TEST_SUBSET = "full"
 NUM_TRAINING_FACES = 20000
 
 

@@ -38,6 +38,11 @@ def find_files(path: Path) -> dict[str, Path]:
     return {NAMES[file.name]: file for file in candidates if file.name in NAMES and file.is_file()}
 
 
+def find_test_subset(path: Path) -> str | None:
+    """The subset that the benchmark tests; None if the path has only one file."""
+    return "test" if len(find_files(path)) > 1 else None
+
+
 def read(path: Path, subset: str | None = None) -> list[Sample]:
     """Read the faces of COFW.
 

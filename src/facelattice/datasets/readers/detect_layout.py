@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from facelattice.datasets.readers import aflw, coco, cofw, cofw68, csv, dlib_xml, w300, wflw
@@ -13,7 +15,21 @@ from facelattice.datasets.sample import Sample, default_scheme
 from facelattice.exceptions import DataError
 from facelattice.schemes import Scheme
 
-Reader = Callable[[], list[Sample]]
+
+@dataclass(frozen=True)
+class Layout:
+    """A way in which a dataset is stored.
+
+    Attributes:
+        name: Name in errors.
+        read: Reads the faces of a subset, or all faces for None.
+        find_test_subset: See the function of this name.
+    """
+
+    name: str
+    read: Callable[[str | None], list[Sample]]
+    find_test_subset: Callable[[], str | None] = lambda: None
+
 
 LAYOUTS = (
     ".pts files (300-W), WFLW_annotations/, COFW_train_color.mat or COFW_test_color.mat, test_annotations/ (COFW68), "
@@ -45,20 +61,10 @@ def read_samples(path: Path, subset: str | None = None, scheme: Scheme | None = 
         FormatError: If a file of the dataset is damaged; it names file and place.
         MissingDependencyError: If a package that reads the layout is not installed.
     """
-    if not path.exists():
-        raise DataError(f"{path}: there is no such file or folder")
-    if not path.is_dir() and not path.is_file():
-        raise DataError(f"{path}: is neither a file nor a folder")
-    found = _find_readers(path, subset, scheme)
-    if len(found) > 1:
-        some = ", ".join([*list(found)[:5], *(["..."] if len(found) > 5 else [])])
-        raise DataError(f"{path}: contains several datasets: {some}; give the path of one, or move the others away")
-    if not found:
-        raise DataError(f"{path}: not a dataset; looked for {LAYOUTS}")
-    ((name, read),) = found.items()
-    samples = read()
+    layout = _find_layout(path, scheme)
+    samples = layout.read(subset)
     if not samples:
-        raise DataError(f"{path}: no faces in {name}")
+        raise DataError(f"{path}: no faces in {layout.name}")
     check_samples(path, samples)
     return samples
 
@@ -68,29 +74,58 @@ def read_samples_for(target: Scheme, path: Path, subset: str | None = None) -> l
     return read_samples(path, subset, default_scheme(target))
 
 
-def _find_readers(path: Path, subset: str | None, scheme: Scheme | None) -> dict[str, Reader]:
-    """All layouts that the path may have, by their name in errors."""
+def find_test_subset(path: Path) -> str | None:
+    """The subset that the benchmark of a dataset tests, such as "full" for a folder with all parts of 300-W.
+
+    Args:
+        path: A folder or a file.
+
+    Returns:
+        The subset; None for a dataset without training faces, or without any subset for tests.
+
+    Raises:
+        DataError: If no layout or more than one is found.
+    """
+    return _find_layout(path, None).find_test_subset()
+
+
+def _find_layout(path: Path, scheme: Scheme | None) -> Layout:
+    if not path.exists():
+        raise DataError(f"{path}: there is no such file or folder")
+    if not path.is_dir() and not path.is_file():
+        raise DataError(f"{path}: is neither a file nor a folder")
+    found = _find_layouts(path, scheme)
+    if len(found) > 1:
+        some = ", ".join([*(layout.name for layout in found[:5]), *(["..."] if len(found) > 5 else [])])
+        raise DataError(f"{path}: contains several datasets: {some}; give the path of one, or move the others away")
+    if not found:
+        raise DataError(f"{path}: not a dataset; looked for {LAYOUTS}")
+    return found[0]
+
+
+def _find_layouts(path: Path, scheme: Scheme | None) -> list[Layout]:
+    """All layouts that the path may have."""
     if not path.is_dir():
-        return _file_reader(path, subset, scheme)
-    found: dict[str, Reader] = {}
+        return _file_layouts(path, scheme)
+    found: list[Layout] = []
     if (path / "WFLW_annotations").is_dir():
-        found["the lists of WFLW"] = lambda: wflw.read(path, subset)
+        found.append(Layout("the lists of WFLW", partial(wflw.read, path), partial(wflw.find_test_subset, path)))
     if cofw.find_files(path):
-        found["the .mat files of COFW"] = lambda: cofw.read(path, subset)
+        found.append(Layout("the .mat files of COFW", partial(cofw.read, path), partial(cofw.find_test_subset, path)))
     if cofw68.find_annotations(path):
-        found["the test_annotations of COFW68"] = lambda: cofw68.read(path, subset)
+        found.append(Layout("the test_annotations of COFW68", partial(cofw68.read, path)))
     if (path / aflw.NAME).is_file():
-        found[aflw.NAME] = lambda: aflw.read(path, subset)
+        found.append(_aflw_layout(path))
     if has_files(path, ".pts"):
-        found[".pts files"] = lambda: w300.read(path, subset, scheme)
+        found.append(
+            Layout(".pts files", partial(w300.read, path, scheme=scheme), partial(w300.find_test_subset, path))
+        )
     files = find_annotation_files(path, HEADS)
     if not found and not files:
         files = find_annotation_files(path / "annotations", [".json"])
     if len(found) + len(files) > 1:  # beside a dataset, a table or JSON of another kind is not a second one
         files = [file for file in files if _has_head(file)]
-    for file in files:
-        found |= _file_reader(file, subset, scheme)
-    return found
+    return found + [layout for file in files for layout in _file_layouts(file, scheme)]
 
 
 def _has_head(path: Path) -> bool:
@@ -99,14 +134,18 @@ def _has_head(path: Path) -> bool:
         return re.search(HEADS[path.suffix.lower()], file.read(100_000)) is not None
 
 
-def _file_reader(path: Path, subset: str | None, scheme: Scheme | None) -> dict[str, Reader]:
+def _file_layouts(path: Path, scheme: Scheme | None) -> list[Layout]:
     suffix = path.suffix.lower()
     if suffix == ".csv":
-        return {path.name: lambda: csv.read(path, subset, scheme)}
+        return [Layout(path.name, partial(csv.read, path, scheme=scheme))]
     if suffix == ".json":
-        return {path.name: lambda: coco.read(path, subset, scheme)}
+        return [Layout(path.name, partial(coco.read, path, scheme=scheme))]
     if suffix == ".xml":
-        return {path.name: lambda: dlib_xml.read(path, subset, scheme)}
+        return [Layout(path.name, partial(dlib_xml.read, path, scheme=scheme))]
     if path.name in cofw.NAMES:
-        return {path.name: lambda: cofw.read(path, subset)}
-    return {path.name: lambda: aflw.read(path, subset)} if path.name == aflw.NAME else {}
+        return [Layout(path.name, partial(cofw.read, path))]
+    return [_aflw_layout(path)] if path.name == aflw.NAME else []
+
+
+def _aflw_layout(path: Path) -> Layout:
+    return Layout(aflw.NAME, partial(aflw.read, path), lambda: aflw.TEST_SUBSET)

@@ -1,7 +1,8 @@
 """300-W, and any folder of NAME.pts files beside NAME.jpg (or .png, ...), at any depth.
 
-Layout: the parts of 300-W are folders such as helen/trainset, lfpw/testset, afw, ibug and 01_Indoor. Points in .pts
-files count from 1; those of samples count from 0.
+Layout: the parts of 300-W are folders such as helen/trainset, lfpw/testset, afw, ibug and 01_Indoor. They define the
+subsets. The protocol does not depend on folders: it is that of 300-W for files with 68 points that are named like the
+photos of 300-W. Points in .pts files count from 1; those of samples count from 0.
 
 Source:
     Sagonas et al., "300 Faces In-The-Wild Challenge: The First Facial Landmark Localization Challenge", ICCVW 2013.
@@ -9,6 +10,8 @@ Source:
 
 from __future__ import annotations
 
+import logging
+import re
 import unicodedata
 from pathlib import Path
 
@@ -28,6 +31,14 @@ PARTS = {
     "indoor": ("01_indoor",),  # these two are the private test set, 300W.zip
     "outdoor": ("02_outdoor",),
 }
+NUM_FACES = {"common": 330 + 224, "challenging": 135, "full": 330 + 224 + 135}
+# Names of .pts files without suffix, by protocol: 232194_1 (HELEN, AFW), image_0018 (LFPW), image_003_1 (iBUG),
+# indoor_001 (private test set). One file of iBUG is "image_092 _01"; some copies have mirrored twins.
+FILE_NAMES = {
+    "300w": re.compile(r"(\d+_\d+|image_\d{2,4}( ?_\d{1,2})?)(_mirror)?"),
+    "300w-private": re.compile(r"(in|out)door_\d{3}"),
+}
+NUM_POINTS = 68
 
 
 def read(folder: Path, subset: str | None = None, scheme: Scheme | None = None) -> list[Sample]:
@@ -45,9 +56,28 @@ def read(folder: Path, subset: str | None = None, scheme: Scheme | None = None) 
     found = [(pts, part_of(pts.parent)) for pts in find_files(folder, ".pts")]
     parts = _choose_parts(folder, {part for _, part in found if part}, subset)
     chosen = [(pts, part) for pts, part in found if parts is None or part in parts]
+    if subset in NUM_FACES and len(chosen) != NUM_FACES[subset]:
+        logging.getLogger("facelattice").warning(
+            "%s: %d faces; the subset %s of 300-W has %d", folder, len(chosen), subset, NUM_FACES[subset]
+        )
     groups = group_names([pts.name for pts, _ in chosen])
     images = _index_images({pts.parent for pts, _ in chosen})
     return [_read_sample(pts, part, group, scheme, images) for group, (pts, part) in zip(groups, chosen, strict=True)]
+
+
+def find_test_subset(folder: Path) -> str | None:
+    """The subset that the benchmark tests; None for a folder with one part only, or without test faces."""
+    parts = {part_of(parent) for parent in {pts.parent for pts in find_files(folder, ".pts")}}
+    tested = [part for part in FULL if part in parts]
+    if len(tested) == len(FULL):
+        return "full"
+    return tested[0] if tested and "train" in parts else None
+
+
+def find_protocol(name: str, num_points: int) -> str:
+    """The protocol of a face, by the name of its .pts file without suffix; "" for none."""
+    fits = (protocol for protocol, names in FILE_NAMES.items() if names.fullmatch(name.lower()))
+    return next(fits, "") if num_points == NUM_POINTS else ""
 
 
 def part_of(folder: Path) -> str | None:
@@ -87,6 +117,6 @@ def _read_sample(
     points = read_pts(pts)
     where = str(pts)
     attributes = {part: True} if part is not None and part != "train" else {}
-    protocol = "" if part is None else "300w-private" if part in ("indoor", "outdoor") else "300w"
+    protocol = find_protocol(pts.stem, len(points))
     scheme = infer_scheme(len(points), scheme, where)
     return make_sample(image, points, scheme, group, where, attributes, protocol=protocol)

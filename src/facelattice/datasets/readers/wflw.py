@@ -33,7 +33,7 @@ def read(root: Path, subset: str | None = None) -> list[Sample]:
     Raises:
         DataError: If the subset does not exist or a line is damaged; it names file and line.
     """
-    path = root / LISTS / f"list_98pt_rect_attr_{'test' if subset in ATTRIBUTES else subset}.txt"
+    path = _list_path(root, "test" if subset in ATTRIBUTES else subset)
     if not path.exists():
         found = sorted(p.stem.rsplit("_", 1)[-1] for p in (root / LISTS).glob("list_98pt_rect_attr_*.txt"))
         subsets = [*found, *(ATTRIBUTES if "test" in found else ())]
@@ -43,6 +43,15 @@ def read(root: Path, subset: str | None = None) -> list[Sample]:
     finder = ImageFinder(root / "WFLW_images")
     samples = [_make_sample(finder, cells, where) for where, cells in lines if cells]
     return [sample for sample in samples if subset not in ATTRIBUTES or sample.attributes[str(subset)]]
+
+
+def find_test_subset(root: Path) -> str | None:
+    """The subset that the benchmark tests; None if its list is missing."""
+    return "test" if _list_path(root, "test").exists() else None
+
+
+def _list_path(root: Path, name: str | None) -> Path:
+    return root / LISTS / f"list_98pt_rect_attr_{name}.txt"
 
 
 def _make_sample(finder: ImageFinder, cells: list[str], where: str) -> Sample:

@@ -1,18 +1,19 @@
-"""Compare the bundled models with dlib and MediaPipe: error, failure rate and time per face, on the same processor.
+"""Compare the bundled models with other programs in one run: errors and time, on the same faces and boxes.
 
-    python benchmarks/peers.py DATA/WFLW --subset test -o docs/images/peers.svg       # needs the extra "dev"
+    python benchmarks/peers.py DATA --face-api FOLDER --onnx NETWORK.onnx --json peers.json -o peers.svg
 
-The script installs dlib (68 points, model of face-recognition-models) and MediaPipe (68 vertices of its face mesh) with
-pip, each into a virtual environment of its own below --folder.
+DATA contains 300W and WFLW. Measured are HELEN test, LFPW test, iBUG and the test list of WFLW (on 68 points).
+Programs: the bundled models, dlib, MediaPipe (vertices of its mesh nearest to the 68 points), face-api, and ONNX files
+with an input rule (onnx_rule.py). A program that is not installed is left out, with a line that says how to install it.
+They run in one Python environment, that of this script: the package itself, and "pip install" of the programs.
 
-Every program gets the same images: the photo around each face, 2.2 times the landmark box, in its own resolution. It
-detects the faces itself. Of several faces, the one with the highest IoU with the annotation counts. "One face" is the
-same program limited to one face, which it chooses itself. The time is that of the whole call, from an image in memory
-to landmarks: the median over the faces and over three rounds, in which the programs take turns because shared
-processors vary in speed.
-
-Two caveats: the model of dlib was probably trained on the photos of HELEN test, and MediaPipe was trained on landmarks
-of another kind, which increases its error.
+- Boxes "annotation": the program gets the whole photo and the tight box of the 68 annotated landmarks. Programs that
+  were trained in boxes of another kind get that box moved and scaled (`BoxRule`), with numbers from training faces.
+- Boxes "detector": the program gets a square of 2.2 times the landmark box around the face, in the resolution of the
+  photo, and detects faces in it. The points that overlap the annotation most are scored (IoU of at least 0.3).
+- The time is that of the call, from an image in memory to landmarks, as the median over the faces. All programs run on
+  one core with one thread, and take turns face by face, as processors that are shared vary in speed.
+- NME: inter-ocular, over the faces found. FR and AUC: over all faces, with the threshold of the set's protocol.
 """
 
 from __future__ import annotations
@@ -20,218 +21,327 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import statistics
-import subprocess
+import platform
+import shlex
 import sys
-import tempfile
-import time
-import venv
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime, timezone
+from functools import partial
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-VIEW = 2.2  # side of an image / side of the landmark box
-ONE_FACE = ", one face"
-NUM_ROUNDS = 3
-NUM_WARMUP = 5  # images that are not timed
-MIN_IOU = 0.2  # of a detected and the annotated box
-DLIB, MEDIAPIPE = "dlib 20, 68 points", "MediaPipe 0.10.21 mesh"
-PACKAGES = {
-    DLIB: ["dlib-bin==20.0.0", "face-recognition-models==0.3.0", "setuptools<81"],
-    MEDIAPIPE: ["mediapipe==0.10.21"],
-}
-# Vertices of the MediaPipe mesh that are nearest to the 68 points, in their order.
-MESH = [
-    162, 234, 93, 58, 172, 136, 149, 148, 152, 377, 378, 365, 397, 288, 323, 454, 389, 71, 63, 105, 66, 107,
-    336, 296, 334, 293, 301, 168, 197, 5, 4, 75, 97, 2, 326, 305, 33, 160, 158, 133, 153, 144, 362, 385, 387,
-    263, 373, 380, 61, 39, 37, 0, 267, 269, 291, 405, 314, 17, 84, 181, 78, 82, 13, 312, 308, 317, 14, 87,
-]  # fmt: skip
+import cv2
+import numpy as np
+from peer_programs import (
+    IBUG,
+    INSTALL,
+    BoxRule,
+    Program,
+    load_dlib,
+    load_face_api,
+    load_facelattice,
+    load_mediapipe,
+    load_onnx,
+)
 
-Points = list[tuple[float, float]]
-Program = Callable[[Any], list[Points]]  # an RGB image -> the landmarks of each face
+from facelattice import geometry, load_image, metrics, onnx_session
+from facelattice.datasets.readers.detect_layout import read_samples
+from facelattice.datasets.sample import Sample, convert_samples
+from facelattice.evaluation.predict import MATCH_IOU
+from facelattice.evaluation.protocols import Protocol, choose_protocol
+from facelattice.evaluation.provenance import LIBRARIES, data_digest, git_commit
+from facelattice.exceptions import FacelatticeError, MissingDependencyError
+from facelattice.formats import atomic_write
+from facelattice.inference.benchmark import describe_processor
+from facelattice.inference.model_zoo import list_models
+from facelattice.schemes import convert
+
+SETS = {
+    "HELEN test": ("300W/helen/testset", None),
+    "LFPW test": ("300W/lfpw/testset", None),
+    "iBUG": ("300W/ibug", None),
+    "WFLW subset as 68 points": ("WFLW", "test"),
+}
+TRAINING_FACES = "300W/helen/trainset"  # for --fit-boxes
+VIEW = 2.2  # side of the image for detectors / longer side of the landmark box
+NUM_WARMUP = 3  # faces that are not timed
+BOXES = {
+    "annotation": "whole photo and tight box of the 68 annotated landmarks, mapped by the program's box rule",
+    "detector": f"square of {VIEW} times that box around the face, detected by the program itself",
+}
+SCHEMA = "facelattice-peers-1"
 
 
 @dataclass(frozen=True)
-class Result:
-    """The NME of each face (infinite if it was not found) and the median time of a call, ms."""
+class FaceSet:
+    """The faces of a test set.
 
+    Attributes:
+        name: Name in the table.
+        samples: The faces, with 68 points.
+        protocol: Protocol of the benchmark.
+    """
+
+    name: str
+    samples: list[Sample]
+    protocol: Protocol
+
+
+@dataclass(frozen=True)
+class Row:
+    """The result of a program on a set with one kind of boxes; errors are fractions, times milliseconds."""
+
+    set: str
     program: str
-    nme: Any
-    milliseconds: float
+    boxes: str
+    num_faces: int
+    num_found: int
+    nme: float | None
+    median_nme: float | None
+    failure_rate: float
+    auc: float
+    ms: float
 
 
-def load_dlib() -> Program:
-    """Return dlib's detector and shape predictor."""
-    import dlib
-    import face_recognition_models
-
-    detect = dlib.get_frontal_face_detector()
-    predict = dlib.shape_predictor(face_recognition_models.pose_predictor_model_location())
-
-    def run(image: Any) -> list[Points]:
-        shapes = [predict(image, box) for box in detect(image, 1)]
-        return [[(shape.part(i).x, shape.part(i).y) for i in range(68)] for shape in shapes]
-
-    return run
+def load_set(data: Path, name: str, num_faces: int | None) -> FaceSet:
+    """Read a test set, or ``num_faces`` faces at equal distances in it."""
+    folder, subset = SETS[name]
+    annotated = read_samples(data / folder, subset)
+    if num_faces is not None and num_faces < len(annotated):
+        annotated = [annotated[i * len(annotated) // num_faces] for i in range(num_faces)]
+    return FaceSet(name, convert_samples(annotated, IBUG, None), choose_protocol(annotated))
 
 
-def load_mediapipe(max_faces: int) -> Program:
-    """Return MediaPipe's face mesh, reduced to 68 points."""
-    import mediapipe
+def load_programs(options: argparse.Namespace) -> tuple[list[Program], list[str]]:
+    """Load all programs that are installed; also return a line for each that is left out."""
+    loaders: dict[str, Callable[[], Program]] = {name: partial(load_facelattice, name) for name in list_models()}
+    loaders |= {"dlib": load_dlib, "MediaPipe": load_mediapipe, "face-api": partial(load_face_api, options.face_api)}
+    loaders |= {path.stem: partial(load_onnx, path) for path in options.onnx}
+    programs, left_out = [], []
+    for name, load in loaders.items():
+        if options.only and name not in options.only:
+            continue
+        try:
+            programs.append(load())
+        except MissingDependencyError as error:
+            left_out.append(f"{name} is left out: {error}; install it with: {INSTALL[name]}")
+    return programs, left_out
 
-    mesh = mediapipe.solutions.face_mesh.FaceMesh(
-        static_image_mode=True, max_num_faces=max_faces, refine_landmarks=False
+
+def measure(programs: Sequence[Program], faces: FaceSet) -> list[Row]:
+    """Run all programs on a set, in turns, with annotated and with detected boxes."""
+    nme: dict[tuple[str, str], list[float]] = defaultdict(list)
+    ms: dict[tuple[str, str], list[float]] = defaultdict(list)
+    warmup = faces.samples[:NUM_WARMUP]
+    for i, sample in enumerate([*warmup, *faces.samples]):
+        image = load_image(sample.path)
+        view, matrix = cut_view(image, sample)
+        truth_in_view = geometry.apply(matrix, sample.points)
+        for program in programs:
+            outputs = {}
+            if program.predict is not None:
+                outputs["annotation"] = program.predict(image, sample.box), sample.points
+            if program.detect is not None:
+                outputs["detector"] = program.detect(view), truth_in_view
+            for boxes, (output, truth) in outputs.items():
+                if i >= len(warmup):
+                    points = [to_ibug(face, program) for face in output.points]
+                    nme[program.name, boxes].append(score(points, truth, sample.mask, boxes))
+                    ms[program.name, boxes].append(output.ms)
+    return [summarize(faces, *key, np.array(errors), np.array(ms[key])) for key, errors in nme.items()]
+
+
+def cut_view(image: np.ndarray, sample: Sample) -> tuple[np.ndarray, np.ndarray]:
+    """Return the square around a face that detectors get, and the transform (2, 3) to it."""
+    size = round(VIEW * geometry.box_side(sample.box))
+    matrix = geometry.crop_transform(sample.box, size, VIEW)
+    return geometry.warp(image, matrix, size), matrix
+
+
+def to_ibug(points: np.ndarray, program: Program) -> np.ndarray:
+    """Convert the points (N, 2) of a program to 68 points."""
+    return convert(points, np.ones(len(points), bool), program.scheme, IBUG)[0]
+
+
+def score(faces: list[np.ndarray], truth: np.ndarray, mask: np.ndarray, boxes: str) -> float:
+    """Return the NME of the face that overlaps the annotation most; infinity if none does.
+
+    With annotated boxes the only face is scored, however far it is from the annotation.
+    """
+    best: int | None = 0
+    if boxes == "detector":
+        found = [geometry.points_box(points) for points in faces]
+        best = geometry.highest_iou(found, geometry.points_box(truth, mask), MATCH_IOU)
+    return np.inf if best is None else metrics.nme(faces[best], truth, IBUG, mask)
+
+
+def summarize(faces: FaceSet, program: str, boxes: str, nme: np.ndarray, ms: np.ndarray) -> Row:
+    """Compute the metrics of a program from the NME of each face, infinite if it was not found, and the times."""
+    found, threshold = nme[np.isfinite(nme)], faces.protocol.threshold
+    return Row(
+        set=faces.name,
+        program=program,
+        boxes=boxes,
+        num_faces=len(nme),
+        num_found=len(found),
+        nme=float(found.mean()) if len(found) else None,
+        median_nme=float(np.median(found)) if len(found) else None,
+        failure_rate=metrics.failure_rate(nme, threshold),
+        auc=metrics.auc(nme, threshold),
+        ms=float(np.median(ms)),
     )
 
-    def run(image: Any) -> list[Points]:
-        height, width = image.shape[:2]
-        faces = mesh.process(image).multi_face_landmarks or []
-        # MediaPipe: fractions of the image from edge to edge. Here: pixels, with whole numbers at pixel centers.
-        return [[(f.landmark[i].x * width - 0.5, f.landmark[i].y * height - 0.5) for i in MESH] for f in faces]
 
-    return run
-
-
-def load_facelattice(model: str, max_faces: int | None) -> Program:
-    """Return a bundled model."""
-    from facelattice import FaceAligner
-
-    aligner = FaceAligner(model, min_score=0.1, max_faces=max_faces)
-    return lambda image: [face.points.tolist() for face in aligner(image)]
-
-
-def time_program(program: str, folder: Path) -> None:
-    """Run a program on the images of a folder, and write the landmarks and times to found.json."""
-    import cv2
-
-    name, one_face = program.removesuffix(ONE_FACE), program.endswith(ONE_FACE)
-    if name == DLIB:
-        run = load_dlib()
-    elif name == MEDIAPIPE:
-        run = load_mediapipe(1 if one_face else 4)
-    else:
-        run = load_facelattice(name, 1 if one_face else None)
-    images = [cv2.cvtColor(cv2.imread(str(path)), cv2.COLOR_BGR2RGB) for path in sorted(folder.glob("*.png"))]
-    for image in images[:NUM_WARMUP]:
-        run(image)
-    faces, milliseconds = [], []
-    for image in images:
-        start = time.perf_counter()
-        faces.append(run(image))
-        milliseconds.append(1000 * (time.perf_counter() - start))
-    (folder / "found.json").write_text(json.dumps({"faces": faces, "ms": milliseconds}), encoding="utf-8")
+def fit_box_rule(program: Program, samples: Sequence[Sample]) -> BoxRule | None:
+    """Measure the box of a program's detector relative to the landmark box, as the median over training faces."""
+    rows = []
+    for sample in samples:
+        view, matrix = cut_view(load_image(sample.path), sample)
+        assert program.detect is not None
+        output = program.detect(view)
+        landmark_box = geometry.points_box(geometry.apply(matrix, sample.points))
+        best = geometry.highest_iou([geometry.points_box(p) for p in output.points], landmark_box, MATCH_IOU)
+        if best is not None:
+            box, side = output.boxes[best], geometry.box_side(landmark_box)
+            shift = (geometry.box_center(box) - geometry.box_center(landmark_box)) / side
+            rows.append([*shift, *(box[2:] - box[:2]) / side])
+    return BoxRule(*(round(float(value), 3) for value in np.median(rows, 0))) if rows else None
 
 
-def find_python(program: str, folder: Path) -> str:
-    """Return the interpreter of a program; create its virtual environment if it does not exist."""
-    program = program.removesuffix(ONE_FACE)
-    if program not in PACKAGES:
-        return sys.executable
-    environment = folder / program.split()[0]
-    python = environment / ("Scripts" if os.name == "nt" else "bin") / "python"
-    if not python.exists():
-        venv.create(environment, with_pip=True)
-        packages = ["opencv-python-headless<5", *PACKAGES[program]]
-        subprocess.run([str(python), "-m", "pip", "install", "--quiet", *packages], check=True)
-    return str(python)
-
-
-def parse_arguments() -> argparse.Namespace:
-    """Parse the command line."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("data", type=Path, help="annotated faces")
-    parser.add_argument("--subset", help="use only the faces of this subset")
-    parser.add_argument(
-        "--model", action="append", help="a bundled model; may be repeated (default: all with 68 points)"
-    )
-    parser.add_argument("--folder", type=Path, default=Path("runs/peers"), help="folder of the virtual environments")
-    parser.add_argument("--max-samples", type=int, help="use only the first faces")
-    parser.add_argument("-o", type=Path, help="draw failure rate against time into this file")
-    return parser.parse_args()
-
-
-def main() -> None:
-    """Run all programs and print a Markdown table."""
-    options = parse_arguments()
-
-    import cv2
-    import numpy as np
-
-    from facelattice import geometry, get_scheme, load_image, metrics
-    from facelattice.datasets.readers.detect_layout import read_samples
-    from facelattice.datasets.sample import convert_samples
-    from facelattice.inference.benchmark import describe_processor
-    from facelattice.inference.model_zoo import find_model, list_models
-    from facelattice.inference.onnx_model import Model
-
-    scheme = get_scheme("ibug68")
-    samples = convert_samples(read_samples(options.data, options.subset), scheme, None)[: options.max_samples]
-    models = options.model or [name for name in list_models() if Model(find_model(name)).scheme.name == scheme.name]
-    programs = [program for name in [*models, *PACKAGES] for program in (name, name + ONE_FACE)]
-    programs.remove(DLIB + ONE_FACE)  # dlib has no such option
-    with tempfile.TemporaryDirectory() as temporary:
-        truths = []
-        for i, sample in enumerate(samples):
-            size = round(VIEW * geometry.box_side(sample.box))
-            matrix = geometry.crop_transform(sample.box, size, VIEW)
-            view = geometry.warp(load_image(sample.path), matrix, size)
-            cv2.imwrite(str(Path(temporary) / f"{i:05}.png"), cv2.cvtColor(view, cv2.COLOR_RGB2BGR))
-            truths.append(geometry.apply(matrix, sample.points))
-        outputs: dict[str, Any] = {}
-        times: dict[str, list[float]] = {}
-        for program in programs * NUM_ROUNDS:
-            python = find_python(program, options.folder)
-            subprocess.run([python, __file__, "--work", program, temporary], check=True)
-            outputs[program] = json.loads((Path(temporary) / "found.json").read_text(encoding="utf-8"))
-            times.setdefault(program, []).extend(outputs[program]["ms"])
-    results = []
+def describe(programs: Sequence[Program], sets: Sequence[FaceSet], rows: Sequence[Row], left_out: list[str]) -> Any:
+    """Return everything that the JSON file contains."""
+    described = []
     for program in programs:
-        nme = []
-        for faces, truth in zip(outputs[program]["faces"], truths, strict=True):
-            points = [np.array(face, np.float32) for face in faces]
-            boxes = [geometry.points_box(p) for p in points]
-            best = geometry.highest_iou(boxes, geometry.points_box(truth), MIN_IOU)
-            nme.append(np.inf if best is None else metrics.nme(points[best], truth, scheme))
-        results.append(Result(program, np.array(nme), statistics.median(times[program])))
-    print(f"{describe_processor()}\n")
-    print("| program | found | NME of the faces found | FR@10 | AUC@10 | ms per face |")
-    print("|---|---|---|---|---|---|")
-    for result in results:
-        found = np.isfinite(result.nme)
-        failure_rate, auc = metrics.failure_rate(result.nme), metrics.auc(result.nme)
+        values = {key: getattr(program, key) for key in ("name", "version", "license", "note")}
+        described.append(values | {"box_rule": asdict(program.box_rule) if program.box_rule else None})
+    return {
+        "schema": SCHEMA,
+        "date": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        "command": shlex.join(["python", *sys.argv]),
+        "commit": git_commit(),
+        "machine": {
+            "processor": describe_processor(),
+            "system": f"{platform.system()} {platform.machine()}",
+            "load_average": os.getloadavg()[0] if hasattr(os, "getloadavg") else None,
+        },
+        "versions": {"python": platform.python_version(), **installed_versions()},
+        "boxes": BOXES,
+        "programs": described,
+        "left_out": left_out,
+        "sets": [
+            {
+                "name": faces.name,
+                "num_faces": len(faces.samples),
+                "data_sha256": data_digest(faces.samples),
+                "protocol": asdict(faces.protocol),
+            }
+            for faces in sets
+        ],
+        "rows": [asdict(row) for row in rows],
+    }
+
+
+def installed_versions() -> dict[str, str]:
+    """Return the versions of the libraries that take part, where they are installed."""
+    versions = {}
+    for name in (*LIBRARIES, "opencv-contrib-python"):  # MediaPipe brings the latter
+        try:
+            versions[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return versions
+
+
+def print_table(faces: FaceSet, rows: Sequence[Row]) -> None:
+    """Print the rows of a set as a Markdown table."""
+    limit = f"{100 * faces.protocol.threshold:g}"
+    print(f"\n{faces.name}: {len(faces.samples)} faces, protocol {faces.protocol}\n")
+    print(f"| program | boxes | found | NME | median | FR@{limit} | AUC@{limit} | ms per face |")
+    print("|---|---|---|---|---|---|---|---|")
+    for row in rows:
+        nme, median = ("-" if value is None else f"{100 * value:.2f} %" for value in (row.nme, row.median_nme))
         print(
-            f"| {result.program} | {found.sum()} of {len(found)} | {100 * result.nme[found].mean():.2f} % "
-            f"| {100 * failure_rate:.1f} % | {100 * auc:.1f} % | {result.milliseconds:.1f} |"
+            f"| {row.program} | {row.boxes} | {row.num_found} | {nme} | {median} "
+            f"| {100 * row.failure_rate:.1f} % | {100 * row.auc:.1f} % | {row.ms:.1f} |"
         )
-    if options.o is not None:
-        draw(results, options.o)
 
 
-def draw(results: list[Result], path: Path) -> None:
-    """Draw the failure rate against the time per face."""
+def draw(sets: Sequence[FaceSet], rows: Sequence[Row], path: Path) -> None:
+    """Draw the failure rate against the time per face: a panel for each set, filled dots for annotated boxes."""
     from matplotlib.figure import Figure
 
-    from facelattice import metrics
     from facelattice.visualization.figures import save_figure
 
-    figure = Figure(figsize=(7, 4), layout="constrained")
-    axes = figure.add_subplot()
-    for result in results:
-        if not result.program.endswith(ONE_FACE):
-            place = result.milliseconds, 100 * metrics.failure_rate(result.nme)
-            axes.scatter(*place, s=60)
-            axes.annotate(result.program, place, xytext=(7, 4), textcoords="offset points")
-    axes.set_xscale("log")
-    axes.set_xlabel("time per face, ms")
-    axes.set_ylabel("FR@10 (NME above 10 %, or not found), %")
-    axes.set_ylim(bottom=0)
-    axes.grid(alpha=0.3)
+    figure = Figure(figsize=(6 * len(sets), 4), layout="constrained")
+    for axes, faces in zip(figure.subplots(1, len(sets), squeeze=False)[0], sets, strict=True):
+        colors = {name: f"C{i}" for i, name in enumerate(dict.fromkeys(row.program for row in rows))}
+        for row in (row for row in rows if row.set == faces.name):
+            color = colors[row.program]
+            face = color if row.boxes == "annotation" else "none"
+            axes.scatter(row.ms, 100 * row.failure_rate, 60, facecolors=face, edgecolors=color)
+        for name, color in colors.items():
+            axes.scatter([], [], 60, color=color, label=name)
+        axes.set(title=faces.name, xscale="log", xlabel="time per face, ms", ylabel="failure rate, %", ylim=(0, None))
+        axes.grid(alpha=0.3)
+        axes.legend(fontsize="small", title="filled: annotated box, hollow: own detector")
     save_figure(figure, path)
 
 
+def parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
+    """Parse the command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("data", type=Path, help="folder that contains 300W and WFLW")
+    parser.add_argument("--faces", type=int, metavar="N", help="measure N faces of each set only")
+    parser.add_argument("--only", action="append", metavar="NAME", help="measure this program only; may be repeated")
+    parser.add_argument("--onnx", action="append", type=Path, default=[], help="an ONNX file; may be repeated")
+    parser.add_argument("--face-api", type=Path, metavar="FOLDER", help="folder with the node_modules of face-api")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write all results to this file")
+    parser.add_argument("-o", type=Path, metavar="IMAGE", help="draw failure rate against time into this file")
+    parser.add_argument("--fit-boxes", action="store_true", help="only print the box rules, from training faces")
+    options = parser.parse_args(arguments)
+    if options.faces is not None and options.faces < 1:
+        parser.error(f"--faces must be at least 1, not {options.faces}")
+    return options
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run all programs and print a Markdown table for each set."""
+    options = parse_arguments(arguments)
+    programs, left_out = load_programs(options)
+    for line in left_out:
+        print(line, file=sys.stderr)
+    if options.fit_boxes:
+        samples = read_samples(options.data / TRAINING_FACES)[: options.faces]
+        for program in programs:
+            if program.box_rule is not None:
+                print(program.name, fit_box_rule(program, samples))
+        return
+    print(describe_processor())
+    sets, rows = [], []
+    for name in SETS:
+        faces = load_set(options.data, name, options.faces)
+        sets.append(faces)
+        rows += (measured := measure(programs, faces))
+        print_table(faces, measured)
+    for program in programs:
+        if program.note:
+            print(f"\n{program.name}: {program.note}")
+    if options.json is not None:
+        with atomic_write(options.json) as file:
+            json.dump(describe(programs, sets, rows, left_out), file, indent=1)
+    if options.o is not None:
+        draw(sets, rows, options.o)
+
+
 if __name__ == "__main__":
-    if "--work" in sys.argv:  # this file, run by the interpreter of one program
-        time_program(sys.argv[-2], Path(sys.argv[-1]))
-    else:
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})  # child processes inherit it
+    onnx_session.set_num_threads(1)
+    cv2.setNumThreads(1)
+    try:
         main()
+    except (FacelatticeError, OSError) as error:
+        sys.exit(f"error: {error}")

@@ -22,6 +22,7 @@ from onnx_rule import OnnxNetwork
 
 import facelattice
 from facelattice import geometry
+from facelattice.evaluation.provenance import file_digest
 from facelattice.exceptions import MissingDependencyError, ModelError
 from facelattice.inference.aligner import FaceAligner
 from facelattice.inference.model_zoo import find_model
@@ -90,7 +91,7 @@ class Program:
 
     Attributes:
         name: Name in the table.
-        version: Its version.
+        version: Its version, or source and digest of an ONNX file.
         license: License of code and weights as its authors state them.
         scheme: Scheme of its points.
         predict: From an RGB image and a landmark box to the points of one face; None if that is not possible.
@@ -221,7 +222,8 @@ def load_onnx(path: Path) -> Program:
         return Output([points], [], _ms_since(start))
 
     rule = network.rule
-    return Program(rule.name, rule.source, rule.license, network.scheme, predict, None, note="has no detector")
+    source = f"{rule.source}, SHA-256 {file_digest(path)[:12]}"
+    return Program(rule.name, source, rule.license, network.scheme, predict, None, note="has no detector")
 
 
 def _read_json(line: bytes) -> Any:

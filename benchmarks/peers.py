@@ -270,23 +270,25 @@ def print_table(faces: FaceSet, rows: Sequence[Row]) -> None:
 
 
 def draw(sets: Sequence[FaceSet], rows: Sequence[Row], path: Path) -> None:
-    """Draw the failure rate against the time per face: a panel for each set, filled dots for annotated boxes."""
+    """Draw the AUC against the time per face: a panel for each set, filled dots for annotated boxes."""
     from matplotlib.figure import Figure
 
     from facelattice.visualization.figures import save_figure
 
-    figure = Figure(figsize=(6 * len(sets), 4), layout="constrained")
-    for axes, faces in zip(figure.subplots(1, len(sets), squeeze=False)[0], sets, strict=True):
-        colors = {name: f"C{i}" for i, name in enumerate(dict.fromkeys(row.program for row in rows))}
+    figure = Figure(figsize=(11, 7), layout="constrained")
+    panels = figure.subplots(2, -(-len(sets) // 2), squeeze=False).ravel()
+    colors = {name: f"C{i}" for i, name in enumerate(dict.fromkeys(row.program for row in rows))}
+    for axes, faces in zip(panels, sets, strict=True):
         for row in (row for row in rows if row.set == faces.name):
             color = colors[row.program]
             face = color if row.boxes == "annotation" else "none"
-            axes.scatter(row.ms, 100 * row.failure_rate, 60, facecolors=face, edgecolors=color)
-        for name, color in colors.items():
-            axes.scatter([], [], 60, color=color, label=name)
-        axes.set(title=faces.name, xscale="log", xlabel="time per face, ms", ylabel="failure rate, %", ylim=(0, None))
+            axes.scatter(row.ms, 100 * row.auc, 60, facecolors=face, edgecolors=color)
+        axes.set(title=faces.name, xscale="log", xlabel="time per face, ms", ylim=(0, None))
+        axes.set_ylabel(f"AUC@{100 * faces.protocol.threshold:g}, %, higher is better")
         axes.grid(alpha=0.3)
-        axes.legend(fontsize="small", title="filled: annotated box, hollow: own detector")
+    for name, color in colors.items():
+        panels[0].scatter([], [], 60, color=color, label=name)
+    figure.legend(loc="outside right upper", title="filled: annotated box\nhollow: own detector", frameon=False)
     save_figure(figure, path)
 
 
@@ -299,7 +301,7 @@ def parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--onnx", action="append", type=Path, default=[], help="an ONNX file; may be repeated")
     parser.add_argument("--face-api", type=Path, metavar="FOLDER", help="folder with the node_modules of face-api")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all results to this file")
-    parser.add_argument("-o", type=Path, metavar="IMAGE", help="draw failure rate against time into this file")
+    parser.add_argument("-o", type=Path, metavar="IMAGE", help="draw AUC against time into this file")
     parser.add_argument("--fit-boxes", action="store_true", help="only print the box rules, from training faces")
     options = parser.parse_args(arguments)
     if options.faces is not None and options.faces < 1:

@@ -11,7 +11,7 @@ from facelattice.evaluation.evaluate import evaluate_predictions
 from facelattice.evaluation.predict import FacePrediction, Predictions
 from facelattice.evaluation.protocols import PROTOCOLS, choose_protocol, uses_box_fallback
 from facelattice.exceptions import DataError
-from facelattice.schemes import get_scheme, mean_shape
+from facelattice.schemes import Scheme, get_scheme, mean_shape
 
 PAGE = Path(__file__).parents[2] / "docs" / "measuring.md"
 
@@ -39,6 +39,12 @@ def test_benchmark_determines_the_protocol(scheme, benchmark, normalizer, thresh
     protocol = choose_protocol([sample(scheme, benchmark)])
     assert (protocol.normalizer, protocol.threshold) == (normalizer, threshold)
     assert protocol.source
+
+
+def test_points_of_your_own_in_files_named_like_those_of_a_benchmark_use_the_general_protocol():
+    scheme = Scheme.from_dict({"name": "mine", "points": 68})
+    face = make_sample(Path("12_1.png"), mean_shape(get_scheme("ibug68")), scheme, "a", "here", protocol="300w")
+    assert choose_protocol([face]).name == "box"
 
 
 def test_mixed_benchmarks_use_the_general_protocol():

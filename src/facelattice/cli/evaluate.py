@@ -41,7 +41,8 @@ def evaluate(
 ) -> None:
     """Measure a model, or landmarks that another program wrote, on annotated faces.
 
-    docs/measuring.md explains the metrics and protocols.
+    Of a dataset with training and test faces, such as 300-W, the test faces are measured: full, common and challenging
+    in one table. docs/measuring.md explains the metrics and protocols.
     """
     from facelattice import distributed
     from facelattice.evaluation.evaluate import evaluate as evaluate_model

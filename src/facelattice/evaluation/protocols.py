@@ -87,7 +87,9 @@ def choose_protocol(samples: Sequence[Sample], name: str | None = None) -> Proto
     if name is None:
         benchmarks = {sample.protocol for sample in samples}
         known = PROTOCOLS.get(benchmarks.pop()) if len(benchmarks) == 1 else None
-        return known or PROTOCOLS["inter-ocular" if scheme.ocular else "box"]
+        if known is not None and _fits(known, scheme):
+            return known
+        return PROTOCOLS["inter-ocular" if scheme.ocular else "box"]
     if name not in PROTOCOLS:
         raise DataError(f"unknown protocol {name!r}; choose one of {', '.join(PROTOCOLS)}")
     protocol = PROTOCOLS[name]

@@ -15,22 +15,6 @@ from facelattice.datasets.sample import Sample, default_scheme
 from facelattice.exceptions import DataError
 from facelattice.schemes import Scheme
 
-
-@dataclass(frozen=True)
-class Layout:
-    """A way in which a dataset is stored.
-
-    Attributes:
-        name: Name in errors.
-        read: Reads the faces of a subset, or all faces for None.
-        find_test_subset: See the function of this name.
-    """
-
-    name: str
-    read: Callable[[str | None], list[Sample]]
-    find_test_subset: Callable[[], str | None] = lambda: None
-
-
 LAYOUTS = (
     ".pts files (300-W), WFLW_annotations/, COFW_train_color.mat or COFW_test_color.mat, test_annotations/ (COFW68), "
     f"{aflw.NAME}, a .csv table, a COCO .json, dlib's .xml, annotations/ with a COCO .json"
@@ -42,6 +26,21 @@ HEADS = {
     ".json": r'"(images|annotations|categories)"\s*:\s*\[',
     ".xml": r"<dataset\b",
 }
+
+
+@dataclass(frozen=True)
+class Layout:
+    """A way in which a dataset is stored.
+
+    Attributes:
+        name: Name in errors.
+        read: Reads the faces of a subset, or all faces for None.
+        find_test_subset: Finds the subset that the benchmark tests, as the function of this name does.
+    """
+
+    name: str
+    read: Callable[[str | None], list[Sample]]
+    find_test_subset: Callable[[], str | None] = lambda: None
 
 
 def read_samples(path: Path, subset: str | None = None, scheme: Scheme | None = None) -> list[Sample]:
@@ -148,4 +147,5 @@ def _file_layouts(path: Path, scheme: Scheme | None) -> list[Layout]:
 
 
 def _aflw_layout(path: Path) -> Layout:
+    """The layout of AFLW-19, whose file contains training and test faces."""
     return Layout(aflw.NAME, partial(aflw.read, path), lambda: aflw.TEST_SUBSET)

@@ -26,9 +26,9 @@ def test_table_names_metrics_and_protocol(run, faces):
 
 @pytest.mark.parametrize("box", ["annotation", "detector"])
 def test_whole_300w_in_one_table(run, tree_300w, box):
-    status, out, _ = run("evaluate", MODEL, tree_300w, "--box", box)
+    status, out, _ = run("evaluate", MODEL, tree_300w.name, "--box", box)
     assert status == 0
-    assert re.search(r"300W, full", out)
+    assert f"{MODEL} on 300W, full" in out
     assert [row[:2] for row in re.findall(r"│ (\w+) +│ (\d+) ", out)] == [
         ("full", "3"), ("common", "2"), ("challenging", "1"),
     ]  # fmt: skip

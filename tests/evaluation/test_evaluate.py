@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import json
 import shutil
 from pathlib import Path
@@ -165,6 +166,23 @@ def test_face_with_all_points_on_a_line_is_left_out(faces, tmp_path):
     write_pts(folder / "face03.pts", line)
     result = evaluate(MODEL, folder)
     assert (result.num_faces, result.num_unmeasurable, result.num_missed) == (12, 1, 0)
+
+
+def test_visibility_auroc_by_hand():
+    scheme = get_scheme("five")
+    points = mean_shape(scheme) * 100
+    points[4] = np.nan  # hidden by the face itself: a flag, but no place
+    hidden, visible = np.array([0, 1, 0, 0, 1], bool), np.array([1, 0, 1, 0, 0], bool)
+    face = make_sample(Path("a.png"), points, scheme, "a", "here", hidden=hidden, visible=visible)
+    everywhere = np.nan_to_num(points).astype(np.float32)
+    predicted = FacePrediction(everywhere, None, np.array([0.9, 0.8, 0.7, 0.0, 0.1]))
+    result = evaluate_predictions([face], Predictions("x", scheme, "predictions", [predicted], []), PROTOCOLS["box"])
+    # The visible points have 0.9 and 0.7: one is above the 0.8 of the occluded point, both are above 0.1.
+    assert dataclasses.astuple(result.visibility_auroc) == (0.5, 1.0, 1, 1, 2)
+    assert result.to_dict()["visibility_auroc"]["self_occluded"] == 1.0
+    without = FacePrediction(everywhere, None)
+    result = evaluate_predictions([face], Predictions("x", scheme, "predictions", [without], []), PROTOCOLS["box"])
+    assert result.visibility_auroc is None
 
 
 def test_occluded_and_visible_points_are_measured_separately():

@@ -23,7 +23,7 @@ from facelattice.cli.options import (
 )
 
 if TYPE_CHECKING:
-    from facelattice.evaluation.result import EvaluationResult
+    from facelattice.evaluation.result import EvaluationResult, VisibilityAuroc
 
 
 @app.command()
@@ -100,9 +100,21 @@ def _print_result(result: EvaluationResult) -> None:
         lines.append(f"Median offset from the annotation: {horizontal}, {vertical}.")
     if result.rank_correlation is not None:
         lines.append(_describe_confidence(result))
+    if result.visibility_auroc is not None:
+        lines.append(_describe_visibility(result.visibility_auroc))
     if result.num_unmeasurable:
         lines.append(f"{result.num_unmeasurable} faces have no normalizing distance and are left out.")
     out.print("\n".join(lines), soft_wrap=True)
+
+
+def _describe_visibility(auroc: VisibilityAuroc) -> str:
+    """Describe how well the predicted visibility tells hidden landmarks."""
+    kinds = {
+        f"{auroc.num_occluded} hidden by something": auroc.occluded,
+        f"{auroc.num_self_occluded} hidden by the face itself": auroc.self_occluded,
+    }
+    known = ", ".join(f"{kind} {value:.3f}" for kind, value in kinds.items() if value is not None)
+    return f"AUROC of the visibility, {auroc.num_visible} visible landmarks against: {known}."
 
 
 def _describe_confidence(result: EvaluationResult) -> str:

@@ -24,7 +24,14 @@ from facelattice.evaluation.predict import BOX_SOURCES, Predictions, Progress, p
 from facelattice.evaluation.prediction_files import is_prediction_file, load_predictions, match_predictions
 from facelattice.evaluation.protocols import Protocol, choose_protocol
 from facelattice.evaluation.provenance import Provenance, collect_provenance
-from facelattice.evaluation.result import EvaluationResult, FaceResult, PointResult, RankCorrelation, VisibilitySummary
+from facelattice.evaluation.result import (
+    EvaluationResult,
+    FaceResult,
+    PointResult,
+    RankCorrelation,
+    VisibilityAuroc,
+    VisibilitySummary,
+)
 from facelattice.evaluation.scores import Scores, compute_scores, finite_or_none, summarize
 from facelattice.exceptions import ArgumentError
 from facelattice.inference.aligner import FaceAligner
@@ -141,6 +148,7 @@ def evaluate_predictions(
         occluded=occluded,
         visible=visible,
         rank_correlation=_correlate_errors(scores),
+        visibility_auroc=_visibility_auroc(scores),
         failures_in_uncertain_decile=_failures_in_uncertain_decile(scores, protocol.threshold),
         background_auroc=background_auroc,
         offset=_finite_pair(nanmean(scores.offsets, 0)),
@@ -187,7 +195,7 @@ def _finite_pair(values: np.ndarray) -> tuple[float | None, float | None]:
 
 def _summarize_visibility(scores: Scores) -> tuple[VisibilitySummary | None, VisibilitySummary | None]:
     """Summarize the occluded and the visible landmarks; None if no landmark is annotated as occluded."""
-    if not scores.occluded.any():
+    if not (scores.occluded & np.isfinite(scores.truth[..., 0])).any():
         return None, None
     summaries = []
     for points in (scores.occluded, ~scores.occluded):
@@ -216,4 +224,20 @@ def _correlate_errors(scores: Scores) -> RankCorrelation | None:
     return RankCorrelation(
         points=finite_or_none(metrics.rank_correlation(scores.expected_errors[known], scores.errors[known])),
         faces=finite_or_none(metrics.rank_correlation(scores.expected_nme[faces], scores.nme[faces])),
+    )
+
+
+def _visibility_auroc(scores: Scores) -> VisibilityAuroc | None:
+    known, placed = np.isfinite(scores.visibility), np.isfinite(scores.truth[..., 0])
+    visible = scores.visibility[known & scores.annotated_visible]
+    occluded = scores.visibility[known & scores.occluded & placed]
+    self_occluded = scores.visibility[known & scores.occluded & ~placed]
+    if len(visible) == 0 or len(occluded) + len(self_occluded) == 0:
+        return None
+    return VisibilityAuroc(
+        occluded=metrics.auroc(visible, occluded) if len(occluded) else None,
+        self_occluded=metrics.auroc(visible, self_occluded) if len(self_occluded) else None,
+        num_occluded=len(occluded),
+        num_self_occluded=len(self_occluded),
+        num_visible=len(visible),
     )

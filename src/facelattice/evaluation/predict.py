@@ -19,6 +19,7 @@ import numpy as np
 from facelattice import distributed, geometry
 from facelattice.datasets.sample import Sample
 from facelattice.exceptions import ImageError
+from facelattice.face import Face
 from facelattice.image_io import load_image
 from facelattice.inference.aligner import FaceAligner
 from facelattice.schemes import Scheme
@@ -38,10 +39,12 @@ class FacePrediction:
         points: float32 (N, 2), pixels of the image, NaN for missing landmarks.
         expected_errors: (N,), the distance from the truth that the model predicts, pixels; None if the program that
             made the points does not predict it.
+        visibility: (N,), 0 to 1, how likely each landmark is visible; None if the program does not predict it.
     """
 
     points: np.ndarray
     expected_errors: np.ndarray | None
+    visibility: np.ndarray | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -162,6 +165,10 @@ def _predict_image(
     if box == "detector":
         faces = aligner(image)
         matches = match_boxes([face.box for face in faces], [sample.box for sample in samples])
-        return [None if k is None else FacePrediction(faces[k].points, faces[k].expected_errors) for k in matches]
+        return [None if k is None else _prediction(faces[k]) for k in matches]
     boxes = [s.box if box == "annotation" else noisy_box(s.box, seed, i) for s, i in zip(samples, indices, strict=True)]
-    return [FacePrediction(face.points, face.expected_errors) for face in aligner(image, boxes=boxes)]
+    return [_prediction(face) for face in aligner(image, boxes=boxes)]
+
+
+def _prediction(face: Face) -> FacePrediction:
+    return FacePrediction(face.points, face.expected_errors, face.visibility)

@@ -43,6 +43,25 @@ class RankCorrelation:
 
 
 @dataclass(frozen=True)
+class VisibilityAuroc:
+    """AUROC of the predicted visibility: the probability that a visible landmark has a higher one than a hidden one.
+
+    Attributes:
+        occluded: For landmarks that something hides, whose place is annotated; None without such ones.
+        self_occluded: For landmarks that the face itself hides, without an annotated place; None without such ones.
+        num_occluded: Number of landmarks that something hides.
+        num_self_occluded: Number of landmarks that the face itself hides.
+        num_visible: Number of landmarks that are annotated as visible.
+    """
+
+    occluded: float | None
+    self_occluded: float | None
+    num_occluded: int
+    num_self_occluded: int
+    num_visible: int
+
+
+@dataclass(frozen=True)
 class PointResult:
     """Errors of one landmark.
 
@@ -102,6 +121,8 @@ class EvaluationResult(Summary):
         occluded: Metrics of the occluded landmarks; None if the dataset does not annotate occlusion.
         visible: Metrics of the other landmarks; None if the dataset does not annotate occlusion.
         rank_correlation: Agreement of expected and true errors; None if the program predicts no errors.
+        visibility_auroc: How well the predicted visibility tells hidden landmarks; None if the program predicts none or
+            the dataset does not annotate it.
         failures_in_uncertain_decile: Fraction of the failures (of found faces) among the 10 % of the faces with the
             largest expected error; None if nothing failed or the program predicts no errors.
         background_auroc: See `face_background_auroc`; None if it was not measured.
@@ -126,6 +147,7 @@ class EvaluationResult(Summary):
     occluded: VisibilitySummary | None
     visible: VisibilitySummary | None
     rank_correlation: RankCorrelation | None
+    visibility_auroc: VisibilityAuroc | None
     failures_in_uncertain_decile: float | None
     background_auroc: BackgroundAuroc | None
     offset: tuple[float | None, float | None]

@@ -59,6 +59,8 @@ class Scores:
         errors: (M, N) distances divided by the normalizing distance of the face.
         expected_errors: (M, N) distances that the model predicts, normalized in the same way.
         occluded: Bool (M, N), landmarks that are annotated as occluded.
+        annotated_visible: Bool (M, N), landmarks that are annotated as visible.
+        visibility: (M, N) visibility that the model predicts, 0 to 1, NaN if it predicts none.
         normalizing_distances: (M,) pixels, NaN for a face that has none, whose errors cannot be measured.
         box_normalized: Bool (M,), faces whose eyes are not annotated, so that their box normalizes the errors.
     """
@@ -69,6 +71,8 @@ class Scores:
     errors: np.ndarray
     expected_errors: np.ndarray
     occluded: np.ndarray
+    annotated_visible: np.ndarray
+    visibility: np.ndarray
     normalizing_distances: np.ndarray
     box_normalized: np.ndarray
 
@@ -104,6 +108,8 @@ class Scores:
             self.errors[faces],
             self.expected_errors[faces],
             self.occluded[faces],
+            self.annotated_visible[faces],
+            self.visibility[faces],
             self.normalizing_distances[faces],
             self.box_normalized[faces],
         )
@@ -127,11 +133,14 @@ def compute_scores(
     scheme = scheme or common_scheme(predictions.scheme, annotated)
     m, n = len(samples), len(scheme)
     truth, predicted = np.full((m, n, 2), np.nan), np.full((m, n, 2), np.nan)
-    expected, occluded = np.full((m, n), np.nan), np.zeros((m, n), bool)
+    expected, visibility = np.full((m, n), np.nan), np.full((m, n), np.nan)
+    occluded, visible = np.zeros((m, n), bool), np.zeros((m, n), bool)
     sizes, box_normalized = np.full(m, np.nan), np.zeros(m, bool)
     for i, (sample, prediction) in enumerate(zip(samples, predictions.faces, strict=True)):
         truth[i] = convert(np.where(sample.mask[:, None], sample.points, np.nan), sample.mask, annotated, scheme)[0]
-        occluded[i] = _convert_values(sample.hidden, sample.mask, annotated, scheme) > 0
+        everything = np.ones(len(annotated), bool)  # landmarks that the face itself hides have flags but no place
+        occluded[i] = _convert_values(sample.hidden, everything, annotated, scheme) > 0
+        visible[i] = _convert_values(sample.visible, everything, annotated, scheme) == 1
         sizes[i] = metrics.normalizing_distance(
             sample.points, annotated, sample.mask, protocol.normalizer, sample.dataset_box
         )
@@ -141,13 +150,15 @@ def compute_scores(
             predicted[i] = convert(prediction.points, known, predictions.scheme, scheme)[0]
             if prediction.expected_errors is not None:
                 expected[i] = _convert_values(prediction.expected_errors, known, predictions.scheme, scheme)
+            if prediction.visibility is not None:
+                visibility[i] = _convert_values(prediction.visibility, known, predictions.scheme, scheme)
     if not np.isfinite(truth).any():
         raise DataError(
             f"the scheme of the dataset, {annotated.name}, shares no landmark with {predictions.scheme.name}"
         )
     errors = metrics.distances(predicted, truth) / sizes[:, None]
     expected = np.where(np.isfinite(errors), expected / sizes[:, None], np.nan)
-    return Scores(scheme, truth, predicted, errors, expected, occluded, sizes, box_normalized)
+    return Scores(scheme, truth, predicted, errors, expected, occluded, visible, visibility, sizes, box_normalized)
 
 
 def common_scheme(predicted: Scheme, annotated: Scheme) -> Scheme:

@@ -59,6 +59,24 @@ def face_box(points: np.ndarray, mask: np.ndarray | None = None) -> np.ndarray:
     return box if (box[2:] > box[:2]).all() else square_box(box_center(box), box_side(box))
 
 
+def upright_box(points: np.ndarray, roll: float) -> np.ndarray:
+    """Compute the box of a face with an in-plane roll, as tight as if the face was upright.
+
+    Args:
+        points: Points (N, 2).
+        roll: Roll of the face in degrees, clockwise.
+
+    Returns:
+        The box (4,): center of the tight box in the image that is rotated so that the face is upright, and the width
+        and height there. `crop_transform` with the rotation ``-roll`` shows this part of the image. Without a roll, it
+        is `points_box`.
+    """
+    cos, sin = math.cos(math.radians(roll)), math.sin(math.radians(roll))
+    rotation = np.array([[cos, sin], [-sin, cos]])
+    box = points_box(np.asarray(points, dtype=np.float64) @ rotation.T)
+    return box + np.tile(box_center(box) @ rotation - box_center(box), 2)
+
+
 def box_center(box: np.ndarray) -> np.ndarray:
     """Return the center (..., 2) of boxes (..., 4)."""
     box = np.asarray(box, dtype=np.float64)
@@ -217,6 +235,23 @@ def invert(matrix: np.ndarray) -> np.ndarray:
 def compose(second: np.ndarray, first: np.ndarray) -> np.ndarray:
     """Return the transform (2, 3) that applies ``first`` and then ``second``."""
     return np.column_stack([second[:, :2] @ first[:, :2], second[:, :2] @ first[:, 2] + second[:, 2]])
+
+
+def quarter_turn(image: np.ndarray, roll: int) -> tuple[np.ndarray, np.ndarray]:
+    """Turn an image so that faces with a roll become upright.
+
+    Args:
+        image: Image (H, W, ...).
+        roll: Roll of the faces in degrees, clockwise; a multiple of 90.
+
+    Returns:
+        The turned image, without interpolation, and the transform (2, 3) from the image to it.
+    """
+    turned = np.ascontiguousarray(np.rot90(image, roll // 90))
+    cos, sin = round(math.cos(math.radians(roll))), round(math.sin(math.radians(roll)))
+    linear = np.array([[cos, sin], [-sin, cos]])
+    centers = [(np.array(part.shape[1::-1]) - 1) / 2 for part in (image, turned)]
+    return turned, np.column_stack([linear, centers[1] - linear @ centers[0]])
 
 
 def downscale_transform(factor: float) -> np.ndarray:

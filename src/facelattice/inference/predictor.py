@@ -5,8 +5,9 @@
 
 A crop around the box is run through the model, and the points are mapped back to the image. If the box of the points
 differs from the given one, a crop around the points is predicted again (refinement). Faces with a low score are
-predicted again in a wider box, and then in additional views. So the result hardly depends on where a detector draws its
-boxes. The measurements behind the constants are in docs/experiments.md.
+predicted again with the image turned, in a wider box, and then in additional views. So the result hardly depends on
+where a detector draws its boxes, nor on the way the face is turned. The measurements behind the constants are in
+docs/experiments.md.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from facelattice import geometry
 from facelattice.exceptions import ArgumentError
 from facelattice.face import Face
 from facelattice.inference.onnx_model import Model
+from facelattice.inference.roll import follow_roll, normalize_roll
 
 Boxes = Sequence[Sequence[float] | np.ndarray] | np.ndarray
 """Boxes (M, 4)."""
@@ -32,10 +34,14 @@ MIN_SCORE = 0.25
 _MAX_SHIFT, _MAX_GROWTH = 0.07, 0.15
 _MIN_REFINE_IOU = 0.1
 
+# Turned faces score less than _TURN_BELOW and upright ones more, with few exceptions. The image is turned until a look
+# reaches it. docs/experiments.md has the measurements.
+_TURN_BELOW, _TURNS = 0.6, (90, -90, 180)
+
 # A box that is too small, or beside the face, can give points from which refinement does not find the face. Nearly all
 # clear faces score more than _RETRY_BELOW.
 _RETRY_BELOW, _RETRY_SCALE = 0.7, 1.3
-_MIN_RETRY_IOU = 0.3
+_MIN_RETRY_IOU = 0.3  # in a turned or wider crop the model may find a neighboring face
 
 # The additional views of a face with a low score: crops _VIEW_SCALE times as large, with the image rotated. Hidden and
 # blurred points differ between views, and their mean is more accurate.
@@ -64,38 +70,53 @@ class LandmarkPredictor:
             )
         self.model, self.refine, self.batch_size, self.min_score = model, refine, batch_size, min_score
 
-    def predict(self, images: Sequence[np.ndarray], boxes: Boxes) -> list[Face]:
+    def predict(self, images: Sequence[np.ndarray], boxes: Boxes, rolls: Sequence[float] | None = None) -> list[Face]:
         """Predict one face for each pair of an image and a box.
 
         Args:
             images: One image for each box, RGB uint8 (H, W, 3). The same image may occur several times.
             boxes: Landmark boxes (M, 4), x0, y0, x1, y1 in pixels.
+            rolls: The roll of each face as far as it is known, in degrees, clockwise; None for upright faces.
 
         Returns:
             M faces in the order of the boxes, whatever their score.
 
         Raises:
-            ArgumentError: The boxes are not (M, 4), finite and of positive size, or there are more or fewer images.
+            ArgumentError: The boxes are not (M, 4), finite and of positive size, or there are more or fewer images or
+                rolls.
         """
         boxes = check_boxes(boxes)
         if len(images) != len(boxes):
             raise ArgumentError(f"expected one image for each box, not {len(images)} images and {len(boxes)} boxes")
-        return self.retry_uncertain(self.predict_and_refine(images, boxes), boxes)
+        if rolls is not None and (len(rolls) != len(boxes) or not np.isfinite(rolls).all()):
+            raise ArgumentError(f"expected one finite roll for each of {len(boxes)} boxes, not {list(rolls)}")
+        return self.retry_uncertain(self.predict_and_refine(images, boxes, rolls), boxes)
 
-    def predict_and_refine(self, images: Sequence[np.ndarray], boxes: Sequence[np.ndarray] | np.ndarray) -> list[Face]:
+    def predict_and_refine(
+        self,
+        images: Sequence[np.ndarray],
+        boxes: Sequence[np.ndarray] | np.ndarray,
+        rolls: Sequence[float] | None = None,
+    ) -> list[Face]:
         """Predict faces with refinement only; the first part of `predict`."""
         if len(boxes) == 0:
             return []
-        points, expected_errors = self._predict_crops(images, boxes)
+        boxes, rolls = list(boxes), [0.0] * len(boxes) if rolls is None else list(rolls)
+        points, expected_errors = self._predict_crops(images, boxes, rolls)
         for _ in range(self.refine):
-            moved = [i for i, box in enumerate(boxes) if _needs_refinement(points[i], box)]
+            moved = []
+            for i, box in enumerate(boxes):
+                is_sure = face_score(points[i], expected_errors[i]) >= _TURN_BELOW
+                roll = follow_roll(rolls[i], points[i], self.model.scheme) if is_sure else rolls[i]
+                if _needs_refinement(points[i], box, rolls[i], roll):
+                    moved.append(i)
+                    boxes[i], rolls[i] = geometry.upright_box(points[i], roll), roll
             if not moved:
                 break
-            boxes = [geometry.points_box(points[i]) if i in moved else box for i, box in enumerate(boxes)]
             points[moved], expected_errors[moved] = self._predict_crops(
-                [images[i] for i in moved], [boxes[i] for i in moved]
+                *([values[i] for i in moved] for values in (images, boxes, rolls))
             )
-        return [self._face(*prediction) for prediction in zip(points, expected_errors, images, strict=True)]
+        return [self._face(*prediction) for prediction in zip(points, expected_errors, images, rolls, strict=True)]
 
     def retry_uncertain(self, faces: Sequence[Face], boxes: Sequence[np.ndarray] | np.ndarray) -> list[Face]:
         """Predict faces with a low score again; the second part of `predict`.
@@ -105,18 +126,19 @@ class LandmarkPredictor:
             boxes: The boxes (M, 4) that were given for them.
 
         Returns:
-            The faces, the uncertain ones from a wider box or averaged over several views.
+            The faces, the uncertain ones turned, from a wider box, or averaged over several views.
         """
         faces = list(faces)
         if self.refine == 0:
             return faces
+        rolls = [face.roll for face in faces]
+        for turn in _TURNS:
+            # A face whose score is below the minimum may only be turned.
+            uncertain = [i for i, face in enumerate(faces) if face.score < _TURN_BELOW]
+            self._keep_surer(faces, boxes, uncertain, [rolls[i] + turn for i in uncertain])
         uncertain = self._uncertain(faces, _RETRY_BELOW)
-        wide_boxes = [_scaled_square(boxes[i], _RETRY_SCALE) for i in uncertain]
-        retried = self.predict_and_refine([_image(faces[i]) for i in uncertain], wide_boxes)
-        for i, face in zip(uncertain, retried, strict=True):
-            # In a wider box the model may find a neighboring face.
-            if face.score > faces[i].score and geometry.iou(face.box, boxes[i]) >= _MIN_RETRY_IOU:
-                faces[i] = face
+        rolls = [follow_roll(faces[i].roll, faces[i].points, self.model.scheme) for i in uncertain]
+        self._keep_surer(faces, boxes, uncertain, rolls, _RETRY_SCALE)
         uncertain = self._uncertain(faces, self.model.extra_views_below)
         for i, face in zip(uncertain, self._average_views([faces[i] for i in uncertain]), strict=True):
             faces[i] = face
@@ -126,12 +148,28 @@ class LandmarkPredictor:
         """Return the indices of faces that score less than ``below`` but will be kept. A score of 0 has no crop."""
         return [i for i, face in enumerate(faces) if self.min_score <= face.score < below and face.score > 0]
 
+    def _keep_surer(
+        self,
+        faces: list[Face],
+        boxes: Sequence[np.ndarray] | np.ndarray,
+        indices: list[int],
+        rolls: list[float],
+        scale: float = 1.0,
+    ) -> None:
+        """Predict the faces with these indices with other rolls or scaled boxes, and keep those with a higher score."""
+        scaled = [_scaled_square(boxes[i], scale) for i in indices]
+        retried = self.predict_and_refine([_image(faces[i]) for i in indices], scaled, rolls)
+        for i, face in zip(indices, retried, strict=True):
+            if face.score > faces[i].score and geometry.iou(face.box, boxes[i]) >= _MIN_RETRY_IOU:
+                faces[i] = face
+
     def _average_views(self, faces: list[Face]) -> list[Face]:
         """Average each face with the predictions of additional views of it."""
         if not faces:
             return []
-        images, boxes = [_image(face) for face in faces], [_scaled_square(face.box, _VIEW_SCALE) for face in faces]
-        views = [self._predict_crops(images, boxes, roll) for roll in _VIEW_ROLLS]
+        images = [_image(face) for face in faces]
+        boxes = [_scaled_square(geometry.upright_box(face.points, face.roll), _VIEW_SCALE) for face in faces]
+        views = [self._predict_crops(images, boxes, [face.roll + roll for face in faces]) for roll in _VIEW_ROLLS]
         averaged = []
         for i, face in enumerate(faces):
             predictions = [(face.points, face.expected_errors)]
@@ -139,13 +177,13 @@ class LandmarkPredictor:
                 if geometry.iou(geometry.points_box(points[i]), face.box) >= _MIN_VIEW_IOU:
                     predictions.append((points[i], expected_errors[i]))
             all_points, all_errors = (np.stack(part) for part in zip(*predictions, strict=True))
-            averaged.append(self._face(*average_predictions(all_points, all_errors), images[i]))
+            averaged.append(self._face(*average_predictions(all_points, all_errors), images[i], face.roll))
         return averaged
 
     def _predict_crops(
-        self, images: Sequence[np.ndarray], boxes: Sequence[np.ndarray] | np.ndarray, roll: float = 0.0
+        self, images: Sequence[np.ndarray], boxes: Sequence[np.ndarray], rolls: Sequence[float]
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Predict crops around boxes, the image rotated by ``roll`` degrees.
+        """Predict crops around boxes, rotated so that faces with these rolls in degrees are upright.
 
         Returns points (B, N, 2) and expected errors (B, N) in pixels of the images.
         """
@@ -153,7 +191,10 @@ class LandmarkPredictor:
         outputs = []
         for start in range(0, len(boxes), self.batch_size):
             batch = slice(start, start + self.batch_size)
-            matrices = [geometry.crop_transform(box, size, margin, roll) for box in boxes[batch]]
+            matrices = [
+                geometry.crop_transform(box, size, margin, -roll)
+                for box, roll in zip(boxes[batch], rolls[batch], strict=True)
+            ]
             crops = [geometry.warp(*pair, size) for pair in zip(images[batch], matrices, strict=True)]
             points, expected_errors = self.model(np.array(crops, dtype=np.uint8).reshape(-1, size, size, 3))
             for i, matrix in enumerate(matrices):
@@ -163,9 +204,16 @@ class LandmarkPredictor:
         points, expected_errors = (np.concatenate(parts) for parts in zip(*outputs, strict=True))
         return points, expected_errors
 
-    def _face(self, points: np.ndarray, expected_errors: np.ndarray, image: np.ndarray) -> Face:
-        box = geometry.points_box(points).astype(np.float32)
-        return Face(points, expected_errors, face_score(points, expected_errors), box, self.model.scheme, image)
+    def _face(self, points: np.ndarray, expected_errors: np.ndarray, image: np.ndarray, roll: float) -> Face:
+        return Face(
+            points,
+            expected_errors,
+            score=face_score(points, expected_errors),
+            box=geometry.points_box(points).astype(np.float32),
+            scheme=self.model.scheme,
+            image=image,
+            roll=normalize_roll(roll),
+        )
 
 
 def check_boxes(boxes: Boxes) -> np.ndarray:
@@ -226,16 +274,17 @@ def average_predictions(points: np.ndarray, expected_errors: np.ndarray) -> tupl
     return mean.astype(np.float32), error.astype(np.float32)
 
 
-def _needs_refinement(points: np.ndarray, box: np.ndarray) -> bool:
-    """Return whether the points have a box that differs from the given one, but still overlaps it."""
+def _needs_refinement(points: np.ndarray, box: np.ndarray, roll: float, next_roll: float) -> bool:
+    """Return whether the points have a box or a roll that differs from the given one, but still overlap the box."""
     if not np.isfinite(points).all():
         return False
-    found = geometry.points_box(points)
+    found = geometry.upright_box(points, next_roll)
     if geometry.iou(found, box) <= _MIN_REFINE_IOU:
         return False
     side = geometry.box_side(found)
     shift = np.abs(geometry.box_center(found) - geometry.box_center(box)).max() / side
-    return bool(shift > _MAX_SHIFT or abs(math.log(geometry.box_side(box) / side)) > _MAX_GROWTH)
+    growth = abs(math.log(geometry.box_side(box) / side))
+    return next_roll != roll or bool(shift > _MAX_SHIFT or growth > _MAX_GROWTH)
 
 
 def _scaled_square(box: np.ndarray, scale: float) -> np.ndarray:

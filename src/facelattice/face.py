@@ -33,8 +33,8 @@ class Face:
         track: In a video, the number of the person's track; otherwise None.
         visibility: Float32 (N,), 0 to 1, the probability that each point is visible: hidden neither by an object nor by
             the face itself. None if the model does not predict it.
-        roll: Roll of the crop in which the points were predicted, in degrees, clockwise in the image, -180 to 180. It is
-            0 unless the face is rotated by more than 30 degrees, and differs by less from the roll of the face.
+        roll: Roll of the crop in which the points were predicted, in degrees, clockwise in the image, -180 to 180. It
+            is about the roll of a turned face, and 0 for a face that is rotated by less than 30 degrees.
     """
 
     points: np.ndarray

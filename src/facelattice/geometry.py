@@ -237,23 +237,6 @@ def compose(second: np.ndarray, first: np.ndarray) -> np.ndarray:
     return np.column_stack([second[:, :2] @ first[:, :2], second[:, :2] @ first[:, 2] + second[:, 2]])
 
 
-def quarter_turn(image: np.ndarray, roll: int) -> tuple[np.ndarray, np.ndarray]:
-    """Turn an image so that faces with a roll become upright.
-
-    Args:
-        image: Image (H, W, ...).
-        roll: Roll of the faces in degrees, clockwise; a multiple of 90.
-
-    Returns:
-        The turned image, without interpolation, and the transform (2, 3) from the image to it.
-    """
-    turned = np.ascontiguousarray(np.rot90(image, roll // 90))
-    cos, sin = round(math.cos(math.radians(roll))), round(math.sin(math.radians(roll)))
-    linear = np.array([[cos, sin], [-sin, cos]])
-    centers = [(np.array(part.shape[1::-1]) - 1) / 2 for part in (image, turned)]
-    return turned, np.column_stack([linear, centers[1] - linear @ centers[0]])
-
-
 def downscale_transform(factor: float) -> np.ndarray:
     """Return the transform (2, 3) from an image to the same image averaged down by ``factor``.
 
@@ -336,3 +319,24 @@ def warp(
     return cv2.warpAffine(
         part, matrix, (width, height), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT, borderValue=(fill,) * 4
     )
+
+
+def turn_image(image: np.ndarray, roll: float, max_side: int | None = None) -> tuple[np.ndarray, np.ndarray]:
+    """Rotate a whole image so that faces with a roll become upright.
+
+    Args:
+        image: Image (H, W) or (H, W, C).
+        roll: Roll of the faces in degrees, clockwise.
+        max_side: If the longer side of the image is larger, it is downscaled to this before it is rotated.
+
+    Returns:
+        The rotated image, black beside the given one, and the transform (2, 3) from the image to it.
+    """
+    sides = np.array(image.shape[1::-1])
+    scale = 1.0 if max_side is None else min(1.0, max_side / sides.max())
+    cos, sin = scale * math.cos(math.radians(roll)), scale * math.sin(math.radians(roll))
+    linear = np.array([[cos, sin], [-sin, cos]])
+    width, height = (max(1, round(side)) for side in np.abs(linear) @ sides)
+    center = np.array([width - 1, height - 1]) / 2
+    matrix = np.column_stack([linear, center - linear @ ((sides - 1) / 2)])
+    return warp(image, matrix, (width, height), blur=False), matrix

@@ -40,9 +40,19 @@ def fit_box_mapping(detector_boxes: np.ndarray, landmark_boxes: np.ndarray) -> d
     return {"offset": [round(float(v), 4) for v in np.median(offset, 0)], "scale": round(float(np.median(scale)), 4)}
 
 
-def map_box(box: np.ndarray, mapping: dict[str, Any]) -> np.ndarray:
-    """Map a detector's box (4,) to the square landmark box (4,), by the result of `fit_box_mapping`."""
+def map_box(box: np.ndarray, mapping: dict[str, Any], roll: float = 0.0) -> np.ndarray:
+    """Map a detector's box to the landmark box.
+
+    Args:
+        box: The detector's box (4,).
+        mapping: The result of `fit_box_mapping`.
+        roll: Roll of the face in degrees, clockwise.
+
+    Returns:
+        The landmark box (4,), a square.
+    """
     box = np.asarray(box, dtype=np.float64)
     unit = np.sqrt((box[2:] - box[:2]).prod())
-    center = geometry.box_center(box) + np.asarray(mapping["offset"]) * unit
-    return geometry.square_box(center, mapping["scale"] * unit)
+    cos, sin = np.cos(np.radians(roll)), np.sin(np.radians(roll))
+    offset = np.array([[cos, -sin], [sin, cos]]) @ mapping["offset"]
+    return geometry.square_box(geometry.box_center(box) + offset * unit, mapping["scale"] * unit)

@@ -20,9 +20,9 @@ _NMS_THRESHOLD = 0.6
 # those that are 12 px wide, so the base scale misses faces below 4 % of the image's longer side.
 _BASE_SIDE = 640
 
-# Images with a longer side above _FINE_FROM are also processed at _FINE_SIDE, for faces up to _MAX_FINE_FACE px there.
+# Images with a longer side above _FINE_FROM are also processed at FINE_SIDE, for faces up to _MAX_FINE_FACE px there.
 # Larger detections at that scale are known from the base scale, halves of faces, or plain surfaces.
-_FINE_FROM, _FINE_SIDE, _MAX_FINE_FACE = 960, 1824, 96
+_FINE_FROM, FINE_SIDE, _MAX_FINE_FACE = 960, 1824, 96
 
 # Some large faces, above all painted ones, are only found at a coarse scale. It is used if no face fills
 # _MIN_COARSE_SHARE of the image's longer side; smaller detections at these scales are mostly hands.
@@ -61,7 +61,7 @@ class YuNetDetector:
                 if side < longer
             ]
         if longer > _FINE_FROM:
-            found.append(_detect_at_scale(image, _FINE_SIDE, max_face=_MAX_FINE_FACE))
+            found.append(_detect_at_scale(image, FINE_SIDE, max_face=_MAX_FINE_FACE))
         boxes, confidences = (np.concatenate(parts) for parts in zip(*found, strict=True))
         keep = geometry.nms(boxes, confidences, _NMS_THRESHOLD)
         return boxes[keep], confidences[keep]

@@ -4,7 +4,8 @@
     for face in aligner("photo.jpg"):
         print(face.score, face.points)
 
-A detector finds boxes, `LandmarkPredictor` predicts the landmarks in them, and the best faces are selected.
+A detector finds boxes, `LandmarkPredictor` predicts the landmarks in them, and the best faces are selected. If no face
+is certain, or a certain one is turned, the bundled detector searches the turned image too.
 """
 
 from __future__ import annotations
@@ -13,20 +14,20 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
 from facelattice import geometry
-from facelattice.detection import Detector, YuNetDetector, get_detector, map_box, quick_detect
+from facelattice.detection import Detector, YuNetDetector, detect_turned, get_detector, map_box, quick_detect
 from facelattice.detection.detector import DetectFunction
+from facelattice.detection.turned import SURE_CONFIDENCE, TURNS
 from facelattice.exceptions import ArgumentError, ImageError
 from facelattice.face import Face
 from facelattice.image_io import MAX_PIXELS, load_image
 from facelattice.inference.model_zoo import find_model
 from facelattice.inference.onnx_model import Model
-from facelattice.inference.predictor import MIN_SCORE, Boxes, LandmarkPredictor, check_boxes
+from facelattice.inference.predictor import MIN_SCORE, SURE_SCORE, Boxes, LandmarkPredictor, check_boxes
 
 OnError = Callable[[Any, ImageError], None]
 """A function that is called with an image as given and the error."""
@@ -106,7 +107,7 @@ class FaceAligner:
         """
         image = load_image(image, max_pixels=self.max_pixels)
         if boxes is None:
-            return self._detect_again(image, *self._faces_for_boxes([image], [self._detect_first(image)]))
+            return self._find_faces([image], [self._detect_first(image)])[0]
         boxes = check_boxes(boxes)
         return self.predictor.predict([image] * len(boxes), boxes)
 
@@ -132,16 +133,18 @@ class FaceAligner:
             raise ArgumentError(f"batch() expects several images, not the path {images!r}; call the aligner with it")
         return self._batch(images, on_error)
 
-    def detect(self, image: np.ndarray) -> np.ndarray:
-        """Detect the faces of an image.
+    def detect(self, image: np.ndarray, roll: float = 0.0) -> np.ndarray:
+        """Detect the upright faces of an image, or those with another roll.
 
         Args:
             image: RGB uint8 (H, W, 3).
+            roll: Roll of the faces in degrees, clockwise. Only the bundled detector finds turned faces; another one is
+                called with the image as it is.
 
         Returns:
             Landmark boxes (M, 4), in the order of the detector.
         """
-        return self._landmark_boxes(self.detector(image)[0])
+        return self._detect(image, roll).boxes
 
     def __reduce__(self) -> tuple[Any, ...]:
         predictor = self.predictor
@@ -156,25 +159,28 @@ class FaceAligner:
             f"min_score={self.min_score}, max_faces={self.max_faces}, batch_size={predictor.batch_size})"
         )
 
-    def _detect_first(self, image: np.ndarray) -> np.ndarray:
-        """Detect faces, at a small scale if that may be enough."""
-        return self._landmark_boxes(quick_detect(image)[0]) if self._can_be_quick() else self.detect(image)
-
-    def _detect_again(self, image: np.ndarray, faces: list[Face]) -> list[Face]:
-        """Return the faces, or those of a full detection if a quick one has found none."""
-        if faces or not self._can_be_quick():
-            return faces
-        return self._faces_for_boxes([image], [self.detect(image)])[0]
+    def _detect_first(self, image: np.ndarray) -> _Detections:
+        """Detect upright faces, at a small scale if that may be enough."""
+        if self._can_be_quick():
+            return self._landmark_boxes(*quick_detect(image), 0.0)
+        return self._detect(image, 0.0)
 
     def _can_be_quick(self) -> bool:
         return self.max_faces == 1 and isinstance(self.detector, YuNetDetector)
 
-    def _landmark_boxes(self, boxes: np.ndarray) -> np.ndarray:
+    def _detect(self, image: np.ndarray, roll: float) -> _Detections:
+        if roll and isinstance(self.detector, YuNetDetector):
+            return self._landmark_boxes(*detect_turned(self.detector, image, roll), roll)
+        return self._landmark_boxes(*self.detector(image), 0.0)
+
+    def _landmark_boxes(self, boxes: np.ndarray, confidences: np.ndarray, roll: float) -> _Detections:
         """Drop invalid boxes (M, 4) and map the others to landmark boxes."""
         boxes = np.asarray(boxes, dtype=np.float64).reshape(-1, 4)
         boxes = boxes[np.isfinite(boxes).all(1) & (boxes[:, 2:] > boxes[:, :2]).all(1)]
         mapping = self.model.info.detectors.get(self.detector.name)
-        return boxes if mapping is None else np.array([map_box(box, mapping) for box in boxes])
+        if mapping is not None:
+            boxes = np.array([map_box(box, mapping, roll) for box in boxes]).reshape(-1, 4)
+        return _Detections(boxes, roll, is_sure=bool((confidences >= SURE_CONFIDENCE).any()))
 
     def _batch(self, images: Iterable[Any], on_error: OnError | None) -> Iterator[list[Face]]:
         pending: list[_Pending] = []
@@ -183,10 +189,10 @@ class FaceAligner:
             try:
                 image = load_image(source, max_pixels=self.max_pixels)
             except ImageError as error:
-                pending.append(_Pending(source, error, np.zeros((0, 4))))
+                pending.append(_Pending(source, error, _Detections(np.zeros((0, 4)), 0.0, is_sure=False)))
             else:
                 pending.append(_Pending(source, image, self._detect_first(image)))
-                num_crops += len(pending[-1].boxes)
+                num_crops += len(pending[-1].detections.boxes)
                 num_pixels += image.shape[0] * image.shape[1]
             if num_crops >= self.predictor.batch_size or num_pixels >= _MAX_PENDING_PIXELS:
                 yield from self._finish(pending, on_error)
@@ -195,32 +201,70 @@ class FaceAligner:
 
     def _finish(self, pending: Sequence[_Pending], on_error: OnError | None) -> Iterator[list[Face]]:
         """Yield the faces of each pending image."""
-        loaded = [(item.image, item.boxes) for item in pending if not isinstance(item.image, ImageError)]
-        faces = iter(self._faces_for_boxes([image for image, _ in loaded], [boxes for _, boxes in loaded]))
+        loaded = [(item.image, item.detections) for item in pending if not isinstance(item.image, ImageError)]
+        faces = iter(self._find_faces([image for image, _ in loaded], [detections for _, detections in loaded]))
         for item in pending:
             if not isinstance(item.image, ImageError):
-                yield self._detect_again(item.image, next(faces))
+                yield next(faces)
             elif on_error is None:
                 raise item.image
             else:
                 on_error(item.source, item.image)
                 yield []
 
-    def _faces_for_boxes(self, images: Sequence[np.ndarray], boxes: Sequence[np.ndarray]) -> list[list[Face]]:
-        """Predict the faces in the boxes (M, 4) of each image and select the best of each image."""
-        pairs = [(image, box) for image, image_boxes in zip(images, boxes, strict=True) for box in image_boxes]
-        faces = self.predictor.predict_and_refine([image for image, _ in pairs], [box for _, box in pairs])
-        ends = np.cumsum([len(image_boxes) for image_boxes in boxes]).tolist()
-        groups = [list(range(start, end)) for start, end in pairwise([0, *ends])]
-        if self.max_faces is not None:  # only the selected faces of a crowd are predicted again
-            groups = [[group[i] for i in self._select([faces[i] for i in group])] for group in groups]
-        order = [i for group in groups for i in group]
-        retried = iter(self.predictor.retry_uncertain([faces[i] for i in order], [pairs[i][1] for i in order]))
+    def _find_faces(self, images: Sequence[np.ndarray], first: Sequence[_Detections]) -> list[list[Face]]:
+        """Predict the faces that were detected first, search again where none is certain, and select the best."""
+        found = [
+            self._search_again(*of_image)
+            for of_image in zip(images, first, self._predict_detections(images, first), strict=True)
+        ]
+        # Only faces that may be kept are predicted again; of a crowd only the best.
+        groups = [
+            [candidates[i] for i in self._select([candidate.face for candidate in candidates])]
+            if self.max_faces is not None
+            else [candidate for candidate in candidates if candidate.face.score >= self.min_score]
+            for candidates in found
+        ]
+        kept = [candidate for group in groups for candidate in group]
+        retried = iter(self.predictor.retry_uncertain([c.face for c in kept], [c.box for c in kept]))
         result = []
         for group in groups:
-            image_faces = [next(retried) for _ in group]
-            result.append([image_faces[i] for i in self._select(image_faces)])
+            faces = [next(retried) for _ in group]
+            result.append([faces[i] for i in self._select(faces)])
         return result
+
+    def _predict_detections(
+        self, images: Sequence[np.ndarray], detections: Sequence[_Detections]
+    ) -> list[list[_Candidate]]:
+        """Predict the detected faces of each image."""
+        pairs = [(image, of_image) for image, of_image in zip(images, detections, strict=True) for _ in of_image.boxes]
+        boxes = [box for of_image in detections for box in of_image.boxes]
+        rolls = [of_image.roll for _, of_image in pairs]
+        faces = iter(self.predictor.predict_and_refine([image for image, _ in pairs], boxes, rolls))
+        return [[_Candidate(next(faces), box, found.roll) for box in found.boxes] for found in detections]
+
+    def _search_again(
+        self, image: np.ndarray, detections: _Detections, candidates: list[_Candidate]
+    ) -> list[_Candidate]:
+        """Detect more faces: of other sizes after a quick detection, and turned ones."""
+        if self._can_be_quick() and _surest(candidates) is None:
+            detections, candidates = self._search(image, 0.0)
+        if not isinstance(self.detector, YuNetDetector):
+            return candidates
+        for turn in TURNS:
+            if detections.is_sure or _surest(candidates) is not None:
+                break
+            detections, more = self._search(image, turn)
+            candidates = candidates + more
+        surest = _surest(candidates)
+        if surest is not None and surest.face.roll != surest.roll:  # other faces of the image may be turned too
+            candidates = candidates + self._search(image, surest.face.roll)[1]
+        return candidates
+
+    def _search(self, image: np.ndarray, roll: float) -> tuple[_Detections, list[_Candidate]]:
+        """Detect and predict the faces with a roll."""
+        detections = self._detect(image, roll)
+        return detections, self._predict_detections([image], [detections])[0]
 
     def _select(self, faces: Sequence[Face]) -> list[int]:
         """Return the indices of the faces of an image to keep, best first: different faces with the highest scores."""
@@ -230,10 +274,34 @@ class FaceAligner:
         return good[geometry.nms(boxes[good], scores[good], _NMS_THRESHOLD)][: self.max_faces].tolist()
 
 
+@dataclass(frozen=True)
+class _Detections:
+    """Landmark boxes (M, 4) of faces with a roll in degrees, and whether one of them is certain to have this roll."""
+
+    boxes: np.ndarray
+    roll: float
+    is_sure: bool
+
+
+@dataclass(frozen=True)
+class _Candidate:
+    """A predicted face, and the box (4,) and the roll in degrees that were detected."""
+
+    face: Face
+    box: np.ndarray
+    roll: float
+
+
 @dataclass
 class _Pending:
     """An image of `FaceAligner.batch` whose crops have not been predicted, or the error that it raised."""
 
     source: Any
     image: np.ndarray | ImageError
-    boxes: np.ndarray
+    detections: _Detections
+
+
+def _surest(candidates: Sequence[_Candidate]) -> _Candidate | None:
+    """Return the candidate with the highest score, None if that is not certain."""
+    best = max(candidates, key=lambda candidate: candidate.face.score, default=None)
+    return best if best is not None and best.face.score >= SURE_SCORE else None

@@ -34,9 +34,9 @@ MIN_SCORE = 0.25
 _MAX_SHIFT, _MAX_GROWTH = 0.07, 0.15
 _MIN_REFINE_IOU = 0.1
 
-# Turned faces score less than _TURN_BELOW and upright ones more, with few exceptions. The image is turned until a look
-# reaches it. docs/experiments.md has the measurements.
-_TURN_BELOW, _TURNS = 0.6, (90, -90, 180)
+# Upright faces score SURE_SCORE and more, and turned ones less, with few exceptions. Crops with a lower score do not
+# show the roll of a face either, so the image is turned by quarters until a crop reaches it.
+SURE_SCORE, _TURNS = 0.6, (90, -90, 180)
 
 # A box that is too small, or beside the face, can give points from which refinement does not find the face. Nearly all
 # clear faces score more than _RETRY_BELOW.
@@ -101,12 +101,13 @@ class LandmarkPredictor:
         """Predict faces with refinement only; the first part of `predict`."""
         if len(boxes) == 0:
             return []
-        boxes, rolls = list(boxes), [0.0] * len(boxes) if rolls is None else list(rolls)
+        boxes = list(boxes)
+        rolls = [0.0] * len(boxes) if rolls is None else list(rolls)
         points, expected_errors = self._predict_crops(images, boxes, rolls)
         for _ in range(self.refine):
             moved = []
             for i, box in enumerate(boxes):
-                is_sure = face_score(points[i], expected_errors[i]) >= _TURN_BELOW
+                is_sure = face_score(points[i], expected_errors[i]) >= SURE_SCORE
                 roll = follow_roll(rolls[i], points[i], self.model.scheme) if is_sure else rolls[i]
                 if _needs_refinement(points[i], box, rolls[i], roll):
                     moved.append(i)
@@ -114,7 +115,7 @@ class LandmarkPredictor:
             if not moved:
                 break
             points[moved], expected_errors[moved] = self._predict_crops(
-                *([values[i] for i in moved] for values in (images, boxes, rolls))
+                [images[i] for i in moved], [boxes[i] for i in moved], [rolls[i] for i in moved]
             )
         return [self._face(*prediction) for prediction in zip(points, expected_errors, images, rolls, strict=True)]
 
@@ -133,8 +134,8 @@ class LandmarkPredictor:
             return faces
         rolls = [face.roll for face in faces]
         for turn in _TURNS:
-            # A face whose score is below the minimum may only be turned.
-            uncertain = [i for i, face in enumerate(faces) if face.score < _TURN_BELOW]
+            # Turned faces often score less than the minimum.
+            uncertain = [i for i, face in enumerate(faces) if 0 < face.score < SURE_SCORE]
             self._keep_surer(faces, boxes, uncertain, [rolls[i] + turn for i in uncertain])
         uncertain = self._uncertain(faces, _RETRY_BELOW)
         rolls = [follow_roll(faces[i].roll, faces[i].points, self.model.scheme) for i in uncertain]

@@ -62,5 +62,5 @@ def follow_roll(roll: float, points: np.ndarray, scheme: Scheme) -> float:
 
 
 def normalize_roll(roll: float) -> float:
-    """Return the same angle between -180 and 180 degrees."""
-    return (roll + 180) % 360 - 180
+    """Return the same angle above -180 and up to 180 degrees."""
+    return 180 - (180 - roll) % 360

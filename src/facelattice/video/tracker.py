@@ -5,9 +5,9 @@
         for face in tracker(frame.image, frame.time):
             print(face.track, face.points)
 
-Each face is predicted in a box extrapolated from its last position and velocity. The detector runs every few frames,
-and when a face is lost. A hidden face keeps its track for a short time: it is found again by its position, and told
-from other people by its appearance.
+Each face is predicted in a box extrapolated from its last position and velocity, with its last roll. The detector runs
+every few frames, and when a face is lost. A hidden face keeps its track for a short time: it is found again by its
+position, and told from other people by its appearance.
 """
 
 from __future__ import annotations
@@ -25,7 +25,8 @@ from facelattice.exceptions import ArgumentError
 from facelattice.face import Face
 from facelattice.image_io import load_image
 from facelattice.inference.aligner import FaceAligner
-from facelattice.inference.predictor import LandmarkPredictor
+from facelattice.inference.predictor import SURE_SCORE, LandmarkPredictor
+from facelattice.inference.roll import follow_roll
 from facelattice.video.smoothing import FaceSmoother
 
 DETECT_EVERY = 10  # frames
@@ -67,10 +68,22 @@ class Track:
     smoother: FaceSmoother | None
     velocity: np.ndarray = field(default_factory=lambda: np.zeros(2))
 
+    @property
+    def roll(self) -> float:
+        """The roll of the next crop, in degrees, clockwise."""
+        face = self.face
+        return follow_roll(face.roll, face.points, face.scheme) if face.score >= SURE_SCORE else face.roll
+
     def extrapolated_box(self, time: float) -> np.ndarray:
         """Return the box (4,) that is expected at a time in seconds."""
-        seconds = min(time - self.time, MAX_EXTRAPOLATION)
-        return self.face.box.astype(np.float64) + np.tile(self.velocity * seconds, 2)
+        return self.face.box.astype(np.float64) + self._shift(time)
+
+    def crop_box(self, time: float) -> np.ndarray:
+        """Return the box (4,) for a crop with the roll at a time in seconds, see `geometry.upright_box`."""
+        return geometry.upright_box(self.face.points, self.roll) + self._shift(time)
+
+    def _shift(self, time: float) -> np.ndarray:
+        return np.tile(self.velocity * min(time - self.time, MAX_EXTRAPOLATION), 2)
 
     def similarity(self, face: Face) -> float:
         """Return the correlation (-1 to 1) between the appearance of a face and that of this track."""
@@ -156,7 +169,8 @@ class Tracker:
     def _follow(self, image: np.ndarray, time: float) -> dict[int, Face]:
         """Predict each track in its extrapolated box and return the faces by track number, one track for each face."""
         boxes = [track.extrapolated_box(time) for track in self._tracks]
-        faces = self._predictor.predict([image] * len(boxes), boxes)
+        crop_boxes, rolls = [track.crop_box(time) for track in self._tracks], [track.roll for track in self._tracks]
+        faces = self._predictor.predict([image] * len(boxes), crop_boxes, rolls)
         candidates = [
             (track.similarity(face), track.number, face)
             for track, box, face in zip(self._tracks, boxes, faces, strict=True)
@@ -184,7 +198,12 @@ class Tracker:
 
     def _detect(self, image: np.ndarray, time: float, observed: dict[int, Face]) -> None:
         """Add detected faces that no track follows. Remove tracks that drifted from their face to something else."""
-        boxes = self.aligner.detect(image)
+        if not self._tracks:
+            self._assign_identities(self.aligner(image), time, observed)
+            return
+        # In a video that is held sideways all faces are turned alike.
+        roll = max(self._tracks, key=lambda track: (track.time, track.face.score)).roll
+        boxes = self.aligner.detect(image, roll)
         for track in self._tracks:
             face = observed.get(track.number)
             if face is None or face.score >= RELIABLE_SCORE or track.similarity(face) >= UNCHANGED_SIMILARITY:
@@ -193,7 +212,8 @@ class Tracker:
                 del observed[track.number]
         new_faces: list[Face] = []
         free_boxes = [box for box in boxes if not _overlaps(box, observed.values(), SAME_FACE_IOU)]
-        for face in sorted(self.aligner(image, boxes=free_boxes), key=lambda face: -face.score):
+        found = self.aligner.predictor.predict([image] * len(free_boxes), free_boxes, [roll] * len(free_boxes))
+        for face in sorted(found, key=lambda face: -face.score):
             is_new = not _overlaps(face.box, [*observed.values(), *new_faces], SAME_FACE_IOU)
             if face.score >= self.aligner.min_score and is_new:
                 new_faces.append(face)

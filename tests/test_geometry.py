@@ -230,3 +230,30 @@ def test_warp_accepts_images_wider_than_opencv_does():
     crop = geometry.warp(image, geometry.crop_transform(np.array([38_991.5, -0.5, 39_007.5, 7.5]), 16, 1.0), 16)
     assert crop[8, :8].max() == 0
     assert crop[8, 8:].min() == 255
+
+
+def test_upright_box_of_a_turned_rectangle():
+    points = np.array([[-20, -10], [20, -10], [20, 10], [-20, 10]])
+    turned = geometry.apply(geometry.crop_transform(np.array([100, 50, 101, 51]), 1, 1.0, 45), points)
+    box = geometry.upright_box(turned, 45)
+    np.testing.assert_allclose(box[2:] - box[:2], [40, 20], atol=1e-4)
+    np.testing.assert_allclose(geometry.box_center(box), geometry.box_center(geometry.points_box(turned)), atol=1e-4)
+    assert np.array_equal(geometry.upright_box(turned, 0), geometry.points_box(turned))
+
+
+@pytest.mark.parametrize("quarters", [0, 1, 2, 3])
+def test_turned_by_quarters_is_exact(quarters):
+    image = np.random.default_rng(0).integers(0, 256, (7, 11, 3), dtype=np.uint8)
+    turned, matrix = geometry.turn_image(image, 90 * quarters)
+    assert np.array_equal(turned, np.rot90(image, quarters))
+    x, y = np.round(geometry.apply(matrix, np.array([9, 2]))).astype(int)
+    assert np.array_equal(turned[y, x], image[2, 9])
+
+
+def test_turned_image_contains_all_and_is_downscaled():
+    image = np.full((300, 400), 200, np.uint8)
+    turned, matrix = geometry.turn_image(image, 30, max_side=100)
+    assert turned.shape == (115, 124)  # 100 cos 30 + 75 sin 30 and 100 sin 30 + 75 cos 30
+    assert turned.mean() == pytest.approx(200 * 100 * 75 / turned.size, rel=0.02)
+    assert geometry.transform_scale(matrix) == pytest.approx(0.25)
+    assert geometry.turn_image(np.zeros((1, 5000)), 45, max_side=100)[0].shape == (71, 71)

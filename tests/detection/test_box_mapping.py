@@ -22,3 +22,9 @@ def test_map_box_scales_with_the_box():
 def test_wrong_shapes_are_rejected(shapes):
     with pytest.raises(ArgumentError, match=r"must both be \(M, 4\) with M > 0"):
         fit_box_mapping(*map(np.ones, shapes))
+
+
+def test_offset_turns_with_the_face():
+    mapping = {"offset": [0.0, 0.2], "scale": 0.5}  # the landmarks are in the lower part of the box
+    assert map_box(np.array([0, 0, 100, 100]), mapping, roll=90) == pytest.approx([5, 25, 55, 75])
+    assert map_box(np.array([0, 0, 100, 100]), mapping, roll=180) == pytest.approx([25, 5, 75, 55])

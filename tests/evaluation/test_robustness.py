@@ -117,6 +117,11 @@ def test_sunglasses_occlude_the_eyes(faces):
         assert distances[36:48].min() <= occluded.occluded[i] <= brows_nose_eyes.max()
 
 
+def test_roll_turns_the_crop(crops_of):
+    upright, turned = crops_of("roll", 0.0), crops_of("roll", 180.0)
+    np.testing.assert_allclose(turned, upright[:, ::-1, ::-1], atol=1)
+
+
 def test_unreadable_image_has_no_error(faces, tmp_path):
     samples = read_samples(faces)[:3]
     broken = tmp_path / "broken.png"

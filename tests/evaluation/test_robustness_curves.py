@@ -7,6 +7,7 @@ import cv2
 import numpy as np
 import pytest
 
+from facelattice.evaluation import robustness_curves
 from facelattice.evaluation.robustness import PERTURBATIONS
 from facelattice.evaluation.robustness_curves import CurvePoint, RobustnessCurves, compute_curves, draw_curves
 from facelattice.exceptions import ArgumentError, DataError, SchemeError
@@ -40,8 +41,20 @@ def test_checkpoints_of_one_label_are_averaged(write_recipe, three, tmp_path):
     blurred = {p.model: p for p in curves.points if (p.perturbation, p.level) == ("blur", 0.03)}
     assert blurred["one"].std is None
     assert blurred["both"].std == pytest.approx(2**0.5 * abs(blurred["both"].nme - blurred["one"].nme), rel=1e-6)
-    with pytest.raises(DataError, match=r"ibug68, 64 px, margin 1\.3 and ibug68, 128 px, margin 1\.3 differ"):
-        compute_curves({"one": runs[:1], "bundled": ["ibug68-fast"]}, three)
+
+
+def test_models_of_different_crop_sizes_give_their_own_curves(three, monkeypatch):
+    monkeypatch.setattr(robustness_curves, "PERTURBATIONS", {"roll": (0.0, 180.0)})
+    together = compute_curves({"large": ["ibug68"], "fast": ["ibug68-fast"]}, three)
+    alone = compute_curves({"fast": ["ibug68-fast"]}, three)
+    assert [point for point in together.points if point.model == "fast"] == alone.points
+    upright, turned = (point.nme for point in alone.points if point.perturbation == "roll")
+    assert upright < 0.1 < turned  # the network alone, without looks at the turned image
+
+
+def test_models_of_different_schemes_are_an_error(three):
+    with pytest.raises(DataError, match="the same scheme: ibug68 and wflw98 differ"):
+        compute_curves({"a": ["ibug68-fast"], "b": ["wflw98"]}, three)
 
 
 def test_faces_of_another_scheme_are_an_error(faces, tmp_path):

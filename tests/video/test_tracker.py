@@ -159,6 +159,49 @@ def test_face_keeps_its_track_over_short_intervals(aligner, view, gap):
         assert face.track == 1
 
 
+@pytest.mark.parametrize("quarters", [1, 2])
+def test_video_that_is_held_sideways(aligner, view, quarters):
+    """After the first frame, a turned face costs one crop a frame, as an upright one."""
+
+    class CountingModel:
+        num_crops = 0
+
+        def __call__(self, crops):
+            self.num_crops += len(crops)
+            return model(crops)
+
+        def __getattr__(self, name):
+            return getattr(model, name)
+
+    model, counting = aligner.model, CountingModel()
+    tracker = Tracker(FaceAligner(counting), smooth=0, detect_every=8)
+    for i in range(12):
+        frame = view(40 + 2 * i, 20)
+        (face,) = tracker(np.ascontiguousarray(np.rot90(frame, quarters)), i / RATE)
+        (upright,) = aligner(frame)
+        matrix = geometry.turn_image(frame, 90 * quarters)[1]
+        distances = np.linalg.norm(face.points - geometry.apply(matrix, upright.points), axis=1)
+        assert distances.mean() < 0.02 * geometry.box_side(upright.box)
+        assert (face.track, abs(face.roll)) == (1, 90 * quarters)
+        if i == 0:
+            counting.num_crops = 0
+    assert counting.num_crops == 11
+
+
+def test_crop_follows_a_face_that_turns(aligner, view):
+    tracker = Tracker(aligner, smooth=0, detect_every=100)
+    rolls = []
+    for i in range(37):
+        frame = geometry.warp(
+            view(60, 30), geometry.crop_transform(np.array([0, 0, 319, 239]), 320, 1.0, 5 * i), (320, 320)
+        )
+        (face,) = tracker(frame, i / RATE)
+        assert face.track == 1
+        rolls.append(face.roll)
+    assert np.abs(np.array(rolls) - 5 * np.arange(37)).max() < 45
+    assert rolls[-1] > 130
+
+
 def test_max_faces(aligner, heads):
     tracker = Tracker(FaceAligner(aligner.model, max_faces=1))
     assert [len(tracker(scene(heads, [(60, 60), (260, 60)]), 0.04 * i)) for i in range(12)] == [1] * 12

@@ -1,4 +1,4 @@
-"""`facelattice robustness`: draw the error against occlusion, blur, box noise and yaw."""
+"""`facelattice robustness`: draw the error against occlusion, blur, box noise, roll and yaw."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ def robustness(
     ],
     subset: Subset = None,
 ) -> None:
-    """Draw how the NME grows with patches, accessories, blur, inexact boxes and yaw.
+    """Draw how the NME grows with patches, accessories, blur, inexact boxes, roll and yaw.
 
-    Models with the same LABEL are runs of one recipe with different seeds: their mean is drawn. All values are written
-    as JSON beside the image.
+    The models must have the same points; their crops may differ in size. Models with the same LABEL are runs of one
+    recipe with different seeds: their mean is drawn. All values are written as JSON beside the image.
     """
     from facelattice.evaluation.robustness_curves import compute_curves, draw_curves
     from facelattice.visualization.figures import figure_format

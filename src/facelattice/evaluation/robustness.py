@@ -1,4 +1,4 @@
-"""Errors on perturbed faces: occluded by patches or accessories, blurred, or with inexact boxes.
+"""Errors on perturbed faces: occluded by patches or accessories, blurred, rotated, or with inexact boxes.
 
 Example:
     (errors,) = perturbed_errors([predict], samples, 128, 1.3, "patch: face", 0.3)
@@ -34,6 +34,7 @@ PERTURBATIONS: dict[str, tuple[float, ...]] = {
     "accessories": tuple(range(1 + len(ACCESSORIES))),
     "blur": (0.0, 0.01, 0.02, 0.03, 0.04, 0.06),
     "box noise": (0.0, 0.05, 0.1, 0.15, 0.2, 0.25),
+    "roll": (0.0, 45.0, 90.0, 135.0, 180.0),
 }
 OCCLUSIONS = (*(f"patch: {kind}" for kind in PATCHES), "accessories")
 
@@ -74,7 +75,8 @@ def perturbed_errors(
         perturbation: A key of `PERTURBATIONS`.
         level: Strength of the perturbation. Patches: fraction of the landmarks under the patch. Accessories: 1 + the
             index in `ACCESSORIES`. Blur: standard deviation divided by the side of the box. Box noise: standard
-            deviation of shift and log scale, in sides of the box.
+            deviation of shift and log scale, in sides of the box. Roll: rotation of the image in degrees, clockwise;
+            the network sees one crop, while `FaceAligner` turns it back.
         seed: Seed of the perturbation.
 
     Raises:
@@ -169,7 +171,7 @@ def _perturb(
     box = sample.box
     if perturbation == "box noise":
         box = geometry.jitter_box(box, level, level, rng)
-    matrix = geometry.crop_transform(box, size, margin)
+    matrix = geometry.crop_transform(box, size, margin, rotation=level if perturbation == "roll" else 0.0)
     crop = geometry.warp(image, matrix, size)
     if perturbation == "blur" and level > 0:
         crop = cv2.GaussianBlur(crop, (0, 0), level * size / margin)

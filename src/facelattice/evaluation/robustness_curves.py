@@ -46,6 +46,7 @@ LEVEL_LABELS = {
     "accessories": "accessory drawn over the face",
     "blur": "standard deviation of the blur / side of the box",
     "box noise": "standard deviation of shift and log scale / side of the box",
+    "roll": "rotation of the image, degrees",
     YAW: "yaw proxy: offset of the nose from the middle / width of the face",
 }
 REGIONS = ("all", "occluded", "visible")
@@ -102,9 +103,6 @@ class _LoadedModel:
     crop_size: int
     crop_margin: float
 
-    def __str__(self) -> str:
-        return f"{self.scheme.name}, {self.crop_size} px, margin {self.crop_margin:g}"
-
 
 def compute_curves(
     models: Mapping[str, Sequence[str]],
@@ -123,21 +121,30 @@ def compute_curves(
         progress: Wraps the list of perturbations and levels, to show progress.
 
     Raises:
-        DataError: The models differ in scheme, crop size or margin, or share no landmark with the dataset.
+        DataError: The models differ in scheme, or share no landmark with the dataset.
     """
     labels = [label for label, paths in models.items() for _ in paths]
     loaded = [_load(path) for paths in models.values() for path in paths]
     for other in loaded[1:]:
-        if str(other) != str(loaded[0]):
+        if other.scheme.name != loaded[0].scheme.name:
             raise DataError(
-                f"the models must have the same scheme, crop size and margin: {loaded[0]} and {other} differ"
+                f"the models must have the same scheme: {loaded[0].scheme.name} and {other.scheme.name} differ"
             )
-    size, margin, scheme = loaded[0].crop_size, loaded[0].crop_margin, loaded[0].scheme
+    scheme = loaded[0].scheme
     samples = convert_samples(read_samples_for(scheme, data, subset), scheme, None)
     if not samples:
         raise DataError(f"{data}: no face shares a landmark with the scheme of the models, {scheme.name}")
-    predictors = [model.predict for model in loaded]
     points: list[CurvePoint] = []
+
+    def measure(perturbation: str, level: float) -> list[PerturbedErrors]:
+        """Measure all models; those with the same crops together, since making the crops takes time."""
+        errors: dict[int, PerturbedErrors] = {}
+        for size, margin in dict.fromkeys((model.crop_size, model.crop_margin) for model in loaded):
+            same = [i for i, model in enumerate(loaded) if (model.crop_size, model.crop_margin) == (size, margin)]
+            predictors = [loaded[i].predict for i in same]
+            measured = perturbed_errors(predictors, samples, size, margin, perturbation, level, seed)
+            errors.update(zip(same, measured, strict=True))
+        return [errors[i] for i in range(len(loaded))]
 
     def add(perturbation: str, level: float, errors: list[PerturbedErrors], faces: np.ndarray) -> None:
         for region in REGIONS if perturbation in OCCLUSIONS else REGIONS[:1]:
@@ -152,12 +159,8 @@ def compute_curves(
 
     everyone = np.ones(len(samples), bool)
     for perturbation, level in progress([(name, level) for name, levels in PERTURBATIONS.items() for level in levels]):
-        errors = perturbed_errors(predictors, samples, size, margin, perturbation, level, seed)
-        add(perturbation, level, errors, everyone)
-    yaw, errors = (
-        np.array([yaw_proxy(sample) for sample in samples]),
-        perturbed_errors(predictors, samples, size, margin),
-    )
+        add(perturbation, level, measure(perturbation, level), everyone)
+    yaw, errors = np.array([yaw_proxy(sample) for sample in samples]), measure("blur", 0.0)
     for low, high in pairwise(YAW_BINS):
         add(YAW, low, errors, (yaw >= low) & (yaw < high))
     return RobustnessCurves(len(samples), seed, "annotation", points)
@@ -176,9 +179,7 @@ def draw_curves(curves: RobustnessCurves, path: Path) -> None:
     colors = {model: f"C{i}" for i, model in enumerate(dict.fromkeys(point.model for point in curves.points))}
     figure = Figure(figsize=(15, 7.5), layout="constrained")
     plots = figure.subplots(2, 4).flatten()
-    for axes in plots[len(names) :]:
-        axes.remove()
-    for axes, name in zip(plots, names, strict=False):
+    for axes, name in zip(plots, names, strict=True):
         of_plot = [point for point in curves.points if point.perturbation == name]
         for model, color in colors.items():
             for region, style in zip(REGIONS, ("-", "--", ":"), strict=True):
@@ -194,6 +195,8 @@ def draw_curves(curves: RobustnessCurves, path: Path) -> None:
                     axes.fill_between(x, y - std, y + std, color=color, alpha=0.15, lw=0)
         if name == "accessories":
             axes.set_xticks(range(1 + len(ACCESSORIES)), ["none", *ACCESSORIES])
+        if name == "roll":
+            axes.set_xticks(PERTURBATIONS[name])
         if name == YAW:
             bins = [point for point in of_plot if point.model == next(iter(colors))]
             axes.set_xticks(range(len(bins)), [f"from {point.level:g}\n({point.num_faces} faces)" for point in bins])

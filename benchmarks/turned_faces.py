@@ -1,0 +1,132 @@
+"""Measure faces in turned photos, with and without the search for turned faces, as Markdown tables.
+
+    python benchmarks/turned_faces.py DATA/WFLW --subset train --faces 100
+    python benchmarks/turned_faces.py DATA/WFLW --subset train --faces 100 --crowds DATA/crowds/train
+
+Each photo and its annotation is turned clockwise. The boxes are those of the annotation, or of the detector in the
+whole photo. The cost is in crops per annotated face: with the detector, the other faces of the photos are predicted
+too. With --crowds, the second table counts the found, missed and false faces of upright photos with boxes of all faces.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+from math import inf
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+from unittest.mock import patch
+
+import numpy as np
+from PIL import Image
+from refinement import CountingModel
+
+from facelattice import FaceAligner, geometry, load_image
+from facelattice.datasets.readers.detect_layout import read_samples_for
+from facelattice.datasets.sample import Sample, to_common_scheme
+from facelattice.evaluation.evaluate import evaluate_predictions
+from facelattice.evaluation.predict import predict_samples
+from facelattice.evaluation.protocols import choose_protocol
+from facelattice.inference import aligner as aligner_module
+from facelattice.inference import predictor, roll
+from facelattice.inference.model_zoo import list_models
+
+ROLLS = (0.0, 45.0, 90.0, 135.0, 180.0)
+MIN_SIDE = 20  # px; smaller faces of crowds are not counted
+MIN_OVERLAP = 0.5  # of the smaller box, since the boxes of crowds contain the forehead
+
+
+def main() -> None:
+    """Print the tables."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("data", type=Path, help="annotated faces")
+    parser.add_argument("--subset", help="use only the faces of this subset")
+    parser.add_argument("--faces", type=int, help="use this number of faces, chosen at random (default: all)")
+    parser.add_argument("--model", action="append", help="a bundled model; may be repeated (default: all)")
+    parser.add_argument("--roll", type=float, action="append", help=f"degrees; may be repeated (default: {ROLLS})")
+    parser.add_argument("--crowds", type=Path, help="folder of photos and boxes.csv, with the boxes of all faces")
+    options = parser.parse_args()
+    models = options.model or list_models()
+    print("| model | box | roll | search | NME | failure rate | missed | crops per face |")
+    print("|---|---|---|---|---|---|---|---|")
+    for name in models:
+        aligner: Any = FaceAligner(name)
+        annotated = read_samples_for(aligner.model.scheme, options.data, options.subset)
+        chosen = [annotated[i] for i in np.random.default_rng(0).permutation(len(annotated))[: options.faces]]
+        for degrees in options.roll or ROLLS:
+            with TemporaryDirectory() as folder:
+                measure_turned(name, aligner, turn_samples(chosen, degrees, Path(folder)), degrees)
+    if options.crowds:
+        print("\n| model | search | found | missed | false |\n|---|---|---|---|---|")
+        for name in models:
+            measure_crowds(name, FaceAligner(name), options.crowds)
+
+
+def turn_samples(samples: list[Sample], degrees: float, folder: Path) -> list[Sample]:
+    """Write the photos turned clockwise, and return the samples with turned points."""
+    turned = []
+    for i, sample in enumerate(samples):
+        image, matrix = geometry.turn_image(load_image(sample.path), -degrees)
+        path, points = folder / f"{i}.bmp", geometry.apply(matrix, sample.points)
+        Image.fromarray(image).save(path)
+        turned.append(replace(sample, path=path, points=points, box=geometry.face_box(points, sample.mask)))
+    return turned
+
+
+@contextmanager
+def without_turned_faces() -> Iterator[None]:
+    """Switch off all parts of the library that look for turned faces."""
+    with ExitStack() as stack:
+        for module, name, value in ((predictor, "_TURNS", ()), (roll, "MAX_ROLL", inf), (aligner_module, "TURNS", ())):
+            stack.enter_context(patch.object(module, name, value))
+        yield
+
+
+def measure_turned(name: str, aligner: Any, annotated: list[Sample], degrees: float) -> None:
+    """Print the rows of one roll."""
+    model = aligner.model
+    samples, converted = to_common_scheme(annotated, model.scheme)
+    for box in ("annotation", "detector"):
+        for search in ("no", "yes"):
+            aligner.predictor.model = counting = CountingModel(model, model.extra_views_below)
+            with without_turned_faces() if search == "no" else ExitStack():
+                predictions = predict_samples(aligner, converted, box)
+            result = evaluate_predictions(samples, predictions, choose_protocol(samples))
+            print(
+                f"| {name} | {box} | {degrees:g} | {search} | {100 * (result.nme or 0):.2f} % "
+                f"| {100 * (result.failure_rate or 0):.1f} % | {result.num_missed} "
+                f"| {counting.num_crops / len(samples):.2f} |",
+                flush=True,
+            )
+    aligner.predictor.model = model
+
+
+def measure_crowds(name: str, aligner: FaceAligner, folder: Path) -> None:
+    """Print the rows of upright photos."""
+    boxes: dict[str, list[np.ndarray]] = defaultdict(list)
+    with (folder / "boxes.csv").open(newline="") as file:
+        for row in csv.DictReader(file):
+            boxes[row["image"]].append(np.array([float(row[key]) for key in ("x0", "y0", "x1", "y1")]))
+    for search in ("no", "yes"):
+        found = missed = false = 0
+        with without_turned_faces() if search == "no" else ExitStack():
+            for photo in sorted(boxes):
+                faces = [face.box for face in aligner(folder / photo)]
+                false += sum(not is_near(face, boxes[photo]) for face in faces)
+                hits = [is_near(box, faces) for box in boxes[photo] if geometry.box_side(box) >= MIN_SIDE]
+                found, missed = found + sum(hits), missed + len(hits) - sum(hits)
+        print(f"| {name} | {search} | {found} | {missed} | {false} |", flush=True)
+
+
+def is_near(box: np.ndarray, others: list[np.ndarray]) -> bool:
+    """Return whether a box and one of the others overlap by `MIN_OVERLAP` of the smaller one."""
+    return any(len(geometry.nms(np.stack([box, other]), np.array([1.0, 0.5]), MIN_OVERLAP)) == 1 for other in others)
+
+
+if __name__ == "__main__":
+    main()

@@ -24,6 +24,7 @@ from facelattice.evaluation.predict import predict_samples
 from facelattice.evaluation.protocols import choose_protocol
 from facelattice.inference import predictor
 from facelattice.inference.model_zoo import list_models
+from facelattice.inference.onnx_model import CropPredictions
 
 # The changed constants of `inference.predictor`, and of the model.
 VARIANTS: dict[str, dict[str, float]] = {
@@ -42,7 +43,7 @@ class CountingModel:
     def __init__(self, model: Any, extra_views_below: float):
         self.model, self.extra_views_below, self.num_crops = model, extra_views_below, 0
 
-    def __call__(self, crops: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def __call__(self, crops: np.ndarray) -> CropPredictions:
         """Predict crops."""
         self.num_crops += len(crops)
         return self.model(crops)

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from facelattice.inference.model_info import ModelInfo
+from facelattice.inference.onnx_model import CropPredictions
 from facelattice.schemes import get_scheme
 
 
@@ -26,7 +27,7 @@ class BlobModel:
         )
         self.error, self.batches = error, []
 
-    def __call__(self, crops: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def __call__(self, crops: np.ndarray) -> CropPredictions:
         self.batches.append(len(crops))
         points = np.full((len(crops), 5, 2), 31.5, np.float32)
         for i, crop in enumerate(crops):
@@ -34,7 +35,8 @@ class BlobModel:
             if len(x):
                 x0, x1, y0, y1 = x.min(), x.max(), y.min(), y.max()
                 points[i] = [(x0, y0), (x1, y0), ((x0 + x1) / 2, (y0 + y1) / 2), (x0, y1), (x1, y1)]
-        return points, np.full((len(crops), 5), self.error, np.float32)
+        errors, visibility = (np.full((len(crops), 5), value, np.float32) for value in (self.error, 0.75))
+        return CropPredictions(points, errors, visibility)
 
 
 def _draw_blobs(*corners: tuple[int, int], side: int = 100) -> np.ndarray:

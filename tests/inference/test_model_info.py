@@ -23,6 +23,7 @@ COMPLETE = {
     "int8": False,
     "float16": True,
     "error_scale": 1.1,
+    "annotation_styles": ["300-W", "WFLW"],
     "sha256": "1" * 64,
 }
 

@@ -84,13 +84,14 @@ def load_error(tmp_path):
 def test_model_predicts_points_and_expected_errors(tiny):
     model = Model(tiny)
     crops = np.stack([np.full((SIZE, SIZE, 3), gray, np.uint8) for gray in (7, 200, 90)])
-    points, errors = model(crops)
+    points, errors, visibility = model(crops)
     assert points.shape == (3, 5, 2)
+    assert np.isnan(visibility).all()  # the file has no such output
+    assert visibility.shape == (3, 5)
     assert errors.dtype == points.dtype == np.float32
     assert np.allclose(points[:, 3, 1], [7, 200, 90], atol=1e-3)
     assert np.allclose(errors[:, 4], [7, 200, 90], atol=1e-3)
-    points, errors = model(crops[:0])
-    assert (points.shape, errors.shape) == ((0, 5, 2), (0, 5))
+    assert [values.shape for values in model(crops[:0])] == [(0, 5, 2), (0, 5), (0, 5)]
 
 
 def test_model_has_the_attributes_of_its_metadata(tiny):

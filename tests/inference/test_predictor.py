@@ -3,6 +3,7 @@ import pytest
 
 from facelattice.exceptions import ArgumentError
 from facelattice.geometry import iou
+from facelattice.inference.onnx_model import CropPredictions
 from facelattice.inference.predictor import LandmarkPredictor, average_predictions, face_score
 
 
@@ -87,9 +88,10 @@ def test_uncertain_face_is_predicted_in_a_wider_box(blob_model, draw_blobs):
         """Uncertain if the rectangle touches the edge of the crop."""
 
         def __call__(self, crops):
-            points, errors = super().__call__(crops)
+            predictions = super().__call__(crops)
+            points, errors, _ = predictions
             touches = (points.min((1, 2)) < 1) | (points.max((1, 2)) > 62)
-            return points, np.where(touches[:, None], 3, errors).astype(np.float32)
+            return predictions._replace(expected_errors=np.where(touches[:, None], 3, errors).astype(np.float32))
 
     images, boxes = [draw_blobs((200, 150))], [(210, 160, 272, 222)]  # cuts off the right and the lower edge
     (face,) = LandmarkPredictor(EdgeModel()).predict(images, boxes)
@@ -112,7 +114,7 @@ def test_wider_box_does_not_lead_to_a_neighbor(blob_model, draw_blobs):
             low, high = (11, 53) if first else (39, 63)
             points = [(low, low), (high, low), ((low + high) / 2,) * 2, (low, high), (high, high)]
             errors = np.full((len(crops), 5), 5.0 if first else 0.5, np.float32)
-            return np.array([points] * len(crops), np.float32), errors
+            return CropPredictions(np.array([points] * len(crops), np.float32), errors, np.ones_like(errors))
 
     (face,) = LandmarkPredictor(NeighborModel()).predict([draw_blobs()], [(100, 100, 150, 150)])
     assert iou(face.box, (100, 100, 150, 150)) > 0.5

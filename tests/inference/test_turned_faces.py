@@ -11,6 +11,7 @@ from PIL import Image
 from facelattice import FaceAligner, geometry
 from facelattice.detection import YuNetDetector
 from facelattice.inference.model_zoo import list_models
+from facelattice.inference.onnx_model import CropPredictions
 from facelattice.inference.predictor import LandmarkPredictor
 
 BOX = np.array([178, 85, 268, 178])  # the landmarks of the astronaut
@@ -22,7 +23,7 @@ class CountingModel:
     def __init__(self, model: Any) -> None:
         self.model, self.num_crops = model, 0
 
-    def __call__(self, crops: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def __call__(self, crops: np.ndarray) -> CropPredictions:
         self.num_crops += len(crops)
         return self.model(crops)
 

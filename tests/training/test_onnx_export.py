@@ -34,11 +34,12 @@ def test_model_file_equals_the_network_for_any_batch_size(shaken, faces, tmp_pat
     images = [cv2.imread(str(path))[16:80, 16:80, ::-1] for path in sorted(faces.glob("*.png"))]
     for batch in (1, 3):
         crops = np.stack(images[:batch])
-        points, errors = model(crops)
+        points, errors, visibility = model(crops)
         with torch.inference_mode():
             expected = network(torch.from_numpy(crops))
         np.testing.assert_allclose(points, expected.points.numpy(), atol=0.01, rtol=0)
         np.testing.assert_allclose(errors, metadata.error_scale * expected.expected_errors.numpy(), atol=0.02, rtol=0)
+        np.testing.assert_allclose(visibility, expected.visibility_logits.sigmoid().numpy(), atol=1e-3, rtol=0)
         np.testing.assert_allclose(model.edge_weights(crops), expected.edge_weights.numpy(), atol=1e-4, rtol=0)
     assert np.ptp(model(np.stack(images))[0], axis=0).max() > 0.1  # and it depends on the image
     assert model.info.to_dict() | {"sha256": "0" * 64} == metadata.to_dict()

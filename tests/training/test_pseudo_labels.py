@@ -11,6 +11,7 @@ from facelattice import geometry
 from facelattice.datasets.sample import Sample, make_sample
 from facelattice.image_io import load_image
 from facelattice.inference.aligner import FaceAligner
+from facelattice.inference.onnx_model import CropPredictions
 from facelattice.schemes import convert, get_scheme
 from facelattice.training.pseudo_labels import MAX_DEVIATION, label_images, relabel_samples, view_agreement
 
@@ -131,9 +132,9 @@ class FivePointModel:
     def convert(points: np.ndarray) -> np.ndarray:
         return convert(points, np.ones(68, bool), IBUG, FIVE)[0]
 
-    def __call__(self, crops: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        points, expected_errors = self.model(crops)
-        return np.stack([self.convert(p) for p in points]), expected_errors[:, :5]
+    def __call__(self, crops: np.ndarray) -> CropPredictions:
+        points, expected_errors, visibility = self.model(crops)
+        return CropPredictions(np.stack([self.convert(p) for p in points]), expected_errors[:, :5], visibility[:, :5])
 
 
 @pytest.mark.filterwarnings("error")

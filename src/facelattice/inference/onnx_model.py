@@ -1,11 +1,11 @@
 """Model files: ONNX files that describe themselves in their metadata.
 
     model = Model("ibug68.onnx")
-    points, expected_errors = model(crops)  # uint8 (B, S, S, 3) -> float32 (B, N, 2), (B, N), pixels of the crop
+    points, expected_errors, visibility = model(crops)  # uint8 (B, S, S, 3) -> float32 (B, N, 2), (B, N), (B, N)
 
-The graph has the input ``crops`` and the outputs ``points``, ``expected_errors`` and, with a landmark graph,
-``edge_weights``. Its metadata under the key "facelattice" is a `ModelInfo` as JSON. It contains the SHA-256 of the
-file, which `seal` writes and `Model` checks.
+The graph has the input ``crops`` and the outputs ``points``, ``expected_errors``, ``visibility`` and, with a landmark
+graph, ``edge_weights``. A model with annotation styles also has the input ``style``. The metadata under the key
+"facelattice" is a `ModelInfo` as JSON. It contains the SHA-256 of the file, which `seal` writes and `Model` checks.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import hashlib
 import os
 import re
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import onnxruntime
@@ -47,6 +47,21 @@ def seal(data: bytes) -> bytes:
     return _DIGEST.sub(rb"\g<1>" + content_digest(data).encode() + b'"', data)
 
 
+class CropPredictions(NamedTuple):
+    """What a model predicts for B crops with N landmarks.
+
+    Attributes:
+        points: Float32 (B, N, 2), pixels of the crops.
+        expected_errors: Float32 (B, N), pixels of the crops.
+        visibility: Float32 (B, N), 0 to 1, the probability that each point is visible; NaN if the model file is older
+            than this output.
+    """
+
+    points: np.ndarray
+    expected_errors: np.ndarray
+    visibility: np.ndarray
+
+
 class Model:
     """A landmark model, loaded from a model file.
 
@@ -56,6 +71,7 @@ class Model:
         path: The model file.
         num_threads: Number of threads; None for all usable processors, up to 8.
         provider: Execution provider of ONNX Runtime: "cpu", "cuda", "openvino" or "coreml".
+        annotation_style: Whose annotators the points imitate: one of ``info.annotation_styles``; None for their mean.
 
     Attributes:
         path: The model file.
@@ -68,41 +84,49 @@ class Model:
 
     Raises:
         ModelError: The file is missing, damaged, newer than this version of facelattice, or not a model file.
-        ArgumentError: The provider is unknown, not installed, or does not start.
+        ArgumentError: The provider is unknown, not installed, or does not start; or the model does not have the style.
     """
 
-    def __init__(self, path: str | os.PathLike[str], num_threads: int | None = None, provider: str = "cpu"):
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        num_threads: int | None = None,
+        provider: str = "cpu",
+        annotation_style: str | None = None,
+    ):
         self.path = Path(path)
-        self._num_threads, self._provider = num_threads, provider
+        self._num_threads, self._provider, self.annotation_style = num_threads, provider, annotation_style
         self._session = self._open()
         self.info = self._read_info()
         self.name, self.scheme = self.info.name, self.info.scheme
         self.crop_size, self.crop_margin = self.info.crop_size, self.info.crop_margin
         self.extra_views_below = self.info.extra_views_below
+        self._inputs = self._style_input()
+        self._outputs = {output.name for output in self._session.get_outputs()}
         self._max_batch = max(1, _MAX_CPU_PIXELS // self.crop_size**2) if provider == "cpu" else 10**9
         self._check_graph()
 
-    def __call__(self, crops: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Predict points and expected errors.
+    def __call__(self, crops: np.ndarray) -> CropPredictions:
+        """Predict points, expected errors and visibility.
 
         Args:
             crops: RGB uint8 (B, crop_size, crop_size, 3).
-
-        Returns:
-            Points float32 (B, N, 2) and expected errors float32 (B, N), both in pixels of the crops.
 
         Raises:
             ArgumentError: The crops have another shape or type.
         """
         self._check_crops(crops)
+        num_points = len(self.scheme)
         if len(crops) == 0:
-            return np.zeros((0, len(self.scheme), 2), np.float32), np.zeros((0, len(self.scheme)), np.float32)
+            empty = np.zeros((0, num_points), np.float32)
+            return CropPredictions(np.zeros((0, num_points, 2), np.float32), empty, empty)
+        names = [name for name in CropPredictions._fields if name in self._outputs]
         outputs = [
-            self._session.run(["points", "expected_errors"], {"crops": crops[start : start + self._max_batch]})
+            self._session.run(names, {"crops": crops[start : start + self._max_batch], **self._inputs})
             for start in range(0, len(crops), self._max_batch)
         ]
-        points, expected_errors = zip(*outputs, strict=True)
-        return np.concatenate(points), np.concatenate(expected_errors)
+        values = dict(zip(names, map(np.concatenate, zip(*outputs, strict=True)), strict=True))
+        return CropPredictions(**{"visibility": np.full((len(crops), num_points), np.nan, np.float32), **values})
 
     def edge_weights(self, crops: np.ndarray) -> np.ndarray:
         """Predict the edge weights of the landmark graph.
@@ -119,16 +143,16 @@ class Model:
             ArgumentError: The crops have another shape or type.
         """
         self._check_crops(crops)
-        if "edge_weights" not in {output.name for output in self._session.get_outputs()}:
+        if "edge_weights" not in self._outputs:
             raise ModelError(f"{self.path}: this model has no edge weights: its head is not a graph")
         num_points = len(self.scheme)
         if len(crops) == 0:
             return np.zeros((0, num_points, num_points), np.float32)
-        (weights,) = self._session.run(["edge_weights"], {"crops": crops})
+        (weights,) = self._session.run(["edge_weights"], {"crops": crops, **self._inputs})
         return np.broadcast_to(weights, (len(crops), num_points, num_points))  # static ones come once for all crops
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return type(self), (self.path.absolute(), self._num_threads, self._provider)
+        return type(self), (self.path.absolute(), self._num_threads, self._provider, self.annotation_style)
 
     def __repr__(self) -> str:
         return f"Model({str(self.path)!r}, scheme={self.scheme.name!r}, crop_size={self.crop_size})"
@@ -172,6 +196,16 @@ class Model:
         except ModelError as error:
             raise ModelError(f"{self.path}: wrong metadata in the model file: {error}") from None
 
+    def _style_input(self) -> dict[str, np.ndarray]:
+        """The graph's input for the annotation style, if one was chosen."""
+        styles, style = self.info.annotation_styles, self.annotation_style
+        if style is None:
+            return {}
+        if style not in styles:
+            known = f"one of {', '.join(styles)}" if styles else "not possible for this model, which has none"
+            raise ArgumentError(f"{self.path}: the annotation style is {known}, not {style!r}")
+        return {"style": np.array([styles.index(style)])}
+
     def _check_crops(self, crops: np.ndarray) -> None:
         size = self.crop_size
         if crops.shape[1:] != (size, size, 3) or crops.dtype != np.uint8:
@@ -181,16 +215,17 @@ class Model:
         """Run two black crops, so that a graph that contradicts its metadata is found when it is loaded."""
         size, num_points = self.crop_size, len(self.scheme)
         try:
-            points, expected_errors = self(np.zeros((2, size, size, 3), np.uint8))
+            predictions = self(np.zeros((2, size, size, 3), np.uint8))
         except Exception as error:
             raise ModelError(
                 f"{self.path}: the graph does not map crops uint8 (B, {size}, {size}, 3) to points and expected errors "
                 f"as its metadata says ({_one_line(error)}); export it again"
             ) from None
-        if points.shape != (2, num_points, 2) or expected_errors.shape != (2, num_points):
+        shapes = [values.shape for values in predictions]
+        if shapes != [(2, num_points, 2), (2, num_points), (2, num_points)]:
             raise ModelError(
-                f"{self.path}: the scheme {self.scheme.name!r} has {num_points} points, but the graph returns points "
-                f"{points.shape} and expected errors {expected_errors.shape} for 2 crops; export it again"
+                f"{self.path}: the scheme {self.scheme.name!r} has {num_points} points, but the graph returns points, "
+                f"expected errors and visibility of shapes {shapes} for 2 crops; export it again"
             )
 
 

@@ -103,21 +103,21 @@ class LandmarkPredictor:
             return []
         boxes = list(boxes)
         rolls = [0.0] * len(boxes) if rolls is None else list(rolls)
-        points, expected_errors = self._predict_crops(images, boxes, rolls)
+        faces = self._predict_crops(images, boxes, rolls)
         for _ in range(self.refine):
             moved = []
-            for i, box in enumerate(boxes):
-                is_sure = face_score(points[i], expected_errors[i]) >= SURE_SCORE
-                roll = follow_roll(rolls[i], points[i], self.model.scheme) if is_sure else rolls[i]
-                if _needs_refinement(points[i], box, rolls[i], roll):
+            for i, (face, box) in enumerate(zip(faces, boxes, strict=True)):
+                is_sure = face.score >= SURE_SCORE
+                roll = follow_roll(rolls[i], face.points, self.model.scheme) if is_sure else rolls[i]
+                if _needs_refinement(face.points, box, rolls[i], roll):
                     moved.append(i)
-                    boxes[i], rolls[i] = geometry.upright_box(points[i], roll), roll
+                    boxes[i], rolls[i] = geometry.upright_box(face.points, roll), roll
             if not moved:
                 break
-            points[moved], expected_errors[moved] = self._predict_crops(
-                [images[i] for i in moved], [boxes[i] for i in moved], [rolls[i] for i in moved]
-            )
-        return [self._face(*prediction) for prediction in zip(points, expected_errors, images, rolls, strict=True)]
+            refined = self._predict_crops(*([values[i] for i in moved] for values in (images, boxes, rolls)))
+            for i, face in zip(moved, refined, strict=True):
+                faces[i] = face
+        return faces
 
     def retry_uncertain(self, faces: Sequence[Face], boxes: Sequence[np.ndarray] | np.ndarray) -> list[Face]:
         """Predict faces with a low score again; the second part of `predict`.
@@ -173,23 +173,21 @@ class LandmarkPredictor:
         views = [self._predict_crops(images, boxes, [face.roll + roll for face in faces]) for roll in _VIEW_ROLLS]
         averaged = []
         for i, face in enumerate(faces):
-            predictions = [(face.points, face.expected_errors)]
-            for points, expected_errors in views:
-                if geometry.iou(geometry.points_box(points[i]), face.box) >= _MIN_VIEW_IOU:
-                    predictions.append((points[i], expected_errors[i]))
-            all_points, all_errors = (np.stack(part) for part in zip(*predictions, strict=True))
-            averaged.append(self._face(*average_predictions(all_points, all_errors), images[i], face.roll))
+            alike = [view[i] for view in views if geometry.iou(view[i].box, face.box) >= _MIN_VIEW_IOU]
+            points, expected_errors = (
+                np.stack([getattr(each, name) for each in (face, *alike)]) for name in ("points", "expected_errors")
+            )
+            found = [each.visibility for each in (face, *alike) if each.visibility is not None]
+            visibility = np.mean(found, axis=0) if found else None
+            averaged.append(self._face(*average_predictions(points, expected_errors), visibility, images[i], face.roll))
         return averaged
 
     def _predict_crops(
         self, images: Sequence[np.ndarray], boxes: Sequence[np.ndarray], rolls: Sequence[float]
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """Predict crops around boxes, rotated so that faces with these rolls in degrees are upright.
-
-        Returns points (B, N, 2) and expected errors (B, N) in pixels of the images.
-        """
+    ) -> list[Face]:
+        """Predict crops around boxes, rotated so that faces with these rolls in degrees are upright."""
         size, margin = self.model.crop_size, self.model.crop_margin
-        outputs = []
+        faces = []
         for start in range(0, len(boxes), self.batch_size):
             batch = slice(start, start + self.batch_size)
             matrices = [
@@ -197,15 +195,24 @@ class LandmarkPredictor:
                 for box, roll in zip(boxes[batch], rolls[batch], strict=True)
             ]
             crops = [geometry.warp(*pair, size) for pair in zip(images[batch], matrices, strict=True)]
-            points, expected_errors = self.model(np.array(crops, dtype=np.uint8).reshape(-1, size, size, 3))
+            predictions = self.model(np.array(crops, dtype=np.uint8).reshape(-1, size, size, 3))
             for i, matrix in enumerate(matrices):
-                points[i] = geometry.apply(geometry.invert(matrix), points[i])
-                expected_errors[i] /= geometry.transform_scale(matrix)
-            outputs.append((points, expected_errors))
-        points, expected_errors = (np.concatenate(parts) for parts in zip(*outputs, strict=True))
-        return points, expected_errors
+                points, expected_errors, visibility = (values[i] for values in predictions)
+                points = geometry.apply(geometry.invert(matrix), points)
+                expected_errors = expected_errors / np.float32(geometry.transform_scale(matrix))
+                known = None if np.isnan(visibility).any() else visibility
+                faces.append(self._face(points, expected_errors, known, images[start + i], rolls[start + i]))
+        return faces
 
-    def _face(self, points: np.ndarray, expected_errors: np.ndarray, image: np.ndarray, roll: float) -> Face:
+    def _face(
+        self,
+        points: np.ndarray,
+        expected_errors: np.ndarray,
+        visibility: np.ndarray | None,
+        image: np.ndarray,
+        roll: float,
+    ) -> Face:
+        points = points.astype(np.float32)
         return Face(
             points,
             expected_errors,
@@ -213,6 +220,7 @@ class LandmarkPredictor:
             box=geometry.points_box(points).astype(np.float32),
             scheme=self.model.scheme,
             image=image,
+            visibility=visibility,
             roll=normalize_roll(roll),
         )
 

@@ -129,7 +129,7 @@ def view_agreement(model: Model, image: np.ndarray, points: np.ndarray, seed: in
         matrix = geometry.crop_transform(view_box, model.crop_size, model.crop_margin, rotation, mirrored)
         matrices.append(matrix)
         crops.append(geometry.warp(image, matrix, model.crop_size))
-    predicted, _ = model(np.stack(crops))
+    predicted = model(np.stack(crops)).points
     predicted[1::2] = predicted[1::2, model.scheme.mirror]
     views = np.stack([geometry.apply(geometry.invert(m), p) for m, p in zip(matrices, predicted, strict=True)])
     median = np.median(views, axis=0)

@@ -105,7 +105,7 @@ def explain_point(model: Model, image: np.ndarray, face: Face, point: int | None
     neighbors = [point, *(int(i) for i in others if weights[point, i] > 0)]
     if len(neighbors) == 1:
         raise ArgumentError(f"point {point} has no neighbors, so no neighbor can be occluded")
-    points = model(crop[None])[0][0]
+    points = model(crop[None]).points[0]
     center, radius = _disc_over(points, neighbors[1], point)
     occluded_crop = cv2.circle(crop.copy(), _rounded(center), round(radius), GRAY, cv2.FILLED, cv2.LINE_AA)
     crops = np.stack([crop, occluded_crop])
@@ -118,7 +118,7 @@ def explain_point(model: Model, image: np.ndarray, face: Face, point: int | None
         edge_weights_occluded=model.edge_weights(occluded_crop[None])[0][point, neighbors],
         occluded=np.linalg.norm(points[neighbors] - center, axis=1) < radius,
         crops=crops,
-        points=model(crops)[0],
+        points=model(crops).points,
     )
 
 

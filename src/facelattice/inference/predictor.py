@@ -114,7 +114,9 @@ class LandmarkPredictor:
                     boxes[i], rolls[i] = geometry.upright_box(face.points, roll), roll
             if not moved:
                 break
-            refined = self._predict_crops(*([values[i] for i in moved] for values in (images, boxes, rolls)))
+            refined = self._predict_crops(
+                [images[i] for i in moved], [boxes[i] for i in moved], [rolls[i] for i in moved]
+            )
             for i, face in zip(moved, refined, strict=True):
                 faces[i] = face
         return faces

@@ -17,7 +17,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from facelattice.image_io import decode_image, find_images
+from facelattice.file_search import find_images
+from facelattice.image_io import decode_image
 from facelattice.inference.benchmark import describe_processor
 
 ROUNDS = 3

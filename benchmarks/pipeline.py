@@ -24,7 +24,7 @@ import numpy as np
 
 from facelattice import FaceAligner, load_image
 from facelattice.detection import YuNetDetector
-from facelattice.image_io import find_images
+from facelattice.file_search import find_images
 from facelattice.inference import aligner as aligner_module
 from facelattice.inference.benchmark import describe_processor
 from facelattice.inference.model_zoo import DEFAULT, list_models

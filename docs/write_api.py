@@ -24,6 +24,7 @@ MODULES: dict[str, tuple[str, ...]] = {
     "facelattice.exceptions": (),
     "facelattice.schemes": (),
     "facelattice.image_io": (),
+    "facelattice.file_search": ("find_images",),
     "facelattice.geometry": (),
     "facelattice.metrics": (),
     "facelattice.detection": (),

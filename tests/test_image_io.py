@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from threading import Thread
 
 import cv2
 import numpy as np
@@ -12,7 +13,9 @@ from PIL import Image
 
 from facelattice import geometry
 from facelattice.exceptions import ArgumentError, ImageError
-from facelattice.image_io import FORMATS, decode_image, find_images, load_image, save_image
+from facelattice.file_search import find_images
+from facelattice.image_formats import FORMATS
+from facelattice.image_io import decode_image, load_image, save_image
 
 UNDO_ORIENTATION = {
     1: lambda p: p,
@@ -38,8 +41,13 @@ def encode(image: np.ndarray, format: str, **options) -> bytes:
 
 
 def pil_bytes(image: Image.Image, format: str, **options) -> bytes:
-    if format in ("JPEG", "WEBP", "AVIF"):
+    if format in ("JPEG", "WEBP", "AVIF", "HEIF"):
         options = {"quality": 95, **options}
+    if format == "HEIF":
+        pytest.importorskip("pillow_heif", reason="needs pillow_heif").register_heif_opener()
+        options = {"chroma": 444, **options}
+        if "exif" in options:
+            options["exif"] = options["exif"].tobytes()  # otherwise the encoder does not see the orientation
     buffer = io.BytesIO()
     image.save(buffer, format, **options)
     return buffer.getvalue()
@@ -71,7 +79,7 @@ def test_path_of_any_name_is_loaded_as_rgb(tmp_path, photo, name):
 
 @pytest.mark.parametrize("format", FORMATS)
 def test_every_format_is_decoded(photo, format):
-    tolerance = {"JPEG": 10, "WEBP": 14, "AVIF": 16, "GIF": 64, "JPEG2000": 0}.get(format, 0)
+    tolerance = {"JPEG": 10, "WEBP": 14, "AVIF": 16, "HEIF": 16, "GIF": 64, "JPEG2000": 0}.get(format, 0)
     assert close(decode_image(encode(photo, format), "photo"), photo, tolerance)
 
 
@@ -123,7 +131,7 @@ def test_exif_orientation_of_files_and_pil_images(photo, orientation):
     assert close(decode_image(data, "photo", shrink=2), block_means(photo, 2))
 
 
-@pytest.mark.parametrize("format", ["PNG", "WEBP", "AVIF", "TIFF"])
+@pytest.mark.parametrize("format", ["PNG", "WEBP", "AVIF", "TIFF", "HEIF"])
 @pytest.mark.parametrize("orientation", [3, 6])
 def test_exif_orientation_of_other_formats(photo, format, orientation):
     data = encode(UNDO_ORIENTATION[orientation](photo), format, exif=exif(orientation))
@@ -198,7 +206,7 @@ def test_wrong_shrink_is_rejected(tmp_path, photo):
 # --- damaged and hostile files
 
 
-@pytest.mark.parametrize("format", ["JPEG", "PNG", "BMP", "WEBP", "AVIF", "TIFF"])
+@pytest.mark.parametrize("format", ["JPEG", "PNG", "BMP", "WEBP", "AVIF", "TIFF", "HEIF"])
 @pytest.mark.parametrize("share", [0.998, 0.9, 0.5, 0.02])
 def test_truncated_file_is_rejected(tmp_path, format, share):
     noise = np.random.default_rng(0).integers(0, 256, (200, 150, 3), dtype=np.uint8)
@@ -242,9 +250,36 @@ def test_bad_files_are_rejected_with_the_reason(tmp_path):
     assert "empty" in message("empty.jpg", b"")
     assert "not an image" in message("text.jpg", b"Dear Sir or Madam, " * 20)
     assert "not an image" in message("zeros.png", bytes(5000))
-    assert "HEIC must be converted" in message("phone.heic", b"\0\0\0\x18ftypheic" + bytes(100))
+    assert "not an image" in message("clip.jpg", b"\0\0\0\x18ftypisom" + bytes(100))
     (tmp_path / "folder.jpg").mkdir()
     assert "is a folder" in message("folder.jpg")
+
+
+def test_heic_needs_an_extra(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "pillow_heif", None)  # not installed
+    path = tmp_path / "phone.jpg"  # the content decides
+    for data in (b"\0\0\0\x18ftypheic" + bytes(100), b"\0\0\0\x18ftypmif1\0\0\0\0mif1heic" + bytes(100)):
+        path.write_bytes(data)
+        with pytest.raises(ImageError, match=r'phone\.jpg: is a HEIC photo; run: pip install "facelattice\[heif\]"'):
+            load_image(path)
+        with pytest.raises(ImageError, match="upload: is a HEIC photo; convert it to JPEG or PNG"):
+            decode_image(data, "upload", formats=("JPEG", "PNG"))
+
+
+@pytest.mark.skipif(not Path("/dev/zero").exists(), reason="needs /dev/zero")
+def test_device_is_not_an_image():
+    with pytest.raises(ImageError, match="/dev/zero: is a device, not an image"):
+        load_image("/dev/zero")
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs FIFOs")
+def test_fifo_given_by_name_is_read(tmp_path, photo):
+    """As bash passes `facelattice align <(command)`."""
+    os.mkfifo(tmp_path / "fifo")
+    writer = Thread(target=(tmp_path / "fifo").write_bytes, args=[encode(photo, "PNG")])
+    writer.start()
+    assert np.array_equal(load_image(tmp_path / "fifo"), photo)
+    writer.join()
 
 
 @pytest.mark.parametrize("url", ["https://example.org/a.jpg", "HTTP://example.org/a.jpg", "data:image/png;base64,iVBO"])
@@ -267,8 +302,13 @@ def test_max_pixels(tmp_path, photo):
         load_image(path, shrink=8)
     assert load_image(path, shrink=8, max_pixels=56_000_000).shape == (875, 1000, 3)
     assert decode_image(encode(photo, "PNG"), "photo", max_pixels=4800).shape == photo.shape
-    with pytest.raises(ImageError, match=r"limit of 0\.004799 million"):
+    # Without the option that raises the limit: clients of the service have none.
+    with pytest.raises(ImageError, match=r"limit of 0\.004799 million pixels; resize the image$"):
         decode_image(encode(photo, "PNG"), "photo", max_pixels=4799)
+    with pytest.raises(
+        ImageError, match=r"resize the image, or raise the limit \(max_pixels; align: --max-megapixels\)$"
+    ):
+        load_image(path)
 
 
 HOSTILE_FILES = {
@@ -379,52 +419,7 @@ def test_truncated_pil_image_is_rejected(tmp_path, photo):
         load_image(Image.open(path))
 
 
-# --- find_images and save_image
-
-
-def touch(folder: Path, *names: str) -> None:
-    for name in names:
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / name).touch()
-
-
-def test_find_images(tmp_path):
-    touch(tmp_path, "b.jpg", "a.PNG", "notes.txt", ".hidden.jpg", "sub/c.jpeg", ".cache/d.jpg", "sub/more/e.webp")
-
-    def names(*inputs: str | Path) -> list[str]:
-        return [path.relative_to(tmp_path).as_posix() for path in find_images(inputs)]
-
-    assert names(tmp_path) == ["a.PNG", "b.jpg", "sub/c.jpeg", "sub/more/e.webp"]
-    assert names(tmp_path / "sub", tmp_path) == ["sub/c.jpeg", "sub/more/e.webp", "a.PNG", "b.jpg"]
-    assert names(f"{tmp_path}/*") == ["a.PNG", "b.jpg"]
-    assert names(f"{tmp_path}/**/*.jp*g") == ["b.jpg", "sub/c.jpeg"]
-    assert names(tmp_path / "notes.txt", tmp_path / "gone.jpg", tmp_path / "gone.jpg") == ["notes.txt", "gone.jpg"]
-    touch(tmp_path, "odd [1].jpg")
-    assert names(tmp_path / "odd [1].jpg") == ["odd [1].jpg"]
-    touch(tmp_path, "none/notes.txt")
-    with pytest.raises(ImageError, match="none: no images found there"):
-        find_images([tmp_path / "none"])
-    with pytest.raises(ImageError, match=r"\*\.gif: no images"):
-        find_images([f"{tmp_path}/*.gif"])
-
-
-@pytest.mark.skipif(os.name == "nt", reason="links need rights on Windows")
-def test_linked_folders_are_searched_once(tmp_path):
-    touch(tmp_path, "photos/one.jpg", "real/two.jpg")
-    for link, target in (("link", "../real"), ("again", "../real"), ("loop", ".")):
-        (tmp_path / "photos" / link).symlink_to(target)
-    found = [path.relative_to(tmp_path).as_posix() for path in find_images([tmp_path / "photos"])]
-    assert found == ["photos/again/two.jpg", "photos/one.jpg"]
-
-
-def test_unsupported_photos_are_skipped_with_a_warning(tmp_path, caplog):
-    touch(tmp_path, "a.jpg", "IMG_1.HEIC", "sub/IMG_2.heic", "raw/b.NEF", "notes.txt")
-    assert find_images([tmp_path]) == [tmp_path / "a.jpg"]
-    assert caplog.messages == [
-        "skipped files in formats that cannot be decoded: 2 .heic, 1 .nef; convert them to JPEG or PNG"
-    ]
-    with pytest.raises(ImageError, match=r"no images found there \(.*\), but \.heic"):
-        find_images([tmp_path / "sub"])
+# --- save_image
 
 
 @pytest.mark.parametrize("name", ["a.png", "new folder/a.bmp", "no suffix"])

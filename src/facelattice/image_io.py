@@ -1,18 +1,14 @@
-"""Loading images as upright RGB uint8 (H, W, 3), finding image files in folders, and saving images.
+"""Loading images as upright RGB uint8 (H, W, 3), and saving images.
 
 Example:
     image = load_image("photo.jpg")  # or an array, or a PIL image
-    paths = find_images(["holiday", "*.png"])  # folders with their subfolders, globs and files
 """
 
 from __future__ import annotations
 
-import glob
-import importlib
-import io
 import os
-from collections import Counter
-from collections.abc import Iterable, Sequence
+import stat
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,27 +16,10 @@ import cv2
 import numpy as np
 
 from facelattice.exceptions import ArgumentError, ImageError
+from facelattice.file_search import check_path
+from facelattice.image_formats import FORMATS, is_heif, open_image
 
-IMAGE_SUFFIXES = frozenset({".avif", ".bmp", ".gif", ".jp2", ".jpe", ".jpeg", ".jpg", ".pbm", ".pgm", ".png", ".pnm"})
-IMAGE_SUFFIXES |= {".ppm", ".tif", ".tiff", ".webp"}
 MAX_PIXELS = 50_000_000
-
-# Pillow's names of the formats, and its modules that decode them.
-_PLUGINS = {
-    "JPEG": "JpegImagePlugin",
-    "PNG": "PngImagePlugin",
-    "WEBP": "WebPImagePlugin",
-    "BMP": "BmpImagePlugin",
-    "GIF": "GifImagePlugin",
-    "AVIF": "AvifImagePlugin",
-    "TIFF": "TiffImagePlugin",
-    "JPEG2000": "Jpeg2KImagePlugin",
-    "PPM": "PpmImagePlugin",
-}
-FORMATS = tuple(_PLUGINS)
-
-# Photos that people have and that cannot be decoded; `find_images` reports them.
-_UNSUPPORTED_SUFFIXES = frozenset({".heic", ".heif", ".jxl", ".dng", ".cr2", ".cr3", ".nef", ".arw", ".orf", ".rw2"})
 _ORIENTATION = 0x0112  # the EXIF tag
 
 
@@ -64,7 +43,8 @@ def load_image(source: Any, shrink: int = 1, max_pixels: int = MAX_PIXELS) -> np
         ArgumentError: ``shrink`` has another value, or is used without a file.
     """
     if isinstance(source, (str, os.PathLike)):
-        return decode_image(_read_file(source), os.fspath(source), max_pixels, shrink=shrink)
+        advice = ", or raise the limit (max_pixels; align: --max-megapixels)"
+        return _decode(_read_file(source), os.fspath(source), max_pixels, FORMATS, shrink, advice)
     if shrink != 1:
         raise ArgumentError("shrink is only for files; resize an image in memory yourself")
     if isinstance(source, np.ndarray):
@@ -79,7 +59,8 @@ def decode_image(
 ) -> np.ndarray:
     """Decode the content of an image file as RGB, upright by its EXIF orientation.
 
-    The content decides about the format. The number of pixels is checked before memory for them is allocated.
+    The content decides about the format. The number of pixels is checked before memory for them is allocated. HEIC
+    photos need the extra "heif".
 
     Args:
         data: Content of the file.
@@ -95,71 +76,7 @@ def decode_image(
         ImageError: The content is empty, cut short, damaged, too large, or not of one of the formats.
         ArgumentError: ``shrink`` has another value.
     """
-    if shrink not in (1, 2, 4, 8):
-        raise ArgumentError(f"shrink must be 1, 2, 4 or 8, not {shrink!r}")
-    if not data:
-        raise ImageError(f"{name}: the file is empty; copy or download it again")
-    try:
-        image = _open(data, formats)
-    except Exception as error:  # decoders raise exceptions of many classes for damaged files
-        raise ImageError(f"{name}: the image header cannot be read ({_reason(error)})") from error
-    if image is None:
-        if data[4:8] == b"ftyp":  # the container of HEIC, and of most videos
-            raise ImageError(f"{name}: not an image of a supported format; HEIC must be converted to JPEG or PNG")
-        raise ImageError(f"{name}: not an image of a supported format ({', '.join(formats)})")
-    width, height = image.size
-    if width * height > max_pixels:
-        raise ImageError(
-            f"{name}: {width} x {height} is more than the limit of {max_pixels / 1e6:g} million pixels; "
-            "resize the image, or raise the limit (max_pixels; align: --max-megapixels)"
-        )
-    return _decode_pixels(image, name, shrink)
-
-
-def find_images(inputs: Iterable[str | os.PathLike[str]]) -> list[Path]:
-    """Find the image files in folders, globs and file names.
-
-    Folders are searched with their subfolders, also those behind links, for names that end in one of `IMAGE_SUFFIXES`.
-    Hidden files and folders are left out. A file that is named by itself is returned even if it does not exist, so that
-    loading it reports the error. Photos in formats that cannot be decoded, such as HEIC, are skipped with a warning to
-    the logger "facelattice".
-
-    Args:
-        inputs: Folders, globs and files.
-
-    Returns:
-        The files, each once, in the order of ``inputs`` and sorted within a folder or glob.
-
-    Raises:
-        ImageError: A folder or a glob contains no image.
-    """
-    found: dict[Path, None] = {}  # a dict, because it keeps the order
-    skipped: Counter[str] = Counter()
-    for item in inputs:
-        path = Path(_checked_path(item))
-        if path.is_dir():
-            candidates = _files_below(path)
-        elif path.exists() or not glob.has_magic(str(item)):
-            found[path] = None
-            continue
-        else:
-            matches = sorted(Path(match) for match in glob.glob(str(item), recursive=True))
-            candidates = [match for match in matches if match.is_file()]
-        images = [candidate for candidate in candidates if candidate.suffix.lower() in IMAGE_SUFFIXES]
-        skipped.update(suffix for path in candidates if (suffix := path.suffix.lower()) in _UNSUPPORTED_SUFFIXES)
-        if not images:
-            suffixes = ", ".join(sorted(IMAGE_SUFFIXES))
-            others = f", but {', '.join(sorted(skipped))}" if skipped else ""
-            raise ImageError(f"{item}: no images found there (names that end in {suffixes}){others}")
-        found.update(dict.fromkeys(images))
-    if skipped:
-        import logging  # not at the top: it would make every import of facelattice slower
-
-        counts = ", ".join(f"{count} {suffix}" for suffix, count in sorted(skipped.items()))
-        logging.getLogger("facelattice").warning(
-            "skipped files in formats that cannot be decoded: %s; convert them to JPEG or PNG", counts
-        )
-    return list(found)
+    return _decode(data, name, max_pixels, formats, shrink)
 
 
 def save_image(path: str | os.PathLike[str], image: np.ndarray, overwrite: bool = True) -> None:
@@ -188,55 +105,54 @@ def save_image(path: str | os.PathLike[str], image: np.ndarray, overwrite: bool 
         file.write(data.tobytes())
 
 
-def _checked_path(path: str | os.PathLike[str]) -> str | os.PathLike[str]:
-    """Reject strings that are not paths: the empty string, and URLs."""
-    if not os.fspath(path):
-        raise ImageError("the path of the image is empty")
-    if isinstance(path, str) and path.lower().startswith(("http://", "https://", "ftp://", "data:", "file://")):
-        raise ImageError(f"{path[:200]}: URLs are not fetched; download the image and pass its path")
-    return path
-
-
 def _read_file(source: str | os.PathLike[str]) -> bytes:
-    path = Path(_checked_path(source))
+    path = Path(check_path(source))
     try:
-        return path.read_bytes()
+        with open(path, "rb") as file:
+            mode = os.fstat(file.fileno()).st_mode
+            if stat.S_ISCHR(mode) or stat.S_ISBLK(mode):  # reading it may never end
+                raise ImageError(f"{path}: is a device, not an image")
+            return file.read()
     except FileNotFoundError:
         raise ImageError(f"{path}: no such file") from None
     except IsADirectoryError:
         raise ImageError(f"{path}: is a folder, not an image") from None
+    except ImageError:
+        raise
     except (OSError, ValueError) as error:  # ValueError: a null byte in the name
         if path.is_dir():  # Windows raises PermissionError for a folder
             raise ImageError(f"{path}: is a folder, not an image") from None
         raise ImageError(f"{path}: cannot be read ({getattr(error, 'strerror', None) or error})") from None
 
 
-def _files_below(folder: Path) -> list[Path]:
-    """List the files in a folder and its subfolders, without hidden ones; each linked folder once."""
-    paths: list[Path] = []
-    visited: set[str] = set()
-    for parent, folders, files in os.walk(folder, followlinks=True):
-        real = os.path.realpath(parent)
-        if real in visited:
-            folders.clear()
-            continue
-        visited.add(real)
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        paths += [Path(parent, name) for name in files if not name.startswith(".")]
-    return sorted(paths)
+def _decode(
+    data: bytes, name: str, max_pixels: int, formats: Sequence[str], shrink: int, limit_advice: str = ""
+) -> np.ndarray:
+    """Decode as `decode_image`; ``limit_advice`` ends the message for an image with too many pixels."""
+    if shrink not in (1, 2, 4, 8):
+        raise ArgumentError(f"shrink must be 1, 2, 4 or 8, not {shrink!r}")
+    if not data:
+        raise ImageError(f"{name}: the file is empty; copy or download it again")
+    try:
+        image = open_image(data, formats)
+    except Exception as error:  # decoders raise exceptions of many classes for damaged files
+        raise ImageError(f"{name}: the image header cannot be read ({_reason(error)})") from error
+    if image is None:
+        raise ImageError(f"{name}: {_describe_unsupported(data, formats)}")
+    width, height = image.size
+    if width * height > max_pixels:
+        raise ImageError(
+            f"{name}: {width} x {height} is more than the limit of {max_pixels / 1e6:g} million pixels; "
+            f"resize the image{limit_advice}"
+        )
+    return _decode_pixels(image, name, shrink)
 
 
-def _open(data: bytes, formats: Sequence[str]) -> Any:
-    """Read the header of an image file; None if it has none of the formats."""
-    from PIL import Image  # not at the top: arrays and the command line's help need no Pillow
-
-    # Not by Image.open: it warns of large images, and has a limit of its own for all callers in the process.
-    for format in formats:
-        importlib.import_module(f"PIL.{_PLUGINS[format]}")
-        factory, accept = Image.OPEN[format]
-        if accept is None or accept(data[:16]) is True:
-            return factory(io.BytesIO(data), "")
-    return None
+def _describe_unsupported(data: bytes, formats: Sequence[str]) -> str:
+    if not is_heif(data):
+        return f"not an image of a supported format ({', '.join(formats)})"
+    advice = 'run: pip install "facelattice[heif]"' if "HEIF" in formats else "convert it to JPEG or PNG"
+    return f"is a HEIC photo; {advice}"
 
 
 def _decode_pixels(image: Any, name: str, shrink: int = 1) -> np.ndarray:

@@ -12,8 +12,9 @@ from facelattice.cli.align_videos import AlignVideosOptions, align_videos
 from facelattice.cli.app import app
 from facelattice.cli.options import AsJson
 from facelattice.cli.video_inputs import expand_video_glob, is_video
+from facelattice.file_search import find_images
 from facelattice.formats import FORMATS
-from facelattice.image_io import MAX_PIXELS, find_images
+from facelattice.image_io import MAX_PIXELS
 from facelattice.inference.aligner import FaceAligner
 from facelattice.inference.model_zoo import DEFAULT
 from facelattice.inference.predictor import MIN_SCORE

@@ -12,7 +12,7 @@ from rich.table import Column, Table
 from facelattice.cli.app import app
 from facelattice.cli.console import err, out
 from facelattice.cli.options import AsJson
-from facelattice.image_io import find_images
+from facelattice.file_search import find_images
 from facelattice.inference.model_zoo import DEFAULT, list_models
 
 

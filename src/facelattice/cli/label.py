@@ -11,9 +11,9 @@ from rich.text import Text
 from facelattice.cli.app import app
 from facelattice.cli.console import out, pluralize, print_error, progress_bar
 from facelattice.exceptions import DataError, ImageError
+from facelattice.file_search import find_images
 from facelattice.formats import write_csv
 from facelattice.formats.names import relative_path
-from facelattice.image_io import find_images
 from facelattice.inference.aligner import FaceAligner
 from facelattice.inference.model_zoo import DEFAULT
 

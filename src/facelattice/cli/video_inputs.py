@@ -5,8 +5,8 @@ from __future__ import annotations
 import glob
 from pathlib import Path
 
+from facelattice.file_search import VIDEO_SUFFIXES
 from facelattice.video.numbered_images import NUMBER, is_numbered_pattern
-from facelattice.video.reader import VIDEO_SUFFIXES
 
 
 def is_video(name: str) -> bool:

@@ -21,9 +21,6 @@ from facelattice.video.frame import Frame, display_matrix, is_transposed, uprigh
 from facelattice.video.frame_numbers import FrameNumbers
 from facelattice.video.numbered_images import NumberedImages, is_numbered_pattern
 
-VIDEO_SUFFIXES = frozenset({".3g2", ".3gp", ".asf", ".avi", ".divx", ".dv", ".f4v", ".flv", ".m2ts", ".m2v", ".m4v"})
-VIDEO_SUFFIXES |= {".mjpeg", ".mjpg", ".mkv", ".mov", ".mp4", ".mpe", ".mpeg", ".mpg", ".mts", ".mxf", ".nut", ".ogm"}
-VIDEO_SUFFIXES |= {".ogv", ".qt", ".rm", ".rmvb", ".ts", ".vob", ".webm", ".wmv", ".wtv", ".y4m"}
 UNKNOWN_RATE = 25.0  # frames per second, for a video that names no rate
 VP8_SHOW_FRAME = 0x10  # in the first byte of a packet
 CAMERA_POLL = 0.005  # seconds

@@ -7,6 +7,8 @@ import unicodedata
 from collections.abc import Collection, Iterator
 from pathlib import Path
 
+from facelattice.file_search import walk_files
+
 
 def find_files(folder: Path, ending: str) -> list[Path]:
     """Find regular files at any depth, also behind links to folders, by the ending of their names in any case.
@@ -42,17 +44,7 @@ def find_annotation_files(folder: Path, suffixes: Collection[str]) -> list[Path]
 
 
 def _iterate(folder: Path, ending: str) -> Iterator[Path]:
-    return (path for path in _walk(folder) if path.name.lower().endswith(ending) and path.is_file())
-
-
-def _walk(folder: Path) -> Iterator[Path]:
-    visited = set()
-    for parent, folders, names in os.walk(folder, followlinks=True):
-        real = os.path.realpath(parent)
-        folders[:] = [] if real in visited else [name for name in folders if not name.startswith(".")]
-        if real not in visited:
-            yield from (Path(parent, name) for name in names if not name.startswith("."))
-        visited.add(real)
+    return (path for path in walk_files(folder) if path.name.lower().endswith(ending) and path.is_file())
 
 
 class ImageFinder:

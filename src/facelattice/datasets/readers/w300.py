@@ -19,8 +19,8 @@ from facelattice.datasets.groups import group_names
 from facelattice.datasets.readers.files import find_files
 from facelattice.datasets.sample import Sample, infer_scheme, make_sample
 from facelattice.exceptions import DataError
+from facelattice.file_search import image_suffixes
 from facelattice.formats import read_pts
-from facelattice.image_io import IMAGE_SUFFIXES
 from facelattice.schemes import Scheme
 
 FULL = ("common", "challenging")
@@ -101,9 +101,10 @@ def _choose_parts(folder: Path, parts: set[str], subset: str | None) -> tuple[st
 def _index_images(folders: set[Path]) -> dict[tuple[Path, str], Path]:
     """The images of folders, by folder and stem; .jpg is preferred to .png, as the suffixes are sorted."""
     images: dict[tuple[Path, str], Path] = {}
+    suffixes = image_suffixes()
     for folder in folders:
         for image in sorted(folder.iterdir(), key=lambda path: (path.suffix.lower(), path.name)):
-            if image.suffix.lower() in IMAGE_SUFFIXES and image.is_file():
+            if image.suffix.lower() in suffixes and image.is_file():
                 images.setdefault((folder, unicodedata.normalize("NFC", image.stem)), image)
     return images
 

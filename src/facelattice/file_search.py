@@ -1,0 +1,131 @@
+"""Finding images in folders, by globs and by names.
+
+Example:
+    paths = find_images(["holiday", "*.png"])
+"""
+
+from __future__ import annotations
+
+import glob
+import logging
+import os
+import stat
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from importlib.util import find_spec
+from pathlib import Path
+
+from facelattice.exceptions import ImageError
+
+IMAGE_SUFFIXES = frozenset({".avif", ".bmp", ".gif", ".jp2", ".jpe", ".jpeg", ".jpg", ".pbm", ".pgm", ".png", ".pnm"})
+IMAGE_SUFFIXES |= {".ppm", ".tif", ".tiff", ".webp"}
+HEIF_SUFFIXES = frozenset({".heic", ".heif", ".hif"})
+VIDEO_SUFFIXES = frozenset({".3g2", ".3gp", ".asf", ".avi", ".divx", ".dv", ".f4v", ".flv", ".m2ts", ".m2v", ".m4v"})
+VIDEO_SUFFIXES |= {".mjpeg", ".mjpg", ".mkv", ".mov", ".mp4", ".mpe", ".mpeg", ".mpg", ".mts", ".mxf", ".nut", ".ogm"}
+VIDEO_SUFFIXES |= {".ogv", ".qt", ".rm", ".rmvb", ".ts", ".vob", ".webm", ".wmv", ".wtv", ".y4m"}
+
+# Files that people take for images of a folder, and what to do with them.
+_SKIPPED = {
+    HEIF_SUFFIXES: 'images that need: pip install "facelattice[heif]"',
+    frozenset({".arw", ".cr2", ".cr3", ".dng", ".jxl", ".nef", ".orf", ".raf", ".rw2"}): (
+        "images that cannot be decoded; convert them to JPEG or PNG"
+    ),
+    VIDEO_SUFFIXES: "videos; give them by name",
+}
+
+
+def image_suffixes() -> frozenset[str]:
+    """Return the suffixes of images that can be decoded: `IMAGE_SUFFIXES`, and those of HEIC with the extra "heif"."""
+    return IMAGE_SUFFIXES | HEIF_SUFFIXES if find_spec("pillow_heif") else IMAGE_SUFFIXES
+
+
+def find_images(inputs: Iterable[str | os.PathLike[str]]) -> list[Path]:
+    """Find the images in folders, globs and file names.
+
+    Folders are searched as by `walk_files`, for names that end in one of `image_suffixes`, without devices and FIFOs. A
+    file that is named by itself, and a link to a missing file, are returned, so that loading them reports the error.
+    Photos that cannot be decoded, and videos, are skipped with a warning to the logger "facelattice".
+
+    Args:
+        inputs: Folders, globs and files.
+
+    Returns:
+        The files, each once, in the order of ``inputs`` and sorted within a folder or glob.
+
+    Raises:
+        ImageError: A folder or a glob contains no image.
+    """
+    found: dict[Path, None] = {}  # a dict, because it keeps the order
+    skipped: Counter[str] = Counter()
+    suffixes = image_suffixes()
+    for item in inputs:
+        path = Path(check_path(item))
+        if path.is_dir():
+            candidates = sorted(walk_files(path))
+        elif path.exists() or not glob.has_magic(str(item)):
+            found[path] = None
+            continue
+        else:
+            matches = sorted(Path(match) for match in glob.glob(str(item), recursive=True))
+            candidates = [match for match in matches if not match.is_dir()]
+        images = [path for path in candidates if path.suffix.lower() in suffixes and _is_regular_or_missing(path)]
+        others = Counter(suffix for path in candidates if (suffix := path.suffix.lower()) not in suffixes)
+        skipped += others
+        if not images:
+            listed = "".join(f"; {text}" for text in _describe_skipped(others))
+            raise ImageError(f"{item}: no images found there (names that end in {', '.join(sorted(suffixes))}){listed}")
+        found.update(dict.fromkeys(images))
+    for text in _describe_skipped(skipped):
+        logging.getLogger("facelattice").warning(text)
+    return list(found)
+
+
+def walk_files(folder: Path) -> Iterator[Path]:
+    """Iterate over the files in a folder and its subfolders, also those behind links; each linked folder once.
+
+    Hidden files and folders are left out, such as the ``._NAME`` that macOS writes beside a file. A subfolder that
+    cannot be read is left out with a warning to the logger "facelattice".
+    """
+    visited: set[str] = set()
+    for parent, folders, names in os.walk(folder, onerror=_warn_unreadable, followlinks=True):
+        real = os.path.realpath(parent)
+        if real in visited:
+            folders.clear()
+            continue
+        visited.add(real)
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        yield from (Path(parent, name) for name in names if not name.startswith("."))
+
+
+def check_path(path: str | os.PathLike[str]) -> str | os.PathLike[str]:
+    """Return the path of an image.
+
+    Raises:
+        ImageError: It is empty or a URL.
+    """
+    if not os.fspath(path):
+        raise ImageError("the path of the image is empty")
+    if isinstance(path, str) and path.lower().startswith(("http://", "https://", "ftp://", "data:", "file://")):
+        raise ImageError(f"{path[:200]}: URLs are not fetched; download the image and pass its path")
+    return path
+
+
+def _is_regular_or_missing(path: Path) -> bool:
+    try:
+        return stat.S_ISREG(path.stat().st_mode)
+    except OSError:
+        return True
+
+
+def _warn_unreadable(error: OSError) -> None:
+    logging.getLogger("facelattice").warning("%s: is left out, it cannot be read (%s)", error.filename, error.strerror)
+
+
+def _describe_skipped(suffixes: Counter[str]) -> list[str]:
+    """Describe the skipped files of each kind, such as "skipped 2 .mov: videos; give them by name"."""
+    texts = []
+    for kind, advice in _SKIPPED.items():
+        counts = [f"{count} {suffix}" for suffix, count in sorted(suffixes.items()) if suffix in kind]
+        if counts:
+            texts.append(f"skipped {', '.join(counts)}: {advice}")
+    return texts

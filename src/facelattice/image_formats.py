@@ -1,0 +1,68 @@
+"""The formats of image files: detection by the content, and reading of the header, without decoding pixels."""
+
+from __future__ import annotations
+
+import importlib
+import io
+from collections.abc import Sequence
+from typing import Any
+
+# Pillow's names of the formats, and its modules that decode them.
+_PLUGINS = {
+    "JPEG": "JpegImagePlugin",
+    "PNG": "PngImagePlugin",
+    "WEBP": "WebPImagePlugin",
+    "BMP": "BmpImagePlugin",
+    "GIF": "GifImagePlugin",
+    "AVIF": "AvifImagePlugin",
+    "TIFF": "TiffImagePlugin",
+    "JPEG2000": "Jpeg2KImagePlugin",
+    "PPM": "PpmImagePlugin",
+}
+FORMATS = (*_PLUGINS, "HEIF")  # HEIF needs the extra "heif"
+
+
+def open_image(data: bytes, formats: Sequence[str]) -> Any:
+    """Read the header of an image file.
+
+    Args:
+        data: Content of the file.
+        formats: Names from `FORMATS` of the formats to accept.
+
+    Returns:
+        A PIL image whose pixels are not decoded yet; None if the content is of no accepted format, or if it is HEIF and
+        the extra "heif" is not installed.
+
+    Raises:
+        Exception: The header is damaged; the decoders raise exceptions of many classes.
+    """
+    from PIL import Image  # not at the top: arrays and the command line's help need no Pillow
+
+    # Not by Image.open: it warns of large images, and has a limit of its own for all callers in the process.
+    if is_heif(data):  # before AVIF, which has the same container
+        return _open_heif(data) if "HEIF" in formats else None
+    for format in formats:
+        if format == "HEIF":
+            continue
+        importlib.import_module(f"PIL.{_PLUGINS[format]}")
+        factory, accept = Image.OPEN[format]
+        if accept is None or accept(data[:16]) is True:
+            return factory(io.BytesIO(data), "")
+    return None
+
+
+def is_heif(data: bytes) -> bool:
+    """Return whether a file is an image in a HEIF container with HEVC, as HEIC photos are, by the brands it names."""
+    if data[4:8] != b"ftyp":
+        return False
+    end = min(int.from_bytes(data[:4], "big"), 256)
+    brands = {data[8:12], *(data[i : i + 4] for i in range(16, end, 4))}
+    return any(brand[:2] == b"he" for brand in brands)
+
+
+def _open_heif(data: bytes) -> Any:
+    try:
+        import pillow_heif
+    except ImportError:
+        return None
+    return pillow_heif.HeifImageFile(io.BytesIO(data), "")

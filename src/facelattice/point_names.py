@@ -1,7 +1,8 @@
 """Names of points: which two are mirror partners, and which points of a file are which points of a scheme.
 
-find_pairs(["eyeLeft", "eyeRight", "nose"])                   # ((0, 1),)
-match_names(["nose", "right_eye", "left_eye"], scheme.names)  # index in the file of each point of the scheme
+Example:
+    find_pairs(["eyeLeft", "eyeRight", "nose"])  # ((0, 1),)
+    match_names(["nose", "right_eye"], scheme.names)  # index in the file of each point of the scheme
 """
 
 from __future__ import annotations

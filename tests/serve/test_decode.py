@@ -41,3 +41,12 @@ def test_other_format_is_rejected():
     Image.new("RGB", (40, 20)).save(data, "TIFF")
     with pytest.raises(ImageError, match="not an image of a supported format"):
         decode(data.getvalue())
+
+
+def test_message_about_too_many_pixels_names_no_option_of_the_server():
+    data = io.BytesIO()
+    Image.new("L", (8000, 7000)).save(data, "PNG")
+    with pytest.raises(ImageError) as caught:
+        decode(data.getvalue())
+    text = "uploaded image: 8000 x 7000 is more than the limit of 50 million pixels; resize the image"
+    assert str(caught.value) == text

@@ -1,7 +1,8 @@
 """Face detection: the bundled detector, detectors of your own, and the mapping of their boxes to landmark boxes.
 
-detector = get_detector("yunet")
-boxes, confidences = detector(image)  # RGB uint8 (H, W, 3) -> float32 (M, 4), (M,)
+Example:
+    detector = get_detector("yunet")
+    boxes, confidences = detector(image)  # RGB uint8 (H, W, 3) -> float32 (M, 4), (M,)
 """
 
 from facelattice.detection.box_mapping import fit_box_mapping, map_box

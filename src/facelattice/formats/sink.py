@@ -13,6 +13,7 @@ can write into one folder: none replaces a file that another one wrote meanwhile
 from __future__ import annotations
 
 import os
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from io import FileIO
 from itertools import count
@@ -43,15 +44,22 @@ FORMATS = ("json", "pts", "csv", "coco", "dlib", "parquet")
 IMAGES_PER_PART = 500  # of a Parquet table: the most that is lost when the process is killed
 
 
-class Sink(Protocol):
-    """Writes the faces of images into files. Use it as a context manager.
+class Sink(ABC):
+    """Writes the faces of images into files of a folder. Use it as a context manager.
+
+    Args:
+        folder: The folder.
+        stems: Chooses the stems of the files of an image.
 
     Attributes:
         paths: The files written so far.
     """
 
-    paths: list[Path]
+    def __init__(self, folder: Path, stems: OutputStems):
+        self.paths: list[Path] = []
+        self._folder, self._stems = folder, stems
 
+    @abstractmethod
     def write(self, image: str | os.PathLike[str], faces: Sequence[Face]) -> str:
         """Write the faces of an image.
 
@@ -66,11 +74,12 @@ class Sink(Protocol):
             FormatError: If the format cannot hold the faces or the name of the image. Other images can follow.
             OSError: If a file cannot be written.
         """
-        ...
 
-    def __enter__(self) -> Sink: ...
+    def __enter__(self) -> Sink:
+        return self
 
-    def __exit__(self, kind: type[BaseException] | None, *rest: object) -> None: ...
+    def __exit__(self, kind: type[BaseException] | None, *rest: object) -> None:  # noqa: B027, files are complete
+        pass
 
 
 def open_sink(
@@ -117,18 +126,11 @@ def open_sink(
         return _TableSink(folder / f"{name}.json", CocoTable(), output_stems)
     if format == "dlib":
         return _TableSink(folder / f"{name}.xml", DlibTable(), output_stems)
-    return _ParquetSink(folder, label, output_stems)
+    return _ParquetSink(folder, output_stems, label)
 
 
-class _JsonSink:
+class _JsonSink(Sink):
     """One JSON file for each image."""
-
-    def __init__(self, folder: Path, stems: OutputStems):
-        self.paths: list[Path] = []
-        self._folder, self._stems = folder, stems
-
-    def __enter__(self) -> _JsonSink:
-        return self
 
     def write(self, image: str | os.PathLike[str], faces: Sequence[Face]) -> str:
         name = relative_path(image, self._folder)
@@ -138,9 +140,6 @@ class _JsonSink:
                 break
         self.paths.append(path)
         return stem
-
-    def __exit__(self, *error: object) -> None:
-        pass
 
 
 def _claim_json(path: Path, image: str, faces: Sequence[Face]) -> bool:
@@ -156,15 +155,8 @@ def _claim_json(path: Path, image: str, faces: Sequence[Face]) -> bool:
     return True
 
 
-class _PtsSink:
+class _PtsSink(Sink):
     """One .pts file for each face. The format does not state the image, so that only an equal file is replaced."""
-
-    def __init__(self, folder: Path, stems: OutputStems):
-        self.paths: list[Path] = []
-        self._folder, self._stems = folder, stems
-
-    def __enter__(self) -> _PtsSink:
-        return self
 
     def write(self, image: str | os.PathLike[str], faces: Sequence[Face]) -> str:
         texts = [pts_text(face.points) for face in faces]
@@ -174,9 +166,6 @@ class _PtsSink:
                 break
         self.paths += paths
         return stem
-
-    def __exit__(self, *error: object) -> None:
-        pass
 
 
 def _claim_texts(paths: list[Path], texts: list[str]) -> bool:
@@ -205,21 +194,17 @@ class _Table(Protocol):
         ...
 
 
-class _TableSink:
+class _TableSink(Sink):
     """One table of all images, which appears when the sink is left."""
 
     def __init__(self, path: Path, table: _Table, stems: OutputStems):
-        self.paths: list[Path] = []
-        self._path, self._folder = resolve_link(path), path.parent
-        self._table, self._stems = table, stems
+        super().__init__(path.parent, stems)
+        self._path, self._table = resolve_link(path), table
         self._earlier = file_version(self._path)
         self._temporary = temporary_path(self._path)
         with errors_name(self._path, self._temporary):
             self._file = FileIO(self._temporary, "x")  # unbuffered, so that no data is left to fail at the end
         self._size = self._num_images = 0
-
-    def __enter__(self) -> _TableSink:
-        return self
 
     def write(self, image: str | os.PathLike[str], faces: Sequence[Face]) -> str:
         text = self._table.add(relative_path(image, self._folder), faces)
@@ -264,18 +249,15 @@ class _TableSink:
         return path
 
 
-class _ParquetSink:
+class _ParquetSink(Sink):
     """Parquet tables of `IMAGES_PER_PART` images."""
 
-    def __init__(self, folder: Path, label: str, stems: OutputStems):
-        self.paths: list[Path] = []
-        self._folder, self._label, self._stems = folder, label, stems
+    def __init__(self, folder: Path, stems: OutputStems, label: str):
+        super().__init__(folder, stems)
+        self._label = label
         self._numbers = count()
         self._rows: list[dict[str, Any]] = []
         self._num_images = 0
-
-    def __enter__(self) -> _ParquetSink:
-        return self
 
     def write(self, image: str | os.PathLike[str], faces: Sequence[Face]) -> str:
         self._rows += image_rows(relative_path(image, self._folder), faces)
@@ -284,7 +266,7 @@ class _ParquetSink:
             self._write_part()
         return next(self._stems.candidates(image))
 
-    def __exit__(self, *error: object) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *rest: object) -> None:
         if self._rows:
             self._write_part()
 

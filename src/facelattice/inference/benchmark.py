@@ -1,7 +1,8 @@
 """Measurement of speed and memory on this machine: models, detector, images, folders.
 
-for timing in measure(["ibug68"], [Path("photo.jpg")]):
-    print(timing)
+Example:
+    for timing in measure(["ibug68"], [Path("photo.jpg")]):
+        print(timing)
 """
 
 from __future__ import annotations

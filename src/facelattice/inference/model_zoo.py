@@ -1,8 +1,9 @@
 """The bundled models by name.
 
-model = Model(find_model())  # the default
-model = Model(find_model("wflw98"))
-model = Model(find_model("my_model.onnx"))
+Example:
+    model = Model(find_model())  # the default
+    model = Model(find_model("wflw98"))
+    model = Model(find_model("my_model.onnx"))
 """
 
 from __future__ import annotations

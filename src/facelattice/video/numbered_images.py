@@ -1,7 +1,8 @@
 """Folders of numbered images, read as a video.
 
-for frame in NumberedImages(Path("frames/%04d.png")):
-    print(frame.number, frame.time, frame.image.shape)
+Example:
+    for frame in NumberedImages(Path("frames/%04d.png")):
+        print(frame.number, frame.time, frame.image.shape)
 """
 
 from __future__ import annotations

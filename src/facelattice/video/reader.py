@@ -1,9 +1,10 @@
 """Frames of video files, cameras and numbered images.
 
-with open_video("clip.mp4") as video:
-    for frame in video:
-        print(frame.number, frame.time, frame.image.shape)
-print(video.num_unreadable)
+Example:
+    with open_video("clip.mp4") as video:
+        for frame in video:
+            print(frame.number, frame.time, frame.image.shape)
+    print(video.num_unreadable)
 """
 
 from __future__ import annotations

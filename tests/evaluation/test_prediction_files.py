@@ -11,9 +11,10 @@ from facelattice.datasets.readers.detect_layout import read_samples
 from facelattice.evaluation.evaluate import evaluate
 from facelattice.evaluation.prediction_files import load_predictions, match_predictions
 from facelattice.evaluation.result import EvaluationResult
-from facelattice.exceptions import DataError, FormatError
+from facelattice.exceptions import DataError, FormatError, SchemeError
 from facelattice.formats import open_sink, write_csv, write_pts
 from facelattice.inference.aligner import FaceAligner
+from facelattice.schemes import get_scheme
 
 MODEL = "ibug68-fast"
 
@@ -142,6 +143,38 @@ def test_coco_results_are_matched_by_the_id_of_the_image(faces, tmp_path, data):
     result = evaluate(str(tmp_path / "results.json"), tmp_path / "truth.json" if data == "coco" else faces)
     eye_distances = [np.linalg.norm(s.points[36] - s.points[45]) for s in samples]
     assert (result.num_missed, result.nme) == (0, pytest.approx(np.mean(np.sqrt(2) / eye_distances), abs=1e-4))
+
+
+def test_coco_results_have_the_keypoints_of_the_dataset_in_its_order(faces, tmp_path):
+    """The dataset names its keypoints as a built-in scheme does, in another order."""
+    names, order = list(get_scheme("ibug68").names), [*range(67, 20, -1), *range(21)]
+    write_coco_file(tmp_path / "truth.json", faces, names, order)
+    annotations = json.loads((tmp_path / "truth.json").read_text(encoding="utf-8"))["annotations"]
+    results = tmp_path / "results.json"
+    results.write_text(json.dumps(annotations), encoding="utf-8")
+    result = evaluate(str(results), tmp_path / "truth.json")
+    assert (result.num_faces, result.num_missed, result.nme) == (12, 0, 0)
+    annotations[0]["keypoints"] += [5, 5, 2]
+    results.write_text(json.dumps(annotations), encoding="utf-8")
+    with pytest.raises(FormatError, match=r"truth\.json: the category has 68 names of keypoints, .* has 69 points"):
+        evaluate(str(results), tmp_path / "truth.json")
+
+
+def test_json_states_its_scheme(faces, tmp_path):
+    """Both schemes have five points."""
+    write_coco_file(tmp_path / "truth.json", faces, ["ear", "eye", "nose", "lip", "chin"], [0, 1, 2, 3, 4])
+    content = {"image": str(faces / "face00.png"), "faces": []}
+    for scheme in ("five", "of the user"):
+        face = {"scheme": scheme, "points": [[i, i * i] for i in range(5)], "expected_errors": [1] * 5}
+        content["faces"].append(face)
+    one = tmp_path / "one.json"
+    one.write_text(json.dumps(content | {"faces": content["faces"][:1]}), encoding="utf-8")
+    assert load_predictions(one).scheme() is get_scheme("five")
+    with pytest.raises(SchemeError, match="no conversion from face to five"):
+        evaluate(str(one), tmp_path / "truth.json")
+    one.write_text(json.dumps(content), encoding="utf-8")
+    with pytest.raises(DataError, match="contains faces of the schemes five and of the user; evaluate them separately"):
+        load_predictions(one)
 
 
 def test_hidden_files_are_left_out(faces, tmp_path):

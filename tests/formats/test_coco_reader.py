@@ -7,7 +7,7 @@ import pytest
 
 from facelattice.exceptions import FormatError
 from facelattice.formats import read_coco
-from facelattice.formats.coco_reader import read_coco_file, read_coco_results, read_image_names
+from facelattice.formats.coco_reader import read_coco_file, read_coco_index, read_coco_results
 
 
 def coco(**changes) -> dict:
@@ -101,11 +101,11 @@ def test_results_of_other_programs(tmp_path):
     assert result.image_id == "1"
     np.testing.assert_array_equal(result.points, [[1, 2], [np.nan, np.nan]])
     write(tmp_path / "a.json", coco() | {"images": [{"id": 1, "file_name": "a.jpg"}, {"id": 2, "file_name": "b.jpg"}]})
-    assert read_image_names(tmp_path / "a.json") == {"1": "a.jpg", "2": "b.jpg"}
+    assert read_coco_index(tmp_path / "a.json", [result]).images == {"1": "a.jpg", "2": "b.jpg"}
     with pytest.raises(FormatError, match=r"a\.json: not COCO results"):
         read_coco_results(tmp_path / "a.json")
     with pytest.raises(FormatError, match=r"r\.json: not COCO JSON"):
-        read_image_names(tmp_path / "r.json")
+        read_coco_index(tmp_path / "r.json", [result])
 
 
 @pytest.mark.parametrize("changes", [{"iscrowd": 1}, {"keypoints": [0] * 9}])

@@ -22,14 +22,14 @@ from facelattice.datasets.readers.point_order import order_points
 from facelattice.datasets.sample import Sample
 from facelattice.evaluation.predict import MATCH_IOU, FacePrediction, Predictions, match_boxes
 from facelattice.exceptions import DataError
-from facelattice.formats import read_json, read_pts
-from facelattice.formats.annotation import AnnotationFile
+from facelattice.formats import JsonFace, read_json, read_pts
+from facelattice.formats.annotation import Annotation, AnnotationFile
 from facelattice.formats.coco_reader import (
     is_coco_dataset,
     is_coco_results,
     read_coco_file,
+    read_coco_index,
     read_coco_results,
-    read_image_names,
 )
 from facelattice.formats.csv_reader import read_csv_file
 from facelattice.formats.dlib_xml import read_dlib_file
@@ -48,7 +48,7 @@ class PredictionFile:
         path: The file or folder.
         num_points: Number of landmarks of every face.
         faces: Resolved path of the image, and the prediction.
-        own_scheme: Scheme of the names of the points, if the file names them.
+        own_scheme: Scheme that the file states, by its name or by the names of its points; None if it states none.
         paths_are_ids: True for COCO results, whose images are not in the dataset by id: each path is the id.
         paths_are_stems: True for .pts files, which do not name their image: each path is that of the .pts file
             without its suffix.
@@ -62,13 +62,13 @@ class PredictionFile:
     paths_are_ids: bool = False
 
     def scheme(self, annotated: Scheme | None = None) -> Scheme:
-        """Infer the point scheme from the names of the landmarks, or else from their number.
+        """Return the scheme that the file states, or else infer it from the number of landmarks.
 
         Args:
             annotated: Scheme of the dataset, which is preferred to the built-in schemes with the same number of points.
 
         Returns:
-            The scheme with these points, or a scheme of unnamed points.
+            The scheme; a scheme of unnamed points if no known one has their number.
         """
         if self.own_scheme is not None:
             return self.own_scheme
@@ -104,19 +104,17 @@ def load_predictions(path: Path, data: Path | None = None) -> PredictionFile:
         finder = ImageFinder(*image_folders(files[0]))
         faces = [(finder.find(face.image).resolve(), FacePrediction(face.points, None)) for face in annotated]
     elif len(files) == 1 and is_coco_results(load_json(files[0])):
-        results, images = read_coco_results(files[0]), _find_images(data)
-        paths_are_ids = not images
-        faces = [
-            (images.get(result.image_id, Path(result.image_id)), FacePrediction(result.points, None))
-            for result in results
-        ]
+        dataset = None if data is None else _find_coco_file(data)
+        paths_are_ids = dataset is None
+        faces, scheme = _read_results(files[0], dataset)
     else:
         faces = [(file.resolve().with_suffix(""), FacePrediction(read_pts(file), None)) for file in pts_files]
+        found = [(file, face) for file in files for face in read_json(file)]
         faces += [
             ((file.parent / face.image).resolve(), FacePrediction(face.points, face.expected_errors))
-            for file in files
-            for face in read_json(file)
+            for file, face in found
         ]
+        scheme = _stated_scheme(path, [face for _, face in found])
     counts = Counter(len(prediction.points) for _, prediction in faces)
     if not counts:
         raise DataError(
@@ -183,17 +181,40 @@ def _read_annotations(path: Path) -> AnnotationFile | None:
     return read_coco_file(path) if isinstance(content, dict) and "annotations" in content else None
 
 
-def _find_images(data: Path | None) -> dict[str, Path]:
-    """Find the images of a COCO dataset by id; none if the dataset has another layout."""
-    if data is None:
-        return {}
+def _find_coco_file(data: Path) -> Path | None:
+    """Find the COCO file of a dataset; None if the dataset has another layout."""
     folders = [data, data / "annotations"]
     files = [file for folder in folders for file in find_annotation_files(folder, [".json"])] or [data]
     files = [file for file in files if file.suffix.lower() == ".json" and is_coco_dataset(load_json(file))]
-    if len(files) != 1:
-        return {}
-    finder = ImageFinder(*image_folders(files[0]))
-    return {id: finder.find(name).resolve() for id, name in read_image_names(files[0]).items()}
+    return files[0] if len(files) == 1 else None
+
+
+def _read_results(path: Path, dataset: Path | None) -> tuple[list[tuple[Path, FacePrediction]], Scheme | None]:
+    """Read COCO results, in which the dataset names the images and the points; without it, the paths are ids."""
+    results = read_coco_results(path)
+    if dataset is None:
+        return [(Path(result.image_id), FacePrediction(result.points, None)) for result in results], None
+    index = read_coco_index(dataset, results)
+    faces = []
+    for image_id, _, points in results:
+        unknown = np.zeros(len(points), bool)
+        image = index.images.get(image_id, image_id)
+        faces.append(Annotation(image, points, np.isfinite(points).all(1), unknown, unknown, None))
+    scheme, ordered = order_points(dataset, AnnotationFile(faces, index.names, index.category, index.skeleton), None)
+    finder = ImageFinder(*image_folders(dataset))
+    predictions = [(finder.find(face.image).resolve(), FacePrediction(face.points, None)) for face in ordered]
+    return predictions, scheme if index.names else None
+
+
+def _stated_scheme(path: Path, faces: Sequence[JsonFace]) -> Scheme | None:
+    """Return the built-in scheme that faces state; None if they state none, or one of the user."""
+    names = {face.scheme for face in faces if face.scheme}
+    if len(names) > 1:
+        raise DataError(
+            f"{path}: contains faces of the schemes {' and '.join(sorted(names))}; evaluate them separately"
+        )
+    scheme = SCHEMES.get(next(iter(names), ""))
+    return scheme if scheme is not None and all(len(face.points) == len(scheme) for face in faces) else None
 
 
 def _match_images(predicted: list[Path], images: list[Path], are_stems: bool) -> list[Path | None]:

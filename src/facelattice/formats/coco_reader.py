@@ -29,11 +29,29 @@ class CocoResult(NamedTuple):
 
     Attributes:
         image_id: Id of the image in the dataset.
+        category_id: Id of the category in the dataset; "" if the file states none.
         points: float32 (N, 2), pixels, NaN where missing.
     """
 
     image_id: Id
+    category_id: Id
     points: np.ndarray
+
+
+class CocoIndex(NamedTuple):
+    """What the ids of results mean in a dataset.
+
+    Attributes:
+        images: Names of the images by their ids.
+        names: Names of the keypoints; empty if the dataset states none.
+        category: Name of the category.
+        skeleton: Lines between keypoints as the file states them, unchecked.
+    """
+
+    images: dict[Id, str]
+    names: tuple[str, ...]
+    category: str
+    skeleton: Any
 
 
 class _Points(NamedTuple):
@@ -97,17 +115,38 @@ def is_coco_dataset(content: Any) -> bool:
     return isinstance(content, dict) and all(isinstance(content.get(key), list) for key in ("images", "annotations"))
 
 
-def read_image_names(path: str | os.PathLike[str]) -> dict[Id, str]:
-    """Read the names of the images of a COCO dataset by their ids.
+def read_coco_index(path: str | os.PathLike[str], results: Sequence[CocoResult]) -> CocoIndex:
+    """Read the names of the images of a COCO dataset, and of the keypoints of results.
+
+    Args:
+        path: The dataset.
+        results: The results, which are of one category.
 
     Raises:
-        FormatError: If the file is damaged or of another kind; it names file and image.
+        FormatError: If the file is damaged or of another kind, or the results have other keypoints.
     """
     content = load_json(path)
     if not is_coco_dataset(content):
         raise FormatError(f"{path}: not COCO JSON; expected an object with the lists images and annotations")
-    images = _read_images(content["images"], path)
-    return {id: check_image_name(image.get("file_name"), f"{path}, image {id}") for id, image in images.items()}
+    images, categories = _read_images(content["images"], path), _read_categories(content, path)
+    used = [id for id in dict.fromkeys(result.category_id for result in results) if id in categories]
+    chosen = _choose_categories(
+        path, None, categories, used or [id for id in categories if categories[id].get("keypoints")]
+    )
+    definition = categories[chosen[0]] if chosen else {}
+    names = _keypoint_names(definition, path)
+    for result in results if names else ():
+        if len(result.points) != len(names):
+            raise FormatError(
+                f"{path}: the category has {len(names)} names of keypoints, but a result has "
+                f"{len(result.points)} points"
+            )
+    return CocoIndex(
+        {id: check_image_name(image.get("file_name"), f"{path}, image {id}") for id, image in images.items()},
+        names,
+        str(definition.get("name") or ""),
+        definition.get("skeleton"),
+    )
 
 
 def is_coco_results(content: Any) -> bool:
@@ -128,7 +167,7 @@ def read_coco_results(path: str | os.PathLike[str]) -> list[CocoResult]:
         raise FormatError(f"{path}: not COCO results; expected a list of objects with image_id and keypoints")
     entries = [(entry, f"{path}, result {i}") for i, entry in enumerate(content)]
     return [
-        CocoResult(_id(entry["image_id"], "image_id", where), points.points)
+        CocoResult(_id(entry["image_id"], "image_id", where), _category_id(entry, where), points.points)
         for (entry, where), points in zip(entries, _read_points(entries), strict=True)
     ]
 

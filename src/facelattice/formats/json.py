@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import reprlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -24,12 +25,14 @@ class JsonFace(NamedTuple):
         points: float32 (N, 2), pixels, NaN where missing.
         mask: bool (N,), which points are present.
         expected_errors: float32 (N,), pixels.
+        scheme: Name of the point scheme; "" if the file states none.
     """
 
     image: str
     points: np.ndarray
     mask: np.ndarray
     expected_errors: np.ndarray
+    scheme: str
 
 
 def write_json(path: str | os.PathLike[str], image: str, faces: Sequence[Face], overwrite: bool = True) -> None:
@@ -87,5 +90,8 @@ def read_json(path: str | os.PathLike[str]) -> list[JsonFace]:
             raise FormatError(f"{path}, face {i}: expected points, and one expected error for each")
         if np.abs(points[mask]).max(initial=0) > MAX_COORDINATE or np.abs(errors).max(initial=0) > MAX_COORDINATE:
             raise FormatError(f"{path}, face {i}: coordinates or expected errors are too large")
-        faces.append(JsonFace(image, points.astype(np.float32), mask, errors.astype(np.float32)))
+        scheme = face.get("scheme", "")
+        if not isinstance(scheme, str):
+            raise FormatError(f"{path}, face {i}: scheme must be a name, not {reprlib.repr(scheme)}")
+        faces.append(JsonFace(image, points.astype(np.float32), mask, errors.astype(np.float32), scheme))
     return faces

@@ -27,6 +27,7 @@ def test_names_are_split_into_words(name, words):
         "eyeLeft eyeRight", "EYE_LEFT EYE_RIGHT", "LeftEye RightEye", "lefteye righteye", "eyeleft eyeright",
         "LEFTEYE RIGHTEYE", "l_eye r_eye", "L_eye R_eye", "eye_L eye_R", "LEye REye", "eyeL1 eyeR1", "l1 r1",
         "leye reye", "Leye Reye", "eyel eyer", "LE RE", "upper_leye upper_reye", "lt_ear rt_ear", "左眼 右眼",
+        "linkes_auge rechtes_auge", "ceja_izquierda ceja_derecha", "olho_esquerdo olho_direito",
     ],
 )  # fmt: skip
 def test_common_ways_to_name_sides_are_paired(names):

@@ -16,7 +16,11 @@ from typing import TypeVar
 Words = tuple[str, ...]
 Key = TypeVar("Key")
 
-SIDES = (("left", "right"), ("links", "rechts"), ("gauche", "droite"), ("izquierdo", "derecho"), ("左", "右"))
+SIDES = (
+    ("left", "right"), ("左", "右"), ("links", "rechts"), ("linkes", "rechtes"), ("gauche", "droite"),
+    ("izquierdo", "derecho"), ("izquierda", "derecha"), ("esquerdo", "direito"), ("esquerda", "direita"),
+    ("sinistro", "destro"), ("sinistra", "destra"),
+)  # fmt: skip
 LETTERS = (("l", "r"), ("lt", "rt"), ("lft", "rgt"))
 _SIDE_WORDS = {a: b for pair in SIDES for a, b in (pair, pair[::-1])}
 _SIDE_LETTERS = {a: b for pair in LETTERS for a, b in (pair, pair[::-1])}

@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
+from typer.core import TyperGroup
 
 from facelattice.cli.signals import STOP_SIGNALS, Terminated, raise_on_stop_signals
 from facelattice.inference.aligner import FaceAligner
@@ -24,6 +25,12 @@ def test_exit_status_is_128_plus_the_signal(run, monkeypatch, number):
     assert status == 128 + number
     assert err == "stopped; the files written so far are complete\n"
     assert all(signal.getsignal(number) is signal.SIG_DFL for number in STOP_SIGNALS)
+
+
+def test_signal_before_the_command_starts(run, monkeypatch):
+    monkeypatch.setattr(TyperGroup, "parse_args", lambda *_: os.kill(os.getpid(), signal.SIGTERM))
+    status, _, err = run("align", PHOTO)
+    assert (status, err) == (128 + signal.SIGTERM, "stopped; the files written so far are complete\n")
 
 
 def test_only_the_first_signal_interrupts():

@@ -228,6 +228,13 @@ def test_damaged_checkpoint_is_not_resumed(write_recipe, tmp_path, damage):
         train(recipe, [], out, resume=True)
 
 
+def test_best_checkpoint_is_not_resumed(write_recipe, tmp_path):
+    train(write_recipe(), [], tmp_path / "run")
+    shutil.copy(tmp_path / "run" / "best.pt", tmp_path / "run" / "last.pt")
+    with pytest.raises(TrainingError, match=r"last\.pt has no state to resume from; start from it with init_from="):
+        train(write_recipe(), [], tmp_path / "run", resume=True)
+
+
 def test_unreadable_images_are_reported_once_and_left_out(write_recipe, faces, tmp_path, capsys):
     changed = shutil.copytree(faces, tmp_path / "changed")
     recipe = write_recipe(data=[{"path": str(changed), "name": "tiny"}])

@@ -60,12 +60,23 @@ class _Program(typer.core.TyperGroup):
         except Exception:
             _report_bug()
 
+    def make_context(self, *args: Any, **kwargs: Any) -> Any:
+        with _reported_stop():  # it imports modules, which takes a while
+            return super().make_context(*args, **kwargs)
+
     def invoke(self, ctx: Any) -> Any:
-        try:
+        with _reported_stop():
             return super().invoke(ctx)
-        except KeyboardInterrupt as error:
-            print_error("stopped; the files written so far are complete")
-            raise typer.Exit(exit_status(error)) from None
+
+
+@contextmanager
+def _reported_stop() -> Iterator[None]:
+    """Report Ctrl-C or a signal, and end with its exit status; Typer would end with 130 for each, without a word."""
+    try:
+        yield
+    except KeyboardInterrupt as error:
+        print_error("stopped; the files written so far are complete")
+        raise typer.Exit(exit_status(error)) from None
 
 
 @contextmanager

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import json
+import reprlib
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -12,6 +14,13 @@ from torch import Tensor
 
 from facelattice.exceptions import CheckpointError
 from facelattice.formats import atomic_write
+from facelattice.schemes import Scheme
+from facelattice.training.config import recipe_from_yaml
+
+METADATA_TYPES = {
+    "scheme": dict, "graph": Tensor, "graph_metadata": dict, "detectors": dict, "data": list, "license": str,
+    "faces": dict,
+}  # fmt: skip
 
 
 @dataclass
@@ -66,4 +75,28 @@ class Checkpoint:
         if not isinstance(state, dict) or not all(isinstance(state.get(key), kind) for key, kind in types.items()):
             raise CheckpointError(f"{path}: not a checkpoint of this version of facelattice")
         known: dict[str, Any] = {field.name: state.get(field.name) for field in fields(cls)}
-        return cls(**known)
+        checkpoint = cls(**known)
+        try:
+            _check_contents(checkpoint)
+        except (TypeError, ValueError) as error:
+            raise CheckpointError(f"{path}: not a checkpoint of this version of facelattice: {error}") from error
+        return checkpoint
+
+
+def _check_contents(checkpoint: Checkpoint) -> None:
+    """Raise ValueError or TypeError if a part that is needed to export or resume is missing or damaged."""
+    recipe_from_yaml(checkpoint.recipe)
+    metadata = checkpoint.metadata
+    for key, kind in METADATA_TYPES.items():
+        if not isinstance(metadata.get(key), kind):
+            raise ValueError(f"metadata.{key} is {reprlib.repr(metadata.get(key))}")
+    num_points = len(Scheme.from_dict(metadata["scheme"]))
+    graph = metadata["graph"]
+    if graph.dtype != torch.bool or graph.shape != (num_points, num_points):
+        raise ValueError(f"metadata.graph is not a matrix of {num_points} x {num_points} booleans")
+    json.dumps({key: value for key, value in metadata.items() if key != "graph"})  # raises for values of other types
+    for weights in (checkpoint.ema_weights, {} if checkpoint.weights is None else checkpoint.weights):
+        if not isinstance(weights, dict) or not all(isinstance(tensor, Tensor) for tensor in weights.values()):
+            raise ValueError("the weights are not tensors")
+    if not isinstance(checkpoint.error_scale, float | None):
+        raise ValueError(f"error_scale is {checkpoint.error_scale!r}")

@@ -166,29 +166,11 @@ def load_settings(path: str | Path, kind: type[Settings], overrides: list[str] |
         RecipeError: If the file cannot be read, or a key or value is wrong.
     """
     try:
-        check_yaml(Path(path).read_text(encoding="utf-8"))
-        given = OmegaConf.load(path)
-        changes = OmegaConf.from_dotlist(overrides or [])
-        for override in overrides or []:
-            if "=" not in override:
-                raise RecipeError(f"{override!r} is not key=value, such as epochs=10")
-        for config in (given, changes):
-            content = OmegaConf.to_container(config)
-            check_keys(content, kind, "", path)
-            check_resolvers(content, path)
-        merged: Any = OmegaConf.merge(OmegaConf.structured(kind), given, changes)
-        settings = cast(Settings, OmegaConf.to_object(merged))
-    except RecipeError:
-        raise
+        return _parse_settings(Path(path).read_text(encoding="utf-8"), kind, overrides or [], path)
     except OSError as error:
         raise RecipeError(f"{path}: cannot be read ({error.strerror or error})") from error
-    except (OmegaConfBaseException, ValueError, TypeError) as error:
-        key = getattr(error, "full_key", None)
-        reason = str(getattr(error, "msg", None) or error).splitlines()[0]
-        raise RecipeError(f"{path}: {f'{key}: ' if key else ''}{reason}") from error
-    except Exception as error:  # the exceptions of the YAML parser have no base class in common with those above
-        raise RecipeError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from error
-    return settings
+    except UnicodeDecodeError as error:
+        raise RecipeError(f"{path}: {error}") from error
 
 
 def recipe_to_yaml(recipe: Recipe) -> str:
@@ -197,6 +179,35 @@ def recipe_to_yaml(recipe: Recipe) -> str:
 
 
 def recipe_from_yaml(text: str) -> Recipe:
-    """The recipe that `recipe_to_yaml` wrote."""
-    merged: Any = OmegaConf.merge(OmegaConf.structured(Recipe), OmegaConf.create(text))
-    return cast(Recipe, OmegaConf.to_object(merged))
+    """The recipe that `recipe_to_yaml` wrote.
+
+    Raises:
+        RecipeError: If a key or value is wrong.
+    """
+    recipe = _parse_settings(text, Recipe, [], "recipe")
+    check_values(recipe, "recipe")
+    return recipe
+
+
+def _parse_settings(text: str, kind: type[Settings], overrides: list[str], path: str | Path) -> Settings:
+    try:
+        check_yaml(text)
+        given = OmegaConf.create(text)
+        changes = OmegaConf.from_dotlist(overrides)
+        for override in overrides:
+            if "=" not in override:
+                raise RecipeError(f"{override!r} is not key=value, such as epochs=10")
+        for config in (given, changes):
+            content = OmegaConf.to_container(config)
+            check_keys(content, kind, "", path)
+            check_resolvers(content, path)
+        merged: Any = OmegaConf.merge(OmegaConf.structured(kind), given, changes)
+        return cast(Settings, OmegaConf.to_object(merged))
+    except RecipeError:
+        raise
+    except (OmegaConfBaseException, ValueError, TypeError) as error:
+        key = getattr(error, "full_key", None)
+        reason = str(getattr(error, "msg", None) or error).splitlines()[0]
+        raise RecipeError(f"{path}: {f'{key}: ' if key else ''}{reason}") from error
+    except Exception as error:  # the exceptions of the YAML parser have no base class in common with those above
+        raise RecipeError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from error

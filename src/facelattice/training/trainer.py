@@ -351,6 +351,10 @@ def _make_accelerator(recipe: Recipe) -> Accelerator:
 def _checkpoint_to_resume(last: Path, recipe: Recipe, data: TrainingData) -> Checkpoint:
     """The last checkpoint of a run. Raises TrainingError if its recipe or its faces differ."""
     checkpoint = Checkpoint.load(last)
+    if checkpoint.weights is None or checkpoint.optimizer is None or checkpoint.history is None:
+        raise TrainingError(
+            f"{last} cannot be resumed, as best.pt; start from it with init_from={last} and another --out"
+        )
     if checkpoint.recipe != recipe_to_yaml(recipe):
         raise TrainingError(
             f"{last} belongs to another recipe; train that one ({last.with_name('recipe.yaml')}) or change --out"

@@ -7,6 +7,11 @@ is a bug in facelattice.
 
 from __future__ import annotations
 
+import re
+
+# Texts of libraries that do not raise MemoryError: ONNX Runtime, OpenCV, C++, and the loader of shared libraries.
+_OUT_OF_MEMORY = re.compile(r"allocate memory|bad.alloc|Insufficient memory|failed to map segment", re.IGNORECASE)
+
 
 class FacelatticeError(Exception):
     """Base class of all errors that are raised for a mistake of the user."""
@@ -62,3 +67,13 @@ class WorkerError(FacelatticeError, RuntimeError):
 
 class MissingDependencyError(FacelatticeError, ImportError):
     """An optional package is not installed; the message names the extra that installs it."""
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Return whether an error, or one that led to it, says that there is not enough memory."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, MemoryError) or _OUT_OF_MEMORY.search(str(cause)):
+            return True
+        cause = cause.__cause__ or cause.__context__
+    return False

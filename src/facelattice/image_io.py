@@ -15,7 +15,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from facelattice.exceptions import ArgumentError, ImageError
+from facelattice.exceptions import ArgumentError, ImageError, is_out_of_memory
 from facelattice.file_search import check_path
 from facelattice.image_formats import FORMATS, is_heif, open_image
 
@@ -136,7 +136,7 @@ def _decode(
     try:
         image = open_image(data, formats)
     except Exception as error:  # decoders raise exceptions of many classes for damaged files
-        raise ImageError(f"{name}: the image header cannot be read ({_reason(error)})") from error
+        raise _decoding_error(name, error, "the image header cannot be read") from error
     if image is None:
         raise ImageError(f"{name}: {_describe_unsupported(data, formats)}")
     width, height = image.size
@@ -165,7 +165,7 @@ def _decode_pixels(image: Any, name: str, shrink: int = 1) -> np.ndarray:
         array = np.asarray(image) if image.mode[0] in "IF" else _copy_pixels(image)
     except Exception as error:  # decoders raise exceptions of many classes for damaged files
         kind = f"{image.format} image" if image.format else "image"
-        raise ImageError(f"{name}: the {kind} is cut short or damaged ({_reason(error)})") from error
+        raise _decoding_error(name, error, f"the {kind} is cut short or damaged") from error
     try:
         rgb = _array_to_rgb(_scale_int32(array) if array.dtype == np.int32 else array)
     except ImageError as error:
@@ -174,8 +174,10 @@ def _decode_pixels(image: Any, name: str, shrink: int = 1) -> np.ndarray:
     return rgb if shrunk else _downscale(rgb, shrink)
 
 
-def _reason(error: Exception) -> str:
-    return str(error) or type(error).__name__
+def _decoding_error(name: str, error: Exception, problem: str) -> ImageError:
+    if is_out_of_memory(error):
+        return ImageError(f"{name}: there is not enough memory to decode it")
+    return ImageError(f"{name}: {problem} ({error or type(error).__name__})")
 
 
 def _set_jpeg_scale(image: Any, shrink: int) -> bool:

@@ -109,6 +109,37 @@ def test_missing_package_names_its_extra(run, tmp_path, monkeypatch):
     assert 'pip install "facelattice[train]"' in err
 
 
+@pytest.mark.parametrize(
+    "error",
+    [
+        MemoryError(),
+        RuntimeError("pthread_create failed, error code: 12 error msg: Cannot allocate memory"),
+        RuntimeError("[ONNXRuntimeError] : 1 : FAIL : Failed to allocate memory for requested buffer of size 3145728"),
+    ],
+)
+def test_lack_of_memory_is_one_line(run, monkeypatch, error):
+    def fail(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr(FaceAligner, "batch", fail)
+    status, _, err = run("align", PHOTO)
+    assert (status, err) == (2, "not enough memory; close other programs, raise the limit, or use fewer processes\n")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs the limit on memory of Linux")
+def test_limited_memory_is_one_line(tmp_path):
+    """The limit leaves enough to start, and too little to load the networks."""
+    code = (
+        "import psutil, resource; from facelattice.cli import app; import facelattice.inference.aligner\n"
+        "limit = psutil.Process().memory_info().vms + 64 * 2**20\n"
+        "resource.setrlimit(resource.RLIMIT_AS, (limit, limit))\n"
+        f"app(['align', {str(PHOTO)!r}, '--no-draw'])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 2, done.stderr
+    assert done.stderr == "not enough memory; close other programs, raise the limit, or use fewer processes\n"
+
+
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
 @pytest.mark.parametrize("arguments", ["--help", "schemes"])
 def test_full_disk_under_stdout_is_one_line(tmp_path, arguments):

@@ -82,6 +82,7 @@ def test_twenty_thousand_points(tmp_path):
         ("image,x0,y0\na.jpg,1,2\nb.jpg,1\n", "line 3: 2 columns, but the header has 3"),
         ("image,x0,y0\na.jpg,1,two\n", "line 2, x0 and y0: expected two numbers, not '1 two'"),
         ("image,x0,y0\na.jpg,1,inf\n", "line 2, x0 and y0: expected two numbers"),
+        ("image,x0,y0\na.jpg,1_0,5\n", "line 2, x0 and y0: expected two numbers, not '1_0 5'"),
         ("image,x0,y0\na.jpg,1,\n", "line 2: x0 is '1' and y0 is ''"),
         ("image,x0,y0\n,1,2\n", "line 2: the name of the image is missing"),
         (f"image,x0,y0\n{'x' * 200_000},1,2\n", "line 2: field larger than field limit"),

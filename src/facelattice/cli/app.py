@@ -19,7 +19,7 @@ import typer
 import facelattice
 from facelattice.cli.console import format_error, out, print_error
 from facelattice.cli.signals import exit_status, raise_on_stop_signals
-from facelattice.exceptions import FacelatticeError
+from facelattice.exceptions import FacelatticeError, is_out_of_memory
 
 ISSUES = "https://github.com/facelattice/facelattice/issues"
 STATUS_ERROR = 2
@@ -57,7 +57,9 @@ class _Program(typer.core.TyperGroup):
             if module not in EXTRAS:
                 _report_bug()
             _fail(f'{error}; run: pip install "facelattice[{EXTRAS[module]}]"')
-        except Exception:
+        except Exception as error:
+            if is_out_of_memory(error):
+                _fail("not enough memory; close other programs, raise the limit, or use fewer processes")
             _report_bug()
 
     def make_context(self, *args: Any, **kwargs: Any) -> Any:

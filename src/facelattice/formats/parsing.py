@@ -25,7 +25,7 @@ def parse_point(cells: Sequence[str], where: str) -> tuple[float, float]:
         FormatError: If the cells are not two finite numbers, or too large for coordinates.
     """
     try:
-        x, y = map(float, cells)
+        x, y = (float(cell) if "_" not in cell else math.nan for cell in cells)  # float takes 1_000
     except ValueError:
         x = y = math.nan
     if not (math.isfinite(x) and math.isfinite(y)):

@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import onnxruntime
 
-from facelattice.exceptions import ArgumentError, ModelError
+from facelattice.exceptions import ArgumentError, ModelError, is_out_of_memory
 from facelattice.inference.model_info import ModelInfo
 from facelattice.onnx_session import find_provider, session_options
 
@@ -173,6 +173,8 @@ class Model:
         try:
             session = onnxruntime.InferenceSession(data, options, providers=providers)
         except Exception as error:  # ONNX Runtime's errors have no common class
+            if is_out_of_memory(error):
+                raise
             raise ModelError(
                 f"{self.path}: not an ONNX file, or a truncated one; download or copy it again ({_one_line(error)})"
             ) from None
@@ -217,6 +219,8 @@ class Model:
         try:
             predictions = self(np.zeros((2, size, size, 3), np.uint8))
         except Exception as error:
+            if is_out_of_memory(error):
+                raise
             raise ModelError(
                 f"{self.path}: the graph does not map crops uint8 (B, {size}, {size}, 3) to points and expected errors "
                 f"as its metadata says ({_one_line(error)}); export it again"

@@ -40,3 +40,9 @@ def test_points_that_look_like_missing_ones_are_counted(tmp_path, write_image, c
 def test_other_points_are_no_reason_for_a_warning(tmp_path, write_image, caplog):
     check_samples(tmp_path, [make(write_image(tmp_path / "a.jpg"))])
     assert caplog.messages == []
+
+
+def test_fractions_of_the_image_are_no_pixels(tmp_path, write_image):
+    samples = [make(write_image(tmp_path / "a.jpg"), mean_shape(get_scheme("five")))] * 2
+    with pytest.raises(DataError, match="data: all coordinates are from 0 to 1; multiply them by the size"):
+        check_samples(tmp_path / "data", samples)

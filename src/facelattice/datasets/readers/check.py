@@ -25,7 +25,7 @@ def check_samples(path: Path, samples: Sequence[Sample]) -> None:
         samples: Its faces.
 
     Raises:
-        DataError: If none of the images exists.
+        DataError: If none of the images exists, or the coordinates are fractions of the image and not pixels.
     """
     images = dict.fromkeys(sample.path for sample in samples)
     if not any(os.path.exists(image) for image in images):  # false also for names that are too long
@@ -34,6 +34,8 @@ def check_samples(path: Path, samples: Sequence[Sample]) -> None:
             f"{path}: none of its {len(images)} images is found; the first was looked for at {samples[0].path}{folders}"
         )
     points = np.concatenate([sample.points[sample.mask] for sample in samples])
+    if points.min() >= 0 and points.max() <= 1:
+        raise DataError(f"{path}: all coordinates are from 0 to 1; multiply them by the size of the image, in pixels")
     num_placeholders = sum(int((points == value).all(1).sum()) for value in PLACEHOLDERS)
     if num_placeholders:
         logging.getLogger("facelattice").warning(

@@ -353,7 +353,7 @@ def _checkpoint_to_resume(last: Path, recipe: Recipe, data: TrainingData) -> Che
     checkpoint = Checkpoint.load(last)
     if checkpoint.weights is None or checkpoint.optimizer is None or checkpoint.history is None:
         raise TrainingError(
-            f"{last} cannot be resumed, as best.pt; start from it with init_from={last} and another --out"
+            f"{last} has no state to resume from; start from it with init_from={last} and another --out"
         )
     if checkpoint.recipe != recipe_to_yaml(recipe):
         raise TrainingError(

@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 from facelattice.cli import app
 from facelattice.evaluation.compare import compare
 from facelattice.evaluation.evaluate import evaluate
-from facelattice.exceptions import CheckpointError, ExportError, ModelError
+from facelattice.exceptions import ArgumentError, CheckpointError, ExportError, ModelError
 from facelattice.formats import read_pts
 from facelattice.geometry import points_box
 from facelattice.inference.aligner import FaceAligner
@@ -43,6 +43,25 @@ def test_model_file_equals_the_network_for_any_batch_size(shaken, faces, tmp_pat
         np.testing.assert_allclose(model.edge_weights(crops), expected.edge_weights.numpy(), atol=1e-4, rtol=0)
     assert np.ptp(model(np.stack(images))[0], axis=0).max() > 0.1  # and it depends on the image
     assert model.info.to_dict() | {"sha256": "0" * 64} == metadata.to_dict()
+
+
+@pytest.mark.parametrize("shaken", [["network.annotation_styles=[a,b]"]], indirect=True)
+def test_model_file_takes_an_annotation_style(shaken, faces, tmp_path):
+    file, state = tmp_path / "model.onnx", Checkpoint.load(shaken)
+    state.ema_weights["embedding.style_embedding"][1] = 9.0
+    state.save(shaken)
+    assert export(shaken, file).annotation_styles == ["a", "b"]
+    network = load_network(state, recipe_from_yaml(state.recipe))
+    crops = np.stack([cv2.imread(str(path))[16:80, 16:80, ::-1] for path in sorted(faces.glob("*.png"))[:3]])
+    found = {style: Model(file, annotation_style=style)(crops).points for style in (None, "a", "b")}
+    for style, number in ((None, -1), ("a", 0), ("b", 1)):
+        with torch.inference_mode():
+            expected = network(torch.from_numpy(crops), torch.tensor([number])).points.numpy()
+        np.testing.assert_allclose(found[style], expected, atol=0.01, rtol=0)
+    assert np.abs(found["a"] - found["b"]).max() > 0.05
+    assert Model(file, annotation_style="b").__reduce__()[1][-1] == "b"
+    with pytest.raises(ArgumentError, match="the annotation style is one of a, b, not 'c'"):
+        Model(file, annotation_style="c")
 
 
 @pytest.mark.parametrize("kind", ["static", "binary", "dense"])

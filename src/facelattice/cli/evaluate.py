@@ -34,6 +34,14 @@ def evaluate(
     subset: Subset = None,
     protocol: ProtocolName = None,
     seed: BoxSeed = 0,
+    annotation_style: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="Annotators that the model imitates, of those in `facelattice models`.",
+            show_default="those of the protocol, if the model knows them",
+        ),
+    ] = None,
     as_json: AsJson = False,
     report: Annotated[
         Path | None, typer.Option(metavar="DIR", file_okay=False, help="Also write DIR/index.html and DIR/result.json.")
@@ -61,6 +69,7 @@ def evaluate(
             seed,
             with_background_auroc=report is not None,
             progress=progress.track,
+            annotation_style=annotation_style,
         )
     if not distributed.is_main():
         return
@@ -88,9 +97,11 @@ def _print_result(result: EvaluationResult) -> None:
         if points is not None:
             table.add_row(f"{name} landmarks", str(points.num_faces), "", format_percent(points.nme))
     out.print(table)
+    style = result.predictions.annotation_style
+    style = f" Annotation style: {style}." if style else ""
     lines = [
-        f"Boxes: {result.box_source}. Protocol: {result.protocol.name}. NME: {result.protocol.normalizer}, mean over "
-        f"the faces found. FR@{percent}: fraction of the faces with an NME above {percent} %, or missed. "
+        f"Boxes: {result.box_source}.{style} Protocol: {result.protocol.name}. NME: {result.protocol.normalizer}, mean "
+        f"over the faces found. FR@{percent}: fraction of the faces with an NME above {percent} %, or missed. "
         f"AUC@{percent}: area under the cumulative error curve up to {percent} %."
     ]
     x, y = result.offset

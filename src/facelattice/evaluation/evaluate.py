@@ -36,6 +36,7 @@ from facelattice.evaluation.scores import Scores, compute_scores, finite_or_none
 from facelattice.exceptions import ArgumentError
 from facelattice.inference.aligner import FaceAligner
 from facelattice.inference.model_zoo import find_model
+from facelattice.inference.onnx_model import Model
 from facelattice.metrics import nanmean
 from facelattice.schemes import Scheme
 
@@ -50,6 +51,7 @@ def evaluate(
     scheme: Scheme | None = None,
     with_background_auroc: bool = False,
     progress: Progress = iter,
+    annotation_style: str | None = None,
 ) -> EvaluationResult:
     """Evaluate a model or a file of predictions on a dataset and on its subsets.
 
@@ -64,18 +66,22 @@ def evaluate(
         scheme: Scheme of predictions with this number of landmarks; None infers it from their number.
         with_background_auroc: Also compute `face_background_auroc` of a model, which takes as long again.
         progress: Wraps the list of images, to show progress.
+        annotation_style: Whose annotators the model imitates; None for those of the protocol's benchmark, if the model
+            knows them, and else for the mean of its styles.
 
     Raises:
         DataError: The dataset or the predictions cannot be read, or do not fit together.
         ModelError: The model cannot be loaded.
-        ArgumentError: ``box`` is unknown, or was given with a file of predictions.
+        ArgumentError: ``box`` is unknown, or was given with a file of predictions; or the model does not have the
+            annotation style.
     """
     if box not in (None, *BOX_SOURCES):
         raise ArgumentError(f"unknown box source {box!r}; choose one of {', '.join(BOX_SOURCES)}")
     aligner = None
     if is_prediction_file(Path(model)):
-        if box is not None:
-            raise ArgumentError(f"{model} contains predictions; --box is only for models")
+        for name, value in (("--box", box), ("--annotation-style", annotation_style)):
+            if value is not None:
+                raise ArgumentError(f"{model} contains predictions; {name} is only for models")
         source = Path(model)
         file = load_predictions(source, data)
         subset = subset or find_test_subset(data)
@@ -90,6 +96,9 @@ def evaluate(
         annotated = read_samples_for(aligner.model.scheme, data, subset)
         samples, converted = to_common_scheme(annotated, aligner.model.scheme)
         chosen_protocol = choose_protocol(samples, protocol)
+        style = annotation_style or chosen_protocol.annotation_style
+        if annotation_style is not None or style in aligner.model.info.annotation_styles:
+            aligner = FaceAligner(Model(source, annotation_style=style))
         predictions = predict_samples(aligner, converted, box or "annotation", seed, progress)
     background_auroc = None
     if with_background_auroc and aligner is not None:

@@ -58,6 +58,7 @@ class Predictions:
         faces: One prediction for each annotated face, None for a face that was not found.
         unreadable: Error messages of images that could not be read.
         num_unmatched: Number of predictions for images that are not in the dataset.
+        annotation_style: Whose annotators the model imitates; None for a model without styles, or their mean.
     """
 
     name: str
@@ -66,6 +67,7 @@ class Predictions:
     faces: list[FacePrediction | None]
     unreadable: list[str]
     num_unmatched: int = 0
+    annotation_style: str | None = None
 
 
 def predict_samples(
@@ -108,6 +110,7 @@ def predict_samples(
         box_source=noise if box == "noisy" else box,
         faces=[by_index[i] for i in range(len(samples))],
         unreadable=sorted(distributed.gather(unreadable)),
+        annotation_style=aligner.model.annotation_style,
     )
 
 

@@ -29,6 +29,7 @@ class Protocol:
         threshold: NME (a fraction) above which a face is a failure, and up to which the AUC is computed.
         source: Publication that defines the protocol.
         scheme: Scheme of the benchmark; None if the protocol is for any scheme.
+        annotation_style: Name of the annotation style of the benchmark, see `Model`; None if there is none of its own.
     """
 
     name: str
@@ -36,6 +37,7 @@ class Protocol:
     threshold: float
     source: str
     scheme: str | None = None
+    annotation_style: str | None = None
 
     def __str__(self) -> str:
         return f"{self.name} ({self.normalizer}, {100 * self.threshold:g} %)"
@@ -44,17 +46,18 @@ class Protocol:
 _EYES = {"inter-ocular": attrgetter("ocular"), "inter-pupil": attrgetter("pupils")}
 _CUSTOM = "for data outside the benchmarks; the threshold is that of WFLW"
 
+_300W = {"scheme": "ibug68", "annotation_style": "300-W"}
+_300W_EYES = "Sagonas et al., ICCVW 2013; 8 % as in Kowalski et al., CVPRW 2017"
+
 PROTOCOLS: dict[str, Protocol] = {
     protocol.name: protocol
     for protocol in (
+        Protocol("300w", "inter-ocular", 0.08, _300W_EYES, **_300W),
+        Protocol("300w-pupil", "inter-pupil", 0.08, "Ren et al., CVPR 2014; 8 % as for inter-ocular", **_300W),
         Protocol(
-            "300w", "inter-ocular", 0.08, "Sagonas et al., ICCVW 2013; 8 % as in Kowalski et al., CVPRW 2017", "ibug68"
+            "300w-private", "box", 0.07, "Bulat and Tzimiropoulos, ICCV 2017; Kumar et al. (LUVLi), CVPR 2020", **_300W
         ),
-        Protocol("300w-pupil", "inter-pupil", 0.08, "Ren et al., CVPR 2014; 8 % as for inter-ocular", "ibug68"),
-        Protocol(
-            "300w-private", "box", 0.07, "Bulat and Tzimiropoulos, ICCV 2017; Kumar et al. (LUVLi), CVPR 2020", "ibug68"
-        ),
-        Protocol("wflw", "inter-ocular", 0.1, "Wu et al., CVPR 2018", "wflw98"),
+        Protocol("wflw", "inter-ocular", 0.1, "Wu et al., CVPR 2018", "wflw98", "WFLW"),
         Protocol("cofw", "inter-ocular", 0.1, "Wu et al., CVPR 2018", "cofw29"),
         Protocol("cofw-pupil", "inter-pupil", 0.1, "Burgos-Artizzu et al., ICCV 2013", "cofw29"),
         Protocol("cofw68", "box", 0.07, "Kumar et al. (LUVLi), CVPR 2020", "ibug68"),

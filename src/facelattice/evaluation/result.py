@@ -166,9 +166,10 @@ class EvaluationResult(Summary):
         fields = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
         for name in ("scores", "samples", "predictions"):
             del fields[name]
-        unreadable, num_unmatched = self.predictions.unreadable, self.predictions.num_unmatched
+        predictions = self.predictions
         plain = {name: _to_plain(value) for name, value in fields.items() if name not in head}
-        return {**head, **plain, "unreadable": unreadable, "num_unmatched": num_unmatched}
+        names = ("unreadable", "num_unmatched", "annotation_style")
+        return {**head, **plain, **{name: getattr(predictions, name) for name in names}}
 
 
 def _to_plain(value: Any) -> Any:

@@ -14,7 +14,7 @@ from facelattice.detection.face_detector import FINE_SIDE, YuNetDetector
 SURE_CONFIDENCE = 0.9
 TURNS = (90.0, -90.0, 180.0, 45.0, -45.0, 135.0, -135.0)  # most turned photos are turned by quarters
 
-# Most detections in turned images with less confidence are hands and clothes.
+# Most detections with less confidence are hands and clothes if no face in the turned image is certain.
 _MIN_TURNED_CONFIDENCE = 0.6
 
 
@@ -28,11 +28,11 @@ def detect_turned(detector: YuNetDetector, image: np.ndarray, roll: float) -> tu
 
     Returns:
         Boxes float32 (M, 4) in pixels of the image, best first, each as tight as if its face was upright (see
-        `geometry.upright_box`), and confidences float32 (M,), 0.6 to 1.
+        `geometry.upright_box`), and confidences float32 (M,), 0.5 to 1.
     """
     turned, matrix = geometry.turn_image(image, roll, FINE_SIDE)
     boxes, confidences = detector(turned)
-    keep = confidences >= _MIN_TURNED_CONFIDENCE
+    keep = (confidences >= _MIN_TURNED_CONFIDENCE) | (confidences >= SURE_CONFIDENCE).any()
     corners = geometry.apply(geometry.invert(matrix), boxes[keep].reshape(-1, 2, 2))
     boxes = np.array([geometry.upright_box(box, roll) for box in corners], np.float32).reshape(-1, 4)
     return boxes, confidences[keep]

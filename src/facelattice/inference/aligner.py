@@ -5,7 +5,7 @@
         print(face.score, face.points)
 
 A detector finds boxes, `LandmarkPredictor` predicts the landmarks in them, and the best faces are selected. If no face
-is certain, or a certain one is turned, the bundled detector searches the turned image too.
+is clear, or a clear one is turned, the bundled detector searches the turned image too.
 """
 
 from __future__ import annotations
@@ -27,13 +27,14 @@ from facelattice.face import Face
 from facelattice.image_io import MAX_PIXELS, load_image
 from facelattice.inference.model_zoo import find_model
 from facelattice.inference.onnx_model import Model
-from facelattice.inference.predictor import MIN_SCORE, SURE_SCORE, Boxes, LandmarkPredictor, check_boxes
+from facelattice.inference.predictor import MIN_SCORE, Boxes, LandmarkPredictor, check_boxes
 
 OnError = Callable[[Any, ImageError], None]
 """A function that is called with an image as given and the error."""
 
 _MAX_PENDING_PIXELS = 64_000_000  # in images that `batch` holds while it collects crops: 192 MB
 _NMS_THRESHOLD = 0.6
+_CLEAR_SCORE = 0.7  # nearly all clear faces score more, and hardly any face in a crop that is turned by 90 degrees
 
 
 class FaceAligner:
@@ -213,7 +214,7 @@ class FaceAligner:
                 yield []
 
     def _find_faces(self, images: Sequence[np.ndarray], first: Sequence[_Detections]) -> list[list[Face]]:
-        """Predict the faces that were detected first, search again where none is certain, and select the best."""
+        """Predict the faces that were detected first, search again where none is clear, and select the best."""
         found = [
             self._search_again(*of_image)
             for of_image in zip(images, first, self._predict_detections(images, first), strict=True)
@@ -302,6 +303,6 @@ class _Pending:
 
 
 def _surest(candidates: Sequence[_Candidate]) -> _Candidate | None:
-    """Return the candidate with the highest score, None if that is not certain."""
+    """Return the candidate with the highest score, None if that is not clear."""
     best = max(candidates, key=lambda candidate: candidate.face.score, default=None)
-    return best if best is not None and best.face.score >= SURE_SCORE else None
+    return best if best is not None and best.face.score >= _CLEAR_SCORE else None

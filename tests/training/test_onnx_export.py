@@ -135,20 +135,21 @@ def test_flip_tta_averages_a_crop_and_its_mirror_image(shake, write_recipe, face
     crops = np.stack([cv2.imread(str(path))[16:80, 16:80, ::-1] for path in sorted(faces.glob("*.png"))[:3]])
     one, both = Model(tmp_path / "one.onnx"), Model(tmp_path / "both.onnx")
     mirror = one.scheme.mirror
-    points, errors = one(crops)
-    other, other_errors = one(np.ascontiguousarray(crops[:, :, ::-1]))
+    points, errors, visibility = one(crops)
+    other, other_errors, other_visibility = one(np.ascontiguousarray(crops[:, :, ::-1]))
     other, other_errors = (other * [-1, 1] + [63, 0])[:, mirror], other_errors[:, mirror]
     apart = np.linalg.norm(points - other, axis=-1) / 2
     assert apart.max() > 0.3
-    found, expected = both(crops)
+    found, expected, mean_visibility = both(crops)
     np.testing.assert_allclose(found, (points + other) / 2, atol=0.01)
+    np.testing.assert_allclose(mean_visibility, (visibility + other_visibility[:, mirror]) / 2, atol=1e-3)
     scales = [model.info.error_scale for model in (one, both)]
     mean = (errors + other_errors) / 2 / scales[0]
     np.testing.assert_allclose(expected / scales[1], np.hypot(mean, apart), atol=0.02)
     mean = one.edge_weights(crops), one.edge_weights(np.ascontiguousarray(crops[:, :, ::-1]))[:, mirror][:, :, mirror]
     wanted = sum(mean) / 2 if kind == "dynamic" else mean[0]
     np.testing.assert_allclose(both.edge_weights(crops), wanted, atol=1e-4)
-    mirrored, _ = both(np.ascontiguousarray(crops[:, :, ::-1]))
+    mirrored = both(np.ascontiguousarray(crops[:, :, ::-1])).points
     np.testing.assert_allclose((mirrored * [-1, 1] + [63, 0])[:, mirror], found, atol=0.01)
 
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,7 @@ from facelattice.exceptions import ArgumentError, SchemeError
 from facelattice.face import Face
 from facelattice.geometry import points_box
 from facelattice.schemes import SCHEMES, Scheme, get_scheme, mean_shape
-from facelattice.visualization.faces import COLORS, OTHER_COLORS, draw_faces, draw_scheme
+from facelattice.visualization.faces import COLORS, DARK, OTHER_COLORS, draw_faces, draw_scheme
 
 
 def make_face(size=300.0, at=(50, 50), name="ibug68", errors=1.0) -> Face:
@@ -79,6 +80,18 @@ def test_dots_have_subpixel_positions():
     ys, xs = np.mgrid[:30, :40]
     assert (ink * xs).sum() / ink.sum() == pytest.approx(20.375, abs=0.15)
     assert (ink * ys).sum() / ink.sum() == pytest.approx(11.75, abs=0.15)
+
+
+def test_hidden_points_are_circles_with_a_dark_center():
+    face = make_face(600)
+    chin = face.points[8]
+    visible, hidden = (
+        draw_faces(gray(800, 800), [replace(face, visibility=np.full(68, value, np.float32))]) for value in (0.6, 0.4)
+    )
+    assert (visible == draw_faces(gray(800, 800), [face])).all()  # as without a visibility
+    assert color_at(hidden, chin).tolist() == list(DARK)
+    line = face.points[[7, 8]].mean(0)
+    assert color_at(hidden, line).tolist() == color_at(visible, line).tolist()
 
 
 def test_uncertain_points_are_circles_with_faint_lines():

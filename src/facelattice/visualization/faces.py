@@ -41,8 +41,8 @@ def draw_faces(image: np.ndarray, faces: Iterable[Face]) -> np.ndarray:
     """Draw faces over a copy of an image.
 
     Lines follow the scheme and have a color for each region. Their width grows with the face. A point with an expected
-    error above 5 % of the size of the face is drawn as a circle, with fainter lines. Points that are not finite are
-    left out.
+    error above 5 % of the size of the face is drawn as a circle, with fainter lines; one that is probably hidden as a
+    circle with a dark center. Points that are not finite are left out.
 
     Args:
         image: RGB uint8 (H, W, 3).
@@ -80,6 +80,7 @@ def _draw_face(canvas: np.ndarray, face: Face, finite: np.ndarray) -> None:
     part = canvas[y0:y1, x0:x1]
     points = np.where(finite[:, None], face.points, 0) - [x0, y0]
     certain = ~(face.expected_errors > MAX_RELATIVE_ERROR * side)
+    visible = np.ones(len(certain), bool) if face.visible is None else face.visible
     colors = _colors(face.scheme)
     segments = [(a, b) for a, b in _segments(face.scheme) if finite[a] and finite[b]]
     for opacity, is_certain in ((0.4, False), (0.85, True)):
@@ -87,11 +88,13 @@ def _draw_face(canvas: np.ndarray, face: Face, finite: np.ndarray) -> None:
         _draw_lines(part, points, chosen, colors, width, opacity)
     layer = part.copy()
     for i in np.flatnonzero(finite):
-        if certain[i]:
+        if certain[i] and visible[i]:
             _dot(layer, points[i], radius + 0.35 * width, DARK)
             _dot(layer, points[i], radius, colors[i])
-        else:
-            _dot(layer, points[i], 1.5 * radius, colors[i], max(1, width - 1))
+            continue
+        if not visible[i]:
+            _dot(layer, points[i], 1.5 * radius, DARK)
+        _dot(layer, points[i], 1.5 * radius, colors[i], max(1, width - 1))
     part[:] = layer
 
 

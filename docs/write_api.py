@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import inspect
 from collections.abc import Iterator
+from functools import cached_property
 from pathlib import Path
 from types import ModuleType
 from typing import Any, ForwardRef
@@ -25,6 +26,9 @@ MODULES: dict[str, tuple[str, ...]] = {
     "facelattice.schemes": (),
     "facelattice.image_io": (),
     "facelattice.file_search": ("find_images",),
+    "facelattice.pose": ("head_pose",),
+    "facelattice.crops": ("crop_matrix",),
+    "facelattice.masks": ("face_mask",),
     "facelattice.geometry": (),
     "facelattice.metrics": (),
     "facelattice.detection": (),
@@ -106,7 +110,7 @@ def members(kind: type) -> Iterator[str]:
         if inspect.isfunction(function):
             shown = signature(function, is_method=not isinstance(value, staticmethod))
             yield f"    - `{name}{shown}`: {summary(function)}\n"
-        elif isinstance(value, property):
+        elif isinstance(value, (property, cached_property)):
             yield f"    - `{name}`: {summary(value)}\n"
 
 

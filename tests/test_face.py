@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from facelattice import geometry
-from facelattice.exceptions import ArgumentError
-from facelattice.face import Face
+from facelattice.exceptions import ArgumentError, SchemeError
+from facelattice.face import Face, Faces
 from facelattice.schemes import Scheme, get_scheme, mean_shape
 
 
@@ -34,7 +34,9 @@ def centroid(channel: np.ndarray) -> np.ndarray:
 def test_to_dict_is_json_with_coordinates_to_1_100_pixel():
     face = slanted("five", 0)
     data = json.loads(json.dumps(face.to_dict(), allow_nan=False))
-    assert list(data) == ["scheme", "score", "box", "points", "expected_errors"]
+    assert list(data) == ["scheme", "score", "box", "points", "expected_errors", "pose", "measures"]
+    assert list(data["pose"]) == ["yaw", "pitch", "roll"]
+    assert list(data["measures"]) == ["mouth_width", "size"]  # five points have no eyelids, lips or brows
     assert (data["scheme"], data["score"], data["expected_errors"]) == ("five", 0.9877, [1.23] * 5)
     assert np.abs(np.array(data["points"]) - face.points).max() <= 0.0051
     assert np.abs(np.array(data["box"]) - face.box).max() <= 0.0051
@@ -76,3 +78,52 @@ def test_crop_of_a_scheme_without_eyes_is_not_rotated():
 def test_crop_needs_the_image():
     with pytest.raises(ArgumentError, match="without its image"):
         replace(slanted("five", 0), image=None).crop()
+
+
+def test_points_by_region_and_name():
+    face = slanted("ibug68", 0)
+    np.testing.assert_array_equal(face["left_eye"], face.points[36:42])
+    np.testing.assert_array_equal(face["nose_tip"], face.points[30])
+    np.testing.assert_array_equal(face.points[face.scheme.regions["mouth"]], face.points[48:])
+    with pytest.raises(SchemeError, match=r"ibug68 has no region or point 'nose_tp'; did you mean 'nose_tip'\?"):
+        face["nose_tp"]
+
+
+def test_repr_is_one_line():
+    face = slanted("ibug68", 0)
+    assert repr(face) == "Face(ibug68, score=0.99, box=(105, 87, 195, 173), expected_error=1.2 px)"
+    assert repr(replace(face, track=3)).endswith("expected_error=1.2 px, track=3)")
+    assert repr(face.scheme) == "Scheme(ibug68, 68 points)"
+
+
+def test_crop_matrix_maps_to_the_crop_and_back():
+    face = slanted("ibug68", 40)
+    matrix = face.crop_matrix(200)
+    left = geometry.apply(matrix, face.points[36])
+    np.testing.assert_allclose(centroid(face.crop(200)[..., 0]), left, atol=0.5)
+    np.testing.assert_allclose(geometry.apply(geometry.invert(matrix), left), face.points[36], atol=1e-3)
+
+
+def test_crops_have_the_size_of_their_template():
+    face = slanted("ibug68", 10)
+    shapes = {template: face.crop(template=template).shape for template in ("upright", "arcface", "ffhq")}
+    assert shapes == {"upright": (256, 256, 3), "arcface": (112, 112, 3), "ffhq": (1024, 1024, 3)}
+
+
+def test_mask_has_the_shape_of_the_image_or_a_given_one():
+    face = slanted("ibug68", 0)
+    assert face.mask().shape == (260, 300)
+    assert face.mask("lips", shape=(100, 120)).shape == (100, 120)
+    with pytest.raises(ArgumentError, match="needs the shape"):
+        replace(face, image=None).mask()
+
+
+def test_notebooks_show_a_face_and_a_list_of_faces():
+    face = slanted("ibug68", 15)
+    for shown, shape in ((face, (256, 256, 3)), (Faces([face, face]), (260, 300, 3))):
+        image = cv2.imdecode(np.frombuffer(shown._repr_png_(), np.uint8), cv2.IMREAD_COLOR)
+        assert image.shape == shape
+    large = replace(face, image=np.zeros((1000, 3000, 3), np.uint8))
+    assert cv2.imdecode(np.frombuffer(Faces([large])._repr_png_(), np.uint8), 1).shape == (341, 1024, 3)
+    assert replace(face, image=None)._repr_png_() is None
+    assert Faces()._repr_png_() is None

@@ -1,4 +1,5 @@
 import json
+import pickle
 import sys
 from pathlib import Path
 
@@ -13,8 +14,9 @@ every_scheme = pytest.mark.parametrize("scheme", SCHEMES.values(), ids=list(SCHE
 
 @pytest.mark.parametrize(
     ("name", "points", "pairs"),
-    [("ibug68", 68, 29), ("wflw98", 98, 44), ("cofw29", 29, 11), ("aflw19", 19, 8), ("five", 5, 2)],
-)
+    [("ibug68", 68, 29), ("wflw98", 98, 44), ("cofw29", 29, 11), ("aflw19", 19, 8), ("five", 5, 2),
+     ("jd106", 106, 48), ("insightface106", 106, 48)],
+)  # fmt: skip
 def test_number_of_points_and_pairs(name, points, pairs):
     scheme = get_scheme(name)
     assert (scheme.name, len(scheme), len(scheme.pairs)) == (name, points, pairs)
@@ -65,6 +67,8 @@ def test_pupils_of_the_schemes():
         "cofw29": ((16,), (17,)),
         "aflw19": ((7,), (10,)),
         "five": ((0,), (1,)),
+        "jd106": ((104,), (105,)),
+        "insightface106": ((38,), (92,)),
     }
 
 
@@ -211,7 +215,7 @@ def test_yaml_with_names_and_indices(tmp_path):
     )
     dog = get_scheme(file)
     assert (dog.name, dog.names) == ("dog", ("left_eye", "right_eye", "nose"))
-    assert (dog.pairs, dog.lines, dog.regions) == (((0, 1),), ((0, 2, 1),), {"eyes": (0, 1)})
+    assert (dog.pairs, dog.lines, dog.regions) == (((0, 1),), ((0, 2, 1),), {"eyes": [0, 1]})
     assert dog.ocular == dog.pupils == ((0,), (1,))
     assert dog.mirror.tolist() == [1, 0, 2]
     assert Scheme.from_dict(json.loads(json.dumps(dog.to_dict()))).to_dict() == dog.to_dict()
@@ -284,3 +288,56 @@ def test_missing_yaml_file_and_missing_package(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "yaml", None)
     with pytest.raises(MissingDependencyError, match=r'pip install "facelattice\[train\]"'):
         get_scheme(tmp_path / "none.yaml")
+
+
+def test_106_points_are_those_of_98_and_eight_more():
+    jd, wflw = get_scheme("jd106"), get_scheme("wflw98")
+    more = {f"{side}_nose_side_{i}" for side in ("left", "right") for i in range(3)} | {
+        "left_eye_center",
+        "right_eye_center",
+    }
+    assert set(jd.names) == set(wflw.names) | more
+    points = np.arange(212, dtype=np.float32).reshape(106, 2)
+    converted, known = convert(points, np.ones(106, bool), jd, wflw)
+    assert known.all()
+    for i, name in enumerate(wflw.names):
+        np.testing.assert_array_equal(converted[i], points[jd.names.index(name)])
+
+
+def test_both_orders_of_106_points_give_the_same_68():
+    # The indices of InsightFace's points for the 68 of iBUG, as published by many users of its model.
+    published = [
+        1, 10, 12, 14, 16, 3, 5, 7, 0, 23, 21, 19, 32, 30, 28, 26, 17, 43, 48, 49, 51, 50, 102, 103, 104, 105, 101, 72,
+        73, 74, 86, 78, 79, 80, 85, 84, 35, 41, 42, 39, 37, 36, 89, 95, 96, 93, 91, 90, 52, 64, 63, 71, 67, 68, 61, 58,
+        59, 53, 56, 55, 65, 66, 62, 70, 69, 57, 60, 54,
+    ]  # fmt: skip
+    jd, insightface, ibug = get_scheme("jd106"), get_scheme("insightface106"), get_scheme("ibug68")
+    points, every = np.random.default_rng(0).normal(size=(106, 2)).astype(np.float32), np.ones(106, bool)
+    converted, known = convert(points, every, insightface, ibug)
+    assert known.all()
+    np.testing.assert_array_equal(converted, points[published])
+    reordered, known = convert(points, every, insightface, jd)
+    assert known.all()
+    np.testing.assert_array_equal(convert(reordered, known, jd, ibug)[0], converted)
+
+
+@pytest.mark.data
+def test_106_points_of_lapa(shared_data):
+    data = json.loads((shared_data / "coco-json/lapa/test_lapa.json").read_text(encoding="utf-8"))
+    jd, ibug = get_scheme("jd106"), get_scheme("ibug68")
+    for annotation in data["annotations"]:
+        points = np.array(annotation["keypoints"], np.float32).reshape(106, 3)[:, :2]
+        converted, _ = convert(points, np.ones(106, bool), jd, ibug)
+        assert (np.diff(points[jd.regions["jaw"][:17], 1]) > 0).all()
+        assert converted[30].tolist() == points[54].tolist()  # the tip of the nose
+        for eye in ("left_eye", "right_eye"):
+            center = points[jd.names.index(f"{eye}_center")]
+            assert np.abs(converted[ibug.regions[eye]].mean(0) - center).max() < 0.03 * np.ptp(points, axis=0).max()
+
+
+def test_equal_schemes_are_unpickled_as_one_object():
+    assert pickle.loads(pickle.dumps(get_scheme("wflw98"))) is get_scheme("wflw98")
+    dog = Scheme.from_dict({"name": "dog", "points": ["left_eye", "right_eye", "nose"], "regions": {"eyes": [0, 1]}})
+    copies = [pickle.loads(pickle.dumps(dog)) for _ in range(2)]
+    assert copies[0] is copies[1]
+    assert copies[0].to_dict() == dog.to_dict()

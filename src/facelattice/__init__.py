@@ -16,10 +16,13 @@ from facelattice.lazy import lazy_names
 
 if TYPE_CHECKING:
     from facelattice.exceptions import FacelatticeError, ImageError, ModelError
-    from facelattice.face import Face
+    from facelattice.face import Face, Faces
     from facelattice.image_io import load_image, save_image
     from facelattice.inference.aligner import FaceAligner
     from facelattice.inference.onnx_model import Model
+    from facelattice.interop import to_dataframe, to_supervision
+    from facelattice.measures import FaceMeasures
+    from facelattice.pose import HeadPose
     from facelattice.schemes import Scheme, get_scheme
     from facelattice.video.tracker import Tracker
     from facelattice.visualization.faces import draw_faces
@@ -29,6 +32,9 @@ else:
         {
             "Face": "face",
             "FaceAligner": "inference.aligner",
+            "FaceMeasures": "measures",
+            "Faces": "face",
+            "HeadPose": "pose",
             "FacelatticeError": "exceptions",
             "ImageError": "exceptions",
             "Model": "inference.onnx_model",
@@ -39,6 +45,8 @@ else:
             "get_scheme": "schemes",
             "load_image": "image_io",
             "save_image": "image_io",
+            "to_dataframe": "interop",
+            "to_supervision": "interop",
         },
     )
 
@@ -47,7 +55,10 @@ __version__ = "0.1.0"
 __all__ = [
     "Face",
     "FaceAligner",
+    "FaceMeasures",
     "FacelatticeError",
+    "Faces",
+    "HeadPose",
     "ImageError",
     "Model",
     "ModelError",
@@ -58,6 +69,8 @@ __all__ = [
     "get_scheme",
     "load_image",
     "save_image",
+    "to_dataframe",
+    "to_supervision",
 ]
 
 # ONNX Runtime reads this when it is imported. Without it, it would write an identifier of the device into the home

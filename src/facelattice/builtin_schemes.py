@@ -46,6 +46,53 @@ _MOUTH = [
     *reversed(_across(["left_lower_lip_inner"], "lower_lip_inner")),
 ]
 
+_JAW_33 = _across(_each("left_jaw", "0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15"), "chin")
+_BROWS_18 = [
+    *_each("left_brow", "outer top_0 top_1 top_2 top_3 bottom_3 bottom_2 bottom_1 bottom_0"),
+    *_each("right_brow", "top_3 top_2 top_1 top_0 outer bottom_0 bottom_1 bottom_2 bottom_3"),
+]
+_LEFT_EYE_8 = _each("left_eye", "outer top_0 top_1 top_2 inner bottom_2 bottom_1 bottom_0")
+_RIGHT_EYE_8 = _each("right_eye", "inner top_2 top_1 top_0 outer bottom_0 bottom_1 bottom_2")
+
+# Of the data sets LaPa and JD-landmark. The names are those of wflw98, with six more points of the nose and the centers
+# of the eyes.
+_JD_NAMES = [
+    *_JAW_33, *_BROWS_18, *_NOSE[:4],
+    *_across([*_each("left_nose_side", "0 1 2"), "left_nostril", "left_nostril_inner"], "nose_base"),
+    *_LEFT_EYE_8, "left_eye_center", *_RIGHT_EYE_8, "right_eye_center", *_MOUTH, *_across(["left_pupil"]),
+]  # fmt: skip
+# Of InsightFace's model 2d106det: for each point of jd106 its index there.
+_INSIGHTFACE_ORDER = [
+    1, *range(9, 17), *range(2, 9), 0, *range(24, 17, -1), *range(32, 24, -1), 17,
+    43, 48, 49, 51, 50, 46, 47, 45, 44, 102, 103, 104, 105, 101, 100, 99, 98, 97,
+    72, 73, 74, 86, 75, 76, 77, 78, 79, 80, 85, 84, 83, 82, 81,
+    35, 41, 40, 42, 39, 37, 33, 36, 34, 89, 95, 94, 96, 93, 91, 87, 90, 88,
+    52, 64, 63, 71, 67, 68, 61, 58, 59, 53, 56, 55, 65, 66, 62, 70, 69, 57, 60, 54, 38, 92,
+]  # fmt: skip
+
+
+def _scheme_106(name: str, order: list[int]) -> dict[str, Any]:
+    """Return a scheme with the points of jd106, each at the index that ``order`` gives."""
+
+    def at(ids: Any) -> list[int]:
+        return [order[i] for i in ids]
+
+    names = [""] * len(order)
+    for point, i in zip(_JD_NAMES, order, strict=True):
+        names[i] = point
+    return {
+        "name": name,
+        "points": names,
+        "regions": {"jaw": at(range(33)), "left_brow": at(range(33, 42)), "right_brow": at(range(42, 51)),
+                    "nose": at(range(51, 66)), "left_eye": at([*range(66, 75), 104]),
+                    "right_eye": at([*range(75, 84), 105]), "mouth": at(range(84, 104))},
+        "lines": [at(line) for line in ([*range(33)], _ring(33, 42), _ring(42, 51), [*range(51, 55)], [*range(55, 66)],
+                                        _ring(66, 74), _ring(75, 83), _ring(84, 96), _ring(96, 104))],
+        "ocular": at([66, 79]),
+        "pupils": at([104, 105]),
+    }  # fmt: skip
+
+
 BUILT_IN: list[dict[str, Any]] = [
     {
         "name": "ibug68",
@@ -68,13 +115,7 @@ BUILT_IN: list[dict[str, Any]] = [
     {
         "name": "wflw98",
         "points": [
-            *_across(_each("left_jaw", "0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15"), "chin"),
-            *_each("left_brow", "outer top_0 top_1 top_2 top_3 bottom_3 bottom_2 bottom_1 bottom_0"),
-            *_each("right_brow", "top_3 top_2 top_1 top_0 outer bottom_0 bottom_1 bottom_2 bottom_3"),
-            *_NOSE,
-            *_each("left_eye", "outer top_0 top_1 top_2 inner bottom_2 bottom_1 bottom_0"),
-            *_each("right_eye", "inner top_2 top_1 top_0 outer bottom_0 bottom_1 bottom_2"),
-            *_MOUTH,
+            *_JAW_33, *_BROWS_18, *_NOSE, *_LEFT_EYE_8, *_RIGHT_EYE_8, *_MOUTH,
             *_across(["left_pupil"]),
         ],
         "regions": {"jaw": [*range(33)], "left_brow": [*range(33, 42)], "right_brow": [*range(42, 51)],
@@ -123,7 +164,11 @@ BUILT_IN: list[dict[str, Any]] = [
         "lines": [[3, 4]],
         "pupils": [0, 1],  # no ocular, because it has no eye corners
     },
+    _scheme_106("jd106", [*range(106)]),
+    _scheme_106("insightface106", _INSIGHTFACE_ORDER),
 ]  # fmt: skip
+
+_JD_OF_98 = [*range(55), *range(58, 63), *range(66, 74), *range(75, 83), *range(84, 106)]  # indices in jd106
 
 # Keys are (source, target). The center of an eye is the mean of its contour, also where a pupil is annotated, because a
 # pupil moves with the gaze.
@@ -135,13 +180,26 @@ CONVERSIONS: dict[tuple[str, str], Conversion] = {
     ("ibug68", "five"): (tuple(range(36, 42)), tuple(range(42, 48)), *_one_each(30, 48, 54)),
     ("wflw98", "five"): (tuple(range(60, 68)), tuple(range(68, 76)), *_one_each(54, 76, 82)),
 }  # fmt: skip
+for _name, _order in (("jd106", [*range(106)]), ("insightface106", _INSIGHTFACE_ORDER)):
+    _order_98 = [_order[i] for i in _JD_OF_98]
+    CONVERSIONS[_name, "wflw98"] = _one_each(*_order_98)
+    for _target in ("ibug68", "five"):
+        CONVERSIONS[_name, _target] = tuple(tuple(_order_98[i] for i in ids) for ids in CONVERSIONS["wflw98", _target])
 
-# For drawings only: the annotations of COFW and AFLW place some of these points differently.
+# For mean faces: the annotations of COFW and AFLW place some of these points differently, and the sides of the nose of
+# the schemes with 106 points (indices 55 to 57 and 63 to 65 of jd106) are approximate.
+_MEAN_JD106: list[tuple[int, ...]] = [
+    *_one_each(*range(55)), (64, 64, 52), (64, 55, 55), (76, 66, 55, 55), *_one_each(*range(55, 60)), (82, 74, 59, 59),
+    (68, 59, 59), (68, 68, 52), *_one_each(*range(60, 68)), tuple(range(60, 68)), *_one_each(*range(68, 76)),
+    tuple(range(68, 76)), *_one_each(*range(76, 98)),
+]  # fmt: skip
 MEAN_FROM_98: dict[str, Conversion] = {
     "cofw29": (*_one_each(33, 46), (37, 38), (42, 50), *_one_each(35, 40, 44, 48, 60, 72, 64, 68, 62, 66, 70, 74),
                *_one_each(96, 97, 55, 59, 54, 57, 76, 82, 79, 90, 94, 85, 16)),
     "aflw19": ((33,), (35, 40), (37, 38), (42, 50), (44, 48), (46,), *_one_each(60, 96, 64, 68, 97, 72, 55, 54, 59, 76),
                (90, 94), *_one_each(82, 16)),
+    "jd106": tuple(_MEAN_JD106),
+    "insightface106": tuple(_MEAN_JD106[_INSIGHTFACE_ORDER.index(i)] for i in range(106)),
 }  # fmt: skip
 
 # Mean of 140 nearly frontal WFLW annotations and their mirror images, aligned by the eyes, in 1/1000 of the box.

@@ -1,25 +1,37 @@
-"""`Face`, the result for one face.
+"""`Face`, the result for one face, and `Faces`, those of one image.
 
 Example:
     face = FaceAligner()("photo.jpg")[0]
     face.points  # float32 (N, 2), pixels of the photo
+    face["left_eye"]  # the points of a region, or of a name: (n, 2); left is the image's
     face.expected_errors  # float32 (N,), expected distance of each point from its true position, pixels
-    face.crop(256)  # the face, upright and centered, uint8 (256, 256, 3)
+    face.pose  # HeadPose(yaw, pitch, roll) in degrees
+    face.measures  # openness of eyes and mouth, raised brows, size
+    face.crop()  # the face, upright and centered, uint8 (256, 256, 3)
+    face.mask("lips")  # uint8 (H, W)
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import difflib
+from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 
 from facelattice import geometry
-from facelattice.exceptions import ArgumentError
+from facelattice.crops import TEMPLATES, crop_matrix
+from facelattice.exceptions import ArgumentError, FacelatticeError, SchemeError
+from facelattice.masks import face_mask
+from facelattice.measures import FaceMeasures
+from facelattice.pose import HeadPose, head_pose
 from facelattice.schemes import Scheme
 
+NOTEBOOK_SIZE = 1024  # longest side of a picture in a notebook, pixels
 
-@dataclass(frozen=True, eq=False)
+
+@dataclass(frozen=True, eq=False, repr=False)
 class Face:
     """One face in one image.
 
@@ -29,7 +41,7 @@ class Face:
         score: 0 to 1, how reliable the points are. It is low where there is no face.
         box: Float32 (4,), x0, y0, x1, y1, the tight box of the points.
         scheme: Meaning of the points.
-        image: RGB uint8 (H, W, 3), the image that contains the face; `crop` needs it.
+        image: RGB uint8 (H, W, 3), the image that contains the face; `crop` and notebooks need it.
         track: In a video, the number of the person's track; otherwise None.
         visibility: Float32 (N,), 0 to 1, the probability that each point is visible: hidden neither by an object nor by
             the face itself. None if the model does not predict it.
@@ -52,46 +64,176 @@ class Face:
         """Bool (N,), the points that are more likely visible than hidden; None if the model does not predict it."""
         return None if self.visibility is None else self.visibility >= 0.5
 
+    def __repr__(self) -> str:
+        track = "" if self.track is None else f", track={self.track}"
+        box = ", ".join(f"{v:.0f}" for v in self.box)
+        error = f"{float(np.mean(self.expected_errors)):.1f} px" if len(self.expected_errors) else "unknown"
+        return f"Face({self.scheme.name}, score={self.score:.2f}, box=({box}), expected_error={error}{track})"
+
+    def __getitem__(self, name: str) -> np.ndarray:
+        """Return points by the name of a region of the scheme, or of a point. Left and right are the image's.
+
+        A region has priority over a point of the same name.
+
+        Args:
+            name: A region, such as "left_eye", or a point, such as "nose_tip".
+
+        Returns:
+            Float32 (n, 2) for a region, (2,) for a point.
+
+        Raises:
+            SchemeError: The scheme has neither.
+        """
+        if name in self.scheme.regions:
+            return self.points[self.scheme.regions[name]]
+        if name in self.scheme.names:
+            return self.points[self.scheme.names.index(name)]
+        near = difflib.get_close_matches(str(name), [*self.scheme.regions, *self.scheme.names], n=1)
+        hint = f"did you mean {near[0]!r}? " if near else ""
+        raise SchemeError(
+            f"{self.scheme.name} has no region or point {name!r}; {hint}Regions: {', '.join(self.scheme.regions)}"
+        )
+
+    @cached_property
+    def pose(self) -> HeadPose:
+        """The head pose in degrees, see `facelattice.pose.head_pose`.
+
+        Raises:
+            SchemeError: The scheme lacks points that the pose needs; the message names them.
+            ArgumentError: Too few of the points are finite.
+        """
+        return head_pose(self.points, self.scheme, self.expected_errors, self.visibility)
+
+    @property
+    def measures(self) -> FaceMeasures:
+        """Openness of the eyes and the mouth, raised brows and size, see `facelattice.measures.FaceMeasures`."""
+        return FaceMeasures(self.points, self.scheme)
+
     def to_dict(self) -> dict[str, Any]:
-        """Return a dictionary for JSON, without the image; coordinates are rounded to 1/100 pixel."""
-        track = {} if self.track is None else {"track": self.track}
+        """Return a dictionary for JSON, without the image; coordinates are rounded to 1/100 pixel.
+
+        The pose, and each of the measures, is left out if the scheme or the face lacks points that it needs.
+        """
         visibility = {} if self.visibility is None else {"visibility": [round(float(v), 3) for v in self.visibility]}
         return {
-            **track,
+            **({} if self.track is None else {"track": self.track}),
             "scheme": self.scheme.name,
             "score": round(self.score, 4),
             "box": [round(float(v), 2) for v in self.box],
             "points": [[round(float(v), 2) for v in point] for point in self.points],
             "expected_errors": [round(float(v), 2) for v in self.expected_errors],
             **visibility,
+            **self.results(),
         }
 
-    def crop(self, size: int = 256, margin: float = 1.5) -> np.ndarray:
-        """Cut the face out of its image, upright and centered.
+    def results(self) -> dict[str, dict[str, float]]:
+        """Return the part of `to_dict` that is computed from the points: pose and measures."""
+        try:
+            pose = {"pose": self.pose.to_dict()}
+        except FacelatticeError:
+            pose = {}
+        return {**pose, "measures": self.measures.to_dict()}
 
-        Upright means that the line between the eyes is horizontal. A face whose scheme has no eyes is not rotated.
+    def crop_matrix(
+        self, size: int | None = None, template: str = "upright", margin: float | None = None
+    ) -> np.ndarray:
+        """Compute the transform from the image to a crop; `geometry.invert` gives the way back.
 
         Args:
-            size: Side of the crop in pixels.
-            margin: The crop shows ``margin`` times the longer side of the upright face's box.
+            size: Side of the crop in pixels; None for that of the template: 256, arcface 112, ffhq 1024.
+            template: "upright", "arcface" or "ffhq", see `facelattice.crops.crop_matrix`.
+            margin: For "upright": the crop shows ``margin`` times the longer side of the face's box; None for 1.5.
+
+        Returns:
+            The matrix (2, 3). Whole numbers are pixel centers on both sides.
+
+        Raises:
+            ArgumentError: An argument has a value that is not allowed.
+            SchemeError: The scheme lacks points that the template needs.
+        """
+        return crop_matrix(self.points, self.scheme, template, size, margin)
+
+    def crop(self, size: int | None = None, template: str = "upright", margin: float | None = None) -> np.ndarray:
+        """Cut the face out of its image.
+
+        Args:
+            size: Side of the crop in pixels; None for that of the template: 256, arcface 112, ffhq 1024.
+            template: "upright": the eyes are level, and the face is in the center. Or "arcface" or "ffhq".
+            margin: For "upright": the crop shows ``margin`` times the longer side of the face's box; None for 1.5.
 
         Returns:
             RGB uint8 (size, size, 3). Pixels outside the image are black.
 
         Raises:
-            ArgumentError: The face has no image.
+            ArgumentError: The face has no image, or an argument has a value that is not allowed.
+            SchemeError: The scheme lacks points that the template needs.
         """
         if self.image is None:
             raise ArgumentError("cannot crop a face without its image; use a face that FaceAligner returned")
-        rotation = 0.0
-        eyes = self.scheme.ocular or self.scheme.pupils
-        if eyes is not None:
-            left, right = (self.points[list(ids)].mean(0) for ids in eyes)
-            rotation = -float(np.degrees(np.arctan2(right[1] - left[1], right[0] - left[0])))
-        # The center of the points' box changes with the rotation, so it is computed from the rotated points.
-        rotated = geometry.crop_transform(self.box, size, margin, rotation)
-        upright_box = geometry.points_box(geometry.apply(rotated, self.points))
-        center = geometry.apply(geometry.invert(rotated), geometry.box_center(upright_box))
-        side = geometry.box_side(upright_box) / geometry.transform_scale(rotated)
-        matrix = geometry.crop_transform(geometry.square_box(center, side), size, margin, rotation)
-        return geometry.warp(self.image, matrix, size)
+        matrix = self.crop_matrix(size, template, margin)
+        return geometry.warp(self.image, matrix, TEMPLATES[template] if size is None else size)
+
+    def mask(
+        self,
+        region: str = "face",
+        shape: tuple[int, ...] | None = None,
+        forehead: bool = False,
+        soft_edge: float = 0.0,
+    ) -> np.ndarray:
+        """Draw the mask of a region of the face.
+
+        Args:
+            region: "face", "skin", "eyes", "left_eye", "right_eye", "brows", "left_brow", "right_brow", "nose",
+                "mouth", "lips" or "inner_mouth", see `facelattice.masks.face_mask`. Left and right are the image's.
+            shape: Height and width of the mask; None for those of the image.
+            forehead: For "face" and "skin": add the forehead, by extrapolation.
+            soft_edge: Width of the soft edge in pixels.
+
+        Returns:
+            Uint8 (H, W), 0 outside and 255 inside.
+
+        Raises:
+            ArgumentError: The face has no image and no shape is given, or an argument has a value that is not allowed.
+            SchemeError: The scheme lacks points that the region needs.
+        """
+        if shape is None:
+            if self.image is None:
+                raise ArgumentError("a face without its image needs the shape (height, width) of the mask")
+            shape = self.image.shape
+        return face_mask(self.points, self.scheme, shape, region, forehead, soft_edge)
+
+    def _repr_png_(self) -> bytes | None:
+        """Return the face with its landmarks for a notebook."""
+        if self.image is None:
+            return None
+        matrix = self.crop_matrix()
+        points = geometry.apply(matrix, self.points)
+        errors = self.expected_errors * geometry.transform_scale(matrix)
+        return _draw_png(self.crop(), [replace(self, points=points, expected_errors=errors)])
+
+
+class Faces(list[Face]):
+    """The faces of one image: a list that shows them in notebooks."""
+
+    def _repr_png_(self) -> bytes | None:
+        """Return the image with all landmarks for a notebook."""
+        image = self[0].image if self else None
+        if image is None:
+            return None
+        scale = min(1.0, NOTEBOOK_SIZE / max(image.shape[:2]))
+        matrix = geometry.downscale_transform(1 / scale)
+        shown = [
+            replace(face, points=geometry.apply(matrix, face.points), expected_errors=face.expected_errors * scale)
+            for face in self
+        ]
+        height, width = (max(1, round(side * scale)) for side in image.shape[:2])
+        return _draw_png(geometry.warp(image, matrix, (width, height)), shown)
+
+
+def _draw_png(image: np.ndarray, faces: list[Face]) -> bytes:
+    # Here, because drawing builds on this module, and is only needed in notebooks.
+    import cv2
+
+    from facelattice.visualization.faces import draw_faces
+
+    return cv2.imencode(".png", draw_faces(image, faces)[..., ::-1])[1].tobytes()

@@ -84,7 +84,7 @@ def save_image(path: str | os.PathLike[str], image: np.ndarray, overwrite: bool 
 
     Args:
         path: The file. A name without a suffix is written as PNG.
-        image: RGB uint8 (H, W, 3).
+        image: RGB uint8 (H, W, 3), or gray uint8 (H, W).
         overwrite: Replace an existing file.
 
     Raises:
@@ -96,7 +96,7 @@ def save_image(path: str | os.PathLike[str], image: np.ndarray, overwrite: bool 
 
     suffix = Path(path).suffix or ".png"
     try:
-        encoded, data = cv2.imencode(suffix, cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
+        encoded, data = cv2.imencode(suffix, image if image.ndim == 2 else cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
     except cv2.error:  # for an unknown format; for a size that is too large, imencode returns False
         encoded = False
     if not encoded:

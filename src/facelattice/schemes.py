@@ -24,6 +24,7 @@ import os
 import reprlib
 from collections import Counter
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -53,13 +54,14 @@ def _tuples(value: Any, indices: dict[str, int] | None = None) -> Any:
 class Scheme:
     """The meaning of the N points of a face.
 
-    Points are counted from 0. "left" is the left side of the image for an upright face.
+    Points are counted from 0. "left" is the left side of the image for an upright frontal face, in all built-in
+    schemes. dlib and MediaPipe name the person's sides instead: their left eye is ``right_eye`` here.
 
     Attributes:
         name: Name, such as "ibug68".
         names: A unique name for each point.
         regions: Indices of the points of each part of the face: jaw, left_brow, right_brow, nose, left_eye, right_eye,
-            mouth.
+            mouth. The lists can index arrays: ``points[scheme.regions["left_eye"]]``.
         pairs: Pairs of points that mirroring swaps. All other points are on the face's axis.
         lines: Chains of points to draw. A closed line ends with its first point.
         ocular: Points of the left and of the right eye whose means are the outer eye corners, for the inter-ocular
@@ -72,7 +74,7 @@ class Scheme:
 
     name: str
     names: tuple[str, ...]
-    regions: dict[str, tuple[int, ...]]
+    regions: dict[str, list[int]]
     pairs: tuple[tuple[int, int], ...]
     lines: tuple[tuple[int, ...], ...]
     ocular: EyePoints | None
@@ -92,7 +94,7 @@ class Scheme:
         if not isinstance(self.regions, dict):
             raise SchemeError(f"regions: must map names to lists of points, not {self.regions!r}")
         for key, groups in (
-            ("regions", tuple(self.regions.values())),
+            ("regions", tuple(tuple(ids) if isinstance(ids, list) else ids for ids in self.regions.values())),
             ("pairs", self.pairs),
             ("lines", self.lines),
             ("ocular", () if self.ocular is None else self.ocular),
@@ -107,6 +109,8 @@ class Scheme:
         for i, count in Counter(i for pair in self.pairs for i in pair).items():
             if count > 1:
                 raise SchemeError(f"pairs: point {i} ({self.names[i]}) is in {count} pairs; it can only be in one")
+        # A tuple would index one axis of an array for each of its numbers.
+        object.__setattr__(self, "regions", {name: list(ids) for name, ids in self.regions.items()})
 
     def _check(self, key: str, groups: Any) -> None:
         for ids in groups if isinstance(groups, tuple) else [groups]:
@@ -120,6 +124,13 @@ class Scheme:
 
     def __len__(self) -> int:
         return len(self.names)
+
+    def __repr__(self) -> str:
+        return f"Scheme({self.name}, {len(self)} points)"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        regions = tuple((name, tuple(ids)) for name, ids in self.regions.items())
+        return _restore, (self.name, self.names, regions, self.pairs, self.lines, self.ocular, self.pupils)
 
     @property
     def mirror(self) -> np.ndarray:
@@ -169,6 +180,14 @@ class Scheme:
             if built_in["name"] == scheme.name and len(built_in["points"]) != len(scheme):
                 raise SchemeError(f"name: {scheme.name!r} is a built-in scheme with other points; choose another name")
         return scheme
+
+
+@lru_cache(maxsize=32)
+def _restore(name: str, names: tuple[str, ...], regions: tuple[tuple[str, tuple[int, ...]], ...], *rest: Any) -> Scheme:
+    """Return an unpickled scheme: one object for equal schemes, so that what is cached for a scheme is found."""
+    scheme = Scheme(name, names, {region: list(ids) for region, ids in regions}, *rest)
+    built_in = SCHEMES.get(name)
+    return built_in if built_in is not None and built_in.to_dict() == scheme.to_dict() else scheme
 
 
 SCHEMES: dict[str, Scheme] = {data["name"]: Scheme.from_dict(data) for data in BUILT_IN}
@@ -244,13 +263,21 @@ def mean_shape(scheme: Scheme) -> np.ndarray:
     Raises:
         SchemeError: The scheme is not built in.
     """
+    mean = np.array(MEAN_98) / 1000
+    return np.array([mean[list(ids)].mean(0) for ids in sources_in_98(scheme)], np.float32)
+
+
+def sources_in_98(scheme: Scheme) -> Conversion:
+    """Return for each point of a built-in scheme the points of wflw98 whose mean it is, for mean faces.
+
+    Raises:
+        SchemeError: The scheme is not built in.
+    """
     if scheme.name not in SCHEMES:
         raise SchemeError(f"no mean shape is stored for {scheme.name!r}, only for {', '.join(SCHEMES)}")
-    mean = np.array(MEAN_98) / 1000
     if scheme.name == "wflw98":
-        return mean.astype(np.float32)
-    sources = MEAN_FROM_98.get(scheme.name) or _conversion("wflw98", scheme.name)
-    return np.array([mean[list(ids)].mean(0) for ids in sources], np.float32)
+        return tuple((i,) for i in range(len(scheme)))
+    return MEAN_FROM_98.get(scheme.name) or _conversion("wflw98", scheme.name)
 
 
 def _conversion(source: str, target: str) -> Conversion:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import os
 import signal
@@ -394,3 +395,40 @@ def test_two_runs_with_one_output_folder_lose_no_face(photos, tmp_path):
     assert [run.wait(120) for run in runs] == [0, 0]
     images = [content["image"] for content in contents(tmp_path / "out").values()]
     assert sorted(images) == [f"../{folder}/{i}.jpg" for folder in ("a", "b") for i in range(6)]
+
+
+def test_crops_and_masks_of_each_face(align, photos, tmp_path):
+    status, _, _ = align(
+        photos / "face0.jpg", photos / "wall.png", "--out", "out", "--crops", "arcface", "--masks", "--no-draw"
+    )
+    assert status == 0
+    assert names(tmp_path / "out") == ["face0.json", "face0_0_crop.png", "face0_0_mask.png", "wall.json"]
+    assert cv2.imread(str(tmp_path / "out/face0_0_crop.png")).shape == (112, 112, 3)
+    mask = cv2.imread(str(tmp_path / "out/face0_0_mask.png"), cv2.IMREAD_UNCHANGED)
+    assert mask.shape == load_image(photos / "face0.jpg").shape[:2]
+    (face,) = contents(tmp_path / "out")["face0"]["faces"]
+    x, y = np.mean(face["points"], 0).astype(int)
+    assert (mask[y, x], mask[0, 0]) == (255, 0)
+    assert set(face) >= {"pose", "measures"}
+
+
+def test_crops_and_masks_of_an_earlier_run_are_left_out(align, copy):
+    folder = copy("in", "a.jpg")
+    assert align(folder, "--out", folder, "--crops", "upright", "--masks", "--no-draw")[0] == 0
+    assert names(folder) == ["a.jpg", "a.json", "a_0_crop.png", "a_0_mask.png"]
+    status, _, stderr = align(folder, "--out", folder, "--crops", "upright", "--masks", "--no-draw")
+    assert (status, "left out: 2 results of an earlier run" in stderr) == (0, True)
+    assert names(folder) == ["a.jpg", "a.json", "a_0_crop.png", "a_0_mask.png"]
+
+
+def test_csv_and_parquet_have_the_pose(align, photos, tmp_path):
+    for format in ("csv", "parquet", "json"):
+        assert align(photos / "face1.jpg", "--out", format, "--format", format, "--no-draw")[0] == 0
+    with open(tmp_path / "csv/landmarks.csv", newline="", encoding="utf-8") as file:
+        (row,) = csv.DictReader(file)
+    (table,) = pq.read_table(tmp_path / "parquet/landmarks-00000.parquet").to_pylist()
+    (face,) = contents(tmp_path / "json")["face1"]["faces"]
+    for name, value in (face["pose"] | face["measures"]).items():
+        assert float(row[name]) == value
+        assert table[name] == pytest.approx(value)
+    assert len(read_csv(tmp_path / "csv/landmarks.csv")) == 1

@@ -70,7 +70,7 @@ def test_drawing_with_audio(run, clip, tmp_path):
 
 
 def test_json_lines_and_crops(run, clip, tmp_path):
-    assert run("align", clip, "--out", "out", "--no-draw", "--crops", *FAST)[0] == 0
+    assert run("align", clip, "--out", "out", "--no-draw", "--crops", "upright", *FAST)[0] == 0
     assert names(tmp_path / "out") == ["clip.jsonl", "clip_track1.mp4"]
     rows = read_lines(tmp_path / "out" / "clip.jsonl")
     assert [row["frame"] for row in rows] == list(range(25))
@@ -87,7 +87,7 @@ def test_csv(run, clip, tmp_path):
     with open(tmp_path / "out" / "clip.csv", newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     assert len(rows) == 25
-    assert (rows[0]["track"], len(rows[0])) == ("1", 4 + 3 * 68)
+    assert (rows[0]["track"], len(rows[0])) == ("1", 4 + 3 * 68 + 9)
     np.testing.assert_allclose(float(rows[-1]["x30"]) - float(rows[0]["x30"]), -48, atol=3)
     assert float(rows[0]["e30"]) > 0
 
@@ -126,12 +126,12 @@ def test_quoted_glob(run, short_clip, tmp_path):
 def test_results_of_an_earlier_run_are_not_inputs(run, short_clip, tmp_path):
     for name in ("a.mp4", "b_track1.mp4"):  # there is no b.mp4, so the second is an input
         short_clip(name)
-    assert run("align", "*.mp4", "--crops", *FAST)[0] == 0
+    assert run("align", "*.mp4", "--crops", "upright", *FAST)[0] == 0
     first = names(tmp_path)
     assert first == [
         "a.mp4", "a_faces.mp4", "a_track1.mp4", "b_track1.mp4", "b_track1_faces.mp4", "b_track1_track1.mp4"
     ]  # fmt: skip
-    status, _, stderr = run("align", "*.mp4", "--crops", *FAST)
+    status, _, stderr = run("align", "*.mp4", "--crops", "upright", *FAST)
     assert status == 0
     assert "4 results of an earlier run" in stderr
     assert names(tmp_path) == first
@@ -147,7 +147,7 @@ def test_suffixes_of_videos(run, short_clip, tmp_path, container, name):
 def test_long_name_is_truncated(run, short_clip, tmp_path):
     long = "ä" * 125 + ".mp4"
     short_clip("a.mp4").rename(tmp_path / long)
-    assert run("align", long, "--out", "out", "--crops", *FAST)[0] == 0
+    assert run("align", long, "--out", "out", "--crops", "upright", *FAST)[0] == 0
     assert names(tmp_path / "out") == [f"{'ä' * 100}{ending}" for ending in (".jsonl", "_faces.mp4", "_track1.mp4")]
 
 
@@ -224,7 +224,7 @@ def test_folder_with_the_name_of_the_drawing(run, short_clip, tmp_path):
 
 def test_crops_that_cannot_be_written(run, short_clip, tmp_path):
     (tmp_path / "out" / "a_track1.mp4").mkdir(parents=True)
-    status, _, stderr = run("align", short_clip("a.mp4"), "--out", "out", "--crops", *FAST)
+    status, _, stderr = run("align", short_clip("a.mp4"), "--out", "out", "--crops", "upright", *FAST)
     assert status == 1
     assert "a_track1.mp4: cannot be written (is a folder, not a file); continuing without the crops" in stderr
     assert names(tmp_path / "out") == ["a.jsonl", "a_faces.mp4", "a_track1.mp4"]
@@ -273,7 +273,6 @@ def test_missing_camera(run, tmp_path):
         (["clip.mp4", "--json"], "--json"),
         (["clip.mp4", "--out", "out", "--shard", "1/2"], "--shard"),
         (["clip.mp4", "--out", "out", "--format", "pts"], "--format of a video is json or csv, not 'pts'"),
-        (["photo.jpg", "--crops"], "--crops"),
         (["photo.jpg", "--smooth", "2"], "--smooth"),
     ],
 )
@@ -292,7 +291,8 @@ def long_clip(write_clip, view) -> Path:
 def start_align(clip: Path, *options: str, **settings) -> subprocess.Popen:
     """Start `facelattice align CLIP --out out --crops` beside the clip."""
     environment = {**os.environ, "PYTHONPATH": str(Path(facelattice.__file__).parents[1])}
-    command = [sys.executable, "-m", "facelattice", "align", str(clip), "--out", "out", "--crops", *FAST, *options]
+    align = [sys.executable, "-m", "facelattice", "align"]
+    command = [*align, str(clip), "--out", "out", "--crops", "upright", *FAST, *options]
     return subprocess.Popen(command, cwd=clip.parent, env=environment, **settings)
 
 

@@ -12,6 +12,7 @@ from facelattice.cli.align_videos import AlignVideosOptions, align_videos
 from facelattice.cli.app import app
 from facelattice.cli.options import AsJson
 from facelattice.cli.video_inputs import expand_video_glob, is_video
+from facelattice.crops import TEMPLATES
 from facelattice.file_search import find_images
 from facelattice.formats import FORMATS
 from facelattice.image_io import MAX_PIXELS
@@ -84,7 +85,14 @@ def align(
     smooth: Annotated[
         float, typer.Option(min=0, help="Videos: strength of the smoothing over time; 0 turns it off.")
     ] = 1.0,
-    crops: Annotated[bool, typer.Option("--crops", help="Videos: write a stabilized video of each face.")] = False,
+    crops: Annotated[
+        str | None,
+        typer.Option(
+            metavar="TEMPLATE",
+            help=f"Write a crop of each face, in videos a video of it: {', '.join(TEMPLATES)}.",
+        ),
+    ] = None,
+    masks: Annotated[bool, typer.Option("--masks", help="Images: write the mask of each face.")] = False,
 ) -> None:
     """Find the landmarks of faces in images, or track them through videos.
 
@@ -92,6 +100,8 @@ def align(
     """
     if not inputs and camera is None:
         raise typer.BadParameter("give images, folders or videos, or --camera NUMBER")
+    if crops is not None and crops not in TEMPLATES:
+        raise typer.BadParameter(f"unknown template {crops!r} for --crops; expected one of {', '.join(TEMPLATES)}")
     if _is_given(context, "format") and out_dir is None:
         raise typer.BadParameter("--format needs --out DIR")
     settings: dict[str, Any] = {
@@ -103,8 +113,8 @@ def align(
     if videos or camera is not None:
         if len(videos) < len(names):
             raise typer.BadParameter("videos and images cannot be processed together; give one kind at a time")
-        if as_json or resume or shard is not None:
-            raise typer.BadParameter("--json, --resume and --shard are for images, not for videos")
+        if as_json or resume or shard is not None or masks:
+            raise typer.BadParameter("--json, --resume, --shard and --masks are for images, not for videos")
         align_videos(
             videos,
             camera,
@@ -118,7 +128,7 @@ def align(
             ),
         )
         return
-    if crops or _is_given(context, "smooth"):
-        raise typer.BadParameter("--crops and --smooth are for videos, not for images")
-    options = AlignImagesOptions(settings, out_dir, format, draw, as_json, resume, shard)
+    if _is_given(context, "smooth"):
+        raise typer.BadParameter("--smooth is for videos, not for images")
+    options = AlignImagesOptions(settings, out_dir, format, draw, crops, masks, as_json, resume, shard)
     align_images(find_images(names), options)

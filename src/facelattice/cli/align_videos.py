@@ -31,7 +31,7 @@ class AlignVideosOptions:
         out_dir: Folder of the output files; None to write only drawing and crops, into the current folder.
         format: Format of the landmarks, "json" or "csv".
         draw: Write a video with the landmarks drawn.
-        crops: Write a video of each face.
+        crops: Template for a video of each face, see `CropWriter`; None to write none.
         smooth: Strength of the smoothing, 1 as tuned; 0 to turn it off.
     """
 
@@ -39,7 +39,7 @@ class AlignVideosOptions:
     out_dir: Path | None = None
     format: str = "json"
     draw: bool = True
-    crops: bool = False
+    crops: str | None = None
     smooth: float = 1.0
 
     def __post_init__(self) -> None:

@@ -35,7 +35,7 @@ class VideoOutputs:
         landmark_format: "json" or "csv"; None for no file of landmarks.
         audio_source: A video whose audio is added to the drawing.
         draw: Write STEM_faces.mp4.
-        crops: Write STEM_trackN.mp4 for each track.
+        crops: Template for STEM_trackN.mp4 of each track, see `CropWriter`; None to write none.
 
     Attributes:
         is_incomplete: Whether files were given up.
@@ -48,7 +48,7 @@ class VideoOutputs:
         landmark_format: str | None,
         audio_source: Path | None,
         draw: bool,
-        crops: bool,
+        crops: str | None,
     ) -> None:
         self.is_incomplete = False
         self._video, self._stem, self._landmark_format = video, stem, landmark_format
@@ -125,8 +125,8 @@ class VideoOutputs:
                 self._video.pixel_aspect,
             )
             self._exits.push(_finish_despite_errors(self._drawing_writer))
-        if self._crops:
-            self._crop_writer = self._active[CROPS] = CropWriter(self._stem, self._video.rate)
+        if self._crops is not None:
+            self._crop_writer = self._active[CROPS] = CropWriter(self._stem, self._video.rate, self._crops)
             self._exits.push(_finish_despite_errors(self._crop_writer))
         if self._landmark_format is not None:
             path = self._stem.with_name(self._stem.name + SUFFIXES[self._landmark_format])

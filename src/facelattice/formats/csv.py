@@ -13,12 +13,16 @@ import numpy as np
 from facelattice.exceptions import FormatError
 from facelattice.face import Face
 from facelattice.formats.atomic import atomic_write
+from facelattice.formats.result_columns import RESULT_COLUMNS, result_cells
 
 Row = tuple[str, np.ndarray, np.ndarray]  # name of the image, points (N, 2), mask (N,)
 
 
 class CsvTable:
-    """Encodes faces of images as a CSV table with the columns image, face, score, x0, y0, ..."""
+    """Encodes faces of images as a CSV table with the columns image, face, score, x0, y0, ..., yaw, pitch, roll, ...
+
+    The last columns are `RESULT_COLUMNS`.
+    """
 
     def __init__(self) -> None:
         self._num_points: int | None = None
@@ -34,7 +38,8 @@ class CsvTable:
         num_points = self._num_points
         for k, face in enumerate(faces):
             cells = [image, k, f"{face.score:.4f}"]
-            num_points = _write_row(writer, cells, face.points, np.isfinite(face.points).all(1), num_points)
+            mask = np.isfinite(face.points).all(1)
+            num_points = _write_row(writer, cells, face.points, mask, num_points, result_cells(face))
         self._num_points = num_points
         return text.getvalue()
 
@@ -68,16 +73,25 @@ def write_csv(target: str | os.PathLike[str] | IO[str], rows: Iterable[Row]) -> 
         writer.writerow(["image"])
 
 
-def _write_row(writer: Any, cells: list[Any], points: np.ndarray, mask: np.ndarray, num_points: int | None) -> int:
+def _write_row(
+    writer: Any,
+    cells: list[Any],
+    points: np.ndarray,
+    mask: np.ndarray,
+    num_points: int | None,
+    results: Sequence[str] = (),
+) -> int:
     """Write one face, and the header before the first; return the number of points of the table."""
     if num_points is None:
         num_points = len(points)
-        writer.writerow([*(_HEADER if len(cells) > 1 else ["image"]), *_point_names(num_points)])
+        first, last = (_HEADER, RESULT_COLUMNS) if results else (["image"], [])
+        writer.writerow([*first, *_point_names(num_points), *last])
     if len(points) != num_points:
         raise FormatError(
             f"{cells[0]}: {len(points)} points, but the rows before have {num_points}; a CSV table holds one scheme"
         )
-    writer.writerow([*cells, *(f"{v:.3f}" if ok else "" for p, ok in zip(points, mask, strict=True) for v in p)])
+    coordinates = (f"{v:.3f}" if ok else "" for p, ok in zip(points, mask, strict=True) for v in p)
+    writer.writerow([*cells, *coordinates, *results])
     return num_points
 
 

@@ -19,9 +19,10 @@ from facelattice.exceptions import FormatError
 from facelattice.formats.annotation import Annotation, AnnotationFile
 from facelattice.formats.csv import Row
 from facelattice.formats.parsing import check_image_name, parse_point
+from facelattice.formats.result_columns import RESULT_COLUMNS
 
 HEADER = "image,x0,y0,x1,y1,..."
-KNOWN_COLUMNS = {"image", "face", "score", "visibility"}
+KNOWN_COLUMNS = {"image", "face", "score", "visibility", *RESULT_COLUMNS}
 VISIBLE, HIDDEN = "0", "12"  # digits of the column visibility; 2 is a point hidden by the face itself
 
 

@@ -12,6 +12,7 @@ from facelattice.exceptions import FormatError, MissingDependencyError
 from facelattice.face import Face
 from facelattice.formats.atomic import atomic_write
 from facelattice.formats.names import escape_non_utf8
+from facelattice.formats.result_columns import RESULT_COLUMNS, result_values
 
 
 def part_path(out_dir: str | os.PathLike[str], label: str, number: int) -> Path:
@@ -28,8 +29,8 @@ def image_rows(image: str, faces: Sequence[Face]) -> list[dict[str, Any]]:
 def write_part(path: Path, rows: list[dict[str, Any]]) -> None:
     """Write rows of `image_rows` as a new table.
 
-    The columns are image, face (from 0), scheme, score, box (4), points (2 N: x0, y0, x1, ...) and expected_errors (N);
-    all numbers but the face are float32.
+    The columns are image, face (from 0), scheme, score, box (4), points (2 N: x0, y0, x1, ...), expected_errors (N) and
+    `RESULT_COLUMNS`; all numbers but the face are float32.
 
     Raises:
         FileExistsError: If the file exists.
@@ -39,7 +40,8 @@ def write_part(path: Path, rows: list[dict[str, Any]]) -> None:
     floats = pa.list_(pa.float32())
     schema = pa.schema(
         [("image", pa.string()), ("face", pa.int32()), ("scheme", pa.string()), ("score", pa.float32()),
-         ("box", floats), ("points", floats), ("expected_errors", floats)]
+         ("box", floats), ("points", floats), ("expected_errors", floats),
+         *((name, pa.float32()) for name in RESULT_COLUMNS)]
     )  # fmt: skip
     table = pa.Table.from_pylist(rows, schema)
     with atomic_write(path, "wb", overwrite=False) as file:
@@ -94,4 +96,5 @@ def _row(image: str, number: int, face: Face) -> dict[str, Any]:
         "box": face.box.tolist(),
         "points": face.points.ravel().tolist(),
         "expected_errors": face.expected_errors.tolist(),
+        **result_values(face),
     }

@@ -23,7 +23,7 @@ from facelattice.detection import Detector, YuNetDetector, detect_turned, get_de
 from facelattice.detection.detector import DetectFunction
 from facelattice.detection.turned import SURE_CONFIDENCE, TURNS
 from facelattice.exceptions import ArgumentError, ImageError
-from facelattice.face import Face
+from facelattice.face import Face, Faces
 from facelattice.image_io import MAX_PIXELS, load_image
 from facelattice.inference.model_zoo import find_model
 from facelattice.inference.onnx_model import Model
@@ -108,9 +108,9 @@ class FaceAligner:
         """
         image = load_image(image, max_pixels=self.max_pixels)
         if boxes is None:
-            return self._find_faces([image], [self._detect_first(image)])[0]
+            return Faces(self._find_faces([image], [self._detect_first(image)])[0])
         boxes = check_boxes(boxes)
-        return self.predictor.predict([image] * len(boxes), boxes)
+        return Faces(self.predictor.predict([image] * len(boxes), boxes))
 
     def batch(self, images: Iterable[Any], on_error: OnError | None = None) -> Iterator[list[Face]]:
         """Find the faces of many images.
@@ -206,12 +206,12 @@ class FaceAligner:
         faces = iter(self._find_faces([image for image, _ in loaded], [detections for _, detections in loaded]))
         for item in pending:
             if not isinstance(item.image, ImageError):
-                yield next(faces)
+                yield Faces(next(faces))
             elif on_error is None:
                 raise item.image
             else:
                 on_error(item.source, item.image)
-                yield []
+                yield Faces()
 
     def _find_faces(self, images: Sequence[np.ndarray], first: Sequence[_Detections]) -> list[list[Face]]:
         """Predict the faces that were detected first, search again where none is clear, and select the best."""

@@ -25,13 +25,15 @@ EXAMPLES: dict[str, Any] = {
                     "box": [163.6, 72.3, 254, 162],
                     "points": [[163.8, 83.5]],
                     "expected_errors": [1.2],
+                    "pose": {"yaw": -0.3, "pitch": -4.8, "roll": 3.2},
+                    "measures": {"left_eye_openness": 0.327, "mouth_openness": 0.159, "size": 91.8},
                 }
             ],
             "milliseconds": {"decode": 3.1, "find": 41.5},
         }
     },
     "text/plain": {"example": "version: 1\nn_points: 68\n{\n164.7700 84.5100\n...\n}\n"},
-    "text/csv": {"example": "image,face,score,x0,y0,x1,y1\nimage,0,0.7990,163.770,83.510,163.560,95.210\n"},
+    "text/csv": {"example": "image,face,score,x0,y0,yaw,pitch,roll\nimage,0,0.7990,163.770,83.510,-0.3,-4.8,3.2\n"},
 }
 ERRORS: dict[int | str, dict[str, Any]] = {
     400: {"description": "The form is damaged, or does not contain exactly one file."},

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from facelattice.lazy import lazy_names
 
 if TYPE_CHECKING:
+    from facelattice.video.blinks import Blink, BlinkDetector
     from facelattice.video.crops import CropWriter, stabilized_crop
     from facelattice.video.frame import Frame
     from facelattice.video.landmark_writer import LandmarkWriter
@@ -19,6 +20,8 @@ else:
     __getattr__, __dir__ = lazy_names(
         __name__,
         {
+            "Blink": "blinks",
+            "BlinkDetector": "blinks",
             "CropWriter": "crops",
             "FaceSmoother": "smoothing",
             "Frame": "frame",
@@ -35,6 +38,8 @@ else:
     )
 
 __all__ = [
+    "Blink",
+    "BlinkDetector",
     "CropWriter",
     "FaceSmoother",
     "Frame",

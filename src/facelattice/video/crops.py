@@ -40,7 +40,7 @@ def stabilized_crop(face: Face, size: int = 256, margin: float = 1.5) -> np.ndar
     if face.image is None:
         raise ArgumentError("the face has no image to crop from")
     if face.scheme.name not in SCHEMES:
-        return face.crop(size, margin)
+        return face.crop(size, margin=margin)
     target = size / 2 - 0.5 + (mean_shape(face.scheme) - 0.5) * size / margin
     errors = np.maximum(face.expected_errors, MIN_ERROR * geometry.box_side(face.box))
     return geometry.warp(face.image, geometry.similarity(face.points, target, 1 / errors**2), size)
@@ -54,14 +54,15 @@ class CropWriter:
     Args:
         stem: Folder and start of the file names.
         rate: Frames per second, approximately.
+        template: "upright" for `stabilized_crop`, or another template of `Face.crop`.
 
     Attributes:
         paths: The files so far.
     """
 
-    def __init__(self, stem: Path, rate: float) -> None:
+    def __init__(self, stem: Path, rate: float, template: str = "upright") -> None:
         self.paths = list[Path]()
-        self._stem, self._rate = stem, rate
+        self._stem, self._rate, self._template = stem, rate, template
         self._writers: dict[int, VideoWriter] = {}
         self._last_times: dict[int, float] = {}
         self._taken_endings: set[str] = set()
@@ -85,7 +86,8 @@ class CropWriter:
                 raise ArgumentError("the face has no track; use the faces of a Tracker")
             if face.track not in self._writers:
                 self._open(face.track)
-            self._writers[face.track].write(stabilized_crop(face), time)
+            crop = stabilized_crop(face) if self._template == "upright" else face.crop(template=self._template)
+            self._writers[face.track].write(crop, time)
             self._last_times[face.track] = time
         for track in [track for track, last in self._last_times.items() if time - last > MAX_HIDDEN_SECONDS]:
             self._writers[track].__exit__(None, None, None)

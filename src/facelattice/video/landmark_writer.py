@@ -14,6 +14,7 @@ from typing import IO
 from facelattice.exceptions import ArgumentError, VideoError
 from facelattice.face import Face
 from facelattice.formats.atomic import publish, temporary_path
+from facelattice.formats.result_columns import RESULT_COLUMNS, result_cells
 
 SUFFIXES = {"json": ".jsonl", "csv": ".csv"}
 LANDMARK_FORMATS = tuple(SUFFIXES)
@@ -28,7 +29,8 @@ class LandmarkWriter:
     Args:
         path: The file.
         format: "json" for lines {"frame": ..., "time": ..., "faces": [...]} with faces as in `Face.to_dict`; "csv" for
-            a table frame,time,track,score,x0,y0,e0,x1,... where e is the expected error of a point.
+            a table frame,time,track,score,x0,y0,e0,x1,...,yaw,pitch,roll,... where e is the expected error of a point,
+            and the last columns are `RESULT_COLUMNS`.
 
     Raises:
         ArgumentError: If the format is unknown.
@@ -87,9 +89,10 @@ def _csv_lines(frame: int, time: float, faces: Sequence[Face], header: bool) -> 
     table = csv.writer(text, lineterminator="\n")
     if header and faces:
         columns = [f"{name}{point}" for point in range(len(faces[0].points)) for name in ("x", "y", "e")]
-        table.writerow(["frame", "time", "track", "score", *columns])
-    for face in map(Face.to_dict, faces):
-        points = zip(face["points"], face["expected_errors"], strict=True)
+        table.writerow(["frame", "time", "track", "score", *columns, *RESULT_COLUMNS])
+    for face in faces:
+        data = face.to_dict()
+        points = zip(data["points"], data["expected_errors"], strict=True)
         values = [value for (x, y), expected_error in points for value in (x, y, expected_error)]
-        table.writerow([frame, time, face["track"], face["score"], *values])
+        table.writerow([frame, time, data["track"], data["score"], *values, *result_cells(face)])
     return text.getvalue()

@@ -22,11 +22,12 @@ import numpy as np
 
 from facelattice import geometry
 from facelattice.exceptions import ArgumentError
-from facelattice.face import Face
+from facelattice.face import Face, Faces
 from facelattice.image_io import load_image
 from facelattice.inference.aligner import FaceAligner
 from facelattice.inference.predictor import SURE_SCORE, LandmarkPredictor
 from facelattice.inference.roll import follow_roll
+from facelattice.video.blinks import Blink, BlinkDetector
 from facelattice.video.smoothing import FaceSmoother
 
 DETECT_EVERY = 10  # frames
@@ -59,6 +60,7 @@ class Track:
         appearance: The appearance (see `appearance`), averaged over observations.
         smoother: The filter of the points; None without smoothing.
         velocity: The velocity (2,) of the box, in pixels per second.
+        blink_detector: Finds the blinks.
     """
 
     number: int
@@ -67,6 +69,7 @@ class Track:
     appearance: np.ndarray
     smoother: FaceSmoother | None
     velocity: np.ndarray = field(default_factory=lambda: np.zeros(2))
+    blink_detector: BlinkDetector = field(default_factory=BlinkDetector)
 
     @property
     def roll(self) -> float:
@@ -109,6 +112,9 @@ class Tracker:
         smooth: Strength of the smoothing of points, 1 as tuned; 0 to turn it off.
         detect_every: Frames from one run of the detector to the next, while all faces are in sight.
 
+    Attributes:
+        blinks: The blinks of each track so far, by its number. A blink is added when the eyes are open again.
+
     Raises:
         ArgumentError: If an argument has a value that is not allowed.
     """
@@ -122,6 +128,7 @@ class Tracker:
             )
         self.aligner = aligner or FaceAligner()
         self.smooth, self.detect_every = smooth, detect_every
+        self.blinks: dict[int, list[Blink]] = {}
         self._predictor = LandmarkPredictor(self.aligner.model, refine=0, min_score=self.aligner.min_score)
         self._tracks: list[Track] = []
         self._visible: set[int] = set()  # numbers of the tracks that were observed in the last frame
@@ -157,8 +164,10 @@ class Tracker:
                 face = observed[track.number]
                 others = [other for number, other in observed.items() if number != track.number]
                 track.update(face, time, maybe_covered=_overlaps(face.box, others, OCCLUSION_IOU))
+                if (blink := track.blink_detector(face.measures, time)) is not None:
+                    self.blinks[track.number].append(blink)
                 faces.append(self._smoothed(track, time))
-        return faces[: self.aligner.max_faces]
+        return Faces(faces[: self.aligner.max_faces])
 
     def _drop_lost_tracks(self, time: float) -> None:
         """Drop tracks that are hidden for too long. A face of the last frame stays, however long that frame lasted."""
@@ -246,6 +255,7 @@ class Tracker:
 
     def _start_track(self, face: Face, time: float) -> None:
         self._num_tracks += 1
+        self.blinks[self._num_tracks] = []
         smoother = FaceSmoother(self.smooth) if self.smooth > 0 else None
         self._tracks.append(Track(self._num_tracks, face, time, appearance(face), smoother))
 

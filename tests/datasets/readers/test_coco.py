@@ -91,8 +91,6 @@ def test_real_files(shared_data, name, scheme, faces, hidden):
 
 
 @pytest.mark.data
-def test_real_file_of_106_points_needs_a_scheme(shared_data):
-    with pytest.raises(DataError, match="no built-in scheme has 106 points"):
-        read_samples(shared_data / "coco-json" / "lapa")
-    lapa = Scheme.from_dict({"name": "lapa106", "points": 106})
-    assert [len(s.points) for s in read_samples(shared_data / "coco-json" / "lapa", scheme=lapa)] == [106, 106]
+def test_real_file_of_106_points_is_that_of_jd(shared_data):
+    samples = read_samples(shared_data / "coco-json" / "lapa")
+    assert [(sample.scheme.name, len(sample.points)) for sample in samples] == [("jd106", 106)] * 2

@@ -1,0 +1,20 @@
+"""The columns of tables for what is computed from the landmarks: head pose and measures."""
+
+from __future__ import annotations
+
+from facelattice.face import Face
+from facelattice.measures import MEASURES
+
+RESULT_COLUMNS = ("yaw", "pitch", "roll", *MEASURES)
+"""Names of the columns. Angles in degrees, ``size`` in pixels. Left and right are the sides of the image."""
+
+
+def result_values(face: Face) -> dict[str, float | None]:
+    """Return the value of each of `RESULT_COLUMNS`; None if the scheme or the face lacks points that it needs."""
+    known = {name: value for group in face.results().values() for name, value in group.items()}
+    return {name: known.get(name) for name in RESULT_COLUMNS}
+
+
+def result_cells(face: Face) -> list[str]:
+    """Return the values for a CSV table; an unknown one is an empty cell."""
+    return ["" if value is None else f"{value:g}" for value in result_values(face).values()]

@@ -1,0 +1,83 @@
+"""Faces as the objects of other packages: supervision and pandas. Both are optional.
+
+Example:
+    key_points = to_supervision(FaceAligner()("photo.jpg"))
+    image = sv.VertexAnnotator().annotate(image, key_points)
+    table = to_dataframe(faces)  # one row for each face
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from facelattice.exceptions import ArgumentError, MissingDependencyError
+from facelattice.face import Face
+from facelattice.formats.result_columns import result_values
+
+if TYPE_CHECKING:
+    import pandas
+    import supervision
+
+
+def to_supervision(faces: Sequence[Face]) -> supervision.KeyPoints:
+    """Convert faces to the key points of supervision.
+
+    Args:
+        faces: Faces of one scheme.
+
+    Returns:
+        ``supervision.KeyPoints`` with ``xy`` (M, N, 2) and, in ``data``, arrays (M,) of scores, tracks (0 for none) and
+        scheme names, and expected_errors (M, N). It is empty without faces.
+
+    Raises:
+        ArgumentError: The faces have different schemes.
+        MissingDependencyError: supervision is not installed.
+    """
+    try:
+        import supervision as sv
+    except ImportError as error:
+        raise MissingDependencyError("to_supervision needs supervision; run: pip install supervision") from error
+    if not faces:
+        return sv.KeyPoints.empty()
+    names = {face.scheme.name for face in faces}
+    if len({len(face.points) for face in faces}) > 1 or len(names) > 1:
+        raise ArgumentError(f"to_supervision takes faces of one scheme, not of {', '.join(sorted(names))}")
+    return sv.KeyPoints(
+        xy=np.stack([face.points for face in faces]).astype(np.float32),
+        data={
+            "score": np.array([face.score for face in faces], np.float32),
+            "track": np.array([face.track or 0 for face in faces]),
+            "scheme": np.array([face.scheme.name for face in faces]),
+            "expected_errors": np.stack([face.expected_errors for face in faces]),
+        },
+    )
+
+
+def to_dataframe(faces: Sequence[Face]) -> pandas.DataFrame:
+    """Convert faces to a pandas table with one row for each.
+
+    Args:
+        faces: Faces, also of several schemes.
+
+    Returns:
+        A ``pandas.DataFrame`` with the columns scheme, score, track, x0, y0, x1, y1 (the box), yaw, pitch, roll and the
+        measures of `FaceMeasures`, and NAME_x, NAME_y and NAME_error for each point. Values that a face lacks are NaN.
+
+    Raises:
+        MissingDependencyError: pandas is not installed.
+    """
+    try:
+        import pandas as pd
+    except ImportError as error:
+        raise MissingDependencyError("to_dataframe needs pandas; run: pip install pandas") from error
+    rows = []
+    for face in faces:
+        row = {"scheme": face.scheme.name, "score": face.score, "track": face.track}
+        row |= dict(zip(("x0", "y0", "x1", "y1"), face.box.tolist(), strict=True)) | result_values(face)
+        for name, (x, y), expected in zip(face.scheme.names, face.points.tolist(), face.expected_errors, strict=True):
+            row |= {f"{name}_x": x, f"{name}_y": y, f"{name}_error": float(expected)}
+        rows.append(row)
+    return pd.DataFrame(rows)

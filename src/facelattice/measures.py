@@ -1,0 +1,160 @@
+"""Simple measures of a face from its landmarks: openness of the eyes and the mouth, raised brows, size.
+
+Example:
+    measures = FaceMeasures(face.points, face.scheme)
+    measures.left_eye_openness  # about 0.3 for an open eye, below 0.15 for a closed one
+    measures.to_dict()  # all that the scheme allows
+
+They compare a face with itself, for example over the frames of a video: blinks, speech, surprise. They differ between
+people, and change with the head pose: an eye or a mouth that is seen from the side or from below looks narrower. They
+do not tell emotions, drowsiness or the direction of the gaze.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+
+from facelattice import geometry
+from facelattice.exceptions import SchemeError
+from facelattice.schemes import Scheme
+
+MEASURES = ("left_eye_openness", "right_eye_openness", "mouth_openness", "mouth_width", "brow_raise", "size")
+"""The names of the measures."""
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class FaceMeasures:
+    """Measures of one face. Left and right are the sides of the image.
+
+    Each measure is computed when it is read. It is NaN if one of its points is not finite.
+
+    Attributes:
+        points: Points (N, 2), pixels.
+        scheme: Meaning of the points.
+
+    Raises:
+        SchemeError: When a measure is read whose points the scheme lacks; the message names them.
+    """
+
+    points: np.ndarray
+    scheme: Scheme
+
+    @property
+    def left_eye_openness(self) -> float:
+        """Height / width of the eye at the left of the image (eye aspect ratio).
+
+        Source:
+            Soukupova and Cech, "Real-time eye blink detection using facial landmarks", CVWW 2016.
+        """
+        return self._eye_openness("left")
+
+    @property
+    def right_eye_openness(self) -> float:
+        """Height / width of the eye at the right of the image (eye aspect ratio)."""
+        return self._eye_openness("right")
+
+    @property
+    def mouth_openness(self) -> float:
+        """Mean distance of the inner lips / width of the mouth."""
+        pairs = _opposite_points(self.scheme, "mouth_openness", "upper_lip_inner", "lower_lip_inner")
+        return self._mean_distance(pairs) / self._distance("left_mouth", "right_mouth", "mouth_openness")
+
+    @property
+    def mouth_width(self) -> float:
+        """Distance of the corners of the mouth / distance of the centers of the eyes."""
+        left, right = self._eye_centers("mouth_width")
+        return self._distance("left_mouth", "right_mouth", "mouth_width") / max(math.dist(left, right), 1e-6)
+
+    @property
+    def brow_raise(self) -> float:
+        """Mean height of the brows over the centers of the eyes / distance of these."""
+        left, right = self._eye_centers("brow_raise")
+        brows = []
+        for name in ("left_brow", "right_brow"):
+            if name not in self.scheme.regions:
+                raise _lacks(self.scheme, "brow_raise", [f"the region {name}"])
+            brows.append(self.points[self.scheme.regions[name]].mean(0))
+        along = (right - left) / max(math.dist(left, right), 1e-6)
+        up = np.array([along[1], -along[0]])
+        heights = [(brow - eye) @ up for brow, eye in zip(brows, (left, right), strict=True)]
+        return float(np.mean(heights)) / max(math.dist(left, right), 1e-6)
+
+    @property
+    def size(self) -> float:
+        """Longer side of the tight box of the points, pixels."""
+        if not np.isfinite(self.points).all(1).any():
+            return math.nan
+        return geometry.box_side(geometry.points_box(self.points))
+
+    def to_dict(self) -> dict[str, float]:
+        """Return the measures that the scheme allows, rounded for JSON; those that are NaN are left out."""
+        values = {}
+        for name in available_measures(self.scheme):
+            value = getattr(self, name)
+            if math.isfinite(value):
+                values[name] = round(value, 1 if name == "size" else 3)
+        return values
+
+    def __repr__(self) -> str:
+        return f"FaceMeasures({', '.join(f'{name}={value}' for name, value in self.to_dict().items())})"
+
+    def _eye_openness(self, side: str) -> float:
+        measure = f"{side}_eye_openness"
+        pairs = _opposite_points(self.scheme, measure, f"{side}_eye_top", f"{side}_eye_bottom")
+        return self._mean_distance(pairs) / self._distance(f"{side}_eye_outer", f"{side}_eye_inner", measure)
+
+    def _mean_distance(self, pairs: Iterable[tuple[int, int]]) -> float:
+        a, b = (self.points[list(ids)] for ids in zip(*pairs, strict=True))
+        return float(np.linalg.norm(a - b, axis=1).mean())
+
+    def _distance(self, a: str, b: str, measure: str) -> float:
+        return max(math.dist(*(self.points[i] for i in _indices(self.scheme, measure, a, b))), 1e-6)
+
+    def _eye_centers(self, measure: str) -> tuple[np.ndarray, np.ndarray]:
+        eyes = self.scheme.pupils or self.scheme.ocular
+        if eyes is None:
+            raise _lacks(self.scheme, measure, ["pupils", "ocular"])
+        left, right = (self.points[list(ids)].mean(0).astype(np.float64) for ids in eyes)
+        return left, right
+
+
+@lru_cache(maxsize=16)
+def available_measures(scheme: Scheme) -> tuple[str, ...]:
+    """Return the names of the measures whose points a scheme has."""
+    face = FaceMeasures(np.zeros((len(scheme), 2)), scheme)
+    available = []
+    for name in MEASURES:
+        try:
+            getattr(face, name)
+        except SchemeError:
+            continue
+        available.append(name)
+    return tuple(available)
+
+
+@lru_cache(maxsize=256)
+def _opposite_points(scheme: Scheme, measure: str, upper: str, lower: str) -> tuple[tuple[int, int], ...]:
+    """Return the pairs of points whose names differ in ``upper`` and ``lower``, with any number or side."""
+    index = {name: i for i, name in enumerate(scheme.names)}
+    pairs = tuple((i, index[other]) for name, i in index.items()
+                  if upper in name and (other := name.replace(upper, lower)) in index)  # fmt: skip
+    if not pairs:
+        raise _lacks(scheme, measure, [upper, lower])
+    return pairs
+
+
+@lru_cache(maxsize=256)
+def _indices(scheme: Scheme, measure: str, *names: str) -> tuple[int, ...]:
+    missing = [name for name in names if name not in scheme.names]
+    if missing:
+        raise _lacks(scheme, measure, missing)
+    return tuple(scheme.names.index(name) for name in names)
+
+
+def _lacks(scheme: Scheme, measure: str, missing: list[str]) -> SchemeError:
+    return SchemeError(f"{measure}: the scheme {scheme.name!r} lacks the points {', '.join(missing)}")

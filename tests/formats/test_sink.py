@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +25,7 @@ from facelattice.formats import (
     read_pts,
     sink,
 )
+from facelattice.formats.csv_reader import read_csv_file
 
 TABLES = {"csv": "landmarks.csv", "coco": "landmarks.json", "dlib": "landmarks.xml"}
 
@@ -112,6 +114,25 @@ def test_parquet_parts_appear_one_by_one(make_face, tmp_path, monkeypatch):
     np.testing.assert_allclose(rows[0]["box"], make_face().box, rtol=1e-6)
     assert rows[0]["expected_errors"] == [1.5] * 5
     assert (rows[0]["scheme"], rows[0]["score"]) == ("five", pytest.approx(0.9))
+
+
+def test_visibility_in_every_format_that_can_state_it(make_face, tmp_path):
+    face = replace(make_face(), visibility=np.array([0.9, 0.1, 0.6, 0.5, 0.4], np.float32))
+    hidden = [False, True, False, False, True]
+    for format in ("json", "csv", "coco", "parquet"):
+        with open_sink(format, tmp_path / format) as out:
+            out.write("a.jpg", [face, make_face()])
+    (path,) = (tmp_path / "json").iterdir()
+    first, second = json.loads(path.read_text(encoding="utf-8"))["faces"]
+    assert first["visibility"] == [0.9, 0.1, 0.6, 0.5, 0.4]
+    assert "visibility" not in second
+    assert [row.hidden.tolist() for row in read_coco(tmp_path / "coco" / "landmarks.json")] == [hidden, [False] * 5]
+    first, second = read_csv_file(tmp_path / "csv" / "landmarks.csv").faces
+    assert (first.hidden.tolist(), first.visible.tolist()) == (hidden, [not h for h in hidden])
+    assert not (second.hidden | second.visible).any()
+    first, second = pq.read_table(tmp_path / "parquet" / "landmarks-00000.parquet")["visibility"].to_pylist()
+    assert first == pytest.approx([0.9, 0.1, 0.6, 0.5, 0.4])
+    assert second is None
 
 
 def test_unknown_format(tmp_path):
@@ -312,6 +333,7 @@ def test_full_disk_names_the_table_and_keeps_complete_rows(make_face, tmp_path):
 
 WRITER = """
 import sys, time
+from dataclasses import replace
 from pathlib import Path
 import numpy as np
 from facelattice.face import Face

@@ -43,7 +43,7 @@ def test_csv(tmp_path):
     assert header[:7] == ["frame", "time", "track", "score", "x0", "y0", "e0"]
     assert [row[:4] for row in rows] == [["1", "0.04", "1", "0.8"], ["1", "0.04", "2", "0.8"]]
     assert [float(value) for value in rows[0][4:10]] == [10, 20, 1, 30, 20.13, 2]
-    assert len(rows[0]) == len(header) == 4 + 3 * 5 + 9
+    assert len(rows[0]) == len(header) == 4 + 3 * 5 + 10
     values = dict(zip(header, rows[0], strict=True))
     assert float(values["yaw"]) == face(1).to_dict()["pose"]["yaw"]
     assert values["left_eye_openness"] == ""  # five points have no eyelids

@@ -71,6 +71,7 @@ class CocoTable:
 
 def _annotation(face: Face, number: int, image_number: int) -> dict[str, Any]:
     finite = np.isfinite(face.points).all(1)
+    visible = np.ones(len(finite), bool) if face.visible is None else face.visible
     x0, y0, x1, y1 = (round(float(v), 3) for v in face.box)
     return {
         "id": number, "image_id": image_number, "category_id": 1, "iscrowd": 0,
@@ -78,8 +79,8 @@ def _annotation(face: Face, number: int, image_number: int) -> dict[str, Any]:
         "area": round((x1 - x0) * (y1 - y0), 3),
         "keypoints": [
             value
-            for (x, y), known in zip(face.points.tolist(), finite, strict=True)
-            for value in ([round(x, 3), round(y, 3), 2] if known else [0, 0, 0])
+            for (x, y), known, seen in zip(face.points.tolist(), finite, visible, strict=True)
+            for value in ([round(x, 3), round(y, 3), 2 if seen else 1] if known else [0, 0, 0])
         ],
         "num_keypoints": int(finite.sum()),
         "score": round(face.score, 4),

@@ -13,7 +13,7 @@ import numpy as np
 from facelattice.exceptions import FormatError
 from facelattice.face import Face
 from facelattice.formats.atomic import atomic_write
-from facelattice.formats.result_columns import RESULT_COLUMNS, result_cells
+from facelattice.formats.result_columns import CSV_COLUMNS, result_cells
 
 Row = tuple[str, np.ndarray, np.ndarray]  # name of the image, points (N, 2), mask (N,)
 
@@ -21,7 +21,7 @@ Row = tuple[str, np.ndarray, np.ndarray]  # name of the image, points (N, 2), ma
 class CsvTable:
     """Encodes faces of images as a CSV table with the columns image, face, score, x0, y0, ..., yaw, pitch, roll, ...
 
-    The last columns are `RESULT_COLUMNS`.
+    The last columns are `CSV_COLUMNS`.
     """
 
     def __init__(self) -> None:
@@ -84,7 +84,7 @@ def _write_row(
     """Write one face, and the header before the first; return the number of points of the table."""
     if num_points is None:
         num_points = len(points)
-        first, last = (_HEADER, RESULT_COLUMNS) if results else (["image"], [])
+        first, last = (_HEADER, CSV_COLUMNS) if results else (["image"], [])
         writer.writerow([*first, *_point_names(num_points), *last])
     if len(points) != num_points:
         raise FormatError(

@@ -29,8 +29,8 @@ def image_rows(image: str, faces: Sequence[Face]) -> list[dict[str, Any]]:
 def write_part(path: Path, rows: list[dict[str, Any]]) -> None:
     """Write rows of `image_rows` as a new table.
 
-    The columns are image, face (from 0), scheme, score, box (4), points (2 N: x0, y0, x1, ...), expected_errors (N) and
-    `RESULT_COLUMNS`; all numbers but the face are float32.
+    The columns are image, face (from 0), scheme, score, box (4), points (2 N: x0, y0, x1, ...), expected_errors (N),
+    visibility (N, or null if the model does not predict it) and `RESULT_COLUMNS`; all numbers but the face are float32.
 
     Raises:
         FileExistsError: If the file exists.
@@ -40,7 +40,7 @@ def write_part(path: Path, rows: list[dict[str, Any]]) -> None:
     floats = pa.list_(pa.float32())
     schema = pa.schema(
         [("image", pa.string()), ("face", pa.int32()), ("scheme", pa.string()), ("score", pa.float32()),
-         ("box", floats), ("points", floats), ("expected_errors", floats),
+         ("box", floats), ("points", floats), ("expected_errors", floats), ("visibility", floats),
          *((name, pa.float32()) for name in RESULT_COLUMNS)]
     )  # fmt: skip
     table = pa.Table.from_pylist(rows, schema)
@@ -96,5 +96,6 @@ def _row(image: str, number: int, face: Face) -> dict[str, Any]:
         "box": face.box.tolist(),
         "points": face.points.ravel().tolist(),
         "expected_errors": face.expected_errors.tolist(),
+        "visibility": None if face.visibility is None else face.visibility.tolist(),
         **result_values(face),
     }

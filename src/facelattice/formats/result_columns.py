@@ -1,4 +1,4 @@
-"""The columns of tables for what is computed from the landmarks: head pose and measures."""
+"""The columns of tables for results beside the landmarks: head pose, measures and visibility."""
 
 from __future__ import annotations
 
@@ -9,6 +9,10 @@ RESULT_COLUMNS = ("yaw", "pitch", "roll", *MEASURES)
 """Names of the columns. Angles in degrees, ``size`` in pixels. Left and right are the sides of the image."""
 
 
+CSV_COLUMNS = (*RESULT_COLUMNS, "visibility")
+"""Names of the last columns of CSV tables. The visibility has a digit for each point: 0 visible, 1 hidden."""
+
+
 def result_values(face: Face) -> dict[str, float | None]:
     """Return the value of each of `RESULT_COLUMNS`; None if the scheme or the face lacks points that it needs."""
     known = {name: value for group in face.results().values() for name, value in group.items()}
@@ -16,5 +20,6 @@ def result_values(face: Face) -> dict[str, float | None]:
 
 
 def result_cells(face: Face) -> list[str]:
-    """Return the values for a CSV table; an unknown one is an empty cell."""
-    return ["" if value is None else f"{value:g}" for value in result_values(face).values()]
+    """Return the value of each of `CSV_COLUMNS`; an unknown one is an empty cell."""
+    digits = "" if face.visible is None else "".join("0" if visible else "1" for visible in face.visible)
+    return [*("" if value is None else f"{value:g}" for value in result_values(face).values()), digits]

@@ -14,7 +14,7 @@ from typing import IO
 from facelattice.exceptions import ArgumentError, VideoError
 from facelattice.face import Face
 from facelattice.formats.atomic import publish, temporary_path
-from facelattice.formats.result_columns import RESULT_COLUMNS, result_cells
+from facelattice.formats.result_columns import CSV_COLUMNS, result_cells
 
 SUFFIXES = {"json": ".jsonl", "csv": ".csv"}
 LANDMARK_FORMATS = tuple(SUFFIXES)
@@ -30,7 +30,7 @@ class LandmarkWriter:
         path: The file.
         format: "json" for lines {"frame": ..., "time": ..., "faces": [...]} with faces as in `Face.to_dict`; "csv" for
             a table frame,time,track,score,x0,y0,e0,x1,...,yaw,pitch,roll,... where e is the expected error of a point,
-            and the last columns are `RESULT_COLUMNS`.
+            and the last columns are `CSV_COLUMNS`.
 
     Raises:
         ArgumentError: If the format is unknown.
@@ -89,7 +89,7 @@ def _csv_lines(frame: int, time: float, faces: Sequence[Face], header: bool) -> 
     table = csv.writer(text, lineterminator="\n")
     if header and faces:
         columns = [f"{name}{point}" for point in range(len(faces[0].points)) for name in ("x", "y", "e")]
-        table.writerow(["frame", "time", "track", "score", *columns, *RESULT_COLUMNS])
+        table.writerow(["frame", "time", "track", "score", *columns, *CSV_COLUMNS])
     for face in faces:
         data = face.to_dict()
         points = zip(data["points"], data["expected_errors"], strict=True)

@@ -270,7 +270,7 @@ def test_accessible_names(page):
           - checkbox "Point numbers"
           - table:
             - rowgroup:
-              - row "face score size expected error"
+              - row "face score size expected error yaw, pitch, roll"
           - group "Downloads":
             - button "JSON"
             - button "CSV"

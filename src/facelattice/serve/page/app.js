@@ -228,10 +228,12 @@ function showTables(faces) {
   const rows = faces.map((face, i) => {
     const mean = face.expected_errors.reduce((a, b) => a + b, 0) / face.expected_errors.length;
     const percent = (100 * mean) / faceSize(face);
-    return `<tr><td>${i + 1}</td><td>${face.score.toFixed(2)}</td><td>${Math.round(faceSize(face))} px</td><td>${percent.toFixed(1)} %</td></tr>`;
+    const pose = face.pose ? [face.pose.yaw, face.pose.pitch, face.pose.roll].map((angle) => `${Math.round(angle)}°`).join(", ") : "";
+    const cells = [i + 1, face.score.toFixed(2), `${Math.round(faceSize(face))} px`, `${percent.toFixed(1)} %`, pose];
+    return `<tr>${cells.map((cell) => `<td>${cell}</td>`).join("")}</tr>`;
   });
   $("faces").innerHTML = rows.length
-    ? `<table><tr><th>face</th><th>score</th><th>size</th><th>expected error</th></tr>${rows.join("")}</table>`
+    ? `<table><tr><th>face</th><th>score</th><th>size</th><th>expected error</th><th>yaw, pitch, roll</th></tr>${rows.join("")}</table>`
     : "";
   showEdgeTable(selected && tool() === "edges" ? faces[selected.face] : null);
   for (const button of document.querySelectorAll("[data-save]")) button.disabled = !faces.length;
@@ -292,7 +294,8 @@ function showTip(found) {
 }
 
 function describePoint(face, point) {
-  return `${point} ${pointNames()[point] ?? ""}, expected error ${face.expected_errors[point].toFixed(1)} px`;
+  const visibility = face.visibility ? `, visible ${Math.round(100 * face.visibility[point])} %` : "";
+  return `${point} ${pointNames()[point] ?? ""}, expected error ${face.expected_errors[point].toFixed(1)} px${visibility}`;
 }
 
 let strokeEnd = null; // the last position of the brush while it paints

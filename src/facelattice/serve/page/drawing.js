@@ -4,6 +4,8 @@ const RED_SHARE = 0.08; // expected error, as a share of the face size, at the r
 
 export const faceSize = ({ box: [x0, y0, x1, y1] }) => Math.max(x1 - x0, y1 - y0);
 
+export const isHidden = (face, i) => face.visibility?.[i] < 0.5;
+
 // The position of a point on the canvas. In coordinates of the server whole numbers are the centers of pixels.
 const position = (face, i) => face.points[i].map((value) => value + 0.5);
 
@@ -42,7 +44,8 @@ export function drawFace(context, face, { lines, isVisible, numbers }) {
     context.fillStyle = color(face.expected_errors[i] / size);
     context.beginPath();
     context.arc(x, y, Math.max(1.5, size / 95), 0, 7);
-    context.fill();
+    if (isHidden(face, i)) drawRing(context, size);
+    else context.fill();
     if (numbers) context.fillText(i, x + size / 70, y - size / 90);
   });
 }
@@ -61,6 +64,16 @@ export function drawEdges(context, face, point) {
   context.lineWidth = Math.max(2, size / 80);
   context.beginPath();
   context.arc(...position(face, point), Math.max(4, size / 45), 0, 7);
+  context.stroke();
+}
+
+// Draws the current path as a ring with a dark center, in the fill color: a hidden point.
+function drawRing(context, size) {
+  const color = context.fillStyle;
+  context.fillStyle = "#14161c";
+  context.fill();
+  context.strokeStyle = context.fillStyle = color;
+  context.lineWidth = Math.max(1, size / 200);
   context.stroke();
 }
 

@@ -27,14 +27,13 @@ from facelattice.face import Face, Faces
 from facelattice.image_io import MAX_PIXELS, load_image
 from facelattice.inference.model_zoo import find_model
 from facelattice.inference.onnx_model import Model
-from facelattice.inference.predictor import MIN_SCORE, Boxes, LandmarkPredictor, check_boxes
+from facelattice.inference.predictor import CLEAR_SCORE, MIN_SCORE, Boxes, LandmarkPredictor, check_boxes
 
 OnError = Callable[[Any, ImageError], None]
 """A function that is called with an image as given and the error."""
 
 _MAX_PENDING_PIXELS = 64_000_000  # in images that `batch` holds while it collects crops: 192 MB
 _NMS_THRESHOLD = 0.6
-_CLEAR_SCORE = 0.7  # nearly all clear faces score more, and hardly any face in a crop that is turned by 90 degrees
 
 
 class FaceAligner:
@@ -305,4 +304,4 @@ class _Pending:
 def _surest(candidates: Sequence[_Candidate]) -> _Candidate | None:
     """Return the candidate with the highest score, None if that is not clear."""
     best = max(candidates, key=lambda candidate: candidate.face.score, default=None)
-    return best if best is not None and best.face.score >= _CLEAR_SCORE else None
+    return best if best is not None and best.face.score >= CLEAR_SCORE else None

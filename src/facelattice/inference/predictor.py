@@ -34,9 +34,12 @@ MIN_SCORE = 0.25
 _MAX_SHIFT, _MAX_GROWTH = 0.07, 0.15
 _MIN_REFINE_IOU = 0.1
 
-# Upright faces score SURE_SCORE and more, and turned ones less, with few exceptions. Crops with a lower score do not
-# show the roll of a face either, so the image is turned by quarters until a crop reaches it.
-SURE_SCORE, _TURNS = 0.6, (90, -90, 180)
+# Nearly all clear upright faces score CLEAR_SCORE and more, and nearly all turned ones less (docs/experiments.md). So the
+# image is turned by quarters until a crop reaches it.
+CLEAR_SCORE, _TURNS = 0.7, (90, -90, 180)
+
+# The points of a crop with this score show the roll of its face. A face that is rotated by 45 degrees often reaches it.
+MIN_ROLL_SCORE = 0.6
 
 # A box that is too small, or beside the face, can give points from which refinement does not find the face. Nearly all
 # clear faces score more than _RETRY_BELOW.
@@ -107,8 +110,8 @@ class LandmarkPredictor:
         for _ in range(self.refine):
             moved = []
             for i, (face, box) in enumerate(zip(faces, boxes, strict=True)):
-                is_sure = face.score >= SURE_SCORE
-                roll = follow_roll(rolls[i], face.points, self.model.scheme) if is_sure else rolls[i]
+                has_roll = face.score >= MIN_ROLL_SCORE
+                roll = follow_roll(rolls[i], face.points, self.model.scheme) if has_roll else rolls[i]
                 if _needs_refinement(face.points, box, rolls[i], roll):
                     moved.append(i)
                     boxes[i], rolls[i] = geometry.upright_box(face.points, roll), roll
@@ -137,7 +140,7 @@ class LandmarkPredictor:
         rolls = [face.roll for face in faces]
         for turn in _TURNS:
             # Turned faces often score less than the minimum.
-            uncertain = [i for i, face in enumerate(faces) if 0 < face.score < SURE_SCORE]
+            uncertain = [i for i, face in enumerate(faces) if 0 < face.score < CLEAR_SCORE]
             self._keep_surer(faces, boxes, uncertain, [rolls[i] + turn for i in uncertain])
         uncertain = self._uncertain(faces, _RETRY_BELOW)
         rolls = [follow_roll(faces[i].roll, faces[i].points, self.model.scheme) for i in uncertain]

@@ -34,8 +34,8 @@ MIN_SCORE = 0.25
 _MAX_SHIFT, _MAX_GROWTH = 0.07, 0.15
 _MIN_REFINE_IOU = 0.1
 
-# Nearly all clear upright faces score CLEAR_SCORE and more, and nearly all turned ones less (docs/experiments.md). So the
-# image is turned by quarters until a crop reaches it.
+# Nearly all clear upright faces score CLEAR_SCORE and more, and nearly all turned ones less (docs/experiments.md). So
+# the image is turned by quarters until a crop reaches it.
 CLEAR_SCORE, _TURNS = 0.7, (90, -90, 180)
 
 # The points of a crop with this score show the roll of its face. A face that is rotated by 45 degrees often reaches it.

@@ -1,18 +1,15 @@
-"""Measure faces in turned photos, with and without the search for turned faces, as Markdown tables.
+"""Measure faces in turned photos, with and without the search for turned faces, as a Markdown table.
 
     python benchmarks/turned_faces.py DATA/WFLW --subset train --faces 100
-    python benchmarks/turned_faces.py DATA/WFLW --subset train --faces 100 --crowds DATA/crowds/train
 
 Each photo and its annotation is turned clockwise. The boxes are those of the annotation, or of the detector in the
 whole photo. The cost is in crops per annotated face: with the detector, the other faces of the photos are predicted
-too. With --crowds, the second table counts the found, missed and false faces of upright photos with boxes of all faces.
+too.
 """
 
 from __future__ import annotations
 
 import argparse
-import csv
-from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
@@ -37,34 +34,26 @@ from facelattice.inference import predictor, roll
 from facelattice.inference.model_zoo import list_models
 
 ROLLS = (0.0, 45.0, 90.0, 135.0, 180.0)
-MIN_SIDE = 20  # px; smaller faces of crowds are not counted
-MIN_OVERLAP = 0.5  # of the smaller box, since the boxes of crowds contain the forehead
 
 
 def main() -> None:
-    """Print the tables."""
+    """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("data", type=Path, help="annotated faces")
     parser.add_argument("--subset", help="use only the faces of this subset")
     parser.add_argument("--faces", type=int, help="use this number of faces, chosen at random (default: all)")
     parser.add_argument("--model", action="append", help="a bundled model; may be repeated (default: all)")
     parser.add_argument("--roll", type=float, action="append", help=f"degrees; may be repeated (default: {ROLLS})")
-    parser.add_argument("--crowds", type=Path, help="folder of photos and boxes.csv, with the boxes of all faces")
     options = parser.parse_args()
-    models = options.model or list_models()
     print("| model | box | roll | search | NME | failure rate | missed | crops per face |")
     print("|---|---|---|---|---|---|---|---|")
-    for name in models:
+    for name in options.model or list_models():
         aligner: Any = FaceAligner(name)
         annotated = read_samples_for(aligner.model.scheme, options.data, options.subset)
         chosen = [annotated[i] for i in np.random.default_rng(0).permutation(len(annotated))[: options.faces]]
         for degrees in options.roll or ROLLS:
             with TemporaryDirectory() as folder:
                 measure_turned(name, aligner, turn_samples(chosen, degrees, Path(folder)), degrees)
-    if options.crowds:
-        print("\n| model | search | found | missed | false |\n|---|---|---|---|---|")
-        for name in models:
-            measure_crowds(name, FaceAligner(name), options.crowds)
 
 
 def turn_samples(samples: list[Sample], degrees: float, folder: Path) -> list[Sample]:
@@ -104,28 +93,6 @@ def measure_turned(name: str, aligner: Any, annotated: list[Sample], degrees: fl
                 flush=True,
             )
     aligner.predictor.model = model
-
-
-def measure_crowds(name: str, aligner: FaceAligner, folder: Path) -> None:
-    """Print the rows of upright photos."""
-    boxes: dict[str, list[np.ndarray]] = defaultdict(list)
-    with (folder / "boxes.csv").open(newline="") as file:
-        for row in csv.DictReader(file):
-            boxes[row["image"]].append(np.array([float(row[key]) for key in ("x0", "y0", "x1", "y1")]))
-    for search in ("no", "yes"):
-        found = missed = false = 0
-        with without_turned_faces() if search == "no" else ExitStack():
-            for photo in sorted(boxes):
-                faces = [face.box for face in aligner(folder / photo)]
-                false += sum(not is_near(face, boxes[photo]) for face in faces)
-                hits = [is_near(box, faces) for box in boxes[photo] if geometry.box_side(box) >= MIN_SIDE]
-                found, missed = found + sum(hits), missed + len(hits) - sum(hits)
-        print(f"| {name} | {search} | {found} | {missed} | {false} |", flush=True)
-
-
-def is_near(box: np.ndarray, others: list[np.ndarray]) -> bool:
-    """Return whether a box and one of the others overlap by `MIN_OVERLAP` of the smaller one."""
-    return any(len(geometry.nms(np.stack([box, other]), np.array([1.0, 0.5]), MIN_OVERLAP)) == 1 for other in others)
 
 
 if __name__ == "__main__":

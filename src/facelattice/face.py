@@ -47,6 +47,7 @@ class Face:
             the face itself. None if the model does not predict it.
         roll: Roll of the crop in which the points were predicted, in degrees, clockwise in the image, -180 to 180. It
             is about the roll of a turned face, and 0 for a face that is rotated by less than 30 degrees.
+        confidence: 0 to 1, the confidence of the detector that this is a face; 1 for a given box.
     """
 
     points: np.ndarray
@@ -58,6 +59,7 @@ class Face:
     track: int | None = None
     visibility: np.ndarray | None = None
     roll: float = 0.0
+    confidence: float = 1.0
 
     @property
     def visible(self) -> np.ndarray | None:

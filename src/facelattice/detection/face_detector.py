@@ -12,8 +12,9 @@ import numpy as np
 from facelattice import geometry
 from facelattice.detection.yunet import detect_faces
 
-# Most detections with less confidence are backs of heads, hands and blur.
-_MIN_CONFIDENCE = 0.5
+# Some true faces have this little confidence. Most detections of less than 0.5 are backs of heads, hands and blur: the
+# score of the landmarks tells them, see `FaceAligner`.
+_MIN_CONFIDENCE = 0.3
 _NMS_THRESHOLD = 0.6
 
 # Longer side in pixels of the downscaled image. The network finds 97 % of faces that are 24 px wide there and 34 % of
@@ -50,7 +51,7 @@ class YuNetDetector:
             image: RGB uint8 (H, W, 3).
 
         Returns:
-            Boxes float32 (M, 4) in pixels of the image, best first, and confidences float32 (M,), 0.5 to 1.
+            Boxes float32 (M, 4) in pixels of the image, best first, and confidences float32 (M,), 0.3 to 1.
         """
         longer = max(image.shape[:2])
         found = [_detect_at_scale(image, _BASE_SIDE)]

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -48,7 +48,8 @@ class FaceAligner:
             chin; refinement corrects rough ones.
         refine: Largest number of times that a crop around the found points is predicted again because their box differs
             from the first one. With 0, faces with a low score are not predicted again either.
-        min_score: Faces with a lower score (0 to 1, see `face_score`) are left out.
+        min_score: Detected faces are left out if their score (0 to 1, see `face_score`), multiplied by the confidence of
+            the detector, is lower.
         max_faces: Largest number of faces of an image; the best by score are kept. With 1, the bundled detector first
             searches the image at a small scale, which is enough for a large clear face.
         batch_size: Number of crops in one run; memory grows with it.
@@ -176,11 +177,12 @@ class FaceAligner:
     def _landmark_boxes(self, boxes: np.ndarray, confidences: np.ndarray, roll: float) -> _Detections:
         """Drop invalid boxes (M, 4) and map the others to landmark boxes."""
         boxes = np.asarray(boxes, dtype=np.float64).reshape(-1, 4)
-        boxes = boxes[np.isfinite(boxes).all(1) & (boxes[:, 2:] > boxes[:, :2]).all(1)]
+        is_valid = np.isfinite(boxes).all(1) & (boxes[:, 2:] > boxes[:, :2]).all(1)
+        boxes, confidences = boxes[is_valid], np.asarray(confidences, dtype=np.float64).ravel()[is_valid]
         mapping = self.model.info.detectors.get(self.detector.name)
         if mapping is not None:
             boxes = np.array([map_box(box, mapping, roll) for box in boxes]).reshape(-1, 4)
-        return _Detections(boxes, roll, is_sure=bool((confidences >= SURE_CONFIDENCE).any()))
+        return _Detections(boxes, confidences, roll)
 
     def _batch(self, images: Iterable[Any], on_error: OnError | None) -> Iterator[list[Face]]:
         pending: list[_Pending] = []
@@ -189,7 +191,7 @@ class FaceAligner:
             try:
                 image = load_image(source, max_pixels=self.max_pixels)
             except ImageError as error:
-                pending.append(_Pending(source, error, _Detections(np.zeros((0, 4)), 0.0, is_sure=False)))
+                pending.append(_Pending(source, error, _Detections(np.zeros((0, 4)), np.zeros(0), 0.0)))
             else:
                 pending.append(_Pending(source, image, self._detect_first(image)))
                 num_crops += len(pending[-1].detections.boxes)
@@ -222,14 +224,14 @@ class FaceAligner:
         groups = [
             [candidates[i] for i in self._select([candidate.face for candidate in candidates])]
             if self.max_faces is not None
-            else [candidate for candidate in candidates if candidate.face.score >= self.min_score]
+            else [candidate for candidate in candidates if _presence(candidate.face) >= self.min_score]
             for candidates in found
         ]
         kept = [candidate for group in groups for candidate in group]
         retried = iter(self.predictor.retry_uncertain([c.face for c in kept], [c.box for c in kept]))
         result = []
         for group in groups:
-            faces = [next(retried) for _ in group]
+            faces = [replace(next(retried), confidence=candidate.face.confidence) for candidate in group]
             result.append([faces[i] for i in self._select(faces)])
         return result
 
@@ -241,7 +243,13 @@ class FaceAligner:
         boxes = [box for of_image in detections for box in of_image.boxes]
         rolls = [of_image.roll for _, of_image in pairs]
         faces = iter(self.predictor.predict_and_refine([image for image, _ in pairs], boxes, rolls))
-        return [[_Candidate(next(faces), box, found.roll) for box in found.boxes] for found in detections]
+        return [
+            [
+                _Candidate(replace(next(faces), confidence=float(confidence)), box, found.roll)
+                for box, confidence in zip(found.boxes, found.confidences, strict=True)
+            ]
+            for found in detections
+        ]
 
     def _search_again(
         self, image: np.ndarray, detections: _Detections, candidates: list[_Candidate]
@@ -270,17 +278,22 @@ class FaceAligner:
         """Return the indices of the faces of an image to keep, best first: different faces with the highest scores."""
         boxes = np.array([face.box for face in faces]).reshape(-1, 4)
         scores = np.array([face.score for face in faces])
-        good = np.flatnonzero(scores >= self.min_score)
+        good = np.flatnonzero([_presence(face) >= self.min_score for face in faces])
         return good[geometry.nms(boxes[good], scores[good], _NMS_THRESHOLD)][: self.max_faces].tolist()
 
 
 @dataclass(frozen=True)
 class _Detections:
-    """Landmark boxes (M, 4) of faces with a roll in degrees, and whether one of them is certain to have this roll."""
+    """Landmark boxes (M, 4) of faces with a roll in degrees, and the confidences (M,) of the detector."""
 
     boxes: np.ndarray
+    confidences: np.ndarray
     roll: float
-    is_sure: bool
+
+    @property
+    def is_sure(self) -> bool:
+        """Whether a face is certain to have this roll."""
+        return bool((self.confidences >= SURE_CONFIDENCE).any())
 
 
 @dataclass(frozen=True)
@@ -299,6 +312,11 @@ class _Pending:
     source: Any
     image: np.ndarray | ImageError
     detections: _Detections
+
+
+def _presence(face: Face) -> float:
+    """Return how certain a face is one: false detections have less confidence or a lower score than most faces."""
+    return face.score * face.confidence
 
 
 def _surest(candidates: Sequence[_Candidate]) -> _Candidate | None:

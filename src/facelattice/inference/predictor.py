@@ -34,12 +34,10 @@ MIN_SCORE = 0.25
 _MAX_SHIFT, _MAX_GROWTH = 0.07, 0.15
 _MIN_REFINE_IOU = 0.1
 
-# Nearly all clear upright faces score CLEAR_SCORE and more, and nearly all turned ones less (docs/experiments.md). So
-# the image is turned by quarters until a crop reaches it.
-CLEAR_SCORE, _TURNS = 0.7, (90, -90, 180)
-
-# The points of a crop with this score show the roll of its face. A face that is rotated by 45 degrees often reaches it.
-MIN_ROLL_SCORE = 0.6
+# Nearly all upright faces score CLEAR_SCORE and more, and nearly all that are turned by 90 degrees and more score less
+# (docs/experiments.md), so the image is turned by quarters until a crop reaches it. The points of such a crop show the
+# roll of the face.
+CLEAR_SCORE, _TURNS = 0.5, (90, -90, 180)
 
 # A box that is too small, or beside the face, can give points from which refinement does not find the face. Nearly all
 # clear faces score more than _RETRY_BELOW.
@@ -110,7 +108,7 @@ class LandmarkPredictor:
         for _ in range(self.refine):
             moved = []
             for i, (face, box) in enumerate(zip(faces, boxes, strict=True)):
-                has_roll = face.score >= MIN_ROLL_SCORE
+                has_roll = face.score >= CLEAR_SCORE
                 roll = follow_roll(rolls[i], face.points, self.model.scheme) if has_roll else rolls[i]
                 if _needs_refinement(face.points, box, rolls[i], roll):
                     moved.append(i)

@@ -25,7 +25,7 @@ from facelattice.exceptions import ArgumentError
 from facelattice.face import Face, Faces
 from facelattice.image_io import load_image
 from facelattice.inference.aligner import FaceAligner
-from facelattice.inference.predictor import MIN_ROLL_SCORE, LandmarkPredictor
+from facelattice.inference.predictor import CLEAR_SCORE, LandmarkPredictor
 from facelattice.inference.roll import follow_roll
 from facelattice.video.blinks import Blink, BlinkDetector
 from facelattice.video.smoothing import FaceSmoother
@@ -75,7 +75,7 @@ class Track:
     def roll(self) -> float:
         """The roll of the next crop, in degrees, clockwise."""
         face = self.face
-        return follow_roll(face.roll, face.points, face.scheme) if face.score >= MIN_ROLL_SCORE else face.roll
+        return follow_roll(face.roll, face.points, face.scheme) if face.score >= CLEAR_SCORE else face.roll
 
     def extrapolated_box(self, time: float) -> np.ndarray:
         """Return the box (4,) that is expected at a time in seconds."""

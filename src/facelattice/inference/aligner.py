@@ -27,7 +27,14 @@ from facelattice.face import Face, Faces
 from facelattice.image_io import MAX_PIXELS, load_image
 from facelattice.inference.model_zoo import find_model
 from facelattice.inference.onnx_model import Model
-from facelattice.inference.predictor import CLEAR_SCORE, MIN_SCORE, Boxes, LandmarkPredictor, check_boxes
+from facelattice.inference.predictor import (
+    CLEAR_SCORE,
+    MIN_ROLL_SCORE,
+    MIN_SCORE,
+    Boxes,
+    LandmarkPredictor,
+    check_boxes,
+)
 
 OnError = Callable[[Any, ImageError], None]
 """A function that is called with an image as given and the error."""
@@ -263,7 +270,8 @@ class FaceAligner:
             if detections.is_sure or _surest(candidates) is not None:
                 break
             detections, more = self._search(image, turn)
-            candidates = candidates + more
+            if any(candidate.face.score >= MIN_ROLL_SCORE for candidate in more):  # others are mostly no faces
+                candidates = candidates + more
         surest = _surest(candidates)
         if surest is not None and surest.face.roll != surest.roll:  # other faces of the image may be turned too
             candidates = candidates + self._search(image, surest.face.roll)[1]

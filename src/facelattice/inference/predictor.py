@@ -139,7 +139,7 @@ class LandmarkPredictor:
         for turn in _TURNS:
             # Turned faces often score less than the minimum.
             uncertain = [i for i, face in enumerate(faces) if 0 < face.score < CLEAR_SCORE]
-            self._keep_surer(faces, boxes, uncertain, [rolls[i] + turn for i in uncertain])
+            self._keep_surer(faces, boxes, uncertain, [rolls[i] + turn for i in uncertain], min_score=MIN_ROLL_SCORE)
         uncertain = self._uncertain(faces, _RETRY_BELOW)
         rolls = [follow_roll(faces[i].roll, faces[i].points, self.model.scheme) for i in uncertain]
         self._keep_surer(faces, boxes, uncertain, rolls, _RETRY_SCALE)
@@ -159,12 +159,13 @@ class LandmarkPredictor:
         indices: list[int],
         rolls: list[float],
         scale: float = 1.0,
+        min_score: float = 0.0,
     ) -> None:
         """Predict the faces with these indices with other rolls or scaled boxes, and keep those with a higher score."""
         scaled = [_scaled_square(boxes[i], scale) for i in indices]
         retried = self.predict_and_refine([_image(faces[i]) for i in indices], scaled, rolls)
         for i, face in zip(indices, retried, strict=True):
-            if face.score > faces[i].score and geometry.iou(face.box, boxes[i]) >= _MIN_RETRY_IOU:
+            if face.score > max(faces[i].score, min_score) and geometry.iou(face.box, boxes[i]) >= _MIN_RETRY_IOU:
                 faces[i] = face
 
     def _average_views(self, faces: list[Face]) -> list[Face]:

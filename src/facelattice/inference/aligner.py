@@ -29,7 +29,6 @@ from facelattice.inference.model_zoo import find_model
 from facelattice.inference.onnx_model import Model
 from facelattice.inference.predictor import (
     CLEAR_SCORE,
-    MIN_ROLL_SCORE,
     MIN_SCORE,
     Boxes,
     LandmarkPredictor,
@@ -55,8 +54,8 @@ class FaceAligner:
             chin; refinement corrects rough ones.
         refine: Largest number of times that a crop around the found points is predicted again because their box differs
             from the first one. With 0, faces with a low score are not predicted again either.
-        min_score: Detected faces are left out if their score (0 to 1, see `face_score`), multiplied by the confidence of
-            the detector, is lower.
+        min_score: Detected faces are left out if their score (0 to 1, see `face_score`), multiplied by the confidence
+            of the detector, is lower.
         max_faces: Largest number of faces of an image; the best by score are kept. With 1, the bundled detector first
             searches the image at a small scale, which is enough for a large clear face.
         batch_size: Number of crops in one run; memory grows with it.
@@ -270,7 +269,7 @@ class FaceAligner:
             if detections.is_sure or _surest(candidates) is not None:
                 break
             detections, more = self._search(image, turn)
-            if any(candidate.face.score >= MIN_ROLL_SCORE for candidate in more):  # others are mostly no faces
+            if any(candidate.face.score >= CLEAR_SCORE for candidate in more):  # others are mostly no faces
                 candidates = candidates + more
         surest = _surest(candidates)
         if surest is not None and surest.face.roll != surest.roll:  # other faces of the image may be turned too

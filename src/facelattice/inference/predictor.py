@@ -139,7 +139,7 @@ class LandmarkPredictor:
         for turn in _TURNS:
             # Turned faces often score less than the minimum.
             uncertain = [i for i, face in enumerate(faces) if 0 < face.score < CLEAR_SCORE]
-            self._keep_surer(faces, boxes, uncertain, [rolls[i] + turn for i in uncertain], min_score=MIN_ROLL_SCORE)
+            self._keep_surer(faces, boxes, uncertain, [rolls[i] + turn for i in uncertain], min_score=CLEAR_SCORE)
         uncertain = self._uncertain(faces, _RETRY_BELOW)
         rolls = [follow_roll(faces[i].roll, faces[i].points, self.model.scheme) for i in uncertain]
         self._keep_surer(faces, boxes, uncertain, rolls, _RETRY_SCALE)

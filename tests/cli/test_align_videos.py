@@ -87,7 +87,7 @@ def test_csv(run, clip, tmp_path):
     with open(tmp_path / "out" / "clip.csv", newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     assert len(rows) == 25
-    assert (rows[0]["track"], len(rows[0])) == ("1", 4 + 3 * 68 + 9)
+    assert (rows[0]["track"], len(rows[0])) == ("1", 4 + 3 * 68 + 10)
     np.testing.assert_allclose(float(rows[-1]["x30"]) - float(rows[0]["x30"]), -48, atol=3)
     assert float(rows[0]["e30"]) > 0
 

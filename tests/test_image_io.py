@@ -173,11 +173,11 @@ def test_shrink_does_not_move_points(format, orientation, shrink):
     )
     small = decode_image(data, "spot", shrink=shrink)[..., 0].astype(float)
     assert small.shape == (-(-195 // shrink), -(-251 // shrink))
-    small[small < 20] = 0  # compression noise
+    small = np.maximum(small - 20, 0)  # less compression noise; a step at 20 would move the center by 0.25 px
     rows, columns = np.mgrid[: small.shape[0], : small.shape[1]]
     found = np.array([(columns * small).sum(), (rows * small).sum()]) / small.sum()
     found = geometry.apply(geometry.invert(geometry.downscale_transform(shrink)), found)
-    np.testing.assert_allclose(found, center, atol=0.3)
+    np.testing.assert_allclose(found, center, atol=0.1)
 
 
 @pytest.mark.parametrize("size", [(1, 1), (3, 50), (7, 9), (16, 5)])

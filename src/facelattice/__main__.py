@@ -1,5 +1,40 @@
-"""Run the command line as `python -m facelattice`, as `accelerate launch` and `torchrun` need it."""
+"""The program: `facelattice`, and `python -m facelattice`, as `accelerate launch` and `torchrun` need it."""
 
-from facelattice.cli import main
+from __future__ import annotations
 
-main()
+import os
+import signal
+import sys
+from types import FrameType
+
+
+def main() -> None:
+    """Run the command `facelattice`."""
+    is_ignored = signal.getsignal(signal.SIGINT) is not signal.default_int_handler  # as for background jobs
+    if not is_ignored:
+        signal.signal(signal.SIGINT, _exit)
+    try:  # not at the top: the imports take a while
+        from typer.main import get_command
+
+        from facelattice.cli import app
+
+        command = get_command(app)
+    except Exception as error:
+        from facelattice.exceptions import OUT_OF_MEMORY, is_out_of_memory
+
+        if not is_out_of_memory(error):
+            raise
+        print(OUT_OF_MEMORY, file=sys.stderr)
+        sys.exit(2)
+    if not is_ignored:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    command()
+
+
+def _exit(number: int, frame: FrameType | None) -> None:
+    """End at once. A KeyboardInterrupt amid an import would become an ImportError of some libraries."""
+    os._exit(128 + number)
+
+
+if __name__ == "__main__":
+    main()

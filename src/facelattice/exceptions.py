@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 
+OUT_OF_MEMORY = "not enough memory; close other programs, raise the limit, or use fewer processes"
 # Texts of libraries that do not raise MemoryError: ONNX Runtime, OpenCV, C++, and the loader of shared libraries.
 _OUT_OF_MEMORY = re.compile(r"allocate memory|bad.alloc|Insufficient memory|failed to map segment", re.IGNORECASE)
 

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import ctypes
 import importlib
 import io
+import warnings
 from collections.abc import Sequence
+from contextlib import suppress
+from functools import cache
 from typing import Any
 
 # Pillow's names of the formats, and its modules that decode them.
@@ -47,8 +51,18 @@ def open_image(data: bytes, formats: Sequence[str]) -> Any:
         importlib.import_module(f"PIL.{_PLUGINS[format]}")
         factory, accept = Image.OPEN[format]
         if accept is None or accept(data[:16]) is True:
+            if format == "TIFF":
+                _silence_libtiff()
             return factory(io.BytesIO(data), "")
     return None
+
+
+def silence_pillow() -> None:
+    """Turn off what Pillow prints about odd files in this process: images that cannot be used are errors."""
+    import logging  # not at the top: it would make every import of facelattice slower
+
+    warnings.filterwarnings("ignore", module=r"PIL\.")
+    logging.getLogger("PIL").setLevel(logging.CRITICAL)
 
 
 def is_heif(data: bytes) -> bool:
@@ -66,3 +80,12 @@ def _open_heif(data: bytes) -> Any:
     except ImportError:
         return None
     return pillow_heif.HeifImageFile(io.BytesIO(data), "")
+
+
+@cache
+def _silence_libtiff() -> None:
+    """Let libtiff print no errors on stderr; Pillow raises them."""
+    from PIL import _imaging
+
+    with suppress(AttributeError, OSError):  # where libtiff is a part of Pillow and not a library of its own
+        ctypes.CDLL(_imaging.__file__).TIFFSetErrorHandler(None)

@@ -16,6 +16,7 @@ import cv2
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+from PIL import Image
 
 from facelattice.cli import align_images
 from facelattice.formats import images_in_parquet, read_csv, read_dlib_xml, read_pts
@@ -118,6 +119,31 @@ def test_json_list_contains_errors_and_images_without_faces(align, photos):
 def test_json_list_of_no_images_is_valid(align, photos):
     assert align(photos / "wall.png", "--out", "out")[0] == 0
     assert json.loads(align(photos / "wall.png", "--out", "out", "--resume", "--json")[1]) == []
+
+
+@pytest.mark.parametrize("copies", [1, 9])  # 27 images are aligned in several processes
+def test_only_errors_are_printed_about_odd_images(tmp_path, copies):
+    """Pillow and libtiff would print warnings about each of these files."""
+    image = Image.open(PHOTO).convert("RGB").resize((64, 64))
+    image.save(tmp_path / "strip.tif", compression="tiff_adobe_deflate")
+    image.save(tmp_path / "tag.tif")
+    image.quantize(16).save(tmp_path / "transparent.png", transparency=bytes(16))
+    strip, tag = (bytearray((tmp_path / name).read_bytes()) for name in ("strip.tif", "tag.tif"))
+    strip[60:600] = bytes(540)
+    number_of_values = int.from_bytes(tag[4:8], "little") + 6  # of the first tag
+    tag[number_of_values : number_of_values + 4] = b"\xff\xff\xff\x0f"
+    for i in range(copies):
+        (tmp_path / f"strip{i}.tif").write_bytes(strip)
+        (tmp_path / f"tag{i}.tif").write_bytes(tag)
+        (tmp_path / f"transparent{i}.png").write_bytes((tmp_path / "transparent.png").read_bytes())
+    command = [sys.executable, "-m", "facelattice", "align", "--model", "ibug68-fast", "--no-draw"]
+    kinds = (("strip", ".tif"), ("tag", ".tif"), ("transparent", ".png"))
+    images = [f"{name}{i}{suffix}" for name, suffix in kinds for i in range(copies)]
+    done = subprocess.run([*command, *images], cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 1
+    strips = [f"strip{i}.tif: the TIFF image is cut short or damaged (decoder error -2)\n" for i in range(copies)]
+    tags = [f"tag{i}.tif: the image header cannot be read (Missing dimensions)\n" for i in range(copies)]
+    assert done.stderr == "".join(strips + tags)
 
 
 def test_missing_image_is_reported_and_the_others_are_processed(align):

@@ -29,9 +29,4 @@ from facelattice.cli import (
 )
 from facelattice.cli.app import app
 
-__all__ = ["app", "main"]
-
-
-def main() -> None:
-    """Run the command `facelattice`."""
-    app()
+__all__ = ["app"]

@@ -19,7 +19,8 @@ import typer
 import facelattice
 from facelattice.cli.console import format_error, out, print_error
 from facelattice.cli.signals import exit_status, raise_on_stop_signals
-from facelattice.exceptions import FacelatticeError, is_out_of_memory
+from facelattice.exceptions import OUT_OF_MEMORY, FacelatticeError, is_out_of_memory
+from facelattice.image_formats import silence_pillow
 
 ISSUES = "https://github.com/facelattice/facelattice/issues"
 STATUS_ERROR = 2
@@ -45,6 +46,7 @@ class _Program(typer.core.TyperGroup):
         for stream in (sys.stdout, sys.stderr):  # names of files may hold bytes that are not text
             if isinstance(stream, TextIOWrapper):
                 stream.reconfigure(errors="backslashreplace")
+        silence_pillow()
         try:
             with raise_on_stop_signals(), _flushed_stdout():
                 return super().main(*args, **kwargs)
@@ -59,7 +61,7 @@ class _Program(typer.core.TyperGroup):
             _fail(f'{error}; run: pip install "facelattice[{EXTRAS[module]}]"')
         except Exception as error:
             if is_out_of_memory(error):
-                _fail("not enough memory; close other programs, raise the limit, or use fewer processes")
+                _fail(OUT_OF_MEMORY)
             _report_bug()
 
     def make_context(self, *args: Any, **kwargs: Any) -> Any:

@@ -25,6 +25,7 @@ from typing import Any
 
 from facelattice.exceptions import ImageError, WorkerError
 from facelattice.face import Face
+from facelattice.image_formats import silence_pillow
 from facelattice.inference.aligner import FaceAligner
 from facelattice.onnx_session import num_usable_cpus, set_num_threads
 
@@ -179,6 +180,7 @@ def _start_worker(settings: dict[str, Any], keep_images: bool) -> None:
     global _aligner, _keep_images
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     exit_with_parent()
+    silence_pillow()
     _aligner, _keep_images = single_thread_aligner(settings), keep_images
 
 

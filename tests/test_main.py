@@ -1,0 +1,52 @@
+"""The start of the program, until the command runs."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+INTERRUPTED = """
+import os, signal, sys
+
+module, sys.argv[1:] = sys.argv[1], ["--version"]
+
+class Interrupt:
+    def find_spec(self, name, path, target=None):
+        if name == module:
+            os.kill(os.getpid(), signal.SIGINT)
+
+sys.meta_path.insert(0, Interrupt())
+signal.signal(signal.SIGINT, signal.default_int_handler)
+from facelattice.__main__ import main
+main()
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows cannot send SIGINT to one process")
+@pytest.mark.parametrize("module", ["typer", "numpy.linalg", "facelattice.cli.serve"])
+def test_ctrl_c_during_the_imports_is_quiet(module):
+    done = subprocess.run([sys.executable, "-c", INTERRUPTED, module], capture_output=True, text=True)
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "")
+
+
+LITTLE_MEMORY = """
+import numpy, psutil, resource  # numpy alone would end the process with a message of its own
+from facelattice.__main__ import main
+limit = psutil.Process().memory_info().vms + 2**24
+resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+main()
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs the limit on memory of Linux")
+def test_too_little_memory_for_the_imports_is_one_line():
+    done = subprocess.run([sys.executable, "-c", LITTLE_MEMORY, "schemes"], capture_output=True, text=True)
+    message = "not enough memory; close other programs, raise the limit, or use fewer processes\n"
+    assert (done.returncode, done.stdout, done.stderr) == (2, "", message)
+
+
+def test_program_is_a_module():
+    done = subprocess.run([sys.executable, "-m", "facelattice", "--version"], capture_output=True, text=True)
+    assert (done.returncode, done.stdout.split()[0], done.stderr) == (0, "facelattice", "")

@@ -4,6 +4,7 @@ import csv
 import errno
 import json
 import os
+import shutil
 import subprocess
 import sys
 from dataclasses import replace
@@ -327,6 +328,39 @@ def test_full_disk_names_the_table_and_keeps_complete_rows(make_face, tmp_path):
     assert 5 < len(read) < 15
     assert read == [f"{i}.jpg" for i in range(len(read))]
     assert names(tmp_path / "coco") == []
+
+
+READ_ONLY = """
+import sys
+import numpy as np
+from facelattice.face import Face
+from facelattice.formats import FORMATS, open_sink
+from facelattice.schemes import get_scheme
+points = np.arange(10, dtype=np.float32).reshape(5, 2)
+face = Face(points, np.ones(5, np.float32), 0.5, np.array([0, 0, 9, 9], np.float32), get_scheme("five"))
+for format in FORMATS:
+    try:
+        with open_sink(format, "out") as out:
+            out.write("a.jpg", [face])
+    except OSError as error:
+        print(error.errno, error.filename)
+"""
+MOUNT = 'mount -t tmpfs none out && mount -o remount,ro out && exec "$@"'
+
+
+def test_read_only_file_system_names_the_file(tmp_path):
+    (tmp_path / "out").mkdir()
+    command = ["unshare", "--mount", "--map-root-user", "sh", "-c", MOUNT, "sh"]  # no other process sees the mount
+    if (
+        shutil.which("unshare") is None
+        or subprocess.run([*command, "true"], cwd=tmp_path, capture_output=True).returncode
+    ):
+        pytest.skip("cannot mount a read-only file system here")
+    done = subprocess.run(
+        [*command, sys.executable, "-c", READ_ONLY], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+    names = ("a.json", "a_0.pts", "landmarks.csv", "landmarks.json", "landmarks.xml", "landmarks-00000.parquet")
+    assert done.stdout.splitlines() == [f"{errno.EROFS} out/{name}" for name in names]
 
 
 # --- several processes

@@ -3,7 +3,9 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import site
 import sys
+import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from fractions import Fraction
@@ -50,6 +52,26 @@ collect_ignore = [
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 if workers := os.environ.get("PYTEST_XDIST_WORKER_COUNT"):
     os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // int(workers))))
+
+
+def replace_home() -> str:
+    """Let an empty folder be HOME of this process and of those that it starts, and return the folder."""
+    browsers = Path.home() / ("Library/Caches" if sys.platform == "darwin" else ".cache") / "ms-playwright"
+    os.environ.setdefault("PLAYWRIGHT_BROWSERS_PATH", str(browsers))
+    os.environ.setdefault("PYTHONUSERBASE", site.getuserbase())
+    folder = tempfile.mkdtemp(prefix="facelattice-tests-")
+    for name in ("home", "matplotlib"):
+        os.mkdir(os.path.join(folder, name))
+    os.environ["HOME"] = os.environ["USERPROFILE"] = os.path.join(folder, "home")
+    os.environ["MPLCONFIGDIR"] = os.path.join(folder, "matplotlib")  # its cache of fonts
+    for name in [name for name in os.environ if name.startswith("XDG_")]:
+        del os.environ[name]
+    return folder
+
+
+# Of the process that starts the others.
+home_folder = None if os.environ.get("PYTEST_XDIST_WORKER") else replace_home()
+written_into_home: list[str] = []
 
 
 def pytest_configure() -> None:
@@ -103,14 +125,25 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker("data")
 
 
-def pytest_sessionfinish() -> None:
-    """Release torch's references to shared memory; at the end of the interpreter, their release prints tracebacks."""
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Fail if there are files in HOME, and release torch's references to shared memory.
+
+    At the end of the interpreter, their release would print tracebacks.
+    """
+    if home_folder is not None:
+        home = Path(home_folder, "home")
+        written_into_home.extend(str(path.relative_to(home)) for path in sorted(home.rglob("*")))
+        shutil.rmtree(home_folder, ignore_errors=True)
+        if written_into_home:
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
     if reductions := sys.modules.get("torch.multiprocessing.reductions"):
         reductions.shared_cache.clear()
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
-    """Say how many tests were skipped, by reason."""
+    """Say what was written into HOME, and how many tests were skipped, by reason."""
+    for path in written_into_home:
+        terminalreporter.write_line(f"FAILED: the tests wrote into HOME: {path}", red=True)
     reports = terminalreporter.stats.get("skipped", [])
     reasons = Counter(report.longrepr[2].removeprefix("Skipped: ") for report in reports)
     for reason, count in reasons.most_common():

@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 import pytest
+from rich.table import Table
+from rich.text import Text
 
-from facelattice.cli.console import format_error, format_percent, pluralize
+from facelattice.cli.console import format_error, format_percent, out, pluralize, print_error
 
 
 @pytest.mark.parametrize(
@@ -24,3 +26,14 @@ def test_pluralize():
 
 def test_format_percent():
     assert (format_percent(0.01234), format_percent(None)) == ("1.23 %", "-")
+
+
+def test_control_characters_are_escaped(capsys):
+    table = Table(title=Text("\x1b[2J"))
+    table.add_row(Text("a\x9bb\tc"))
+    out.print(table)
+    print_error("\x1b]0;title\x00.jpg: no such file")
+    printed = capsys.readouterr()
+    assert "\\x1b[2J" in printed.out
+    assert "a\\x9bb" in printed.out
+    assert printed.err == "\\x1b]0;title\\x00.jpg: no such file\n"

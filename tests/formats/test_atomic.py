@@ -4,6 +4,7 @@ import errno
 import os
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -50,6 +51,34 @@ def test_file_has_the_usual_permissions(tmp_path):
     with atomic_write(tmp_path / "ours"):
         pass
     assert (tmp_path / "ours").stat().st_mode == (tmp_path / "usual").stat().st_mode
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such permissions")
+def test_permissions_of_a_file_stay(tmp_path):
+    (tmp_path / "a.txt").touch(0o640)
+    with atomic_write(tmp_path / "a.txt") as out:
+        out.write("new")
+    assert (tmp_path / "a.txt").read_text(encoding="utf-8") == "new"
+    assert (tmp_path / "a.txt").stat().st_mode & 0o777 == 0o640
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such permissions")
+def test_file_without_the_permission_to_write_is_kept():
+    user = os.geteuid()
+    with tempfile.TemporaryDirectory() as folder:  # the folders above tmp_path are closed to other users
+        file = Path(folder, "a.txt")
+        file.write_text("old", encoding="utf-8")
+        file.chmod(0o444)
+        Path(folder).chmod(0o777)
+        try:
+            if user == 0:  # who may write everything
+                os.seteuid(65534)
+            with pytest.raises(PermissionError) as caught, atomic_write(file):
+                pytest.fail("the block has run")
+        finally:
+            os.seteuid(user)
+        assert caught.value.filename == str(file)
+        assert file.read_text(encoding="utf-8") == "old"
 
 
 def test_folder_is_rejected_before_the_work(tmp_path):

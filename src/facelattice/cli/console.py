@@ -4,12 +4,40 @@ from __future__ import annotations
 
 from contextlib import suppress
 
-from rich.console import Console
+from rich.console import Console, ConsoleOptions, ConsoleRenderable, RenderHook, RenderResult
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.segment import Segment
 from rich.text import Text
 
-out = Console(highlight=False)
-err = Console(stderr=True, highlight=False)
+# Rich passes most control characters on. Those of names and files could change the title or the text of the terminal.
+_CONTROL_CHARACTERS = {code: f"\\x{code:02x}" for code in (*range(32), *range(127, 160)) if code not in (9, 10)}
+
+
+class _Escaped:
+    """A renderable without the control characters of its text."""
+
+    def __init__(self, renderable: ConsoleRenderable):
+        self._renderable = renderable
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        for segment in console.render(self._renderable, options):
+            is_text = not segment.control
+            yield Segment(segment.text.translate(_CONTROL_CHARACTERS), segment.style) if is_text else segment
+
+
+class _EscapeControlCharacters(RenderHook):
+    def process_renderables(self, renderables: list[ConsoleRenderable]) -> list[ConsoleRenderable]:
+        return [_Escaped(renderable) for renderable in renderables]
+
+
+def _make_console(stderr: bool = False) -> Console:
+    console = Console(stderr=stderr, highlight=False)
+    console.push_render_hook(_EscapeControlCharacters())
+    return console
+
+
+out = _make_console()
+err = _make_console(stderr=True)
 
 
 def print_error(message: str) -> None:

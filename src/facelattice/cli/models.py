@@ -41,7 +41,7 @@ def _describe(model: Model) -> Table:
         ("license", info.license),
         ("version", f"facelattice {info.version}"),
     ]
-    table = Table(title=model.name, title_justify="left", show_header=False, box=None)
+    table = Table(title=Text(model.name), title_justify="left", show_header=False, box=None)
     for key, value in rows:
         table.add_row(Text(key, style="dim"), Text(value, overflow="fold"))
     return table

@@ -32,8 +32,8 @@ def atomic_write(path: str | os.PathLike[str], mode: str = "w", overwrite: bool 
     """Open a file for writing that replaces ``path`` when the block ends without an exception.
 
     Missing folders are created. If the block raises, also KeyboardInterrupt, a file that was at ``path`` before stays
-    as it was. A symbolic link stays a link: the file that it points to is replaced. A device or a FIFO is written
-    directly.
+    as it was. A symbolic link stays a link: the file that it points to is replaced. The permissions of a file stay, and
+    one without the permission to write is not replaced. A device or a FIFO is written directly.
 
     Args:
         path: The file.
@@ -74,7 +74,7 @@ def temporary_path(path: str | os.PathLike[str]) -> Path:
     Raises:
         IsADirectoryError: If ``path`` is a folder.
         NotADirectoryError: If the folder of ``path`` is a file.
-        OSError: If ``path`` is a device or a FIFO.
+        OSError: If ``path`` is a device or a FIFO, or a file that may not be written.
     """
     path = resolve_link(Path(path))
     try:
@@ -85,6 +85,8 @@ def temporary_path(path: str | os.PathLike[str]) -> Path:
         raise IsADirectoryError(errno.EISDIR, "is a folder, not a file", str(path))
     if _is_special(path):
         raise OSError(errno.EINVAL, "is not a regular file", str(path))
+    with suppress(FileNotFoundError):
+        os.close(os.open(path, os.O_WRONLY))  # replacing a file needs no permission to write it
     _remove_stale_files(os.path.abspath(path.parent))
     return path.parent / f".facelattice-{_machine()}-{os.getpid()}-{secrets.token_hex(8)}.part"
 
@@ -92,11 +94,15 @@ def temporary_path(path: str | os.PathLike[str]) -> Path:
 def publish(temporary: Path, path: str | os.PathLike[str], overwrite: bool = True) -> None:
     """Rename a finished temporary file to ``path``, or to its target if it is a link.
 
+    It gets the permissions of the file that it replaces.
+
     Raises:
         FileExistsError: If ``path`` exists and ``overwrite`` is False.
     """
     path = resolve_link(Path(path))
     if overwrite:
+        with suppress(OSError):
+            os.chmod(temporary, stat.S_IMODE(path.stat().st_mode))
         os.replace(temporary, path)
         return
     try:

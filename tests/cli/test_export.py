@@ -1,0 +1,11 @@
+from __future__ import annotations
+
+from facelattice.training.trainer import train
+
+
+def test_license_of_the_weights_is_printed(run, write_recipe, tmp_path):
+    best = train(write_recipe(epochs=1, license="research use only"), [], tmp_path / "first")
+    again = train(write_recipe(epochs=1, init_from=str(best)), [], tmp_path / "again")
+    status, out, _ = run("export", again, "--out", "model.onnx")
+    assert status == 0
+    assert out.splitlines()[-1] == "license: research use only"

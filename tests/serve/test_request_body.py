@@ -92,4 +92,4 @@ def test_bodies_share_a_limit_of_memory():
 def test_form_field_with_the_name_of_a_parameter_is_rejected():
     form = b'--x\r\nContent-Disposition: form-data; name="model"\r\n\r\na\r\n'
     form += b'--x\r\nContent-Disposition: form-data; name="file"; filename="a"\r\n\r\na\r\n--x--\r\n'
-    assert status([form], headers={"content-type": "multipart/form-data; boundary=x"}) == 400
+    assert status([form], headers={"content-type": "Multipart/Form-Data; boundary=x"}) == 400

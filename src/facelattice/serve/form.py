@@ -35,7 +35,7 @@ class FormReader:
         content_type: The Content-Type header of the request.
 
     Raises:
-        FormError: The header names no boundary.
+        FormError: The header names no boundary, or one that is too long.
     """
 
     def __init__(self, content_type: str) -> None:
@@ -43,7 +43,10 @@ class FormReader:
         if not boundary:
             raise FormError("the Content-Type of the form names no boundary")
         self._form = _Form()
-        self._parser = _parser(boundary, self._form)
+        try:
+            self._parser = _parser(boundary, self._form)
+        except FormParserError as error:
+            raise FormError(f"the form cannot be read: {error}") from None
 
     @property
     def upload(self) -> Upload:

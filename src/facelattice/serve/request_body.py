@@ -71,7 +71,7 @@ async def read_upload(
         raise HTTPException(413, too_large)
     content_type = request.headers.get("content-type", "")
     try:
-        form = FormReader(content_type) if content_type.startswith("multipart/form-data") else None
+        form = FormReader(content_type) if content_type.lower().startswith("multipart/form-data") else None
         upload = Upload() if form is None else form.upload
         num_bytes = 0
         async with aclosing(_receive_chunks(request.receive, timeout)) as chunks:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -88,6 +89,17 @@ def test_truncated_result_is_measured_again(plan, out):
     (out / RUN / "result.json").write_text('{"row": "the me', encoding="utf-8")
     assert ablate(plan, [], out) == []
     assert len(json.loads((out / RUN / "result.json").read_text(encoding="utf-8"))["nme"]["validation"]) == 4
+
+
+def test_locale_need_not_be_utf8(plan, out):
+    table = (out / "ablation.md").read_bytes()
+    (out / "ablation.md").unlink()
+    environment = {**os.environ, "LC_ALL": "C", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0"}
+    command = [sys.executable, "-m", "facelattice", "ablate", str(plan), "--out", str(out)]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, encoding="utf-8")
+    assert done.returncode == 0, done.stderr
+    assert (out / "ablation.md").read_bytes() == table
+    assert "±".encode() in table
 
 
 def test_missing_test_faces_are_an_error_before_training(write_plan, tmp_path):

@@ -1,4 +1,7 @@
-"""The program: `facelattice`, and `python -m facelattice`, as `accelerate launch` and `torchrun` need it."""
+"""The program: `facelattice`, and `python -m facelattice`, as `accelerate launch` and `torchrun` need it.
+
+It handles Ctrl-C and a lack of memory during the imports, before `facelattice.cli` can.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,7 @@ from types import FrameType
 
 
 def main() -> None:
-    """Run the command `facelattice`."""
+    """Import the command line and run it."""
     is_ignored = signal.getsignal(signal.SIGINT) is not signal.default_int_handler  # as for background jobs
     if not is_ignored:
         signal.signal(signal.SIGINT, _exit)

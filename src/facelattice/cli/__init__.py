@@ -29,4 +29,9 @@ from facelattice.cli import (
 )
 from facelattice.cli.app import app
 
-__all__ = ["app"]
+__all__ = ["app", "main"]
+
+
+def main() -> None:
+    """Run the command `facelattice`."""
+    app()

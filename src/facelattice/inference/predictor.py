@@ -37,7 +37,7 @@ _MIN_REFINE_IOU = 0.1
 # Nearly all upright faces score CLEAR_SCORE and more, and nearly all that are turned by 90 degrees and more score less
 # (docs/experiments.md), so the image is turned by quarters until a crop reaches it. The points of such a crop show the
 # roll of the face.
-CLEAR_SCORE, _TURNS = 0.5, (90, -90, 180)
+CLEAR_SCORE, _TURNS = 0.6, (90, -90, 180)
 
 # A box that is too small, or beside the face, can give points from which refinement does not find the face. Nearly all
 # clear faces score more than _RETRY_BELOW.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import shutil
 import zipfile
 from collections.abc import Iterator
@@ -37,16 +38,16 @@ def clip(tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def launch():
-    """Start Chromium with arguments."""
+def launch(tmp_path_factory):
+    """Start Chromium with arguments, and with a HOME of its own, as it writes there."""
+    environment = {**os.environ, "HOME": str(tmp_path_factory.mktemp("home"))}
     with sync_playwright() as playwright:
 
         def start(*arguments: str) -> Browser:
             path = shutil.which("chromium") or shutil.which("google-chrome")
             try:
-                return playwright.chromium.launch(
-                    executable_path=path, args=["--no-sandbox", "--disable-gpu", *arguments]
-                )
+                arguments = ("--no-sandbox", "--disable-gpu", *arguments)
+                return playwright.chromium.launch(executable_path=path, args=arguments, env=environment)
             except Error:
                 pytest.skip("needs Chromium: playwright install chromium")
 

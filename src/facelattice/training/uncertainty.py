@@ -26,6 +26,7 @@ from facelattice.training.prepare import TrainingData, make_crops
 from facelattice.training.progress import track_progress
 
 MAX_FACES = 1500  # with 100 points and crops of 256 px their inputs take 1 GB, for a moment twice
+MAX_BACKGROUNDS = 150  # with a third of the crops hard faces get too large expected errors: 6.1 % for an NME of 4.8 %
 EPOCHS, BATCH_SIZE, LEARNING_RATE = 24, 32, 2e-3
 
 
@@ -59,14 +60,21 @@ def calibrate_uncertainty(network: SDFL, data: TrainingData, recipe: Recipe) -> 
         recipe: The recipe.
     """
     generator = torch.Generator().manual_seed(recipe.seed)
-    annotated = torch.from_numpy(np.flatnonzero(data.annotated))
-    chosen = annotated[torch.randperm(len(annotated), generator=generator)[:MAX_FACES]].tolist()
-    if not chosen:
+    is_background = np.array([sample.is_background for sample in data.train])
+    faces, backgrounds = (
+        torch.from_numpy(np.flatnonzero(data.annotated & kind)) for kind in (~is_background, is_background)
+    )
+    if len(faces) == 0:
         return
+    chosen = [
+        index
+        for indices, limit in ((faces, MAX_FACES), (backgrounds, MAX_BACKGROUNDS))
+        for index in indices[torch.randperm(len(indices), generator=generator)[:limit]].tolist()
+    ]
     crops = [make_crops(data.train, recipe, augmentation) for augmentation in (recipe.augmentation, None)]
-    keys = [(faces, (recipe.epochs, position, index)) for faces in crops for position, index in enumerate(chosen)]
+    keys = [(each, (recipe.epochs, position, index)) for each in crops for position, index in enumerate(chosen)]
     parts = [
-        _head_inputs(network, [faces[key] for faces, key in keys[start : start + BATCH_SIZE]], recipe)
+        _head_inputs(network, [each[key] for each, key in keys[start : start + BATCH_SIZE]], recipe)
         for start in track_progress(range(0, len(keys), BATCH_SIZE), "collecting inputs of the uncertainty head")
     ]
     inputs, distance, known = (torch.cat(tensors) for tensors in zip(*parts, strict=True))

@@ -27,7 +27,7 @@ Boxes = Sequence[Sequence[float] | np.ndarray] | np.ndarray
 """Boxes (M, 4)."""
 
 # Most boxes beside a face score less, and nearly all faces score more.
-MIN_SCORE = 0.15
+MIN_SCORE = 0.18
 
 # Refinement is not needed if the center moves by less than _MAX_SHIFT of the side and the side changes by less than
 # _MAX_GROWTH: the boxes of training crops vary as much.

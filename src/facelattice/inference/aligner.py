@@ -30,6 +30,7 @@ from facelattice.inference.onnx_model import Model
 from facelattice.inference.predictor import (
     CLEAR_SCORE,
     MIN_SCORE,
+    MIN_TURNED_SCORE,
     Boxes,
     LandmarkPredictor,
     check_boxes,
@@ -269,7 +270,7 @@ class FaceAligner:
             if detections.is_sure or _surest(candidates) is not None:
                 break
             detections, more = self._search(image, turn)
-            if any(candidate.face.score >= CLEAR_SCORE for candidate in more):  # others are mostly no faces
+            if any(candidate.face.score >= MIN_TURNED_SCORE for candidate in more):  # others are mostly no faces
                 candidates = candidates + more
         surest = _surest(candidates)
         if surest is not None and surest.face.roll != surest.roll:  # other faces of the image may be turned too

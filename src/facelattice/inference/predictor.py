@@ -39,6 +39,9 @@ _MIN_REFINE_IOU = 0.1
 # roll of the face.
 CLEAR_SCORE, _TURNS = 0.6, (90, -90, 180)
 
+# A turned crop is taken if it has this score: turned crops of hands and clothes have less, hard faces often have more.
+MIN_TURNED_SCORE = 0.4
+
 # A box that is too small, or beside the face, can give points from which refinement does not find the face. Nearly all
 # clear faces score more than _RETRY_BELOW.
 _RETRY_BELOW, _RETRY_SCALE = 0.7, 1.3
@@ -139,7 +142,7 @@ class LandmarkPredictor:
         for turn in _TURNS:
             # Turned faces often score less than the minimum.
             uncertain = [i for i, face in enumerate(faces) if 0 < face.score < CLEAR_SCORE]
-            self._keep_surer(faces, boxes, uncertain, [rolls[i] + turn for i in uncertain], min_score=CLEAR_SCORE)
+            self._keep_surer(faces, boxes, uncertain, [rolls[i] + turn for i in uncertain], min_score=MIN_TURNED_SCORE)
         uncertain = self._uncertain(faces, _RETRY_BELOW)
         rolls = [follow_roll(faces[i].roll, faces[i].points, self.model.scheme) for i in uncertain]
         self._keep_surer(faces, boxes, uncertain, rolls, _RETRY_SCALE)

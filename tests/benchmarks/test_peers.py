@@ -79,8 +79,9 @@ def test_programs_are_measured_on_all_sets_and_boxes(data, tmp_path, capsys):
 def test_errors_in_annotated_boxes_are_those_of_evaluate(data, helen):
     rows = peers.measure([peers.load_facelattice(MODEL)], helen)
     expected = evaluate(MODEL, data / "300W" / "helen" / "testset")
-    assert rows[0].nme == rows[0].median_nme == pytest.approx(expected.nme, abs=1e-6)
-    assert rows[0].auc == pytest.approx(expected.auc, abs=1e-5)
+    # The benchmark predicts with the mean of the annotation styles, evaluate with that of 300-W.
+    assert rows[0].nme == rows[0].median_nme == pytest.approx(expected.nme, abs=2e-3)
+    assert rows[0].auc == pytest.approx(expected.auc, abs=2e-2)
     assert rows[1].nme == pytest.approx(expected.nme, abs=0.02)
     assert all(row.ms > 0 for row in rows)
 

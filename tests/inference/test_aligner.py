@@ -235,7 +235,7 @@ def test_copies_and_pickles_give_the_same_points(photo):
 def test_repr_is_one_line():
     text = repr(FaceAligner("ibug68-fast", max_faces=2))
     assert "\n" not in text
-    for part in ("ibug68-fast.onnx", "detector='yunet'", "refine=1", "min_score=0.25", "max_faces=2", "batch_size=32"):
+    for part in ("ibug68-fast.onnx", "detector='yunet'", "refine=1", "min_score=0.18", "max_faces=2", "batch_size=32"):
         assert part in text
 
 

@@ -34,7 +34,7 @@ def _describe(model: Model) -> Table:
         ("sha256", hashlib.sha256(data).hexdigest()),  # of the whole file, as sha256sum and reports show it
         ("points", f"{len(model.scheme)}, scheme {model.scheme.name}"),
         ("crop", f"{model.crop_size} px, {model.crop_margin:g} x the landmark box"),
-        ("annotation styles", ", ".join(info.annotation_styles) or "none"),
+        ("styles", ", ".join(info.annotation_styles) or "none"),
         *(("data", f"{source['name']}: {source['terms']}") for source in info.data),
         ("faces", ", ".join(f"{count} {part}" for part, count in info.faces.items()) or "not stated"),
         ("validation NME", format_percent(info.val_nme)),

@@ -37,7 +37,7 @@ def _describe(model: Model) -> Table:
         ("styles", ", ".join(info.annotation_styles) or "none"),
         *(("data", f"{source['name']}: {source['terms']}") for source in info.data),
         ("faces", ", ".join(f"{count} {part}" for part, count in info.faces.items()) or "not stated"),
-        ("validation NME", format_percent(info.val_nme)),
+        ("val. NME", format_percent(info.val_nme)),
         ("license", info.license),
         ("version", f"facelattice {info.version}"),
     ]

@@ -24,7 +24,7 @@ def run(tmp_path: Path, name: str, *arguments: object) -> str:
 
 @pytest.mark.parametrize(("script", "text", "files"), [
     ("python_api.py", "nose tip at", ["astronaut_faces.jpg"]),
-    ("head_pose.py", "yaw ", []),
+    ("head_pose.py", "yaw 2, pitch -6, roll 3 degrees", []),
     ("aligned_crops.py", "in the image", ["astronaut_arcface.png", "astronaut_ffhq.png", "astronaut_upright.png"]),
     ("masks.py", "", ["astronaut_background.jpg", "astronaut_lips.jpg"]),
 ])  # fmt: skip

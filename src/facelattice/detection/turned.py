@@ -28,7 +28,7 @@ def detect_turned(detector: YuNetDetector, image: np.ndarray, roll: float) -> tu
 
     Returns:
         Boxes float32 (M, 4) in pixels of the image, best first, each as tight as if its face was upright (see
-        `geometry.upright_box`), and confidences float32 (M,), 0.5 to 1.
+        `geometry.upright_box`), and confidences float32 (M,), 0.3 to 1.
     """
     turned, matrix = geometry.turn_image(image, roll, FINE_SIDE)
     boxes, confidences = detector(turned)

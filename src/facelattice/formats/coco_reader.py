@@ -101,13 +101,17 @@ def read_coco_file(path: str | os.PathLike[str], category: str | None = None) ->
             )
     definition = categories.get(chosen[0], {}) if chosen else {}
     names = _keypoint_names(definition, path)
-    for face in faces if names else ():
-        if len(face.points) != len(names):
-            raise FormatError(
-                f"{path}: the category has {len(names)} names of keypoints, but a face in {face.image!r} has "
-                f"{len(face.points)} points"
-            )
+    for face in faces:
+        _check_count(names, face.points, f"a face in {face.image!r}", path)
     return AnnotationFile(faces, names, str(definition.get("name") or ""), definition.get("skeleton"))
+
+
+def _check_count(names: Sequence[str], points: np.ndarray, owner: str, path: str | os.PathLike[str]) -> None:
+    """Raise FormatError if the category names its keypoints, and there are more or fewer points."""
+    if names and len(points) != len(names):
+        raise FormatError(
+            f"{path}: the category has {len(names)} names of keypoints, but {owner} has {len(points)} points"
+        )
 
 
 def is_coco_dataset(content: Any) -> bool:
@@ -135,12 +139,8 @@ def read_coco_index(path: str | os.PathLike[str], results: Sequence[CocoResult])
     )
     definition = categories[chosen[0]] if chosen else {}
     names = _keypoint_names(definition, path)
-    for result in results if names else ():
-        if len(result.points) != len(names):
-            raise FormatError(
-                f"{path}: the category has {len(names)} names of keypoints, but a result has "
-                f"{len(result.points)} points"
-            )
+    for result in results:
+        _check_count(names, result.points, "a result", path)
     return CocoIndex(
         {id: check_image_name(image.get("file_name"), f"{path}, image {id}") for id, image in images.items()},
         names,

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 import signal
 import sys
 import threading
@@ -24,8 +25,10 @@ NUM_PHOTOS = 160
 @pytest.fixture(scope="module")
 def ray():
     """Ray with a local cluster of two processors."""
-    ray = pytest.importorskip("ray", reason="needs ray")
+    # Before Ray is imported. Without a token in the environment Ray writes one into HOME.
+    os.environ["RAY_AUTH_MODE"], os.environ["RAY_AUTH_TOKEN"] = "token", secrets.token_hex()
     os.environ["RAY_DATA_DISABLE_PROGRESS_BARS"] = "1"
+    ray = pytest.importorskip("ray", reason="needs ray")
     ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False, logging_level="ERROR")
     yield ray
     ray.shutdown()

@@ -1,7 +1,7 @@
 // The page: photos or the camera, with points drawn over them. All results come from POST v1/align of the same server.
 
-import { $, copyCanvas, createCanvas, toBlob } from "./dom.js";
-import { drawEdges, drawFace, faceSize } from "./drawing.js";
+import { $, copyCanvas, createCanvas, saveFile, toBlob } from "./dom.js";
+import { drawEdges, drawFace, faceSize } from "./drawing_old.js";
 import { cropFace, originalFaces, toCsv, toJson, toPts } from "./files.js";
 import { request } from "./server.js";
 import { zip } from "./zip.js";
@@ -366,14 +366,6 @@ view.addEventListener("keydown", (event) => {
 });
 
 // ---- downloads ------------------------------------------------------------------------------------------------------
-
-function saveFile(data, name) {
-  const link = document.createElement("a");
-  link.href = URL.createObjectURL(data);
-  link.download = name;
-  link.click();
-  setTimeout(() => URL.revokeObjectURL(link.href), 1000);
-}
 
 async function download(kind) {
   const stem = shown.name.replace(/\.[^.]*$/, "") || "faces";

@@ -1,80 +1,186 @@
-// Draws faces and the edges of a point on a canvas.
+/**
+ * Draws faces over an image, in screen pixels.
+ *
+ *   drawFaces(context, view, faces, { lines, range, isShown(face, i), numbers, selected, labels: true })
+ *   drawNeighbors(context, view, face, point)               arrows from the neighbors, with their percentages
+ *   errorRange(faces)                                       [lowest, highest] expected error that occurs
+ *   errorColor(share, range)                                "rgb(...)"; share: expected error / size of the face
+ *   faceSize(face), isHidden(face, i), meanError(face)
+ *
+ * A face is {points: [[x, y], ...]} in image coordinates, and may have box, score, expected_errors, visibility, track
+ * and edge_weights as the service returns them. A point may be null: it is not drawn. `view` needs toScreen and scale,
+ * see canvas.js. `lines` are lists of points to connect. `selected` is {face, point}: the index of the face and of the
+ * point, or null. Points more likely hidden than visible are hollow.
+ */
 
-const RED_SHARE = 0.08; // expected error, as a share of the face size, at the red end of the color scale
+import { Labels } from "./labels.js";
 
-export const faceSize = ({ box: [x0, y0, x1, y1] }) => Math.max(x1 - x0, y1 - y0);
+const STOPS = [[64, 208, 255], [255, 225, 77], [255, 77, 94]]; // blue, yellow, red
+const UNKNOWN_COLOR = "rgb(64 208 255)";
+const SELECTED_COLOR = "#ff6ac1";
+const EDGE_COLOR = "rgb(0 0 0 / 0.8)";
+const MIN_RANGE = 0.004; // a narrower range of expected errors would color noise
 
 export const isHidden = (face, i) => face.visibility?.[i] < 0.5;
 
-// The position of a point on the canvas. In coordinates of the server whole numbers are the centers of pixels.
-const position = (face, i) => face.points[i].map((value) => value + 0.5);
+export function faceBox(face) {
+  if (face.box) return face.box;
+  const points = face.points.filter(Boolean);
+  const [xs, ys] = [0, 1].map((k) => points.map((point) => point[k]));
+  return [Math.min(...xs), Math.min(...ys), Math.max(...xs), Math.max(...ys)];
+}
 
-// Blue to yellow to red, by the expected error as a share of the face size.
-function color(share) {
-  const t = Math.min(1, share / RED_SHARE);
-  const stops = [[64, 208, 255], [255, 225, 77], [255, 77, 94]];
-  const [from, to] = t < 0.5 ? [stops[0], stops[1]] : [stops[1], stops[2]];
+export function faceSize(face) {
+  const [x0, y0, x1, y1] = faceBox(face);
+  return Math.max(x1 - x0, y1 - y0, 1e-6);
+}
+
+// The mean expected error as a share of the size of the face, or null if it is unknown.
+export function meanError(face) {
+  if (!face.expected_errors?.length) return null;
+  return face.expected_errors.reduce((a, b) => a + b, 0) / face.expected_errors.length / faceSize(face);
+}
+
+export function errorRange(faces) {
+  const shares = faces.flatMap((face) => (face.expected_errors ?? []).map((error) => error / faceSize(face)));
+  const lowest = shares.reduce((a, b) => Math.min(a, b), Infinity);
+  const highest = shares.reduce((a, b) => Math.max(a, b), -Infinity);
+  return shares.length ? [lowest, Math.max(highest, lowest + MIN_RANGE)] : [0, 0.08];
+}
+
+export function errorColor(share, [lowest, highest]) {
+  if (!Number.isFinite(share)) return UNKNOWN_COLOR;
+  const t = Math.min(1, Math.max(0, (share - lowest) / (highest - lowest)));
+  const [from, to] = t < 0.5 ? [STOPS[0], STOPS[1]] : [STOPS[1], STOPS[2]];
   const part = t < 0.5 ? 2 * t : 2 * t - 1;
   return `rgb(${from.map((value, i) => Math.round(value + part * (to[i] - value))).join(" ")})`;
 }
 
-// Draws box, score, lines and points of a face. lines: lists of points to connect. isVisible(i): whether to draw a point.
-export function drawFace(context, face, { lines, isVisible, numbers }) {
+export function drawFaces(context, view, faces, options) {
+  const { lines = [], range = errorRange(faces), isShown = () => true, numbers = false, selected = null } = options;
+  const texts = new Labels(context);
+  faces.forEach((face, f) => {
+    const style = faceStyle(face, view, range);
+    if (options.labels !== false) drawBox(context, view, face, selected?.face === f);
+    drawLines(context, view, face, lines, (i) => face.points[i] && isShown(face, i), style);
+    face.points.forEach((point, i) => {
+      if (!point || !isShown(face, i)) return;
+      const position = view.toScreen(point);
+      const isSelected = selected?.face === f && selected.point === i;
+      drawPoint(context, position, style.radius, style.color(i), isHidden(face, i), isSelected);
+      if (numbers) texts.avoid(position, style.radius);
+    });
+  });
+  if (!numbers) return;
+  faces.forEach((face, f) => {
+    const [x0, y0, x1, y1] = faceBox(face);
+    const center = view.toScreen([(x0 + x1) / 2, (y0 + y1) / 2]);
+    const style = faceStyle(face, view, range);
+    face.points.forEach((point, i) => {
+      if (!point || !isShown(face, i)) return;
+      const required = selected?.face === f && selected.point === i;
+      texts.add(String(i), view.toScreen(point), { gap: style.radius + 1, away: center, color: style.color(i), required });
+    });
+  });
+  texts.draw();
+}
+
+function faceStyle(face, view, range) {
   const size = faceSize(face);
-  const [x0, y0, x1, y1] = face.box;
-  context.lineWidth = Math.max(1, size / 200);
-  context.strokeStyle = "rgb(255 255 255 / 0.55)";
-  context.strokeRect(x0, y0, x1 - x0, y1 - y0);
-  context.font = `600 ${Math.max(11, size / 16)}px system-ui`;
-  context.fillStyle = "#fff";
-  context.fillText(face.score.toFixed(2), x0, y0 - size / 40);
+  return {
+    radius: Math.min(4, Math.max(1.2, (size * view.scale) / 70)),
+    color: (i) => errorColor(face.expected_errors?.[i] / size, range),
+  };
+}
+
+function drawBox(context, view, face, isSelected) {
+  const [x0, y0, x1, y1] = faceBox(face);
+  const corners = [view.toScreen([x0, y0]), view.toScreen([x1, y1])];
+  const [left, right] = corners.map(([x]) => x).sort((a, b) => a - b);
+  const [top, bottom] = corners.map(([, y]) => y);
+  context.lineWidth = isSelected ? 2 : 1;
+  context.strokeStyle = isSelected ? SELECTED_COLOR : "rgb(255 255 255 / 0.6)";
+  context.strokeRect(left, top, right - left, bottom - top);
+  if (right - left < 28) return; // no room for a label
+  const labels = new Labels(context, { size: 12, bold: true });
+  const name = [face.track ? `#${face.track}` : "", face.score === undefined ? "" : face.score.toFixed(2)];
+  const text = name.filter(Boolean).join("  ");
+  if (text) labels.add(text, [left + context.measureText(text).width / 2, top], { gap: 3, away: [left, bottom], required: true });
+  labels.draw();
+}
+
+function drawLines(context, view, face, lines, isShown, style) {
+  context.lineWidth = Math.max(0.75, style.radius / 2.6);
+  context.globalAlpha = 0.65;
   for (const line of lines) {
     for (let k = 1; k < line.length; k++) {
       const [a, b] = [line[k - 1], line[k]];
-      if (!isVisible(a) || !isVisible(b)) continue;
-      context.strokeStyle = color((face.expected_errors[a] + face.expected_errors[b]) / 2 / size);
-      context.globalAlpha = 0.6;
-      drawLine(context, position(face, a), position(face, b));
+      if (!isShown(a) || !isShown(b)) continue;
+      context.strokeStyle = style.color(a);
+      drawLine(context, view.toScreen(face.points[a]), view.toScreen(face.points[b]));
     }
   }
-  context.font = `${Math.max(8, size / 28)}px system-ui`;
-  face.points.forEach((_, i) => {
-    if (!isVisible(i)) return;
-    const [x, y] = position(face, i);
-    context.fillStyle = color(face.expected_errors[i] / size);
-    context.beginPath();
-    context.arc(x, y, Math.max(1.5, size / 95), 0, 7);
-    if (isHidden(face, i)) drawRing(context, size);
-    else context.fill();
-    if (numbers) context.fillText(i, x + size / 70, y - size / 90);
-  });
+  context.globalAlpha = 1;
 }
 
-// Draws the edges from a point to its neighbors, as wide as their weights, and a ring around the point.
-export function drawEdges(context, face, point) {
-  const size = faceSize(face);
-  for (const [start, neighbor, weight] of face.edge_weights ?? []) {
-    if (start !== point || neighbor === point) continue;
-    context.strokeStyle = "#fff";
-    context.lineWidth = Math.max(1, (weight * size) / 14);
-    context.globalAlpha = 0.85;
-    drawLine(context, position(face, point), position(face, neighbor));
-  }
-  context.strokeStyle = "#ff6ac1";
-  context.lineWidth = Math.max(2, size / 80);
+function drawPoint(context, [x, y], radius, color, hollow, isSelected) {
   context.beginPath();
-  context.arc(...position(face, point), Math.max(4, size / 45), 0, 7);
+  context.arc(x, y, radius, 0, 7);
+  context.lineWidth = hollow ? radius * 0.6 + 2 : 2;
+  context.strokeStyle = EDGE_COLOR;
+  context.stroke();
+  if (hollow) {
+    context.lineWidth = Math.max(1, radius * 0.6);
+    context.strokeStyle = color;
+    context.stroke();
+  } else {
+    context.fillStyle = color;
+    context.fill();
+  }
+  if (!isSelected) return;
+  context.beginPath();
+  context.arc(x, y, radius + 4, 0, 7);
+  context.lineWidth = 4;
+  context.strokeStyle = EDGE_COLOR;
+  context.stroke();
+  context.lineWidth = 2;
+  context.strokeStyle = SELECTED_COLOR;
   context.stroke();
 }
 
-// Draws the current path as a ring with a dark center, in the fill color: a hidden point.
-function drawRing(context, size) {
-  const color = context.fillStyle;
-  context.fillStyle = "#14161c";
-  context.fill();
-  context.strokeStyle = context.fillStyle = color;
-  context.lineWidth = Math.max(1, size / 200);
-  context.stroke();
+export function drawNeighbors(context, view, face, point) {
+  const target = view.toScreen(face.points[point]);
+  const labels = new Labels(context, { size: 12, bold: true });
+  face.points.forEach((position) => labels.avoid(view.toScreen(position), 2));
+  const edges = (face.edge_weights ?? []).filter(([start]) => start === point).sort((a, b) => b[2] - a[2]);
+  for (const [, neighbor, weight] of edges) {
+    const text = `${Math.round(100 * weight)} %`;
+    if (neighbor === point) continue; // the table lists it
+    const source = view.toScreen(face.points[neighbor]);
+    drawArrow(context, source, target, 1.5 + 5 * weight);
+    labels.add(text, source, { gap: 7, away: target, required: true });
+  }
+  labels.draw();
+}
+
+// Draws an arrow with a dark edge that ends a little before its target.
+function drawArrow(context, [x0, y0], [x1, y1], width) {
+  const length = Math.hypot(x1 - x0, y1 - y0);
+  if (length < 1) return;
+  const [ux, uy] = [(x1 - x0) / length, (y1 - y0) / length];
+  const head = Math.min(6 + width, length / 2);
+  const end = [x1 - ux * Math.min(7, length / 4), y1 - uy * Math.min(7, length / 4)];
+  const neck = [end[0] - ux * head, end[1] - uy * head];
+  for (const [color, extra] of [[EDGE_COLOR, 2], ["#fff", 0]]) {
+    context.strokeStyle = context.fillStyle = color;
+    context.lineWidth = width + extra;
+    drawLine(context, [x0, y0], neck);
+    context.beginPath();
+    context.moveTo(end[0] + (ux * extra) / 2, end[1] + (uy * extra) / 2);
+    context.lineTo(neck[0] - uy * (head / 2 + extra / 2), neck[1] + ux * (head / 2 + extra / 2));
+    context.lineTo(neck[0] + uy * (head / 2 + extra / 2), neck[1] - ux * (head / 2 + extra / 2));
+    context.fill();
+  }
 }
 
 function drawLine(context, start, end) {
@@ -82,5 +188,4 @@ function drawLine(context, start, end) {
   context.moveTo(...start);
   context.lineTo(...end);
   context.stroke();
-  context.globalAlpha = 1;
 }

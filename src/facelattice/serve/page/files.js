@@ -1,7 +1,7 @@
 // The content of downloads: points in pixels of the original photo, and upright crops.
 
 import { createCanvas } from "./dom.js";
-import { faceSize } from "./drawing.js";
+import { faceSize } from "./drawing_old.js";
 
 // Returns the faces in pixels of the photo as it was opened, which may be larger than the image that was sent.
 export function originalFaces({ result, shrink }) {

@@ -1,6 +1,9 @@
-// Writes a ZIP file without compression. Browsers block or question several downloads in a row, so crops come in one file.
+/**
+ * Writes a ZIP file without compression: browsers block or question several downloads in a row.
+ *
+ *   const blob = await zip([["a.json", new Blob([text])], ["crops/a_0.png", blob]]);
+ */
 
-// files: a list of [name, Blob]. Images are compressed already.
 export async function zip(files) {
   const parts = [];
   const directory = [];

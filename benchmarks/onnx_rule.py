@@ -12,7 +12,9 @@ Example:
     mean: 0                      # a number, or one for each channel in the order above
     std: 1
     crop_margin: 1.2             # the crop is a square around the landmark box, this many times its longer side
-    output_unit: crop            # points from 0 to 1 from edge to edge of the crop, or "pixels" of the crop
+    antialias: false             # smooth the image before scaling down; most networks are trained without
+    output_unit: first_pixel     # points from 0 to 1 over the crop: "edges" if 0 is its edge, "first_pixel" if 0 is the
+                                 # center of its first pixel in the image; or "pixels" of the crop
 
 The network has one input, a batch of one crop, and gives 2 N numbers, x and y in turn, as its first output.
 """
@@ -23,6 +25,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import onnxruntime
 
@@ -33,7 +36,7 @@ from facelattice.schemes import SCHEMES, Scheme
 from facelattice.yaml_check import check_yaml
 
 FOLDER = Path(__file__).parent
-CHOICES = {"layout": ("nchw", "nhwc"), "channels": ("rgb", "bgr"), "output_unit": ("crop", "pixels")}
+CHOICES = {"layout": ("nchw", "nhwc"), "channels": ("rgb", "bgr"), "output_unit": ("edges", "first_pixel", "pixels")}
 
 
 @dataclass(frozen=True)
@@ -51,6 +54,7 @@ class OnnxRule:
     mean: float | list[float]
     std: float | list[float]
     crop_margin: float
+    antialias: bool
     output_unit: str
 
 
@@ -90,6 +94,8 @@ def load_rule(path: Path) -> OnnxRule:
     for key in ("input_size", "scale", "crop_margin"):
         if not _is_number(values[key]) or values[key] <= 0:
             raise FormatError(f"{path}: {key} must be a positive number, not {values[key]!r}")
+    if not isinstance(values["antialias"], bool):
+        raise FormatError(f"{path}: antialias must be true or false, not {values['antialias']!r}")
     for key in ("mean", "std"):
         numbers = values[key] if isinstance(values[key], list) else [values[key]]
         if len(numbers) not in (1, 3) or not all(map(_is_number, numbers)):
@@ -132,11 +138,18 @@ class OnnxNetwork:
 
     def __call__(self, image: np.ndarray, box: np.ndarray) -> np.ndarray:
         """Predict the points (N, 2) of the face in a landmark box (4,), in pixels of the image, RGB uint8 (H, W, 3)."""
-        matrix = geometry.crop_transform(box, self.rule.input_size, self.rule.crop_margin)
-        points = self._run(geometry.warp(image, matrix, self.rule.input_size)).reshape(-1, 2)
-        if self.rule.output_unit == "crop":
-            points = points * self.rule.input_size - 0.5  # from edges to pixel centers
-        return geometry.apply(geometry.invert(matrix), points)
+        size, unit = self.rule.input_size, self.rule.output_unit
+        matrix = geometry.crop_transform(box, size, self.rule.crop_margin)
+        if self.rule.antialias:
+            crop = geometry.warp(image, matrix, size)
+        else:
+            crop = cv2.warpAffine(image, matrix, (size, size), flags=cv2.INTER_LINEAR)
+        points = self._run(crop).reshape(-1, 2)
+        if unit != "pixels":
+            points = points * size - 0.5  # from edges to pixel centers
+        points = geometry.apply(geometry.invert(matrix), points)
+        from_edge_to_center = np.float32(0.5 if unit == "first_pixel" else 0)
+        return points + from_edge_to_center
 
     def _run(self, crop: np.ndarray) -> np.ndarray:
         pixels = crop[:, :, ::-1] if self.rule.channels == "bgr" else crop

@@ -15,7 +15,8 @@ from facelattice.exceptions import ArgumentError, FormatError, ModelError
 
 RULE = {
     "name": "five means", "source": "here", "license": "none", "scheme": "five", "input_size": 8, "layout": "nchw",
-    "channels": "rgb", "scale": 0.01, "mean": 0, "std": 1, "crop_margin": 1.2, "output_unit": "crop",
+    "channels": "rgb", "scale": 0.01, "mean": 0, "std": 1, "crop_margin": 1.2, "antialias": True,
+    "output_unit": "edges",
 }  # fmt: skip
 IMAGE = np.full((40, 40, 3), (10, 20, 30), np.uint8)
 BOX = np.array([10, 10, 29, 29], float)  # center 19.5, side 19; the crop has a side of 22.8
@@ -68,6 +69,21 @@ def test_output_in_pixels_of_the_crop(tmp_path):
     np.testing.assert_allclose(network(IMAGE, BOX), 19.5, atol=1e-3)
 
 
+def test_output_counts_from_the_first_pixel(tmp_path):
+    network = OnnxNetwork(write_network(tmp_path, output_unit="first_pixel"))
+    np.testing.assert_allclose(network(IMAGE, BOX), 19.5 + (0.1 - 0.5) * 22.8 + 0.5, atol=1e-3)
+
+
+def test_antialias_smooths_before_the_crop_is_scaled_down(tmp_path):
+    rows = np.where(np.arange(60) % 4 == 0, 120, 0).astype(np.uint8)
+    image = np.broadcast_to(rows[:, None, None], (60, 60, 3)).copy()
+    box = np.array([10, 10, 36.6667, 36.6667])  # the crop has a side of 32, so its pixels lie 4 rows apart
+    smooth, plain = (OnnxNetwork(write_network(tmp_path, antialias=value))(image, box) for value in (True, False))
+    center, side = 23.3333, 32
+    np.testing.assert_allclose(smooth, center + (0.3 - 0.5) * side, atol=0.7)  # the mean of all rows: 0.01 x 30
+    assert np.abs(plain - smooth).max() > 3
+
+
 def test_rule_of_the_repository_comes_before_that_beside_the_file(tmp_path):
     assert find_rule(write_network(tmp_path)) == tmp_path / "means.yaml"
     assert find_rule(tmp_path / "pfld_ghostone98.onnx") == FOLDER / "pfld_ghostone98.yaml"
@@ -85,6 +101,8 @@ def test_rule_of_the_repository_comes_before_that_beside_the_file(tmp_path):
         ({"crop_margin": 0}, "crop_margin must be a positive number, not 0"),
         ({"mean": [1, 2]}, r"mean must be a number or three, not \[1, 2\]"),
         ({"std": 0}, "std must not be 0"),
+        ({"antialias": "yes"}, "antialias must be true or false, not 'yes'"),
+        ({"output_unit": "crop"}, "output_unit must be one of edges, first_pixel, pixels, not 'crop'"),
     ],
 )
 def test_wrong_rule_names_key_and_value(tmp_path, changes, message):

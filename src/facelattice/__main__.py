@@ -35,7 +35,7 @@ def main() -> None:
 
 
 def _exit(number: int, frame: FrameType | None) -> None:
-    """End at once. A KeyboardInterrupt amid an import would become an ImportError of some libraries."""
+    """End at once. A KeyboardInterrupt during an import would become an ImportError of some libraries."""
     os._exit(128 + number)
 
 

@@ -1,7 +1,8 @@
 """Numbers for the frames of a video file, also where some frames cannot be decoded.
 
 A decoder returns nothing for a damaged packet, and often nothing for the packets that depend on it. It also returns
-frames late, and B-frames in another order than their packets. So in a damaged file frames cannot simply be counted.
+frames late, and B-frames in another order than their packets. So in a damaged file the frames cannot be counted one by
+one.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from dataclasses import replace
 from html.parser import HTMLParser
@@ -12,6 +13,7 @@ import pytest
 
 from facelattice.datasets.readers.detect_layout import read_samples
 from facelattice.datasets.sample import make_sample
+from facelattice.evaluation import html_report
 from facelattice.evaluation.evaluate import evaluate, evaluate_predictions
 from facelattice.evaluation.html_report import render_report, write_report
 from facelattice.evaluation.predict import FacePrediction, Predictions
@@ -57,13 +59,13 @@ def test_report_has_all_sections(result, html):
     assert page.headings[1:] == [
         "Cumulative error distribution",
         "Error of each landmark",
-        "Faces with the largest error",
-        "Random faces",
         "Expected and true error",
         "Histogram of the NME",
+        "Faces with the largest error",
         "How to reproduce",
     ]
-    assert page.tags.count("image") == 24
+    assert page.headings[0].startswith(f"Landmark errors of {MODEL} on faces")
+    assert page.tags.count("image") == 12
     assert page.tags.count("circle") == 68
     assert "prefers-color-scheme: dark" in html
     assert f"{100 * result.nme:.2f} %" in html
@@ -79,6 +81,34 @@ def test_subsets_are_in_the_table_and_the_curve(tree_300w):
         label = f"{name}: FR {100 * row.failure_rate:.1f} %, AUC {100 * row.auc:.1f} %"
         assert label in html
     assert list(result.table) == ["full", "common", "challenging"]
+
+
+def test_random_faces_are_other_faces_than_the_worst(result, monkeypatch):
+    monkeypatch.setattr(html_report, "NUM_FACES", 3)
+    html = render_report(result)
+    sections = re.split(r"<h2>|<div class=\"others\">", html)
+    [worst] = [part for part in sections if part.startswith("Faces with the largest error")]
+    [random] = [part for part in sections if part.startswith("Random faces")]
+    others = sections[sections.index(random) + 1]
+    numbers = [[int(i) for i in re.findall(r'id="face-(\d+)"', part)] for part in (worst, random, others)]
+    assert numbers[0] == np.argsort(-result.scores.nme)[:3].tolist()
+    assert [len(part) for part in numbers] == [3, 3, 6]
+    assert sorted(i for part in numbers for i in part) == [*range(12)]
+
+
+def test_each_dot_leads_to_the_picture_of_its_face(html):
+    page = Page(html)
+    chart = html[html.index("<h2>Expected and true error") : html.index("<h2>Histogram")]
+    links = re.findall(r'xlink:href="#(face-\d+)"', chart)
+    assert sorted(links) == sorted(f"face-{i}" for i in range(12))
+    assert all(f'id="{link}"' in html for link in links)
+    assert page.tags.count("figure") == 12
+
+
+def test_layers_can_be_switched(html):
+    figure = html[html.index("<figure") : html.index("</figure>")]
+    assert re.findall(r">(annotation|ibug68-fast)</label>", figure) == ["annotation", MODEL]
+    assert figure.count('<input type="checkbox" checked') == 2
 
 
 def test_report_loads_nothing_from_a_network(html):

@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from facelattice.cli.app import app
-from facelattice.cli.console import format_percent, out, print_error, progress_bar
+from facelattice.cli.console import err, format_percent, out, print_error, progress_bar
 from facelattice.cli.options import (
     AnnotatedFaces,
     AsJson,
@@ -19,6 +19,7 @@ from facelattice.cli.options import (
     BoxSource,
     ModelOrPredictions,
     ProtocolName,
+    ReportFolder,
     Subset,
 )
 
@@ -35,6 +36,7 @@ def compare(
     subset: Subset = None,
     protocol: ProtocolName = None,
     seed: BoxSeed = 0,
+    report: ReportFolder = None,
     as_json: AsJson = False,
 ) -> None:
     """Compare two models or files of landmarks on the same faces and landmarks.
@@ -45,12 +47,19 @@ def compare(
     from facelattice import distributed
     from facelattice.evaluation.compare import compare as compare_programs
 
+    if report is not None:  # a missing package or a wrong folder is an error before the work
+        from facelattice.evaluation.compare_report import write_comparison
+
+        report.mkdir(parents=True, exist_ok=True)
     with progress_bar() as progress:
         result = compare_programs(a, b, data, box, subset, protocol=protocol, seed=seed, progress=progress.track)
     if not distributed.is_main():
         return
     for message in result.unreadable:
         print_error(message)
+    if report is not None:
+        write_comparison(result, report)
+        err.print(Text(f"written: {report / 'index.html'}, {report / 'result.json'}"), soft_wrap=True)
     if as_json:
         print(json.dumps(result.to_dict()))
     else:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -19,6 +18,7 @@ from facelattice.cli.options import (
     BoxSource,
     ModelOrPredictions,
     ProtocolName,
+    ReportFolder,
     Subset,
 )
 
@@ -43,9 +43,7 @@ def evaluate(
         ),
     ] = None,
     as_json: AsJson = False,
-    report: Annotated[
-        Path | None, typer.Option(metavar="DIR", file_okay=False, help="Also write DIR/index.html and DIR/result.json.")
-    ] = None,
+    report: ReportFolder = None,
 ) -> None:
     """Measure a model, or landmarks that another program wrote, on annotated faces.
 

@@ -34,3 +34,7 @@ ProtocolName = Annotated[
     str | None,
     typer.Option(metavar="NAME", help="Normalizing distance and failure threshold.", show_default="of the dataset"),
 ]
+ReportFolder = Annotated[
+    Path | None,
+    typer.Option("--report", metavar="DIR", file_okay=False, help="Also write DIR/index.html and DIR/result.json."),
+]

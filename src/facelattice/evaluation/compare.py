@@ -16,11 +16,12 @@ from typing import Any
 
 import numpy as np
 
+from facelattice.datasets.sample import Sample
 from facelattice.evaluation.bootstrap import paired_bootstrap
 from facelattice.evaluation.evaluate import evaluate, find_subsets
 from facelattice.evaluation.prediction_files import is_prediction_file
 from facelattice.evaluation.protocols import Protocol
-from facelattice.evaluation.result import EvaluationResult
+from facelattice.evaluation.result import EvaluationResult, to_plain
 from facelattice.evaluation.scores import Scores, compute_scores
 from facelattice.exceptions import DataError, SchemeError
 from facelattice.metrics import nanmean
@@ -78,7 +79,24 @@ class ComparedProgram:
     num_missed: int
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
+class ComparedFaces:
+    """The compared faces.
+
+    Attributes:
+        samples: The annotated faces.
+        truth: Annotated landmarks (M, N, 2), pixels, NaN where missing.
+        predicted: Predicted landmarks of A and of B, each like ``truth``.
+        nme: NME (M,) of A and of B over the landmarks that both predict; NaN if a face was missed.
+    """
+
+    samples: list[Sample]
+    truth: np.ndarray
+    predicted: tuple[np.ndarray, np.ndarray]
+    nme: tuple[np.ndarray, np.ndarray]
+
+
+@dataclass(frozen=True, eq=False)
 class Comparison:
     """Two programs on the same faces.
 
@@ -94,6 +112,7 @@ class Comparison:
         occluded: Comparison on occluded landmarks; None if the dataset does not annotate occlusion.
         visible: Comparison on the other landmarks; None if the dataset does not annotate occlusion.
         unreadable: Error messages of images that could not be read.
+        faces: The compared faces.
     """
 
     a: ComparedProgram
@@ -107,10 +126,12 @@ class Comparison:
     occluded: SubsetComparison | None
     visible: SubsetComparison | None
     unreadable: list[str]
+    faces: ComparedFaces
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the comparison as plain values for JSON."""
-        return dataclasses.asdict(self)
+        """Return the comparison as plain values for JSON, without the faces."""
+        names = [field.name for field in dataclasses.fields(self) if field.name != "faces"]
+        return {name: to_plain(getattr(self, name)) for name in names}
 
 
 def compare(
@@ -169,6 +190,9 @@ def compare(
         occluded=_compare_points(errors, occluded) if occluded.any() else None,
         visible=_compare_points(errors, ~occluded) if occluded.any() else None,
         unreadable=sorted({*first.predictions.unreadable, *second.predictions.unreadable}),
+        faces=ComparedFaces(
+            samples, scores[0].truth, (scores[0].predicted, scores[1].predicted), (face_nme[0], face_nme[1])
+        ),
     )
 
 

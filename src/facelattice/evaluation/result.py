@@ -167,14 +167,15 @@ class EvaluationResult(Summary):
         for name in ("scores", "samples", "predictions"):
             del fields[name]
         predictions = self.predictions
-        plain = {name: _to_plain(value) for name, value in fields.items() if name not in head}
+        plain = {name: to_plain(value) for name, value in fields.items() if name not in head}
         names = ("unreadable", "num_unmatched", "annotation_style")
         return {**head, **plain, **{name: getattr(predictions, name) for name in names}}
 
 
-def _to_plain(value: Any) -> Any:
+def to_plain(value: Any) -> Any:
+    """Return a value with dictionaries and lists in place of dataclasses and tuples."""
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return dataclasses.asdict(value)
     if isinstance(value, dict):
-        return {key: _to_plain(item) for key, item in value.items()}
-    return [_to_plain(item) for item in value] if isinstance(value, (list, tuple)) else value
+        return {key: to_plain(item) for key, item in value.items()}
+    return [to_plain(item) for item in value] if isinstance(value, (list, tuple)) else value

@@ -14,6 +14,7 @@ import argparse
 from pathlib import Path
 
 import numpy as np
+from result import add_json_option, write_result
 
 from facelattice import FaceAligner, geometry, load_image
 from facelattice.evaluation.predict import match_boxes
@@ -30,10 +31,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("photos", type=Path, help="folder of photos with a table of boxes")
     parser.add_argument("--model", action="append", help="a bundled model or a model file; may be repeated")
+    add_json_option(parser)
     options = parser.parse_args()
     boxes: dict[str, list[np.ndarray]] = {}
     for image, corners, _ in read_csv(next(options.photos.glob("*.csv"))):
         boxes.setdefault(image, []).append(corners.reshape(4))
+    rows = []
     for name in options.model or list_models():
         aligner = FaceAligner(name, min_score=min(MIN_SCORES))
         results = [measure(aligner, options.photos / image, faces) for image, faces in boxes.items()]
@@ -45,7 +48,11 @@ def main() -> None:
         for score in MIN_SCORES:
             wrong, hits = (false >= score).sum(), (found >= score).sum()
             given = wrong + (true >= score).sum()
-            print(f"| {score} | {given} | {100 * wrong / max(1, given):.1f} % | {100 * hits / wanted:.1f} % |")
+            row = {"false": float(wrong / max(1, given)), "found": float(hits / wanted)}
+            rows.append({"model": name, "min_score": score, "given": int(given), **row})
+            print(f"| {score} | {given} | {100 * row['false']:.1f} % | {100 * row['found']:.1f} % |")
+    faces = f"{len(boxes)} photos of {options.photos.name}, {wanted} annotated faces of {MIN_SIDE} px and more"
+    write_result(options.json, "crowds", rows, faces, "the bundled detector on the whole photo")
 
 
 def measure(

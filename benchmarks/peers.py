@@ -1,6 +1,6 @@
 """Compare the bundled models with other programs in one run: errors and time, on the same faces and boxes.
 
-    python benchmarks/peers.py DATA --face-api FOLDER --onnx NETWORK.onnx --json peers.json -o peers.svg
+    python benchmarks/peers.py DATA --face-api FOLDER --onnx NETWORK.onnx --json benchmarks/results -o peers.svg
 
 DATA contains 300W and WFLW. Measured are HELEN test, LFPW test, iBUG and the test list of WFLW (on 68 points).
 Programs: the bundled models, dlib, MediaPipe (vertices of its mesh nearest to the 68 points), face-api, and ONNX files
@@ -19,17 +19,12 @@ They run in one Python environment, that of this script: the package itself, and
 from __future__ import annotations
 
 import argparse
-import json
 import os
-import platform
-import shlex
 import sys
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
-from datetime import datetime, timezone
 from functools import partial
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -46,15 +41,15 @@ from peer_programs import (
     load_mediapipe,
     load_onnx,
 )
+from result import add_json_option, write_result
 
 from facelattice import geometry, load_image, metrics, onnx_session
 from facelattice.datasets.readers.detect_layout import read_samples
 from facelattice.datasets.sample import Sample, convert_samples
 from facelattice.evaluation.predict import MATCH_IOU
 from facelattice.evaluation.protocols import Protocol, choose_protocol
-from facelattice.evaluation.provenance import LIBRARIES, data_digest, git_commit
+from facelattice.evaluation.provenance import data_digest
 from facelattice.exceptions import FacelatticeError, MissingDependencyError
-from facelattice.formats import atomic_write
 from facelattice.inference.benchmark import describe_processor
 from facelattice.inference.model_zoo import list_models
 from facelattice.schemes import convert
@@ -72,7 +67,6 @@ BOXES = {
     "annotation": "whole photo and tight box of the 68 annotated landmarks, mapped by the program's box rule",
     "detector": f"square of {VIEW} times that box around the face, detected by the program itself",
 }
-SCHEMA = "facelattice-peers-1"
 
 
 @dataclass(frozen=True)
@@ -211,48 +205,23 @@ def fit_box_rule(program: Program, samples: Sequence[Sample]) -> BoxRule | None:
     return BoxRule(*(round(float(value), 3) for value in np.median(rows, 0))) if rows else None
 
 
-def describe(programs: Sequence[Program], sets: Sequence[FaceSet], rows: Sequence[Row], left_out: list[str]) -> Any:
-    """Return everything that the JSON file contains."""
+def describe_programs(programs: Sequence[Program]) -> list[dict[str, Any]]:
+    """Return what the JSON file says about the programs."""
     described = []
     for program in programs:
         values = {key: getattr(program, key) for key in ("name", "version", "license", "note")}
         described.append(values | {"box_rule": asdict(program.box_rule) if program.box_rule else None})
+    return described
+
+
+def describe_set(faces: FaceSet) -> dict[str, Any]:
+    """Return what the JSON file says about a test set."""
     return {
-        "schema": SCHEMA,
-        "date": datetime.now(timezone.utc).isoformat(timespec="seconds"),
-        "command": shlex.join(["python", *sys.argv]),
-        "commit": git_commit(),
-        "machine": {
-            "processor": describe_processor(),
-            "system": f"{platform.system()} {platform.machine()}",
-            "load_average": os.getloadavg()[0] if hasattr(os, "getloadavg") else None,
-        },
-        "versions": {"python": platform.python_version(), **installed_versions()},
-        "boxes": BOXES,
-        "programs": described,
-        "left_out": left_out,
-        "sets": [
-            {
-                "name": faces.name,
-                "num_faces": len(faces.samples),
-                "data_sha256": data_digest(faces.samples),
-                "protocol": asdict(faces.protocol),
-            }
-            for faces in sets
-        ],
-        "rows": [asdict(row) for row in rows],
+        "name": faces.name,
+        "num_faces": len(faces.samples),
+        "data_sha256": data_digest(faces.samples),
+        "protocol": asdict(faces.protocol),
     }
-
-
-def installed_versions() -> dict[str, str]:
-    """Return the versions of the libraries that take part, where they are installed."""
-    versions = {}
-    for name in (*LIBRARIES, "opencv-contrib-python"):  # MediaPipe brings the latter
-        try:
-            versions[name] = version(name)
-        except PackageNotFoundError:
-            continue
-    return versions
 
 
 def print_table(faces: FaceSet, rows: Sequence[Row]) -> None:
@@ -269,22 +238,28 @@ def print_table(faces: FaceSet, rows: Sequence[Row]) -> None:
         )
 
 
-def draw(sets: Sequence[FaceSet], rows: Sequence[Row], path: Path) -> None:
-    """Draw the AUC against the time per face: a panel for each set, filled dots for annotated boxes."""
+def draw(limits: dict[str, float], rows: Sequence[Row], path: Path) -> None:
+    """Draw the AUC against the time per face: a panel for each set, filled dots for annotated boxes.
+
+    Args:
+        limits: Names of the sets, and the thresholds of their protocols.
+        rows: The results.
+        path: The image file.
+    """
     from matplotlib.figure import Figure
 
     from facelattice.visualization.figures import save_figure
 
     figure = Figure(figsize=(11, 7), layout="constrained")
-    panels = figure.subplots(2, -(-len(sets) // 2), squeeze=False).ravel()
+    panels = figure.subplots(2, -(-len(limits) // 2), squeeze=False).ravel()
     colors = {name: f"C{i}" for i, name in enumerate(dict.fromkeys(row.program for row in rows))}
-    for axes, faces in zip(panels, sets, strict=True):
-        for row in (row for row in rows if row.set == faces.name):
+    for axes, (name, limit) in zip(panels, limits.items(), strict=True):
+        for row in (row for row in rows if row.set == name):
             color = colors[row.program]
             face = color if row.boxes == "annotation" else "none"
             axes.scatter(row.ms, 100 * row.auc, 60, facecolors=face, edgecolors=color)
-        axes.set(title=faces.name, xscale="log", xlabel="time per face, ms", ylim=(0, None))
-        axes.set_ylabel(f"AUC@{100 * faces.protocol.threshold:g}, %, higher is better")
+        axes.set(title=name, xscale="log", xlabel="time per face, ms", ylim=(0, None))
+        axes.set_ylabel(f"AUC@{100 * limit:g}, %, higher is better")
         axes.grid(alpha=0.3)
     for name, color in colors.items():
         panels[0].scatter([], [], 60, color=color, label=name)
@@ -300,7 +275,7 @@ def parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--only", action="append", metavar="NAME", help="measure this program only; may be repeated")
     parser.add_argument("--onnx", action="append", type=Path, default=[], help="an ONNX file; may be repeated")
     parser.add_argument("--face-api", type=Path, metavar="FOLDER", help="folder with the node_modules of face-api")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write all results to this file")
+    add_json_option(parser)
     parser.add_argument("-o", type=Path, metavar="IMAGE", help="draw AUC against time into this file")
     parser.add_argument("--fit-boxes", action="store_true", help="only print the box rules, from training faces")
     options = parser.parse_args(arguments)
@@ -331,11 +306,18 @@ def main(arguments: Sequence[str] | None = None) -> None:
     for program in programs:
         if program.note:
             print(f"\n{program.name}: {program.note}")
-    if options.json is not None:
-        with atomic_write(options.json) as file:
-            json.dump(describe(programs, sets, rows, left_out), file, indent=1)
+    write_result(
+        options.json,
+        "peers",
+        [asdict(row) for row in rows],
+        faces=", ".join(f"{faces.name} ({len(faces.samples)})" for faces in sets),
+        boxes="; ".join(f"{kind}: {text}" for kind, text in BOXES.items()),
+        programs=describe_programs(programs),
+        left_out=left_out,
+        sets=[describe_set(faces) for faces in sets],
+    )
     if options.o is not None:
-        draw(sets, rows, options.o)
+        draw({faces.name: faces.protocol.threshold for faces in sets}, rows, options.o)
 
 
 if __name__ == "__main__":

@@ -23,6 +23,7 @@ from typing import Any
 import httpx
 import numpy as np
 import psutil
+from result import add_json_option, write_result
 
 CLIENTS = (1, 2, 4, 8, 16, 32, 64)
 BODY_BYTES = 20_000_000 - 1000  # just below the default limit
@@ -129,8 +130,8 @@ def running_server() -> Iterator[tuple[subprocess.Popen[str], str]]:
         server.wait()
 
 
-def print_load_table(data: bytes, seconds: float) -> None:
-    """Print the table of requests that succeed."""
+def print_load_table(data: bytes, seconds: float) -> Iterator[dict[str, Any]]:
+    """Print the table of requests that succeed, and yield its rows."""
     with running_server() as (server, address):
         httpx.post(f"{address}/v1/align", content=data)
         print("| clients | requests/s | p50 | p99 | status 503 | memory before | memory after |")
@@ -138,16 +139,21 @@ def print_load_table(data: bytes, seconds: float) -> None:
         for num_clients in CLIENTS:
             before = memory(server)
             times, overloaded = asyncio.run(send_images(address, data, num_clients, seconds))
-            p50, p99 = np.percentile(times or [np.nan], [50, 99])
+            p50, p99 = map(float, np.percentile(times or [np.nan], [50, 99]))
+            after = memory(server)
             print(
                 f"| {num_clients} | {len(times) / seconds:.1f} | {p50:.0f} ms | {p99:.0f} ms | {overloaded} |"
-                f" {before:.0f} MiB | {memory(server):.0f} MiB |",
+                f" {before:.0f} MiB | {after:.0f} MiB |",
                 flush=True,
             )
+            yield {
+                "clients": num_clients, "requests_per_second": len(times) / seconds, "p50_ms": p50, "p99_ms": p99,
+                "num_overloaded": overloaded, "memory_before_mib": before, "memory_after_mib": after,
+            }  # fmt: skip
 
 
-def print_memory_table(data: bytes, count: int) -> None:
-    """Print the table of memory after rejected bodies."""
+def print_memory_table(data: bytes, count: int) -> Iterator[dict[str, Any]]:
+    """Print the table of memory after rejected bodies, and yield its rows."""
     with running_server() as (server, address):
         httpx.post(f"{address}/v1/align", content=data)
         print(f"| {count} bodies, {CONCURRENT_BODIES} at a time | status: number | memory before | memory after |")
@@ -156,7 +162,12 @@ def print_memory_table(data: bytes, count: int) -> None:
             before = memory(server)
             statuses = asyncio.run(send_rejected(address, request, count))
             counts = ", ".join(f"{status}: {number}" for status, number in sorted(statuses.items()))
-            print(f"| {kind} | {counts} | {before:.0f} MiB | {memory(server):.0f} MiB |", flush=True)
+            after = memory(server)
+            print(f"| {kind} | {counts} | {before:.0f} MiB | {after:.0f} MiB |", flush=True)
+            yield {
+                "rejected": kind, "statuses": {str(status): number for status, number in sorted(statuses.items())},
+                "memory_before_mib": before, "memory_after_mib": after,
+            }  # fmt: skip
 
 
 def main() -> None:
@@ -165,14 +176,21 @@ def main() -> None:
     parser.add_argument("photo", type=Path)
     parser.add_argument("--seconds", type=float, default=60, help="time for each number of clients")
     parser.add_argument("--bodies", type=int, default=200, help="number of rejected bodies of each of the 5 kinds")
+    add_json_option(parser)
     options = parser.parse_args()
     data = options.photo.read_bytes()
+    rows: list[dict[str, Any]] = []
+    library = None
     if options.seconds:
-        print(f"the library in a loop: {library_throughput(data, min(options.seconds, 20)):.1f} images/s\n")
-        print_load_table(data, options.seconds)
+        library = library_throughput(data, min(options.seconds, 20))
+        print(f"the library in a loop: {library:.1f} images/s\n")
+        rows += print_load_table(data, options.seconds)
         print()
     if options.bodies:
-        print_memory_table(data, options.bodies)
+        rows += print_memory_table(data, options.bodies)
+    image = f"{options.photo.name}, one face"
+    more = {"library_images_per_second": library, "num_bodies": options.bodies, "concurrent_bodies": CONCURRENT_BODIES}
+    write_result(options.json, "serve", rows, image, "the bundled detector", **more)
 
 
 if __name__ == "__main__":

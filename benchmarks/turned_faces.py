@@ -22,6 +22,7 @@ from unittest.mock import patch
 import numpy as np
 from PIL import Image
 from refinement import CountingModel
+from result import add_json_option, write_result
 
 from facelattice import FaceAligner, geometry, load_image
 from facelattice.datasets.readers.detect_layout import read_samples_for
@@ -44,16 +45,22 @@ def main() -> None:
     parser.add_argument("--faces", type=int, help="use this number of faces, chosen at random (default: all)")
     parser.add_argument("--model", action="append", help="a bundled model; may be repeated (default: all)")
     parser.add_argument("--roll", type=float, action="append", help=f"degrees; may be repeated (default: {ROLLS})")
+    add_json_option(parser)
     options = parser.parse_args()
     print("| model | box | roll | search | NME | failure rate | missed | crops per face |")
     print("|---|---|---|---|---|---|---|---|")
+    rows: list[dict[str, Any]] = []
     for name in options.model or list_models():
         aligner: Any = FaceAligner(name)
         annotated = read_samples_for(aligner.model.scheme, options.data, options.subset)
         chosen = [annotated[i] for i in np.random.default_rng(0).permutation(len(annotated))[: options.faces]]
         for degrees in options.roll or ROLLS:
             with TemporaryDirectory() as folder:
-                measure_turned(name, aligner, turn_samples(chosen, degrees, Path(folder)), degrees)
+                for row in measure_turned(aligner, turn_samples(chosen, degrees, Path(folder))):
+                    rows.append({"model": name, "roll": degrees, **row})
+                    print_row(rows[-1])
+    faces = f"{len(chosen)} faces of {options.data.name}, {options.subset or 'test'}, the photos turned clockwise"
+    write_result(options.json, "turned_faces", rows, faces, "annotation, or the bundled detector on the whole photo")
 
 
 def turn_samples(samples: list[Sample], degrees: float, folder: Path) -> list[Sample]:
@@ -76,22 +83,30 @@ def without_turned_faces() -> Iterator[None]:
         yield
 
 
-def measure_turned(name: str, aligner: Any, annotated: list[Sample], degrees: float) -> None:
-    """Print the rows of one roll."""
+def print_row(row: dict[str, Any]) -> None:
+    """Print a row of the table."""
+    nme, failures = (f"{100 * row[key]:.2f} %" for key in ("nme", "failure_rate"))
+    print(
+        f"| {row['model']} | {row['boxes']} | {row['roll']:g} | {'yes' if row['search'] else 'no'} | {nme} "
+        f"| {failures} | {row['num_missed']} | {row['crops_per_face']:.2f} |",
+        flush=True,
+    )
+
+
+def measure_turned(aligner: Any, annotated: list[Sample]) -> Iterator[dict[str, Any]]:
+    """Yield the rows of one roll."""
     model = aligner.model
     samples, converted = to_common_scheme(annotated, model.scheme)
     for box in ("annotation", "detector"):
-        for search in ("no", "yes"):
+        for search in (False, True):
             aligner.predictor.model = counting = CountingModel(model, model.extra_views_below)
-            with without_turned_faces() if search == "no" else ExitStack():
+            with ExitStack() if search else without_turned_faces():
                 predictions = predict_samples(aligner, converted, box)
             result = evaluate_predictions(samples, predictions, choose_protocol(samples))
-            print(
-                f"| {name} | {box} | {degrees:g} | {search} | {100 * (result.nme or 0):.2f} % "
-                f"| {100 * (result.failure_rate or 0):.1f} % | {result.num_missed} "
-                f"| {counting.num_crops / len(samples):.2f} |",
-                flush=True,
-            )
+            yield {
+                "boxes": box, "search": search, "nme": result.nme or 0.0, "failure_rate": result.failure_rate or 0.0,
+                "num_missed": result.num_missed, "crops_per_face": counting.num_crops / len(samples),
+            }  # fmt: skip
     aligner.predictor.model = model
 
 

@@ -31,10 +31,12 @@ import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
 from matplotlib.figure import Figure
+from result import add_json_option, write_result
 from rich.progress import track
 
 from facelattice import FaceAligner, Tracker, geometry, load_image
@@ -77,12 +79,15 @@ class Totals:
         for field in fields(self):
             setattr(self, field.name, getattr(self, field.name) + getattr(other, field.name))
 
-    def row(self, kind: str, method: str) -> str:
-        """Return the row of the table."""
-        nme, jitter = f"{100 * self.error / self.num_errors:.2f} %", f"{100 * self.jitter / self.num_steps:.2f} %"
-        lag = f"{round(self.lag / self.motion, 2) + 0.0:.2f} frames" if kind == "motion" else "-"
-        tracks = "- | -" if method == "frame by frame" else f"{self.switches} | {self.lost}"
-        return f"| {kind} | {method} | {nme} | {jitter} | {lag} | {self.missed} | {tracks} |"
+    def row(self, kind: str, method: str) -> dict[str, Any]:
+        """Return the row of the table; None for what a method or kind of clip does not have."""
+        has_tracks = method != "frame by frame"
+        return {
+            "clips": kind, "method": method, "nme": self.error / self.num_errors,
+            "jitter": self.jitter / self.num_steps,
+            "lag_frames": round(self.lag / self.motion, 4) + 0.0 if kind == "motion" else None, "missed": self.missed,
+            "switches": self.switches if has_tracks else None, "lost": self.lost if has_tracks else None,
+        }  # fmt: skip
 
 
 def camera_clip(sample: Sample, image: np.ndarray, kind: str, seed: int) -> Clip:
@@ -212,6 +217,14 @@ def make_clips(samples: list[Sample]) -> Iterator[tuple[str, list[Sample], Clip]
         yield "crossing", list(pair), crossing_clip(list(pair), seed)
 
 
+def format_row(row: dict[str, Any]) -> str:
+    """Return a row of the table as Markdown."""
+    lag = "-" if row["lag_frames"] is None else f"{row['lag_frames']:.2f} frames"
+    tracks = " | ".join("-" if row[key] is None else str(row[key]) for key in ("switches", "lost"))
+    errors = f"{100 * row['nme']:.2f} % | {100 * row['jitter']:.2f} %"
+    return f"| {row['clips']} | {row['method']} | {errors} | {lag} | {row['missed']} | {tracks} |"
+
+
 def main() -> None:
     """Measure all clips and print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -219,6 +232,7 @@ def main() -> None:
     parser.add_argument("--photos", type=int, default=16, help="number of photos, evenly spread over the dataset")
     parser.add_argument("--model", default=None, help="a bundled model, or the path of a model file")
     parser.add_argument("-o", type=Path, default=None, help="draw the nose tip of the first photo in motion")
+    add_json_option(parser)
     options = parser.parse_args()
 
     samples = [sample for sample in read_samples(options.data) if sample.mask.all()]
@@ -244,9 +258,11 @@ def main() -> None:
             draw_nose_tip(clip, faces, options.o)
             is_drawn = True
     print("| clips | faces | NME | jitter | lag | missed | switches | lost |\n|---|---|---|---|---|---|---|---|")
-    for (kind, name), clip_totals in sorted(totals.items(), key=lambda item: item[0][0] == "all"):
-        print(clip_totals.row(kind, name))
-    print("", *missed, sep="\n")
+    ordered = sorted(totals.items(), key=lambda item: item[0][0] == "all")
+    rows = [clip_totals.row(*key) for key, clip_totals in ordered]
+    print(*map(format_row, rows), "", *missed, sep="\n")
+    faces = f"{len(samples)} photos of {options.data.name} in clips of {NUM_FRAMES} frames"
+    write_result(options.json, "video", rows, faces, "the bundled detector and tracks", missed=missed)
 
 
 if __name__ == "__main__":

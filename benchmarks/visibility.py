@@ -14,6 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+from result import add_json_option, write_result
 
 from facelattice import metrics
 from facelattice.datasets.augmentation import AugmentationConfig
@@ -33,9 +34,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("data", type=Path, nargs="+", help="annotated faces")
     parser.add_argument("--model", action="append", help="a bundled model or a model file; may be repeated")
+    add_json_option(parser)
     options = parser.parse_args()
     faces = [face for path in options.data for face in read_samples(path)]
     validation = split_validation(faces, Recipe.val_fraction)[1]
+    rows = []
     for name in options.model or list_models():
         model = Model(find_model(name))
         converted = convert_samples(validation, model.scheme, None)
@@ -45,7 +48,12 @@ def main() -> None:
         predicted = np.concatenate([model(item["crop"].numpy()[None]).visibility for item in items])
         truth = np.stack([item["visibility"].numpy() for item in items])
         auroc = metrics.auroc(predicted[truth == 1], predicted[truth == 0])
-        print(f"{name}: {auroc:.3f}, {(truth == 0).sum()} hidden and {(truth == 1).sum()} visible landmarks")
+        hidden, visible = int((truth == 0).sum()), int((truth == 1).sum())
+        rows.append({"model": name, "auroc": float(auroc), "num_hidden": hidden, "num_visible": visible})
+        print(f"{name}: {auroc:.3f}, {hidden} hidden and {visible} visible landmarks")
+    write_result(
+        options.json, "visibility", rows, f"{len(validation)} validation faces with drawn occluders", "annotation"
+    )
 
 
 if __name__ == "__main__":

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import json
 import shutil
 
 import cv2
@@ -8,6 +7,7 @@ import numpy as np
 import peers
 import pytest
 from peer_programs import IBUG, BoxRule, Output, Program
+from result import REQUIRED, read_results
 
 from facelattice import geometry, metrics
 from facelattice.datasets.readers.detect_layout import read_samples
@@ -55,7 +55,7 @@ def test_programs_are_measured_on_all_sets_and_boxes(data, tmp_path, capsys):
             "--only",
             "face-api",
             "--json",
-            str(tmp_path / "peers.json"),
+            str(tmp_path),
             "-o",
             str(tmp_path / "peers.svg"),
         ]
@@ -65,10 +65,8 @@ def test_programs_are_measured_on_all_sets_and_boxes(data, tmp_path, capsys):
     assert "install it with: npm install" in err
     assert "| program | boxes | found | NME | median | FR@8 | AUC@8 | ms per face |" in out
     assert "WFLW subset as 68 points: 1 faces, protocol wflw (inter-ocular, 10 %)" in out
-    result = json.loads((tmp_path / "peers.json").read_text(encoding="utf-8"))
-    assert list(result) == [
-        "schema", "date", "command", "commit", "machine", "versions", "boxes", "programs", "left_out", "sets", "rows",
-    ]  # fmt: skip
+    result = read_results(tmp_path)["peers"]
+    assert list(result) == [*REQUIRED[:-1], "programs", "left_out", "sets", "rows"]
     assert [(face_set["name"], face_set["num_faces"]) for face_set in result["sets"]] == [
         (name, 1) for name in peers.SETS
     ]

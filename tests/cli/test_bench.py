@@ -9,7 +9,11 @@ PHOTO = Path(__file__).parents[2] / "examples" / "astronaut.jpg"
 def test_every_part_is_timed(run):
     status, out, err = run("bench", PHOTO, "--model", "ibug68-fast", "--json")
     assert (status, err) == (0, "")
-    rows = json.loads(out)
+    result = json.loads(out)
+    assert list(result) == ["date", "machine", "versions", "timings"]
+    assert {"processor", "system", "load_average"} == set(result["machine"])
+    assert {"python", "facelattice", "numpy", "onnxruntime"} <= set(result["versions"])
+    rows = result["timings"]
     assert {row["part"] for row in rows} == {"ibug68-fast", "detector"}
     value = {row["setting"]: row["value"] for row in rows}
     assert all(0 < v < 1e5 for v in value.values())

@@ -33,10 +33,11 @@ def bench(
     as_json: AsJson = False,
 ) -> None:
     """Measure speed and memory on this machine."""
-    from facelattice.inference.benchmark import describe_processor, measure
+    from facelattice.inference.benchmark import describe_machine, describe_processor, measure
 
     models = model or sorted(list_models(), key=lambda name: name != DEFAULT)
     paths = find_images(images) if images else []
+    machine = describe_machine()
     timings = []
     table = Table("part", "setting", Column("value", justify="right"), title=describe_processor(), box=SIMPLE_HEAD)
     with err.status("measuring; other programs on this machine distort the result"):
@@ -44,6 +45,6 @@ def bench(
             timings.append(timing._asdict())
             table.add_row(timing.part, timing.setting, f"{timing.value:.3g} {timing.unit}")
     if as_json:
-        print(json.dumps(timings))
+        print(json.dumps({**machine, "timings": timings}))
     else:
         out.print(table)

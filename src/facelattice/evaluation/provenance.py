@@ -10,14 +10,12 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import facelattice
 from facelattice import distributed
 from facelattice.datasets.sample import Sample
-
-LIBRARIES = ("numpy", "opencv-python-headless", "onnxruntime")
+from facelattice.inference.benchmark import installed_versions
 
 
 @dataclass(frozen=True)
@@ -66,7 +64,7 @@ def collect_provenance(source: Path, samples: Sequence[Sample]) -> Provenance:
         date=datetime.now(timezone.utc).strftime("%Y-%m-%d %H:%M UTC"),
         python=f"{platform.python_version()}, {platform.system()} {platform.machine()}",
         num_processes=distributed.count(),
-        libraries={name: found for name in LIBRARIES if (found := _library_version(name)) is not None},
+        libraries=installed_versions(),
     )
 
 
@@ -104,10 +102,3 @@ def git_commit() -> str | None:
     except (OSError, subprocess.CalledProcessError):
         return None
     return head.strip() + (" + changes" if status.strip() else "")
-
-
-def _library_version(name: str) -> str | None:
-    try:
-        return version(name)
-    except PackageNotFoundError:  # OpenCV is installed under several names
-        return None

@@ -7,19 +7,23 @@ Example:
 
 from __future__ import annotations
 
+import os
 import platform
 import statistics
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime, timezone
 from functools import partial
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
 
+import facelattice
 from facelattice.exceptions import ImageError
 from facelattice.image_io import load_image
 from facelattice.inference.aligner import FaceAligner
@@ -30,6 +34,7 @@ from facelattice.onnx_session import num_usable_cpus
 
 SAMPLE_IMAGE = Path(__file__).parents[1] / "serve" / "page" / "sample.jpg"
 BATCH_SIZES = (1, 32)
+LIBRARIES = ("numpy", "opencv-python-headless", "onnxruntime")
 NUM_FILES = 128
 """Number of files for the throughput; the images are repeated."""
 
@@ -108,6 +113,34 @@ def describe_processor() -> str:
     # OpenCV marks instructions that it could use, but this processor does not have, with a question mark.
     used = [feature.strip("*") for feature in cv2.getCPUFeaturesLine().split() if not feature.endswith("?")]
     return ", ".join([name, _count(num_usable_cpus(), "core"), *used[-1:]])
+
+
+def describe_machine() -> dict[str, Any]:
+    """Return the date, the machine with its load, and the versions, so that a measurement can be repeated."""
+    return {
+        "date": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        "machine": {
+            "processor": describe_processor(),
+            "system": f"{platform.system()} {platform.machine()}",
+            "load_average": os.getloadavg()[0] if hasattr(os, "getloadavg") else None,
+        },
+        "versions": {
+            "python": platform.python_version(),
+            "facelattice": facelattice.__version__,
+            **installed_versions(),
+        },
+    }
+
+
+def installed_versions(names: Sequence[str] = LIBRARIES) -> dict[str, str]:
+    """Return the versions of those of the packages that are installed; OpenCV is installed under several names."""
+    versions = {}
+    for name in names:
+        try:
+            versions[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return versions
 
 
 def _measure_model(name: str, num_repeats: int) -> Iterator[Timing]:

@@ -1,0 +1,261 @@
+"""Fill the marked tables of the documentation, and its plots, from the newest results: `python benchmarks/tables.py`.
+
+A table stands between `<!-- table: NAME -->` and `<!-- end -->`. A table whose benchmark has no result is left alone.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from result import read_results
+
+from facelattice.formats import atomic_write
+
+ROOT = Path(__file__).parents[1]
+PAGES = [ROOT / "README.md", *sorted(ROOT.glob("docs/*.md"))]
+BLOCK = re.compile(r"(?<=<!-- table: )([\w-]+)( -->\n)(.*?)(?=<!-- end -->)", re.DOTALL)
+MODELS = ("ibug68", "ibug68-fast", "wflw98")
+# NME on 300-W (full, common, challenging) with annotated boxes, as the papers state it.
+PUBLISHED = {
+    "SDFL (Lin et al., TIP 2021), published": (3.28, 2.88, 4.93),
+    "SPIGA (BMVC 2022), published": (2.99, 2.59, 4.66),
+    "D-ViT (WACV 2025), published": (2.85, None, None),
+}
+PEERS = {"dlib": "dlib, 68 points", "MediaPipe": "MediaPipe, mesh mapped to 68 points"}
+SUBSET_NAMES = {"300W": "300-W", "WFLW": "WFLW subset"}
+Results = dict[str, dict[str, Any]]
+
+
+def main() -> None:
+    """Fill the tables and draw the plots."""
+    results = read_results()
+    for page in PAGES:
+        text = page.read_text(encoding="utf-8")
+        filled = fill(text, results)
+        if filled != text:
+            with atomic_write(page) as file:
+                file.write(filled)
+    if "peers" in results:
+        from peers import Row, draw
+
+        limits = {faces["name"]: faces["protocol"]["threshold"] for faces in results["peers"]["sets"]}
+        draw(limits, [Row(**row) for row in results["peers"]["rows"]], ROOT / "docs" / "images" / "peers.svg")
+    for benchmark in sorted({names[0] for names, _ in TABLES.values()} - set(results)):
+        print(f"no result of {benchmark}: its tables are left as they are", file=sys.stderr)
+
+
+def fill(text: str, results: Results) -> str:
+    """Return a page with the tables of the benchmarks that have a result."""
+
+    def write(match: re.Match[str]) -> str:
+        benchmarks, make = TABLES[match[1]]
+        if benchmarks[0] not in results:
+            return match[0]
+        return f"{match[1]}{match[2]}\n{make(results)}\n\n{describe(results[benchmarks[0]])}\n\n"
+
+    return BLOCK.sub(write, text)
+
+
+def describe(result: dict[str, Any]) -> str:
+    """Return the line below a table."""
+    commit = f"commit {result['commit'][:7]}" if result["commit"] else None
+    known = [result["date"][:10], commit, result["machine"]["processor"]]
+    return f"{', '.join(filter(None, known))}: `{result['command']}`"
+
+
+def table(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
+    """Return a Markdown table; None is an empty cell."""
+    lines = [header, ["---"] * len(header), *rows]
+    return "\n".join("| " + " | ".join("" if cell is None else str(cell) for cell in line) + " |" for line in lines)
+
+
+def percent(share: float | None, digits: int = 2) -> str | None:
+    """Return a fraction as per cent."""
+    return None if share is None else f"{100 * share:.{digits}f} %"
+
+
+def find(rows: Sequence[dict[str, Any]], **wanted: Any) -> dict[str, Any]:
+    """Return the first row with these values; an empty one if there is none."""
+    return next((row for row in rows if all(row.get(key) == value for key, value in wanted.items())), {})
+
+
+def readme_table(results: Results) -> str:
+    """Ours, published results, and programs that can be run."""
+    accuracy = results["accuracy"]["rows"]
+    peers = results.get("peers", {}).get("rows", [])
+    turned = results.get("turned_faces", {}).get("rows", [])
+
+    def on_300w(model: str, subset: str) -> str | None:
+        return percent(find(accuracy, model=model, data="300W", subset=subset, boxes="annotation").get("nme"))
+
+    rows: list[list[Any]] = []
+    for model in MODELS[:2]:
+        wflw = find(accuracy, model=model, data="WFLW", subset="test", boxes="annotation")
+        turn = find(turned, model=model, roll=90.0, search=True, boxes="detector")
+        speed = find(peers, program=model, set="WFLW subset as 68 points", boxes="detector")
+        rows.append(
+            [f"`{model}`", on_300w(model, "full"), on_300w(model, "challenging"), percent(wflw.get("nme")),
+             percent(turn.get("failure_rate"), 1), speed and f"{speed['ms']:.1f}"]
+        )  # fmt: skip
+    for name, (full, _, challenging) in PUBLISHED.items():
+        if not name.startswith("SPIGA"):
+            rows.append([name, f"{full:.2f} %", challenging and f"{challenging:.2f} %", None, None, None])
+    for program, name in PEERS.items():
+        found = {row["set"]: row for row in peers if (row["program"], row["boxes"]) == (program, "detector")}
+        if found:
+            parts = [found[one] for one in ("HELEN test", "LFPW test", "iBUG")]
+            count = sum(row["num_found"] for row in parts)
+            full_nme = sum(row["nme"] * row["num_found"] for row in parts) / count
+            wflw_row = found["WFLW subset as 68 points"]
+            missed = wflw_row["num_faces"] - wflw_row["num_found"]
+            rows.append(
+                [name, percent(full_nme), percent(found["iBUG"]["nme"]),
+                 f"{percent(wflw_row['nme'])}, {missed} missed", None, f"{wflw_row['ms']:.1f}"]
+            )  # fmt: skip
+    header = ["", "300-W full", "challenging", "WFLW subset", "turned by 90 degrees: failures", "ms per face"]
+    filled = [column for column in range(len(header)) if column == 0 or any(row[column] for row in rows)]
+    return table([header[i] for i in filled], [[row[i] or None for i in filled] for row in rows])
+
+
+def accuracy_table(results: Results) -> str:
+    """All models on all sets with both kinds of boxes."""
+    rows = []
+    for row in results["accuracy"]["rows"]:
+        if row["data"] == "WFLW" and row["subset"] != "test":
+            continue
+        name = f"300-W {row['subset']}" if row["data"] == "300W" else f"WFLW subset, {row['scheme']}"
+        rows.append(
+            [f"`{row['model']}`", f"{name}, {row['num_faces']}", row["boxes"], percent(row["nme"]),
+             f"{percent(row['failure_rate'], 1)} over {100 * row['threshold']:g} %", percent(row["auc"], 1),
+             row["num_missed"]]
+        )  # fmt: skip
+    return table(["model", "test faces", "boxes", "NME", "failure rate", "AUC", "missed"], rows)
+
+
+def published_table(results: Results) -> str:
+    """300-W beside published results."""
+    rows: list[list[Any]] = [[name, *(v and f"{v:.2f} %" for v in values)] for name, values in PUBLISHED.items()]
+    for model in MODELS[:2]:
+        found = [
+            find(results["accuracy"]["rows"], model=model, data="300W", subset=subset, boxes="annotation")
+            for subset in ("full", "common", "challenging")
+        ]
+        rows.append([f"`{model}`", *(percent(row.get("nme")) for row in found)])
+    return table(["NME, annotated boxes", "full", "common", "challenging"], rows)
+
+
+def reliability_table(results: Results) -> str:
+    """How well expected errors tell the true ones."""
+    columns = [(model, data) for model in MODELS[:2] for data in ("300W", "WFLW")]
+    found = [
+        find(results["accuracy"]["rows"], model=model, data=data, boxes="annotation") for model, data in columns
+    ]  # the first row of a set is about all its faces
+    lines = {
+        "NME": lambda row: percent(row["nme"]),
+        "expected NME": lambda row: percent(row["expected_nme"]),
+        "rank correlation of expected and true errors, over landmarks": lambda row: f"{row['rank_points']:.2f}",
+        "the same over faces": lambda row: f"{row['rank_faces']:.2f}",
+        "failures among the 10 % of the faces with the largest expected error": lambda row: percent(
+            row["failures_in_uncertain_decile"], 0
+        ),
+    }
+    header = ["", *(f"`{model}`, {SUBSET_NAMES[data]}" for model, data in columns)]
+    return table(header, [[name, *(show(row) for row in found)] for name, show in lines.items()])
+
+
+def crowds_table(results: Results) -> str:
+    """False and found faces over the minimum score."""
+    rows = results["crowds"]["rows"]
+    models = list(dict.fromkeys(row["model"] for row in rows))
+    header = ["`min_score`", *(f"`{model}`, {what}" for model in models for what in ("false", "found"))]
+    body = []
+    for score in dict.fromkeys(row["min_score"] for row in rows):
+        found = [find(rows, model=model, min_score=score) for model in models]
+        body.append([score, *(percent(row[key], 1) for row in found for key in ("false", "found"))])
+    return table(header, body)
+
+
+def visibility_table(results: Results) -> str:
+    """AUROC of the visibility."""
+    rows = results["visibility"]["rows"]
+    return table(
+        ["synthetic occluders", "AUROC", "hidden landmarks", "visible landmarks"],
+        [[f"`{r['model']}`", f"{r['auroc']:.3f}", r["num_hidden"], r["num_visible"]] for r in rows],
+    )
+
+
+def turned_table(results: Results) -> str:
+    """Turned faces with and without the search for them."""
+    rows = [
+        [f"`{r['model']}`", r["boxes"], f"{r['roll']:g}", "yes" if r["search"] else "no", percent(r["nme"]),
+         percent(r["failure_rate"], 1), r["num_missed"], f"{r['crops_per_face']:.2f}"]
+        for r in results["turned_faces"]["rows"]
+    ]  # fmt: skip
+    return table(["model", "boxes", "roll", "search", "NME", "failures", "missed", "crops per face"], rows)
+
+
+def peers_table(results: Results) -> str:
+    """All programs on all sets."""
+    rows = [
+        [r["set"], r["program"], r["boxes"], f"{r['num_found']} of {r['num_faces']}", percent(r["nme"]),
+         percent(r["failure_rate"], 1), percent(r["auc"], 1), f"{r['ms']:.1f}"]
+        for r in results["peers"]["rows"]
+    ]  # fmt: skip
+    return table(["faces", "program", "boxes", "found", "NME", "failures", "AUC", "ms per face"], rows)
+
+
+def serve_table(results: Results) -> str:
+    """Throughput and latency of the service."""
+    rows = [
+        [r["clients"], f"{r['requests_per_second']:.1f}", f"{r['p50_ms']:.0f} ms", f"{r['p99_ms']:.0f} ms",
+         r["num_overloaded"], f"{r['memory_before_mib']:.0f} MiB", f"{r['memory_after_mib']:.0f} MiB"]
+        for r in results["serve"]["rows"] if "clients" in r
+    ]  # fmt: skip
+    header = ["clients", "requests/s", "p50", "p99", "status 503", "memory before", "memory after"]
+    return table(header, rows)
+
+
+def rejected_table(results: Results) -> str:
+    """Memory of the service after bodies that it rejects."""
+    serve = results["serve"]
+    rows = [
+        [r["rejected"], ", ".join(f"{status}: {number}" for status, number in r["statuses"].items()),
+         f"{r['memory_before_mib']:.0f} MiB", f"{r['memory_after_mib']:.0f} MiB"]
+        for r in serve["rows"] if "rejected" in r
+    ]  # fmt: skip
+    title = f"{serve['num_bodies']} bodies of 20 MB, {serve['concurrent_bodies']} at a time"
+    return table([title, "status: number", "memory before", "memory after"], rows)
+
+
+def video_table(results: Results) -> str:
+    """Tracking and smoothing."""
+    rows = [
+        [r["clips"], r["method"], percent(r["nme"]), percent(r["jitter"]),
+         "-" if r["lag_frames"] is None else f"{r['lag_frames']:.2f} frames", r["missed"],
+         *("-" if r[key] is None else r[key] for key in ("switches", "lost"))]
+        for r in results["video"]["rows"]
+    ]  # fmt: skip
+    return table(["clips", "faces", "NME", "jitter", "lag", "missed", "switches", "lost"], rows)
+
+
+# The benchmarks of each table, the first of which it needs.
+TABLES: dict[str, tuple[tuple[str, ...], Callable[[Results], str]]] = {
+    "results": (("accuracy", "peers", "turned_faces"), readme_table),
+    "accuracy": (("accuracy",), accuracy_table),
+    "published": (("accuracy",), published_table),
+    "reliability": (("accuracy",), reliability_table),
+    "crowds": (("crowds",), crowds_table),
+    "visibility": (("visibility",), visibility_table),
+    "turned-faces": (("turned_faces",), turned_table),
+    "peers": (("peers",), peers_table),
+    "serve": (("serve",), serve_table),
+    "rejected": (("serve",), rejected_table),
+    "video": (("video",), video_table),
+}
+
+if __name__ == "__main__":
+    main()

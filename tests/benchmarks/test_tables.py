@@ -1,0 +1,85 @@
+from __future__ import annotations
+
+import argparse
+import json
+
+import pytest
+import result
+import tables
+
+ACCURACY = {
+    "model": "ibug68", "data": "300W", "subset": "full", "boxes": "annotation", "scheme": "ibug68", "protocol": "300w",
+    "threshold": 0.08, "num_faces": 689, "num_missed": 1, "nme": 0.0348, "failure_rate": 0.02, "auc": 0.568,
+    "expected_nme": 0.034, "rank_points": 0.56, "rank_faces": 0.76, "failures_in_uncertain_decile": 0.79,
+}  # fmt: skip
+PEER = {"program": "dlib", "boxes": "detector", "num_faces": 10, "num_found": 8, "nme": 0.03, "ms": 12.34}
+
+
+def make_results(**rows):
+    head = {"date": "2026-11-30T00:00:00", "commit": None, "command": "python x.py", "machine": {"processor": "CPU"}}
+    return {name: {**head, "rows": values} for name, values in rows.items()}
+
+
+@pytest.mark.parametrize("page", tables.PAGES, ids=lambda page: page.name)
+def test_pages_show_the_newest_results(page):
+    text = page.read_text(encoding="utf-8")
+    assert tables.fill(text, result.read_results()) == text, "run python benchmarks/tables.py"
+    assert set(tables.BLOCK.findall(text)) or "<!-- table" not in text
+
+
+def test_table_is_filled_and_tells_its_command():
+    page = "before\n<!-- table: published -->\n<!-- end -->\nafter"
+    filled = tables.fill(page, make_results(accuracy=[ACCURACY]))
+    assert filled.startswith("before\n<!-- table: published -->\n\n| NME, annotated boxes |")
+    assert "| `ibug68` | 3.48 % |  |  |\n" in filled
+    assert "\n\n2026-11-30, CPU: `python x.py`\n\n<!-- end -->\nafter" in filled
+    assert tables.fill(filled, make_results(accuracy=[ACCURACY])) == filled
+
+
+def test_table_without_a_result_is_left_alone():
+    page = "<!-- table: peers -->\nearlier\n<!-- end -->"
+    assert tables.fill(page, {}) == page
+
+
+def test_readme_table_leaves_out_what_was_not_measured():
+    table = tables.readme_table(make_results(accuracy=[ACCURACY]))
+    assert "| `ibug68` | 3.48 % |  |" in table
+    assert "dlib" not in table
+    assert "ms per face" not in table
+    sets = ("HELEN test", "LFPW test", "iBUG", "WFLW subset as 68 points")
+    table = tables.readme_table(make_results(accuracy=[ACCURACY], peers=[{**PEER, "set": name} for name in sets]))
+    assert "| dlib, 68 points | 3.00 % | 3.00 % | 3.00 %, 2 missed | 12.3 |" in table
+
+
+def test_result_is_written_with_machine_and_versions(tmp_path, monkeypatch):
+    monkeypatch.setattr("sys.argv", ["/home/me/benchmarks/crowds.py", "../shared/data/crowds/test", "--json", "out"])
+    parser = argparse.ArgumentParser()
+    result.add_json_option(parser)
+    folder = parser.parse_args(["--json", str(tmp_path)]).json
+    result.write_result(folder, "crowds", [{"found": 0.5}], "two faces", "detector", note="more")
+    [path] = tmp_path.iterdir()
+    assert path.name.endswith("-crowds.json")
+    written = result.read_results(tmp_path)["crowds"]
+    assert list(written) == [*result.REQUIRED[:-1], "note", "rows"]
+    assert written["command"] == "python crowds.py DATA/crowds/test --json out"
+    assert {"python", "facelattice", "numpy", "onnxruntime"} <= set(written["versions"])
+    assert written["rows"] == [{"found": 0.5}]
+
+
+def test_nothing_is_written_without_the_option(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    result.write_result(None, "crowds", [], "", "")
+    assert not list(tmp_path.iterdir())
+
+
+def test_file_of_another_schema_is_an_error(tmp_path):
+    (tmp_path / "2026-11-30-crowds.json").write_text(json.dumps({"schema": "other"}), encoding="utf-8")
+    with pytest.raises(ValueError, match=r"2026-11-30-crowds.json: not a result of facelattice-benchmark-1"):
+        result.read_results(tmp_path)
+
+
+def test_newest_result_of_a_benchmark_is_used(tmp_path):
+    for date in ("2026-11-29", "2026-11-30"):
+        content = dict.fromkeys(result.REQUIRED) | {"schema": result.SCHEMA, "benchmark": "video", "date": date}
+        (tmp_path / f"{date}-video.json").write_text(json.dumps(content), encoding="utf-8")
+    assert result.read_results(tmp_path)["video"]["date"] == "2026-11-30"

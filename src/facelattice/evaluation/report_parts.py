@@ -89,8 +89,7 @@ def scatter_errors(
     figure, axes = new_axes(*labels, size=(6, 5))
     both = np.isfinite(x) & np.isfinite(y) & (x > 0) & (y > 0)
     dots = axes.scatter(100 * x[both], 100 * y[both], s=22, color=color, alpha=0.6, linewidths=0)
-    # The stubs allow no None, which is a dot without a link.
-    dots.set_urls([f"#face-{i}" if linked[i] else None for i in np.flatnonzero(both)])  # type: ignore[list-item]
+    dots.set_urls([f"#face-{i}" if linked[i] else None for i in np.flatnonzero(both)])
     axes.set_xscale("log")
     axes.set_yscale("log")
     for axis in (axes.xaxis, axes.yaxis):

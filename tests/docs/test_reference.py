@@ -9,6 +9,7 @@ import pytest
     ("write_api", ("torch", "fastapi", "av")),
     ("write_commands", ()),
     ("write_recipe_keys", ("torch", "omegaconf")),
+    ("write_point_numbers", ("yaml",)),
     ("write_http", ("fastapi", "httpx")),
 ])  # fmt: skip
 def test_page_is_up_to_date(load_script, script, packages):

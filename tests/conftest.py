@@ -25,10 +25,10 @@ PHOTO = Path(__file__).parents[1] / "examples" / "astronaut.jpg"
 POINTS = Path(__file__).parent / "astronaut.pts"  # checked by eye; independent of the bundled models
 FACES = 12
 OPTIONAL_PACKAGES = {
-    "accelerate", "av", "defusedxml", "dlib", "fastapi", "h5py", "httpx", "jinja2", "matplotlib", "mypy", "omegaconf",
-    "onnx", "pillow_heif", "playwright", "prometheus_client", "psutil", "pyarrow", "pycocotools", "python_multipart",
-    "ray", "safetensors", "schemathesis", "scipy", "skimage", "starlette", "tensorboard", "timm", "torch",
-    "torchvision", "uvicorn", "yaml",
+    "accelerate", "av", "defusedxml", "dlib", "fastapi", "h5py", "httpx", "huggingface_hub", "jinja2", "matplotlib",
+    "mypy", "omegaconf", "onnx", "pillow_heif", "playwright", "prometheus_client", "psutil", "pyarrow", "pycocotools",
+    "python_multipart", "ray", "safetensors", "schemathesis", "scipy", "skimage", "starlette", "tensorboard", "timm",
+    "torch", "torchvision", "uvicorn", "yaml",
 }  # fmt: skip
 MISSING_PACKAGES = {name for name in OPTIONAL_PACKAGES if find_spec(name) is None}
 # Tests that need an optional package without importing it themselves, or in their conftest.py.

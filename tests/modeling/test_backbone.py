@@ -1,6 +1,11 @@
+import socket
+from pathlib import Path
+
 import pytest
 import timm
 import torch
+from huggingface_hub import constants
+from safetensors.torch import save_file
 from torch import nn
 
 from facelattice.modeling.backbone import make_backbone
@@ -67,11 +72,39 @@ def test_wrong_weight_file_is_rejected(tmp_path, name, write, message):
     assert "\n" not in str(raised.value)
 
 
-def test_failed_download_names_the_alternatives(tmp_path, monkeypatch):
-    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+@pytest.fixture
+def unreachable_hub(tmp_path, monkeypatch) -> Path:
+    """Let no server answer at the address of the Hub; returns the folder of its cache."""
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", f"http://127.0.0.1:{unused.getsockname()[1]}")
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
+    return tmp_path
+
+
+def test_failed_download_names_the_alternatives(unreachable_hub, caplog):
     message = (
-        r"weights of mobilenetv3_small_050 cannot be downloaded \(.*offline.*\); .*pretrained=false.*FILE.*init_from="
+        r"weights of mobilenetv3_small_050 cannot be downloaded \(.*refused.*\); .*pretrained=false.*FILE.*init_from="
     )
     with pytest.raises(ValueError, match=message):
         backbone(SMALL, pretrained=True)
+    assert "Retrying" not in caplog.text
+    assert not constants.HF_HUB_OFFLINE
+
+
+def test_offline_mode_is_named(unreachable_hub, monkeypatch):
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    with pytest.raises(ValueError, match=r"cannot be downloaded \(.*offline"):
+        backbone(SMALL, pretrained=True)
+    assert constants.HF_HUB_OFFLINE
+
+
+def test_earlier_download_is_used_without_the_hub(unreachable_hub):
+    given = timm.create_model(SMALL).state_dict()
+    folder = unreachable_hub / "models--timm--mobilenetv3_small_050.lamb_in1k"
+    (folder / "snapshots" / "0").mkdir(parents=True)
+    (folder / "refs").mkdir()
+    (folder / "refs" / "main").write_text("0")
+    save_file(given, folder / "snapshots" / "0" / "model.safetensors")
+    weights = backbone(SMALL, pretrained=True).state_dict()
+    assert all(torch.equal(tensor, given[name.removeprefix("model.")]) for name, tensor in weights.items())

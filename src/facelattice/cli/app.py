@@ -32,8 +32,8 @@ EXTRAS = {
     "av": "video", "pyarrow": "parquet", "ray": "ray",
     "fastapi": "serve", "starlette": "serve", "uvicorn": "serve", "python_multipart": "serve",
     "prometheus_client": "serve", "swagger_ui_bundle": "serve",
-    "torch": "train", "torchvision": "train", "timm": "train", "accelerate": "train", "omegaconf": "train",
-    "onnx": "train", "tensorboard": "train", "safetensors": "train",
+    "torch": "train", "torchvision": "train", "timm": "train", "huggingface_hub": "train", "accelerate": "train",
+    "omegaconf": "train", "onnx": "train", "tensorboard": "train", "safetensors": "train",
 }  # fmt: skip
 
 

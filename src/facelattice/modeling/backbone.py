@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import difflib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
+import huggingface_hub
 import timm
+from huggingface_hub import constants
 from timm.models import load_state_dict
 from torch import nn
 
@@ -13,6 +17,7 @@ from facelattice.exceptions import ArgumentError
 from facelattice.modeling.config import SDFLConfig
 
 RGB = tuple[float, float, float]
+HUB_TIMEOUT = 5.0  # seconds until the Hugging Face Hub, which timm downloads from, counts as unreachable
 
 
 def make_backbone(config: SDFLConfig, strides: tuple[int, ...]) -> tuple[nn.Module, list[int], RGB, RGB]:
@@ -32,27 +37,58 @@ def make_backbone(config: SDFLConfig, strides: tuple[int, ...]) -> tuple[nn.Modu
     """
     name, file = config.backbone, config.pretrained_file if config.pretrained else None
     options = _feature_options(name, strides)
-    stored = _tensor_names(file) if file is not None else None
+    if not config.pretrained:
+        model: Any = timm.create_model(name, **options)
+    elif file is not None:
+        model = _load_from_file(name, file, options)
+    else:
+        model = _download(name, options)
+    return model, model.feature_info.channels(), model.pretrained_cfg["mean"], model.pretrained_cfg["std"]
+
+
+def _load_from_file(name: str, file: str, options: dict[str, Any]) -> Any:
+    """The model with the weights of a file."""
+    stored = _tensor_names(file)
     try:
-        model: Any = timm.create_model(
-            name,
-            pretrained=config.pretrained,
-            pretrained_cfg_overlay={"file": file} if file is not None else None,
-            **options,
-        )
+        model = timm.create_model(name, pretrained=True, pretrained_cfg_overlay={"file": file}, **options)
+    except Exception as error:  # its class depends on the file
+        raise ArgumentError(f"{file}: not the weights of {name}: {_root_cause(error)}") from error
+    _check_complete(model, stored, name, file)
+    return model
+
+
+def _download(name: str, options: dict[str, Any]) -> Any:
+    """The model with timm's weights, from the cache of earlier downloads or from the Hub."""
+    problem = _hub_problem()
+    try:
+        with _offline(problem is not None):
+            return timm.create_model(name, pretrained=True, **options)
     except Exception as error:  # the exception of a failed download depends on where it fails
-        if not config.pretrained:
-            raise
-        if file is not None:
-            raise ArgumentError(f"{file}: not the weights of {name}: {_root_cause(error)}") from error
         raise ArgumentError(
-            f"the weights of {name} cannot be downloaded ({_root_cause(error)}); train without them "
+            f"the weights of {name} cannot be downloaded ({_root_cause(problem or error)}); train without them "
             "(network.pretrained=false), with a file of them (network.pretrained_file=FILE), or from a bundled model "
             "(init_from=ibug68-fast)"
         ) from error
-    if stored is not None:
-        _check_complete(model, stored, name, str(file))
-    return model, model.feature_info.channels(), model.pretrained_cfg["mean"], model.pretrained_cfg["std"]
+
+
+def _hub_problem() -> Exception | None:
+    """Why the Hub cannot be reached; None if it answers."""
+    try:
+        huggingface_hub.get_session().head(constants.ENDPOINT, timeout=HUB_TIMEOUT)
+    except Exception as error:  # the HTTP library, and so the class, depends on the version of huggingface_hub
+        return error
+    return None
+
+
+@contextmanager
+def _offline(offline: bool) -> Iterator[None]:
+    """Let huggingface_hub use its cache only. It would try for a minute to reach a Hub that does not answer."""
+    before = constants.HF_HUB_OFFLINE
+    constants.HF_HUB_OFFLINE = before or offline
+    try:
+        yield
+    finally:
+        constants.HF_HUB_OFFLINE = before
 
 
 def _feature_options(name: str, strides: tuple[int, ...]) -> dict[str, Any]:

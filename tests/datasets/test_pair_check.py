@@ -67,6 +67,10 @@ def test_pairs_are_described_in_one_line():
     assert describe_pairs(FIVE) == (
         "2 mirror pairs: left_eye - right_eye, left_mouth - right_mouth; without a partner: nose_tip"
     )
+    assert describe_pairs(FIVE, "five") == describe_pairs(FIVE)
+    assert describe_pairs(get_scheme("wflw98"), "wflw98") == (
+        "44 mirror pairs, 10 points without a partner; names: facelattice schemes wflw98"
+    )
 
 
 @pytest.mark.data

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import json
+import re
 
 import onnx
 import pytest
 import torch
+import yaml
 
 from facelattice.exceptions import CheckpointError, ModelError
 from facelattice.formats import read_pts
 from facelattice.inference.model_zoo import find_model, list_models
 from facelattice.inference.onnx_model import METADATA_KEY, Model, seal
 from facelattice.training.checkpoint import Checkpoint
-from facelattice.training.config import load_recipe, recipe_from_yaml
+from facelattice.training.config import recipe_from_yaml
 from facelattice.training.initialize import initialize_from, match_edge_weights, read_model
 from facelattice.training.onnx_export import export, load_network, sample_crops
 from facelattice.training.prepare import make_network
+from facelattice.training.recipe_file import load_recipe
 from facelattice.training.trainer import train
 
 FROZEN = {"epochs": 1, "optimizer": {"lr": 1e-12, "ema_decay": 0.0}}  # a run that keeps its initial weights
@@ -59,7 +62,7 @@ def test_run_with_other_points_starts_from_a_checkpoint(write_recipe, four, tmp_
         (
             {"init_from": "ibug68-fast"},
             CheckpointError,
-            r"does not fit this recipe; .* network.crop_size=128 network.backbone=mobilenetv2_100 .*max_stride=16",
+            r"does not fit this recipe \(network.backbone is test_efficientnet, there mobilenetv2_100\); remove",
         ),
     ],
 )
@@ -112,9 +115,13 @@ def test_network_of_a_bundled_model_equals_the_model(name):
     torch.testing.assert_close(points, torch.from_numpy(model(crops)[0]), atol=1e-3, rtol=0)
 
 
-def test_run_starts_from_a_bundled_model(write_recipe, four, tmp_path):
-    network = {"backbone": "mobilenetv2_100", "max_stride": 16}
-    run = train(write_recipe(**four, **FROZEN, network=network, init_from="ibug68-fast"), [], tmp_path / "run")
+def test_run_starts_from_a_bundled_model(write_recipe, four, tmp_path, capsys):
+    recipe = write_recipe(**four, **FROZEN, init_from="ibug68-fast")
+    settings = yaml.safe_load(recipe.read_text()) | {"network": {"depth": 1}}
+    recipe.write_text(yaml.safe_dump(settings))
+    run = train(recipe, [], tmp_path / "run")
+    shown = capsys.readouterr().out
+    assert re.search(r"\d+ of \d+ tensors are copied from ibug68-fast; network.depth is 1, there 2", shown)
     metadata = Checkpoint.load(run).metadata
     assert metadata["data"][0] == {"name": "four", "terms": "mine"}
     assert metadata["data"][1:] == Model(find_model("ibug68-fast")).info.data

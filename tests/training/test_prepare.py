@@ -1,5 +1,5 @@
-from facelattice.training.config import load_recipe
 from facelattice.training.prepare import graph_metadata, load_training_data
+from facelattice.training.recipe_file import load_recipe
 
 
 def test_pseudo_labels_are_not_used_for_validation(write_recipe, faces):

@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from typer.testing import CliRunner
 
 import facelattice
@@ -22,11 +23,12 @@ from facelattice.cli import app
 from facelattice.datasets.sampling import EpochBatchSampler
 from facelattice.exceptions import CheckpointError, DataError, TrainingError
 from facelattice.formats import write_pts
+from facelattice.image_io import load_image
 from facelattice.training import trainer
 from facelattice.training.checkpoint import Checkpoint
-from facelattice.training.config import load_recipe
 from facelattice.training.onnx_export import export
 from facelattice.training.prepare import load_training_data
+from facelattice.training.recipe_file import load_recipe
 from facelattice.training.trainer import train
 
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(Path(facelattice.__file__).parents[1])}
@@ -86,14 +88,36 @@ def stop_in_step(monkeypatch, step: int) -> None:
     monkeypatch.setattr(trainer, "sdfl_losses", stopping)
 
 
-def test_run_writes_recipe_log_and_checkpoints(write_recipe, tmp_path):
-    recipe, out = write_recipe(), tmp_path / "run"
+def test_run_writes_recipe_log_pictures_and_checkpoints(write_recipe, tmp_path, capsys):
+    recipe, out = write_recipe(), tmp_path / "run 1"
     assert train(recipe, ["epochs=3"], out) == out / "best.pt"
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "8 training faces (8 crops per epoch), 4 validation faces"
+    assert lines[1] == "29 mirror pairs, 10 points without a partner; names: facelattice schemes ibug68"
+    start = next(i for i, line in enumerate(lines) if line.startswith("  "))
+    assert lines[start].split() == ["points", "relative", "located", "uncert.", "visible", "NME", "left"]
+    epochs = lines[start + 1 : start + 4]
+    assert [line[:9] for line in epochs] == ["epoch 1/3", "epoch 2/3", "epoch 3/3"]
+    assert epochs[0].endswith(" best")
+    assert max(map(len, epochs)) <= 80
+    assert lines[-4:] == [
+        "next:",
+        f"  facelattice export '{out}/best.pt' -o 'run 1.onnx'",
+        "  facelattice evaluate 'run 1.onnx' TEST_FACES",
+        "  facelattice align PHOTO --model 'run 1.onnx'",
+    ]
     assert load_recipe(out / "recipe.yaml") == load_recipe(recipe, ["epochs=3"])
     rows = log(out)
     assert [row["epoch"] for row in rows] == [1, 2, 3]
     assert all(math.isfinite(value) for row in rows for value in row.values())
-    assert list((out / "tensorboard").iterdir())
+    board = EventAccumulator(str(out / "tensorboard"), {"images": 0}).Reload()
+    assert [event.step for event in board.Scalars("val_nme")] == [1, 2, 3]
+    sizes = {"train_batch": (4 * 192, 192), "val_predictions": (2 * 320 * 2 + 18, 18 + 2 * 178)}
+    for name, size in sizes.items():
+        assert load_image(out / f"{name}.png").shape[1::-1] == size
+        assert board.Images(name)[0].step == 1
+        assert (board.Images(name)[0].width, board.Images(name)[0].height) == size
+    assert load_image(out / "results.png").std() > 5
     best = Checkpoint.load(out / "best.pt")
     assert best.val_nme == min(row["val_nme"] for row in rows)
     assert best.epoch == min(rows, key=lambda row: row["val_nme"])["epoch"]
@@ -201,13 +225,24 @@ def test_earlier_run_is_not_overwritten(write_recipe, tmp_path):
     train(recipe, [], out)
     with pytest.raises(TrainingError, match="--resume"):
         train(recipe, [], out)
-    with pytest.raises(TrainingError, match="another recipe"):
-        train(recipe, ["epochs=2"], out, resume=True)
+    differences = r"another recipe: epochs is 2, there 1; optimizer.lr is 0.1, there 0.001. Train that one"
+    with pytest.raises(TrainingError, match=differences):
+        train(recipe, ["epochs=2", "optimizer.lr=0.1"], out, resume=True)
     shown = CliRunner().invoke(app, ["train", str(recipe), "--out", str(out)])
     assert shown.exit_code == 2
     assert "--resume" in shown.stderr
     assert "Traceback" not in shown.output
     assert isinstance(shown.exception, SystemExit)
+
+
+def test_run_is_resumed_after_its_folders_moved(write_recipe, faces, tmp_path):
+    before = tmp_path / "before"
+    shutil.copytree(faces, before / "faces")
+    recipe = write_recipe(data=[{"path": "faces", "name": "tiny"}], epochs=1)
+    shutil.move(recipe, before / "tiny.yaml")
+    train(before / "tiny.yaml", [], before / "run")
+    before.rename(tmp_path / "after")
+    assert train(tmp_path / "after" / "tiny.yaml", [], tmp_path / "after" / "run", resume=True)
 
 
 def test_run_is_not_resumed_with_other_faces(write_recipe, faces, tmp_path):
@@ -287,7 +322,7 @@ def test_pairs_of_the_scheme_are_printed_and_checked(write_recipe, faces, tmp_pa
     data = [{"path": str(faces), "name": "tiny", "scheme": str(scheme)}]
     train(write_recipe(scheme=str(scheme), data=data, epochs=1), [], tmp_path / "run")
     out = capsys.readouterr().out
-    assert "1 mirror pairs: left_eye - right_eye; without a partner: point_0" in out
+    assert f"1 mirror pair, 66 points without a partner; names: facelattice schemes {scheme}" in out
     assert (
         "these points are beside the axis of the face and have no mirror partner; add them to `pairs`: point_0" in out
     )

@@ -11,9 +11,9 @@ import torch
 
 from facelattice.datasets.face_crops import FaceCrops
 from facelattice.modeling.losses import expected_error_loss
-from facelattice.training.config import load_recipe
 from facelattice.training.exported_network import ExportedNetwork
 from facelattice.training.prepare import landmark_graph, load_training_data, make_network
+from facelattice.training.recipe_file import load_recipe
 from facelattice.training.uncertainty import calibrate_uncertainty, fit_error_scale
 
 

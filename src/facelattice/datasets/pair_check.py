@@ -6,6 +6,7 @@ one, is then trained to be on both sides.
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 
 import numpy as np
@@ -22,11 +23,19 @@ MIN_FACES = 5
 MAX_LISTED = 10
 
 
-def describe_pairs(scheme: Scheme) -> str:
-    """One line that names the mirror pairs of a scheme, and the points without a partner."""
+def describe_pairs(scheme: Scheme, source: str | None = None) -> str:
+    """The mirror pairs of a scheme and the points without a partner, in words.
+
+    Args:
+        scheme: The scheme.
+        source: Its name or file. If given, the names of many points are left out, with the command that prints them.
+    """
     pairs = [f"{scheme.names[a]} - {scheme.names[b]}" for a, b in scheme.pairs]
     single = [scheme.names[i] for i, k in enumerate(scheme.mirror) if i == k]
-    return f"{len(pairs)} mirror pairs: {', '.join(pairs) or 'none'}; without a partner: {', '.join(single) or 'none'}"
+    count = f"{len(pairs)} mirror pair{'s' * (len(pairs) != 1)}"
+    if source is not None and len(scheme) > MAX_LISTED:
+        return f"{count}, {len(single)} points without a partner; names: facelattice schemes {shlex.quote(source)}"
+    return f"{count}: {', '.join(pairs) or 'none'}; without a partner: {', '.join(single) or 'none'}"
 
 
 def find_problems(samples: Sequence[Sample]) -> list[str]:

@@ -13,11 +13,12 @@ from facelattice.lazy import lazy_names
 
 if TYPE_CHECKING:
     from facelattice.training.checkpoint import Checkpoint
-    from facelattice.training.config import Recipe, load_recipe
+    from facelattice.training.config import Recipe
     from facelattice.training.initialize import initialize_from
     from facelattice.training.onnx_export import export
     from facelattice.training.prepare import TrainingData, load_training_data
     from facelattice.training.pseudo_labels import label_images, relabel_samples
+    from facelattice.training.recipe_file import load_recipe
     from facelattice.training.trainer import Trainer, train
 else:
     __getattr__, __dir__ = lazy_names(
@@ -30,7 +31,7 @@ else:
             "export": "onnx_export",
             "initialize_from": "initialize",
             "label_images": "pseudo_labels",
-            "load_recipe": "config",
+            "load_recipe": "recipe_file",
             "load_training_data": "prepare",
             "relabel_samples": "pseudo_labels",
             "train": "trainer",

@@ -1,12 +1,12 @@
 """The recipe: everything that determines a training run, as dataclasses that a YAML file fills in.
 
-    recipe = load_recipe("recipes/ibug68.yaml", ["epochs=10", "augmentation.rotation=40"])
-
-Paths in a recipe are relative to the current folder.
+`recipe_file.load_recipe` reads a recipe of the user; `recipe_from_yaml` one that `recipe_to_yaml` wrote.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar, cast
@@ -86,7 +86,7 @@ class Recipe:
     """A training run.
 
     Attributes:
-        name: Name of the model.
+        name: Name of the model. A recipe without it has the name of its file.
         scheme: Point scheme of the model, a name or a YAML file.
         data: The datasets.
         data_root: Folder for use in paths, as ``${data_root}``.
@@ -102,7 +102,8 @@ class Recipe:
             none.
         precision: "bf16" or "fp32".
         num_workers: Processes that load images.
-        init_from: Checkpoint, model file or name of a bundled model to start from; tensors that fit are copied.
+        init_from: Checkpoint, model file or name of a bundled model to start from; tensors that fit are copied. Options
+            of the network that the recipe's file leaves out are those of that model.
         detector: Detector whose boxes the model file is fitted to; null for none.
         network: Options of the network.
         loss: The loss and the weights of its terms.
@@ -133,31 +134,12 @@ class Recipe:
     optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
 
 
-def load_recipe(path: str | Path, overrides: list[str] | None = None) -> Recipe:
-    """Read a recipe.
-
-    Args:
-        path: A YAML file.
-        overrides: Changes, each ``key=value``.
-
-    Returns:
-        The recipe, with defaults for the keys that are left out.
-
-    Raises:
-        RecipeError: If a key or value is wrong; the message names it.
-    """
-    recipe = load_settings(path, Recipe, overrides)
-    check_values(recipe, path)
-    return recipe
-
-
-def load_settings(path: str | Path, kind: type[Settings], overrides: list[str] | None = None) -> Settings:
-    """Read a YAML file as a dataclass, with ``key=value`` overrides.
+def load_settings(path: str | Path, kind: type[Settings]) -> Settings:
+    """Read a YAML file as a dataclass.
 
     Args:
         path: A YAML file.
         kind: The dataclass.
-        overrides: Changes, each ``key=value``.
 
     Returns:
         An instance of ``kind``.
@@ -165,16 +147,11 @@ def load_settings(path: str | Path, kind: type[Settings], overrides: list[str] |
     Raises:
         RecipeError: If the file cannot be read, or a key or value is wrong.
     """
-    try:
-        return _parse_settings(Path(path).read_text(encoding="utf-8"), kind, overrides or [], path)
-    except OSError as error:
-        raise RecipeError(f"{path}: cannot be read ({error.strerror or error})") from error
-    except UnicodeDecodeError as error:
-        raise RecipeError(f"{path}: {error}") from error
+    return merge_settings(kind, path, parse_settings(read_text(path), kind, path))
 
 
 def recipe_to_yaml(recipe: Recipe) -> str:
-    """The recipe with every value, as YAML that `load_recipe` accepts."""
+    """The recipe with every value, as YAML that `recipe_from_yaml` reads."""
     return OmegaConf.to_yaml(OmegaConf.structured(recipe))
 
 
@@ -184,25 +161,77 @@ def recipe_from_yaml(text: str) -> Recipe:
     Raises:
         RecipeError: If a key or value is wrong.
     """
-    recipe = _parse_settings(text, Recipe, [], "recipe")
+    recipe = merge_settings(Recipe, "recipe", parse_settings(text, Recipe, "recipe"))
     check_values(recipe, "recipe")
     return recipe
 
 
-def _parse_settings(text: str, kind: type[Settings], overrides: list[str], path: str | Path) -> Settings:
+def read_text(path: str | Path) -> str:
+    """The text of a YAML file.
+
+    Raises:
+        RecipeError: If the file cannot be read.
+    """
     try:
+        return Path(path).read_text(encoding="utf-8")
+    except OSError as error:
+        raise RecipeError(f"{path}: cannot be read ({error.strerror or error})") from error
+    except UnicodeDecodeError as error:
+        raise RecipeError(f"{path}: {error}") from error
+
+
+def parse_settings(text: str, kind: type, path: str | Path) -> dict[str, Any]:
+    """The keys and values that a YAML text states, with interpolations such as ``${data_root}`` as they are.
+
+    Args:
+        text: The YAML text.
+        kind: The dataclass whose keys are allowed.
+        path: The file, for errors.
+
+    Raises:
+        RecipeError: If the text is not YAML, or a key is unknown.
+    """
+    with _errors_of(path):
         check_yaml(text)
-        given = OmegaConf.create(text)
-        changes = OmegaConf.from_dotlist(overrides)
+        return _checked(OmegaConf.create(text), kind, path)
+
+
+def parse_overrides(overrides: Iterable[str], kind: type, path: str | Path) -> dict[str, Any]:
+    """The keys and values of overrides, each ``key=value``; see `parse_settings`.
+
+    Raises:
+        RecipeError: If an override is not ``key=value``, or its key is unknown.
+    """
+    with _errors_of(path):
+        overrides = list(overrides)
         for override in overrides:
             if "=" not in override:
                 raise RecipeError(f"{override!r} is not key=value, such as epochs=10")
-        for config in (given, changes):
-            content = OmegaConf.to_container(config)
-            check_keys(content, kind, "", path)
-            check_resolvers(content, path)
-        merged: Any = OmegaConf.merge(OmegaConf.structured(kind), given, changes)
-        return cast(Settings, OmegaConf.to_object(merged))
+        return _checked(OmegaConf.from_dotlist(overrides), kind, path)
+
+
+def merge_settings(kind: type[Settings], path: str | Path, *layers: dict[str, Any]) -> Settings:
+    """The dataclass with the values of each layer; later ones win.
+
+    Raises:
+        RecipeError: If a value has the wrong type, or one without a default is missing.
+    """
+    with _errors_of(path):
+        return cast(Settings, OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(kind), *layers)))
+
+
+def _checked(config: Any, kind: type, path: str | Path) -> dict[str, Any]:
+    content: Any = OmegaConf.to_container(config)
+    check_keys(content, kind, "", path)
+    check_resolvers(content, path)
+    return cast(dict[str, Any], content)
+
+
+@contextmanager
+def _errors_of(path: str | Path) -> Iterator[None]:
+    """Raise any error of OmegaConf and of the YAML parser as a RecipeError that names the file and the key."""
+    try:
+        yield
     except RecipeError:
         raise
     except (OmegaConfBaseException, ValueError, TypeError) as error:

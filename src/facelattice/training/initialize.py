@@ -5,7 +5,8 @@ num_copied, sources = initialize_from("ibug68-fast", network, recipe)     # in p
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -25,8 +26,9 @@ from facelattice.training.config import Recipe, recipe_from_yaml
 from facelattice.training.onnx_export import FLOAT16_SUFFIX
 from facelattice.training.origin import Origin
 
-# The options that determine the layers of the network, beside its points and its graph.
-SHAPE_KEYS = ("crop_size", "backbone", "max_stride", "embedding", "stride4_features", "separable", "depth")
+# The options that determine the layers of the backbone, and those of the other layers beside the points and the graph.
+BACKBONE_KEYS = ("backbone", "embedding", "max_stride", "stride4_features")
+HEAD_KEYS = ("separable", "head", "edge_weights", "depth", "maps_per_point", "global_features", "output_bias")
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,19 +66,16 @@ def initialize_from(source: str, network: SDFL, recipe: Recipe) -> Origin:
         CheckpointError: If the file cannot be used, or its backbone does not fit.
         ModelError: If the model file cannot be used.
     """
-    is_model = Path(source).suffix.lower() == ".onnx" or source in list_models()
-    initial = read_model(find_model(source)) if is_model else _read_checkpoint(Path(source))
+    initial = read_model(find_model(source)) if _is_model(source) else _read_checkpoint(Path(source))
     own = network.state_dict()
     fitting = {
         name: tensor for name, tensor in initial.weights.items() if name in own and tensor.shape == own[name].shape
     }
-    # Model files have no counters of batches, and no use for them.
-    needed = [name for name in own if name.startswith("backbone.") and not name.endswith("num_batches_tracked")]
-    if not set(needed) <= fitting.keys():
-        options = {key: initial.network.get(key) for key in SHAPE_KEYS}
-        ours = vars(recipe.network)
-        changes = " ".join(f"network.{k}={v}" for k, v in options.items() if v not in (None, ours[k]))
-        raise CheckpointError(f"{source}: its backbone does not fit this recipe; to start from it set {changes}")
+    names = weight_names(network)
+    if not {name for name in names if name.startswith("backbone.")} <= fitting.keys():
+        different = _differences(initial, recipe, BACKBONE_KEYS)
+        hint = f" ({', '.join(different)}); remove these keys from the recipe, or init_from" if different else ""
+        raise CheckpointError(f"{source}: its backbone does not fit this recipe{hint}")
     edge_weights = network.edge_weights
     if edge_weights is not None and initial.graph.shape == edge_weights.graph.shape:
         prefix = "edge_weights."
@@ -84,7 +83,48 @@ def initialize_from(source: str, network: SDFL, recipe: Recipe) -> Origin:
         matched = match_edge_weights(edge_weights, edges, initial.graph)
         fitting |= {f"{prefix}{name}": tensor for name, tensor in matched.items()}
     network.load_state_dict(fitting, strict=False)
-    return replace(initial.origin, num_tensors=len(fitting))
+    return replace(
+        initial.origin,
+        num_tensors=len(fitting.keys() & names),
+        differences=tuple(_differences(initial, recipe, (*BACKBONE_KEYS, *HEAD_KEYS))),
+    )
+
+
+def weight_names(network: SDFL) -> set[str]:
+    """The names of the tensors of a network that model files contain: all but the counters of batches."""
+    return {name for name in network.state_dict() if not name.endswith("num_batches_tracked")}
+
+
+def read_initial_recipe(source: str) -> dict[str, Any]:
+    """The recipe of a model to start from, as plain values; empty if the file does not exist.
+
+    Args:
+        source: A checkpoint, a model file, or the name of a bundled model.
+
+    Raises:
+        CheckpointError: If the checkpoint is damaged.
+        ModelError: If the model file is damaged.
+    """
+    path = find_model(source) if _is_model(source) else Path(source)
+    if not path.is_file():
+        return {}
+    if _is_model(source):
+        return Model(path).info.recipe
+    return asdict(recipe_from_yaml(Checkpoint.load(path).recipe))
+
+
+def _is_model(source: str) -> bool:
+    return Path(source).suffix.lower() == ".onnx" or source in list_models()
+
+
+def _differences(initial: InitialWeights, recipe: Recipe, keys: Iterable[str]) -> list[str]:
+    """The options of the recipe's network that differ from those of the initial weights, with both values."""
+    own = vars(recipe.network)
+    return [
+        f"network.{key} is {own[key]}, there {initial.network[key]}"
+        for key in keys
+        if key in initial.network and initial.network[key] != own[key]
+    ]
 
 
 def match_edge_weights(module: EdgeWeights, state: dict[str, Tensor], graph: Tensor) -> dict[str, Tensor]:

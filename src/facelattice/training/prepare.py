@@ -129,14 +129,20 @@ def landmark_graph(data: TrainingData, recipe: Recipe) -> Tensor:
     return adjacency(landmark_correlation(data.train_faces), k)
 
 
-def landmark_correlation(samples: Sequence[Sample]) -> Tensor:
-    """Correlation of the landmarks of faces of one scheme, (N, N)."""
+def landmark_correlation(samples: Sequence[Sample], mirrored: bool = True) -> Tensor:
+    """Correlation of the landmarks of faces of one scheme and of their mirror images, (N, N)."""
     points = np.stack([np.where(s.mask[:, None], s.points, np.nan) for s in samples])
-    return correlation(normalize_shapes(points, samples[0].scheme.mirror))
+    return correlation(normalize_shapes(points, samples[0].scheme.mirror if mirrored else None))
 
 
-def graph_metadata(samples: list[Sample], k: int, symmetric: bool) -> dict[str, Any]:
+def graph_metadata(samples: list[Sample], k: int, symmetric: bool, mirrored: bool = True) -> dict[str, Any]:
     """The graph of faces of one scheme as a model file states it, see `ModelInfo.graph`.
+
+    Args:
+        samples: The faces.
+        k: Number of neighbors of each landmark.
+        symmetric: Add the reverse of each edge.
+        mirrored: Use the mirror images of the faces too. False if the mirror pairs are unknown.
 
     Returns:
         "k", "symmetric", "edges" (landmark, neighbor, correlation; without self-loops), and "shape", the mean face
@@ -145,7 +151,7 @@ def graph_metadata(samples: list[Sample], k: int, symmetric: bool) -> dict[str, 
     Raises:
         ArgumentError: If ``k`` does not fit.
     """
-    strength = landmark_correlation(samples)
+    strength = landmark_correlation(samples, mirrored)
     graph = adjacency(strength, k, symmetric)
     edges = [[i, j, round(float(strength[i, j]), 4)] for i, j in graph.nonzero().tolist() if i != j]
     shape = mean_shape_of(samples)

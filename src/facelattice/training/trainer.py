@@ -1,4 +1,4 @@
-"""The training loop: recipe in, checkpoints, CSV log and TensorBoard out.
+"""The training loop: recipe in, checkpoints, CSV log, pictures and TensorBoard out.
 
     best = train("recipes/ibug68.yaml", ["epochs=10"], out=Path("runs/ibug68"))
 
@@ -10,6 +10,7 @@ with the same weights as one that was not, and two processes compute what one do
 from __future__ import annotations
 
 import csv
+import shlex
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
@@ -22,13 +23,11 @@ import torch
 from accelerate import Accelerator
 from accelerate.utils import DistributedDataParallelKwargs, gather_object, set_seed
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.text import Text
 from timm.optim import create_optimizer_v2
 from timm.utils import ModelEmaV3
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
-from torch.utils.tensorboard import SummaryWriter
 
 from facelattice import metrics
 from facelattice.datasets.pair_check import describe_pairs, find_problems
@@ -38,8 +37,8 @@ from facelattice.formats import atomic_write
 from facelattice.modeling.landmark_graph import laplacian
 from facelattice.modeling.losses import sdfl_losses
 from facelattice.training.checkpoint import Checkpoint
-from facelattice.training.config import Recipe, load_recipe, recipe_to_yaml
-from facelattice.training.initialize import initialize_from
+from facelattice.training.config import Recipe, recipe_to_yaml
+from facelattice.training.initialize import initialize_from, weight_names
 from facelattice.training.origin import Origin
 from facelattice.training.precision import depthwise_in_float32
 from facelattice.training.prepare import (
@@ -50,9 +49,14 @@ from facelattice.training.prepare import (
     make_crops,
     make_network,
 )
+from facelattice.training.recipe_file import load_recipe
+from facelattice.training.resume import checkpoint_to_resume
+from facelattice.training.run_files import RunFiles, writing_to
+from facelattice.training.run_log import RunLog
 from facelattice.training.schedule import learning_rate
 from facelattice.training.sync_batchnorm import convert_sync_batchnorm
 from facelattice.training.uncertainty import calibrate_checkpoint
+from facelattice.training.validation import Validation
 
 VAL_BATCH_SIZE = 64
 
@@ -63,7 +67,8 @@ def train(recipe_path: str | Path, overrides: list[str], out: Path, resume: bool
     Args:
         recipe_path: The recipe, a YAML file.
         overrides: Changes of the recipe, each ``key=value``.
-        out: Folder for best.pt, last.pt, log.csv, recipe.yaml and tensorboard/.
+        out: Folder for best.pt, last.pt, log.csv, recipe.yaml, train_batch.png, val_predictions.png, results.png and
+            tensorboard/.
         resume: Continue from ``out``/last.pt, if it exists.
 
     Returns:
@@ -87,21 +92,31 @@ def train(recipe_path: str | Path, overrides: list[str], out: Path, resume: bool
     data = load_training_data(recipe)
     faces = len(data.train_faces)
     console.print(f"{faces} training faces ({len(data.order)} crops per epoch), {len(data.val)} validation faces")
-    console.print(Text(describe_pairs(data.scheme), style="dim"), soft_wrap=True)
+    console.print(Text(describe_pairs(data.scheme, recipe.scheme), style="dim"), soft_wrap=True)
     for problem in find_problems(data.train_faces):
         console.print(Text(problem, style="yellow"), soft_wrap=True)
     console.print(f"device: {accelerator.device.type}, processes: {accelerator.num_processes}")
-    checkpoint = _checkpoint_to_resume(last, recipe, data) if last.exists() else None
+    checkpoint = checkpoint_to_resume(last, recipe, data) if last.exists() else None
     trainer = Trainer(recipe, data, out, accelerator, console, checkpoint)
     trainer.fit()
     best = out / "best.pt"
     if accelerator.is_main_process:
-        with console.status("calibrating the expected errors"):
-            calibrate_checkpoint(best, data)
+        console.print("calibrating the expected errors")
+        calibrate_checkpoint(best, data)
+        row = min(trainer.history, key=lambda row: row["val_nme"])
+        console.print(Text(f"best: epoch {row['epoch']:.0f}, NME {100 * row['val_nme']:.2f} %, {best}"), soft_wrap=True)
+        console.print(Text(_next_commands(best)), soft_wrap=True)
     accelerator.wait_for_everyone()
-    hint = f"best weights: {best}; write a model file with: facelattice export {best} -o model.onnx"
-    console.print(Text(hint), soft_wrap=True)
     return best
+
+
+def _next_commands(best: Path) -> str:
+    """The commands that use a trained checkpoint."""
+    model = shlex.quote(f"{best.absolute().parent.name}.onnx")
+    return (
+        f"next:\n  facelattice export {shlex.quote(str(best))} -o {model}\n"
+        f"  facelattice evaluate {model} TEST_FACES\n  facelattice align PHOTO --model {model}"
+    )
 
 
 class Trainer:
@@ -136,8 +151,9 @@ class Trainer:
         self.batches = EpochBatchSampler(
             data.order, recipe.batch_size, recipe.seed, accelerator.process_index, accelerator.num_processes
         )
+        self.train_crops = make_crops(data.train, recipe, recipe.augmentation)
         self.loader: DataLoader[Any] = DataLoader(
-            make_crops(data.train, recipe, recipe.augmentation),
+            self.train_crops,
             batch_sampler=self.batches,
             num_workers=recipe.num_workers,
             persistent_workers=recipe.num_workers > 0,
@@ -153,34 +169,27 @@ class Trainer:
             )
 
     def fit(self) -> None:
-        """Train, validate and save, epoch by epoch, with a progress bar."""
-        is_main, num_steps = self.accelerator.is_main_process, len(self.batches)
-        if is_main:
-            with atomic_write(self.out / "recipe.yaml") as file:
-                file.write(recipe_to_yaml(self.recipe))
-        board = SummaryWriter(self.out / "tensorboard", purge_step=self.first_epoch + 1) if is_main else None
-        with _progress_bar(self.console) as progress:
-            total, done = self.recipe.epochs * num_steps, self.first_epoch * num_steps
-            bar = progress.add_task("starting", total=total, completed=done)
+        """Train, validate and save, epoch by epoch."""
+        files = self._start_files() if self.accelerator.is_main_process else None
+        num_steps = len(self.batches)
+        with RunLog(self.console, self.recipe.epochs, self.first_epoch, num_steps) as log:
             for epoch in range(self.first_epoch, self.recipe.epochs):
                 start = time.monotonic()
                 sums: dict[str, float] = {}
                 for step, losses in enumerate(self.train_epoch(epoch), 1):
                     sums = {name: sums.get(name, 0.0) + value for name, value in losses.items()}
-                    means = "  ".join(f"{name} {value / step:.2f}" for name, value in sums.items())
                     speed = step * self.recipe.batch_size / (time.monotonic() - start)
-                    progress.update(bar, advance=1, description=f"epoch {epoch + 1}  {means}  {speed:.0f} images/s")
+                    log.show_step(epoch + 1, step, speed)
                 self.report_unreadable()
-                if board is not None:
+                if files is not None:
+                    means = {name: value / num_steps for name, value in sums.items()}
                     row = {"epoch": epoch + 1, "lr": self.optimizer.param_groups[0]["lr"], "images_per_second": speed}
-                    row |= {f"loss_{name}": value / num_steps for name, value in sums.items()}
-                    row["val_nme"] = self.validate()
-                    self.save_checkpoint(row)
-                    for name, value in row.items():
-                        board.add_scalar(name, value, epoch + 1)
-                    board.flush()
-                    line = f"epoch {epoch + 1:3d}  {means}  validation NME {100 * row['val_nme']:.2f} %"
-                    self.console.print(line, soft_wrap=True)
+                    row |= {f"loss_{name}": value for name, value in means.items()}
+                    validation = self.validate()
+                    row["val_nme"] = validation.nme
+                    is_best = self.save_checkpoint(row)
+                    files.save_epoch(self.history, validation, self.val_crops, is_best)
+                    log.show_epoch(epoch + 1, means, validation.nme, is_best)
                 self.accelerator.wait_for_everyone()
 
     def train_epoch(self, epoch: int) -> Iterator[dict[str, float]]:
@@ -220,8 +229,8 @@ class Trainer:
             yield dict(zip(losses, values.tolist(), strict=True))
 
     @torch.inference_mode()
-    def validate(self) -> float:
-        """NME of the averaged weights on the validation faces with annotated boxes, the mean over faces.
+    def validate(self) -> Validation:
+        """Predict the validation faces with the averaged weights, in annotated boxes.
 
         Faces without a size (all points on a line) are left out and reported.
 
@@ -233,35 +242,41 @@ class Trainer:
         starts = range(0, len(samples), VAL_BATCH_SIZE)
         keys = [[(0, i, i) for i in range(start, min(start + VAL_BATCH_SIZE, len(samples)))] for start in starts]
         network = self.ema.module.eval()
-        errors: dict[int, float] = {}
+        validation = Validation()
         for batch in DataLoader(self.val_crops, batch_sampler=keys):
             crops, styles = (batch[key].to(self.accelerator.device) for key in ("crop", "style"))
-            points = network(crops, styles).points.cpu().numpy()
+            prediction = network(crops, styles)
+            points, expected_errors = prediction.points.cpu().numpy(), prediction.expected_errors.cpu().numpy()
             if not np.isfinite(points).all():  # no loss follows the last step of an epoch
                 raise self._divergence("the weights are not finite after an epoch")
             self._report("cannot be read", (samples[i].path for i in batch["index"][~batch["readable"]]))
             for i in np.flatnonzero(batch["readable"].numpy()):
-                truth, mask = batch["points"][i].numpy(), batch["mask"][i].numpy()
-                errors[int(batch["index"][i])] = metrics.nme(points[i], truth, self.data.scheme, mask)
-        if not errors:
+                index, truth, mask = int(batch["index"][i]), batch["points"][i].numpy(), batch["mask"][i].numpy()
+                validation.errors[index] = metrics.nme(points[i], truth, self.data.scheme, mask)
+                validation.points[index], validation.expected_errors[index] = points[i], expected_errors[i]
+        if not validation.errors:
             raise DataError("none of the validation images can be read")
-        finite = {index: error for index, error in errors.items() if np.isfinite(error)}
+        unmeasured = [index for index, error in validation.errors.items() if not np.isfinite(error)]
         self._report(
-            "no size to divide errors by (all points on a line)",
-            (samples[index].path for index in errors.keys() - finite.keys()),
+            "no size to divide errors by (all points on a line)", (samples[index].path for index in unmeasured)
         )
-        if not finite:
+        for index in unmeasured:
+            del validation.errors[index]
+        if not validation.errors:
             raise DataError(
                 "no validation face has a size to divide errors by: the points of each lie on a line; name the "
                 "scheme's ocular points, or change val_fraction"
             )
-        return float(np.mean(list(finite.values())))
+        return validation
 
-    def save_checkpoint(self, row: dict[str, float]) -> None:
+    def save_checkpoint(self, row: dict[str, float]) -> bool:
         """Write last.pt, log.csv and, if this epoch is the best so far, best.pt.
 
         Args:
             row: The log of the epoch.
+
+        Returns:
+            Whether this epoch is the best so far.
 
         Raises:
             TrainingError: If the files cannot be written.
@@ -273,7 +288,7 @@ class Trainer:
         )
         weights = self.accelerator.unwrap_model(self.network).state_dict()
         last = replace(best, weights=weights, optimizer=self.optimizer.state_dict(), history=self.history)
-        try:
+        with writing_to(self.out):
             if is_best:
                 best.save(self.out / "best.pt")
             last.save(self.out / "last.pt")
@@ -281,11 +296,7 @@ class Trainer:
                 table = csv.DictWriter(file, row)
                 table.writeheader()
                 table.writerows(self.history)
-        except OSError as error:
-            raise TrainingError(
-                f"cannot write to {self.out}: {error.strerror}; the checkpoints there are whole, so free some space "
-                "and continue with --resume"
-            ) from error
+        return is_best
 
     def report_unreadable(self) -> None:
         """Report the training images that no process could read.
@@ -298,6 +309,16 @@ class Trainer:
         if not any(readable.values()):
             raise DataError("none of the training images can be read")
 
+    def _start_files(self) -> RunFiles:
+        """Write the recipe and the picture of the first batch."""
+        with atomic_write(self.out / "recipe.yaml") as file:
+            file.write(recipe_to_yaml(self.recipe))
+        files = RunFiles(self.out, self.data.scheme, self.recipe.epochs, self.first_epoch)
+        if self.first_epoch < self.recipe.epochs:
+            self.batches.epoch = self.first_epoch
+            files.save_train_batch(self.train_crops, next(iter(self.batches)), self.first_epoch + 1)
+        return files
+
     def _initial_network(self, graph: Tensor, checkpoint: Checkpoint | None) -> tuple[nn.Module, Origin | None]:
         """The network with its initial weights, and their origin if they are those of another run."""
         recipe = self.recipe
@@ -308,8 +329,9 @@ class Trainer:
         elif recipe.init_from is not None:
             with self.console.status(f"starting from {recipe.init_from}"):
                 origin = initialize_from(recipe.init_from, network, recipe)
-            total = len(network.state_dict())
-            self.console.print(f"{origin.num_tensors} of {total} tensors are copied from {recipe.init_from}")
+            line = f"{origin.num_tensors} of {len(weight_names(network))} tensors are copied from {recipe.init_from}"
+            line += "".join(f"; {difference}" for difference in origin.differences)
+            self.console.print(Text(line), soft_wrap=True)
         return network, origin
 
     def _prepare(self, network: nn.Module, checkpoint: Checkpoint | None) -> tuple[nn.Module, Any]:
@@ -346,35 +368,3 @@ def _make_accelerator(recipe: Recipe) -> Accelerator:
     precision = "no" if recipe.precision == "fp32" else recipe.precision  # Accelerate's name for fp32
     # Without cpu=True, processes on a machine without a GPU would each train on their own.
     return Accelerator(cpu=not torch.accelerator.is_available(), mixed_precision=precision, kwargs_handlers=[unused])
-
-
-def _checkpoint_to_resume(last: Path, recipe: Recipe, data: TrainingData) -> Checkpoint:
-    """The last checkpoint of a run. Raises TrainingError if its recipe or its faces differ."""
-    checkpoint = Checkpoint.load(last)
-    if checkpoint.weights is None or checkpoint.optimizer is None or checkpoint.history is None:
-        raise TrainingError(
-            f"{last} has no state to resume from; start from it with init_from={last} and another --out"
-        )
-    if checkpoint.recipe != recipe_to_yaml(recipe):
-        raise TrainingError(
-            f"{last} belongs to another recipe; train that one ({last.with_name('recipe.yaml')}) or change --out"
-        )
-    if (counts := checkpoint.metadata["faces"]) != data.counts:  # it might train on its validation faces
-        raise TrainingError(
-            f"{last} belongs to {counts['train']} training and {counts['val']} validation faces, but now there are "
-            f"{len(data.train)} and {len(data.val)}; change --out"
-        )
-    return checkpoint
-
-
-def _progress_bar(console: Console) -> Progress:
-    return Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TextColumn("left"),
-        TimeRemainingColumn(compact=True, elapsed_when_finished=True),
-        console=console,
-        speed_estimate_period=600,
-    )

@@ -11,7 +11,8 @@ from typing import Any
 from omegaconf import MISSING
 
 from facelattice.exceptions import RecipeError
-from facelattice.training.config import Recipe, load_recipe, load_settings, recipe_to_yaml
+from facelattice.training.config import Recipe, load_settings, recipe_to_yaml
+from facelattice.training.recipe_file import absolute_overrides, load_recipe
 
 VALIDATION, OCCLUDED, VISIBLE = "validation", "occluded", "visible"
 LOCATED, LOCATED_OCCLUDED = "located", "located occluded"
@@ -39,7 +40,7 @@ class AblationPlan:
 
     Attributes:
         base: The recipe, relative to the ablation file.
-        settings: Overrides (KEY=VALUE) of the recipe for all rows.
+        settings: Overrides (KEY=VALUE) of the recipe for all rows. Paths are relative to the ablation file.
         seeds: Every row is trained once with each seed.
         test: Faces that are measured in addition to the validation faces.
         rows: Overrides of each row. The other rows are compared with the first.
@@ -122,7 +123,7 @@ def load_plan(path: Path, overrides: list[str], out: Path) -> list[AblationRun]:
             seed=seed,
             folder=out / folders[row] / f"seed-{seed}",
             recipe=path.parent / plan.base,
-            overrides=[*plan.settings, *changes, *overrides, f"seed={seed}"],
+            overrides=[*absolute_overrides([*plan.settings, *changes], path.parent, path), *overrides, f"seed={seed}"],
             test=plan.test,
         )
         for seed in plan.seeds

@@ -1,7 +1,7 @@
 """Train and evaluate the runs of an ablation.
 
 Example:
-    ablate(Path("recipes/ablation.yaml"), ["data_root=../shared/data"], out=Path("runs/ablation"))
+    ablate(Path("recipes/ablation.yaml"), ["data_root=DATA"], out=Path("runs/ablation"))
 
 Every run is a process: a run that fails, even if it is killed for memory, is reported and skipped. The same command
 resumes an ablation that was stopped; finished runs are kept. Every run is measured after its last epoch, so that no

@@ -1,13 +1,15 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import yaml
 
 from facelattice.exceptions import RecipeError
-from facelattice.training.config import load_recipe, recipe_from_yaml, recipe_to_yaml
+from facelattice.training.config import recipe_from_yaml, recipe_to_yaml
 from facelattice.training.recipe_checks import RENAMED
+from facelattice.training.recipe_file import absolute_overrides, load_recipe
 
 FOLDER = Path(__file__).parents[2] / "recipes"
 RECIPES = sorted({*FOLDER.glob("[!a]*.yaml"), FOLDER / "ablation-base.yaml"})  # the others are no recipes
@@ -16,7 +18,7 @@ RECIPES = sorted({*FOLDER.glob("[!a]*.yaml"), FOLDER / "ablation-base.yaml"})  #
 @pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)
 def test_recipes_of_the_repository_load_and_round_trip(path):
     recipe = load_recipe(path, ["data_root=elsewhere"])
-    assert recipe.data[0].path.startswith("elsewhere/")
+    assert Path(recipe.data[0].path).is_relative_to(Path("elsewhere").absolute())
     assert recipe_from_yaml(recipe_to_yaml(recipe)) == recipe
 
 
@@ -93,8 +95,8 @@ def test_wrong_override_is_rejected(write_recipe, override, message):
         load_recipe(write_recipe(), [override])
 
 
-def test_name_and_data_are_required(tmp_path):
-    for text, missing in (("", "name"), (yaml.safe_dump({"name": "x", "scheme": "ibug68"}), "data")):
+def test_scheme_and_data_are_required(tmp_path):
+    for text, missing in (("", "scheme"), (yaml.safe_dump({"scheme": "ibug68"}), "data")):
         (tmp_path / "r.yaml").write_text(text)
         with pytest.raises(RecipeError, match=missing):
             load_recipe(tmp_path / "r.yaml")
@@ -133,3 +135,58 @@ def test_validate_of_a_source_names_pseudo_labels(write_recipe):
 def test_resolvers_are_rejected(write_recipe, value):
     with pytest.raises(RecipeError, match="only keys of the recipe can be inserted"):
         load_recipe(write_recipe(license=value))
+
+
+def test_paths_are_relative_to_the_recipe_and_those_of_overrides_to_the_current_folder(tmp_path, monkeypatch):
+    (tmp_path / "recipes").mkdir()
+    (tmp_path / "work").mkdir()
+    monkeypatch.chdir(tmp_path / "work")
+    for folder in ("recipes", "work"):
+        (tmp_path / folder / "dog.yaml").write_text("name: dog\npoints: [left_eye, right_eye, nose]\n")
+    recipe = {
+        "scheme": "dog.yaml",
+        "data_root": "../data",
+        "data": [{"name": "a", "path": "${data_root}/a.csv", "scheme": "dog.yaml"}, {"name": "b", "path": "b.csv"}],
+        "init_from": "first.pt",
+        "network": {"pretrained_file": "weights.pth"},
+    }
+    (tmp_path / "recipes" / "dogs.yaml").write_text(yaml.safe_dump(recipe))
+    loaded = load_recipe("../recipes/dogs.yaml")
+    assert loaded.name == "dogs"
+    assert loaded.scheme == loaded.data[0].scheme == str(tmp_path / "recipes" / "dog.yaml")
+    assert loaded.data_root == str(tmp_path / "data")
+    assert [source.path for source in loaded.data] == [
+        str(tmp_path / "data" / "a.csv"), str(tmp_path / "recipes" / "b.csv"),
+    ]  # fmt: skip
+    assert loaded.init_from == str(tmp_path / "recipes" / "first.pt")
+    assert loaded.network.pretrained_file == str(tmp_path / "recipes" / "weights.pth")
+    overrides = ["data_root=here", "scheme=dog.yaml", "init_from=ibug68-fast", "network.pretrained_file=/w.pth"]
+    changed = load_recipe("../recipes/dogs.yaml", overrides)
+    assert changed.data[0].path == str(tmp_path / "work" / "here" / "a.csv")
+    assert changed.scheme == str(tmp_path / "work" / "dog.yaml")
+    assert (changed.init_from, changed.network.pretrained_file) == ("ibug68-fast", "/w.pth")
+    data = "data=[{name: c, path: c.csv}, {name: d, path: '${data_root}/d.csv'}]"
+    assert [source.path for source in load_recipe("../recipes/dogs.yaml", [data]).data] == [
+        str(tmp_path / "work" / "c.csv"), str(tmp_path / "data" / "d.csv"),
+    ]  # fmt: skip
+    assert absolute_overrides(["epochs=3", "data_root=x y"], tmp_path, Path("plan.yaml")) == [
+        "epochs=3", f'data_root="{tmp_path}/x y"',
+    ]  # fmt: skip
+
+
+def test_network_is_that_of_the_initial_model_unless_stated(tmp_path):
+    (tmp_path / "dog.yaml").write_text("name: dog\npoints: [left_eye, right_eye, nose]\n")
+    (tmp_path / "dogs.yaml").write_text("scheme: dog.yaml\ndata: [{name: dogs, path: a.csv}]\ninit_from: ibug68-fast\n")
+    network = load_recipe(tmp_path / "dogs.yaml").network
+    assert (network.backbone, network.crop_size, network.max_stride) == ("mobilenetv2_100", 128, 16)
+    assert (network.separable, network.depth, network.annotation_styles) == (True, 2, [])
+    assert network.k == 2  # of three points each has two neighbors
+    assert load_recipe(tmp_path / "dogs.yaml", ["network.depth=1", "network.k=1"]).network == replace(
+        network, depth=1, k=1
+    )
+    styled = "data=[{name: dogs, path: a.csv, annotation_style: WFLW}]"
+    assert load_recipe(tmp_path / "dogs.yaml", [styled]).network.annotation_styles == ["300-W", "WFLW", "MERL-RAV"]
+    with pytest.raises(RecipeError, match=r"annotation_style is one of .*300-W, WFLW, MERL-RAV.*, not 'dogs'"):
+        load_recipe(tmp_path / "dogs.yaml", [styled.replace("WFLW", "dogs")])
+    assert load_recipe(tmp_path / "dogs.yaml", ["init_from=gone.pt"]).network.max_stride == 32  # said when it starts
+    assert load_recipe(tmp_path / "dogs.yaml", ["init_from=null"]).network.max_stride == 32

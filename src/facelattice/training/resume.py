@@ -1,0 +1,80 @@
+"""Resuming a run: its last checkpoint, and the keys in which its recipe differs from the given one."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from facelattice.exceptions import TrainingError
+from facelattice.training.checkpoint import Checkpoint
+from facelattice.training.config import Recipe, recipe_from_yaml
+from facelattice.training.prepare import TrainingData
+from facelattice.training.recipe_file import PATH_KEYS
+
+MAX_LISTED = 8
+
+
+def checkpoint_to_resume(last: Path, recipe: Recipe, data: TrainingData) -> Checkpoint:
+    """Read the last checkpoint of a run.
+
+    Args:
+        last: The checkpoint, last.pt.
+        recipe: The recipe to continue with. Files may have moved to another folder since.
+        data: Its faces.
+
+    Raises:
+        CheckpointError: If the checkpoint cannot be used.
+        TrainingError: If it has no state to resume from, or belongs to another recipe or to other faces.
+    """
+    checkpoint = Checkpoint.load(last)
+    if checkpoint.weights is None or checkpoint.optimizer is None or checkpoint.history is None:
+        raise TrainingError(
+            f"{last} has no state to resume from; start from it with init_from={last} and another --out"
+        )
+    if different := recipe_differences(recipe, recipe_from_yaml(checkpoint.recipe)):
+        listed = "; ".join(different[:MAX_LISTED]) + f"; {len(different) - MAX_LISTED} more" * (
+            len(different) > MAX_LISTED
+        )
+        raise TrainingError(
+            f"{last} belongs to another recipe: {listed}. Train that one ({last.with_name('recipe.yaml')}) or change "
+            "--out"
+        )
+    if (counts := checkpoint.metadata["faces"]) != data.counts:  # it might train on its validation faces
+        raise TrainingError(
+            f"{last} belongs to {counts['train']} training and {counts['val']} validation faces, but now there are "
+            f"{len(data.train)} and {len(data.val)}; change --out"
+        )
+    return checkpoint
+
+
+def recipe_differences(recipe: Recipe, other: Recipe) -> list[str]:
+    """The keys in which two recipes differ, each with both values. Of paths, only the names of the files count.
+
+    Args:
+        recipe: The given recipe.
+        other: The recipe of the checkpoint.
+    """
+    here, there = _flatten(asdict(recipe)), _flatten(asdict(other))
+    return [
+        f"{key} is {here.get(key, 'missing')}, there {there.get(key, 'missing')}"
+        for key in {**here, **there}
+        if _comparable(key, here.get(key)) != _comparable(key, there.get(key))
+    ]
+
+
+def _flatten(value: Any, key: str = "") -> dict[str, Any]:
+    """Values by their full key, such as ``optimizer.lr`` or ``data[0].path``."""
+    if isinstance(value, dict):
+        parts = {f"{key}.{name}" if key else name: item for name, item in value.items()}
+    elif isinstance(value, list) and any(isinstance(item, dict) for item in value):
+        parts = {f"{key}[{i}]": item for i, item in enumerate(value)}
+    else:
+        return {key: value}
+    return {full: leaf for name, item in parts.items() for full, leaf in _flatten(item, name).items()}
+
+
+def _comparable(key: str, value: Any) -> Any:
+    if key == "data_root":  # it acts through the paths of the data
+        return None
+    return Path(value).name if key.rpartition(".")[2] in PATH_KEYS and value else value

@@ -27,6 +27,21 @@ def run(tmp_path, monkeypatch, capsys) -> Callable[..., tuple[int, str, str]]:
 
 
 @pytest.fixture
+def write_dogs() -> Callable[[], Path]:
+    """Write dogs.csv into the current folder: 60 faces with three points, two eyes and a nose."""
+
+    def write() -> Path:
+        moves = np.random.default_rng(0).normal(size=(60, 3, 2)).round(1)
+        faces = np.array([[20, 20], [40, 20], [30, 40]]) + moves
+        rows = [",".join([f"{i}.jpg", *map(str, face.ravel())]) for i, face in enumerate(faces)]
+        Path("dogs.csv").write_text("\n".join(["image,x0,y0,x1,y1,x2,y2", *rows]), encoding="utf-8")
+        Path("0.jpg").touch()  # the reader checks that images exist
+        return Path("dogs.csv")
+
+    return write
+
+
+@pytest.fixture
 def folder(tmp_path) -> Path:
     """A folder of four images: a face, the same face mirrored, a gray image, and a file that is not an image."""
     photos = tmp_path / "photos"

@@ -5,7 +5,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from facelattice.image_io import load_image
@@ -33,12 +32,22 @@ def test_graph_of_wflw(run, shared_data):
     assert "294 edges" in out  # 98 points with 3 neighbors each
 
 
-def test_graph_of_a_recipe_with_its_own_scheme(run):
-    moves = np.random.default_rng(0).normal(size=(60, 3, 2)).round(1)
-    faces = np.array([[20, 20], [40, 20], [30, 40]]) + moves
-    rows = [",".join([f"{i}.jpg", *map(str, face.ravel())]) for i, face in enumerate(faces)]
-    Path("dogs.csv").write_text("\n".join(["image,x0,y0,x1,y1,x2,y2", *rows]), encoding="utf-8")
-    Path("0.jpg").touch()  # the reader checks that images exist
+def test_graph_of_faces_with_other_points(run, write_dogs):
+    faces = write_dogs()
+    status, out, err = run("graph", faces, "-o", "dog.svg")
+    assert (status, err) == (0, "")
+    assert "6 edges" in out  # two neighbors each
+    Path("dog.yaml").write_text("name: dog\npoints: [left_eye, right_eye, nose]", encoding="utf-8")
+    status, named, _ = run("graph", faces, "--scheme", "dog.yaml", "-k", "1", "-o", "named.svg")
+    assert (status, "3 edges" in named) == (0, True)
+    assert ">dog: 3 edges" in Path("named.svg").read_text(encoding="utf-8")
+    assert "dogs: 6 edges" in Path("dog.svg").read_text(encoding="utf-8")
+    status, _, err = run("graph", faces, "-k", "3", "-o", "none.svg")
+    assert (status, err.count("\n")) == (2, 1)
+
+
+def test_graph_of_a_recipe_with_its_own_scheme(run, write_dogs):
+    write_dogs()
     Path("dog.yaml").write_text("name: dog\npoints: [left_eye, right_eye, nose]", encoding="utf-8")
     Path("recipe.yaml").write_text(RECIPE.replace("K", "1"), encoding="utf-8")
     status, out, err = run("graph", "recipe.yaml", "-o", "dog.svg")

@@ -6,11 +6,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from facelattice.exceptions import ArgumentError, SchemeError
+from facelattice.exceptions import ArgumentError
 from facelattice.face import Face
 from facelattice.geometry import points_box
 from facelattice.schemes import SCHEMES, Scheme, get_scheme, mean_shape
 from facelattice.visualization.faces import COLORS, DARK, OTHER_COLORS, draw_faces, draw_scheme
+from facelattice.visualization.scheme_layout import schematic_layout
 
 
 def make_face(size=300.0, at=(50, 50), name="ibug68", errors=1.0) -> Face:
@@ -155,6 +156,12 @@ def test_scheme_chart_is_reproducible():
     np.testing.assert_array_equal(draw_scheme(get_scheme("five"), 200), draw_scheme(get_scheme("five"), 200))
 
 
-def test_scheme_without_a_mean_face_is_rejected():
-    with pytest.raises(SchemeError, match="dog"):
-        draw_scheme(Scheme.from_dict({"name": "dog", "points": 3}))
+def test_own_scheme_is_drawn_in_its_layout_or_on_a_given_shape():
+    scheme = Scheme.from_dict({"name": "dog", "points": ["left_eye", "right_eye", "nose"]})
+    shape = np.array([[10, 10], [30, 10], [20, 40]])
+    for chart, places in (
+        (draw_scheme(scheme, 600), schematic_layout(scheme)),
+        (draw_scheme(scheme, 600, shape), np.array([[1 / 6, 0], [5 / 6, 0], [0.5, 1]])),
+    ):
+        for point in 600 * (0.07 + 0.86 * places) - 0.5:
+            assert np.abs(np.array(OTHER_COLORS[0]) - color_at(chart, point)).max() <= 40

@@ -13,8 +13,11 @@ from facelattice.cli.console import out
 from facelattice.cli.options import Subset
 from facelattice.inference.model_zoo import find_model
 from facelattice.inference.onnx_model import Model
+from facelattice.schemes import Scheme, get_scheme
 from facelattice.visualization.figures import figure_format
 from facelattice.visualization.landmark_graph import LandmarkGraph, draw_landmark_graph
+
+DEFAULT_K = 3
 
 
 @app.command()
@@ -26,15 +29,22 @@ def graph(
         Path,
         typer.Option("--out", "-o", metavar="FILE.png", dir_okay=False, help="The drawing: .png, .jpg, .svg or .pdf."),
     ],
-    k: Annotated[int, typer.Option("-k", min=1, help="Number of neighbors of each landmark, for DATA.")] = 3,
+    k: Annotated[
+        int | None,
+        typer.Option("-k", min=1, help="Number of neighbors of each landmark, for DATA.", show_default="3"),
+    ] = None,
     symmetric: Annotated[bool, typer.Option("--symmetric", help="Add the reverse of each edge, for DATA.")] = False,
     subset: Subset = None,
+    scheme: Annotated[
+        str | None,
+        typer.Option(metavar="NAME|FILE.yaml", help="Point scheme of DATA.", show_default="by the points"),
+    ] = None,
 ) -> None:
     """Draw a landmark graph over the mean face.
 
     The width of an edge is the correlation of its landmarks. A model file contains its graph. The graph of annotated
-    faces, or of the faces of a recipe, is computed; this needs the extra "train". Faces with points of your own scheme
-    need a recipe, which names the scheme.
+    faces, or of the faces of a recipe, is computed; this needs the extra "train". Points that no built-in scheme has
+    are numbered; --scheme names them, and adds the mirror images of the faces.
     """
     figure_format(output)  # before the work
     if source.endswith(".onnx") or not Path(source).exists():
@@ -42,7 +52,7 @@ def graph(
     elif source.endswith((".yaml", ".yml")):
         landmark_graph = _graph_of_recipe(Path(source))
     else:
-        landmark_graph = _graph_of_data(Path(source), subset, k, symmetric)
+        landmark_graph = _graph_of_data(Path(source), subset, scheme, k, symmetric)
     draw_landmark_graph(landmark_graph, output)
     correlations = sorted(c for _, _, c in landmark_graph.edges)
     span = f", correlations {correlations[0]:.3f} to {correlations[-1]:.3f}" if correlations else ""
@@ -50,8 +60,8 @@ def graph(
 
 
 def _graph_of_recipe(path: Path) -> LandmarkGraph:
-    from facelattice.training.config import load_recipe
     from facelattice.training.prepare import graph_metadata, load_training_data
+    from facelattice.training.recipe_file import load_recipe
 
     recipe = load_recipe(path)
     data = load_training_data(recipe)
@@ -59,9 +69,17 @@ def _graph_of_recipe(path: Path) -> LandmarkGraph:
     return LandmarkGraph.from_metadata(data.scheme, metadata)
 
 
-def _graph_of_data(path: Path, subset: str | None, k: int, symmetric: bool) -> LandmarkGraph:
+def _graph_of_data(path: Path, subset: str | None, scheme: str | None, k: int | None, symmetric: bool) -> LandmarkGraph:
     from facelattice.datasets.readers.detect_layout import read_samples
+    from facelattice.datasets.sample import UnknownSchemeError
     from facelattice.training.prepare import graph_metadata
 
-    samples = read_samples(path, subset)
-    return LandmarkGraph.from_metadata(samples[0].scheme, graph_metadata(samples, k, symmetric))
+    is_known = True
+    try:
+        samples = read_samples(path, subset, None if scheme is None else get_scheme(scheme))
+    except UnknownSchemeError as error:
+        is_known = False
+        samples = read_samples(path, subset, Scheme.from_dict({"name": path.stem, "points": error.num_points}))
+    own_scheme = samples[0].scheme
+    k = min(DEFAULT_K, len(own_scheme) - 1) if k is None else k
+    return LandmarkGraph.from_metadata(own_scheme, graph_metadata(samples, k, symmetric, mirrored=is_known))

@@ -5,33 +5,57 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
+import numpy as np
 import typer
 from rich.table import Table
 from rich.text import Text
 
 from facelattice.cli.app import app
 from facelattice.cli.console import out
+from facelattice.datasets.pair_check import describe_pairs
+from facelattice.exceptions import DataError
 from facelattice.image_io import save_image
-from facelattice.schemes import SCHEMES, get_scheme
+from facelattice.schemes import SCHEMES, Scheme, get_scheme
 from facelattice.visualization.faces import draw_scheme
 
 
 @app.command()
 def schemes(
-    name: Annotated[str | None, typer.Argument(help="Scheme to draw.", show_default="list all")] = None,
+    name: Annotated[
+        str | None, typer.Argument(metavar="SCHEME", help="Scheme to draw, or its YAML file.", show_default="list all")
+    ] = None,
     output: Annotated[
         Path | None,
         typer.Option("--out", "-o", metavar="FILE.png", dir_okay=False, help="The drawing.", show_default="NAME.png"),
     ] = None,
+    data: Annotated[
+        Path | None,
+        typer.Option(metavar="FACES", help="Annotated faces; the points are drawn on their mean face."),
+    ] = None,
 ) -> None:
-    """List the point schemes, or draw one with the numbers of its points."""
+    """List the point schemes, or draw one with the numbers of its points and print its mirror pairs."""
     if name is not None:
         scheme = get_scheme(name)
         output = output or Path(f"{scheme.name}.png")
-        save_image(output, draw_scheme(scheme))
-        out.print(Text(f"written: {output}, {scheme.name} with {len(scheme)} points"), soft_wrap=True)
+        save_image(output, draw_scheme(scheme, shape=None if data is None else _mean_face(data, scheme)))
+        line = f"written: {output}, {scheme.name} with {len(scheme)} points"
+        if data is None and scheme.name not in SCHEMES:
+            line += "; their places are schematic, --data FACES takes them from your faces"
+        out.print(Text(line), soft_wrap=True)
+        out.print(Text(describe_pairs(scheme)), soft_wrap=True)
         return
     table = Table("scheme", "points", "regions")
     for scheme in SCHEMES.values():
         table.add_row(scheme.name, str(len(scheme)), ", ".join(scheme.regions))
     out.print(table)
+
+
+def _mean_face(data: Path, scheme: Scheme) -> np.ndarray:
+    """The mean (N, 2) of the complete faces of a dataset."""
+    from facelattice.datasets.readers.detect_layout import read_samples_for
+    from facelattice.datasets.sample import convert_samples, mean_shape_of
+
+    shape = mean_shape_of(convert_samples(read_samples_for(scheme, data), scheme, None))
+    if shape is None:
+        raise DataError(f"{data}: no face has all {len(scheme)} points of {scheme.name}, so there is no mean face")
+    return shape

@@ -13,6 +13,18 @@ from facelattice.formats.parsing import MAX_COORDINATE
 from facelattice.schemes import SCHEMES, Scheme, convert, mean_shape
 
 
+class UnknownSchemeError(DataError):
+    """Faces have another number of points than any built-in scheme.
+
+    Attributes:
+        num_points: Number of points of the first face.
+    """
+
+    def __init__(self, message: str, num_points: int):
+        super().__init__(message)
+        self.num_points = num_points
+
+
 @dataclass(frozen=True, eq=False)
 class Sample:
     """One annotated face.
@@ -116,7 +128,7 @@ def infer_scheme(num_points: int, scheme: Scheme | None, where: str) -> Scheme:
         where: File and line, for errors.
 
     Raises:
-        DataError: If no built-in scheme has this number of points.
+        UnknownSchemeError: If no built-in scheme has this number of points.
     """
     if scheme is not None:
         return scheme
@@ -124,9 +136,10 @@ def infer_scheme(num_points: int, scheme: Scheme | None, where: str) -> Scheme:
         if len(built_in) == num_points:
             return built_in
     counts = ", ".join(f"{len(s)} ({name})" for name, s in SCHEMES.items())
-    raise DataError(
+    raise UnknownSchemeError(
         f"{where}: no built-in scheme has {num_points} points (built in: {counts}); describe your points in a small "
-        "YAML file and give it as the scheme of the dataset"
+        "YAML file and give it as the scheme of the dataset",
+        num_points,
     )
 
 

@@ -16,7 +16,7 @@ from torch import Tensor
 from facelattice.exceptions import ArgumentError
 
 
-def normalize_shapes(points: np.ndarray, mirror: np.ndarray) -> Tensor:
+def normalize_shapes(points: np.ndarray, mirror: np.ndarray | None) -> Tensor:
     """Scale every face to the unit box of its own points, and append its mirror image.
 
     In pixels of the image every correlation would be close to 1, because the position of the face explains nearly all
@@ -24,14 +24,16 @@ def normalize_shapes(points: np.ndarray, mirror: np.ndarray) -> Tensor:
 
     Args:
         points: Landmarks in pixels, (M, N, 2), NaN where missing.
-        mirror: The scheme's permutation (N,) under a horizontal flip.
+        mirror: The scheme's permutation (N,) under a horizontal flip; None for no mirror images.
 
     Returns:
-        Shapes, float64 (2M, N, 2).
+        Shapes, float64 (2M, N, 2), or (M, N, 2) without mirror images.
     """
     points = np.asarray(points, dtype=np.float64)
     low, high = np.nanmin(points, axis=1, keepdims=True), np.nanmax(points, axis=1, keepdims=True)
     shapes = (points - low) / np.maximum(high - low, 1e-9)
+    if mirror is None:
+        return torch.from_numpy(shapes)
     flipped = shapes[:, mirror] * [-1, 1] + [1, 0]
     return torch.from_numpy(np.concatenate([shapes, flipped]))
 

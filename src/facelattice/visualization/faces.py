@@ -16,9 +16,10 @@ import numpy as np
 
 from facelattice.exceptions import ArgumentError
 from facelattice.face import Face
-from facelattice.geometry import box_side, points_box
-from facelattice.schemes import Scheme, get_scheme, mean_shape
+from facelattice.geometry import box_center, box_side, points_box
+from facelattice.schemes import SCHEMES, Scheme, get_scheme, mean_shape
 from facelattice.visualization.label_placement import place_labels
+from facelattice.visualization.scheme_layout import schematic_layout
 
 # RGB, visible on skin of any color and on a dark background. Both sides of the face have the same color.
 COLORS = {
@@ -117,18 +118,17 @@ def _draw_lines(
     part[:] = cv2.addWeighted(layer, opacity, background, 1 - opacity, 0)
 
 
-def draw_scheme(scheme: Scheme, size: int = 900) -> np.ndarray:
+def draw_scheme(scheme: Scheme, size: int = 900, shape: np.ndarray | None = None) -> np.ndarray:
     """Draw the mean face of a scheme with its lines and the numbers of its points.
 
     Args:
-        scheme: A built-in scheme.
+        scheme: The scheme.
         size: Side of the drawing in pixels.
+        shape: Mean face (N, 2) of any size. None for that of a built-in scheme; the points of another scheme are then
+            placed by `schematic_layout`.
 
     Returns:
         RGB uint8 (size, size, 3).
-
-    Raises:
-        SchemeError: If the scheme is not built in; it has no mean face.
     """
     side = 3 * size  # drawn three times as large and averaged down, for smooth lines and letters
     unit = side / 900
@@ -137,11 +137,12 @@ def draw_scheme(scheme: Scheme, size: int = 900) -> np.ndarray:
         return side * (0.07 + 0.86 * shape)
 
     canvas = np.full((side, side, 3), DARK, np.uint8)
-    background = get_scheme("wflw98")
-    shape = place(mean_shape(background))
-    for a, b in _segments(background):  # a faint face, for schemes with few points
-        _line(canvas, shape[a], shape[b], FAINT, round(2 * unit))
-    points, colors = place(mean_shape(scheme)), _colors(scheme)
+    if shape is None and scheme.name in SCHEMES:
+        background = get_scheme("wflw98")
+        outline = place(mean_shape(background))
+        for a, b in _segments(background):  # a faint face, for schemes with few points
+            _line(canvas, outline[a], outline[b], FAINT, round(2 * unit))
+    points, colors = place(_unit_shape(scheme, shape)), _colors(scheme)
     for a, b in _segments(scheme):
         _line(canvas, points[a], points[b], tuple(c // 2 for c in colors[a]), round(1.6 * unit))
     for point, color in zip(points, colors, strict=True):
@@ -153,6 +154,14 @@ def draw_scheme(scheme: Scheme, size: int = 900) -> np.ndarray:
         corner = (round(center[0] - w / 2), round(center[1] + h / 2))
         cv2.putText(canvas, text, corner, _FONT, font_scale, (232, 236, 244), thickness, cv2.LINE_AA)
     return cv2.resize(canvas, (size, size), interpolation=cv2.INTER_AREA)
+
+
+def _unit_shape(scheme: Scheme, shape: np.ndarray | None) -> np.ndarray:
+    """The points (N, 2) of a chart in the unit square."""
+    if shape is None:
+        return mean_shape(scheme) if scheme.name in SCHEMES else schematic_layout(scheme)
+    box = points_box(shape)
+    return (shape - box_center(box)) / max(box_side(box), 1e-9) + 0.5
 
 
 def _segments(scheme: Scheme) -> list[tuple[int, int]]:

@@ -60,7 +60,7 @@ def shown(value: Any) -> str:
     """Return a default as YAML writes it."""
     if value == REQUIRED:
         return "required"
-    if value is None or value == []:
+    if value in (None, "", []):
         return "none"
     return f"`{str(value).lower() if isinstance(value, bool) else value}`"
 

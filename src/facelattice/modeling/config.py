@@ -27,7 +27,7 @@ class SDFLConfig:
             code).
         normalization: "backbone", the mean and standard deviation of the backbone's pretraining, or "per_image", the
             z-score of every image (the paper).
-        k: Neighbors of each landmark in the graph (eq. 4).
+        k: Neighbors of each landmark in the graph (eq. 4). A recipe for fewer than four points has a lower default.
         symmetric: Use every edge in both directions, as the released code does.
         output_bias: Add the bias of eq. 6 to every node, as the paper writes it. False weights the bias with the edge
             of a node to itself; the bundled models were trained so.

@@ -86,7 +86,7 @@ class Recipe:
     """A training run.
 
     Attributes:
-        name: Name of the model. A recipe without it has the name of its file.
+        name: Name of the model; by default that of the recipe's file.
         scheme: Point scheme of the model, a name or a YAML file.
         data: The datasets.
         data_root: Folder for use in paths, as ``${data_root}``.
@@ -111,7 +111,7 @@ class Recipe:
         optimizer: The optimizer and its schedule.
     """
 
-    name: str = MISSING
+    name: str = ""
     scheme: str = MISSING
     data: list[DataSource] = MISSING
     data_root: str = "data"

@@ -26,6 +26,7 @@ def run(tmp_path: Path, name: str, *arguments: object) -> str:
     ("python_api.py", "nose tip at", ["astronaut_faces.jpg"]),
     ("head_pose.py", "yaw 2, pitch -6, roll 3 degrees", []),
     ("aligned_crops.py", "in the image", ["astronaut_arcface.png", "astronaut_ffhq.png", "astronaut_upright.png"]),
+    ("correct_in_cvat.py", "1 face for CVAT; not kept: ", ["corrected"]),
     ("masks.py", "", ["astronaut_background.jpg", "astronaut_lips.jpg"]),
 ])  # fmt: skip
 def test_script(tmp_path, script, text, files):

@@ -18,6 +18,12 @@ def source_points(matrix: np.ndarray, size: int) -> np.ndarray:
     return geometry.apply(geometry.invert(matrix), np.stack([x, y], -1))
 
 
+def test_coordinates_from_the_corner_of_the_image():
+    corners = geometry.to_corner_origin(np.array([[0, 0], [79, 59]], np.float32))  # pixels of an image of 80 x 60
+    assert corners.tolist() == [[0.5, 0.5], [79.5, 59.5]]
+    assert geometry.from_corner_origin(np.array([0, 0, 80, 60])).tolist() == [-0.5, -0.5, 79.5, 59.5]
+
+
 # --- boxes
 
 

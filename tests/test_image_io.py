@@ -15,7 +15,7 @@ from facelattice import geometry
 from facelattice.exceptions import ArgumentError, ImageError
 from facelattice.file_search import find_images
 from facelattice.image_formats import FORMATS
-from facelattice.image_io import decode_image, load_image, save_image
+from facelattice.image_io import decode_image, image_size, load_image, save_image
 
 UNDO_ORIENTATION = {
     1: lambda p: p,
@@ -144,6 +144,22 @@ def test_exif_orientation_of_animations(photo, format):
     frame = Image.fromarray(np.ascontiguousarray(UNDO_ORIENTATION[6](photo)))
     data = pil_bytes(frame, format, exif=exif(6), save_all=True, append_images=[Image.new("RGB", frame.size)])
     assert close(decode_image(data, "photo"), photo, 16)
+
+
+@pytest.mark.parametrize("format", ["JPEG", "PNG", "WEBP", "TIFF"])
+@pytest.mark.parametrize("orientation", [3, 6])
+def test_size_is_that_of_the_upright_image(tmp_path, photo, format, orientation):
+    path = tmp_path / "photo"
+    path.write_bytes(encode(UNDO_ORIENTATION[orientation](photo), format, exif=exif(orientation)))
+    assert image_size(path) == (80, 60)
+
+
+def test_size_of_bad_files(tmp_path):
+    (tmp_path / "empty.jpg").touch()
+    (tmp_path / "text.jpg").write_bytes(b"hello")
+    for name, message in (("empty.jpg", "is empty"), ("text.jpg", "not an image"), ("none.jpg", "no such file")):
+        with pytest.raises(ImageError, match=rf"{name}: .*{message}"):
+            image_size(tmp_path / name)
 
 
 @pytest.mark.parametrize("orientation", [0, 9, 1000])

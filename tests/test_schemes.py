@@ -286,7 +286,7 @@ def test_missing_yaml_file_and_missing_package(tmp_path, monkeypatch):
     with pytest.raises(FileNotFoundError, match=r"none\.yaml"):
         get_scheme(tmp_path / "none.yaml")
     monkeypatch.setitem(sys.modules, "yaml", None)
-    with pytest.raises(MissingDependencyError, match=r'pip install "facelattice\[train\]"'):
+    with pytest.raises(MissingDependencyError, match=r'pip install "facelattice\[evaluate\]"'):
         get_scheme(tmp_path / "none.yaml")
 
 

@@ -225,6 +225,26 @@ def apply(matrix: np.ndarray, points: np.ndarray) -> np.ndarray:
     return (np.asarray(points, dtype=np.float64) @ matrix[:, :2].T + matrix[:, 2]).astype(np.float32)
 
 
+def to_corner_origin(points: np.ndarray) -> np.ndarray:
+    """Convert points, or the corners of boxes, so that they count from the corner of the image and not its first pixel.
+
+    Programs that scale coordinates with the image count so: the corner of the top left pixel is (0, 0), its center is
+    (0.5, 0.5), and an image of width W spans [0, W].
+
+    Args:
+        points: Coordinates of any shape, float64 or float32, whose whole numbers are pixel centers.
+
+    Returns:
+        Float64 of the same shape.
+    """
+    return np.asarray(points, dtype=np.float64) + 0.5
+
+
+def from_corner_origin(points: np.ndarray) -> np.ndarray:
+    """Convert points, or the corners of boxes, that count from the corner of the image; see `to_corner_origin`."""
+    return np.asarray(points, dtype=np.float64) - 0.5
+
+
 def invert(matrix: np.ndarray) -> np.ndarray:
     """Return the inverse (2, 3) of a transform (2, 3)."""
     (a, b, x), (c, d, y) = np.asarray(matrix, dtype=np.float64)

@@ -21,6 +21,7 @@ from facelattice.image_formats import FORMATS, is_heif, open_image
 
 MAX_PIXELS = 50_000_000
 _ORIENTATION = 0x0112  # the EXIF tag
+_TRANSPOSED = (5, 6, 7, 8)  # the orientations that swap width and height
 
 
 def load_image(source: Any, shrink: int = 1, max_pixels: int = MAX_PIXELS) -> np.ndarray:
@@ -79,6 +80,26 @@ def decode_image(
     return _decode(data, name, max_pixels, formats, shrink)
 
 
+def image_size(path: str | os.PathLike[str]) -> tuple[int, int]:
+    """Return width and height of an image file, upright by its EXIF orientation, from its header.
+
+    Args:
+        path: The file.
+
+    Raises:
+        ImageError: The file is missing, damaged, too large or not an image.
+    """
+    name = os.fspath(path)
+    image = _open(_read_file(path), name, MAX_PIXELS, FORMATS)
+    try:
+        orientation = image.getexif().get(_ORIENTATION)
+    except Exception as error:
+        raise _decoding_error(name, error, "the image header cannot be read") from error
+    width, height = image.size
+    is_upright = image.format == "TIFF"  # Pillow states the size of the turned image
+    return (height, width) if orientation in _TRANSPOSED and not is_upright else (width, height)
+
+
 def save_image(path: str | os.PathLike[str], image: np.ndarray, overwrite: bool = True) -> None:
     """Write an image in the format that the file name says.
 
@@ -131,6 +152,11 @@ def _decode(
     """Decode as `decode_image`; ``limit_advice`` ends the message for an image with too many pixels."""
     if shrink not in (1, 2, 4, 8):
         raise ArgumentError(f"shrink must be 1, 2, 4 or 8, not {shrink!r}")
+    return _decode_pixels(_open(data, name, max_pixels, formats, limit_advice), name, shrink)
+
+
+def _open(data: bytes, name: str, max_pixels: int, formats: Sequence[str], limit_advice: str = "") -> Any:
+    """Read the header and check the size; the pixels of the PIL image are not decoded yet."""
     if not data:
         raise ImageError(f"{name}: the file is empty; copy or download it again")
     try:
@@ -145,7 +171,7 @@ def _decode(
             f"{name}: {width} x {height} is more than the limit of {max_pixels / 1e6:g} million pixels; "
             f"resize the image{limit_advice}"
         )
-    return _decode_pixels(image, name, shrink)
+    return image
 
 
 def _describe_unsupported(data: bytes, formats: Sequence[str]) -> str:
@@ -205,7 +231,7 @@ def _copy_pixels(image: Any) -> np.ndarray:
 
 def _upright(image: np.ndarray, orientation: Any) -> np.ndarray:
     """Apply an EXIF orientation, 2 to 8; other values change nothing."""
-    if orientation in (5, 6, 7, 8):
+    if orientation in _TRANSPOSED:
         image = cv2.transpose(image)
     if orientation in (2, 3, 6, 7):
         image = cv2.flip(image, 1)

@@ -31,9 +31,9 @@ from typing import Any
 import numpy as np
 
 from facelattice.builtin_schemes import BUILT_IN, CONVERSIONS, MEAN_98, MEAN_FROM_98, Conversion
-from facelattice.exceptions import ArgumentError, MissingDependencyError, SchemeError
+from facelattice.exceptions import ArgumentError, SchemeError
 from facelattice.point_names import find_pairs, numbers_of
-from facelattice.yaml_check import check_yaml
+from facelattice.yaml_check import load_yaml
 
 EyePoints = tuple[tuple[int, ...], tuple[int, ...]]
 """Indices of the points of the left and of the right eye, as seen in the image."""
@@ -294,12 +294,6 @@ def _conversion(source: str, target: str) -> Conversion:
 
 def _read_yaml(path: Path) -> Scheme:
     try:
-        import yaml
-    except ImportError as error:
-        raise MissingDependencyError(f'{path}: YAML files need: pip install "facelattice[train]"') from error
-    try:
-        text = path.read_text(encoding="utf-8")
-        check_yaml(text)
-        return Scheme.from_dict(yaml.safe_load(text))
-    except (yaml.YAMLError, ValueError) as error:  # ValueError: a SchemeError, aliases, or not UTF-8
-        raise SchemeError(f"{path}: {' '.join(str(error).split())}") from error
+        return Scheme.from_dict(load_yaml(path))
+    except ValueError as error:  # also a SchemeError
+        raise SchemeError(f"{path}: {error}") from error

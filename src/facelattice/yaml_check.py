@@ -1,6 +1,11 @@
-"""A check of YAML files before they are loaded: small ones can stand for any amount of data."""
+"""Loading of YAML files, with a check before: small ones can stand for any amount of data."""
 
 from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from facelattice.exceptions import MissingDependencyError
 
 MAX_DEPTH = 20
 
@@ -22,3 +27,23 @@ def check_yaml(text: str) -> None:
         depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
         if isinstance(event, yaml.AliasEvent) or depth > MAX_DEPTH:
             raise ValueError(f"aliases, and lists in more than {MAX_DEPTH} lists, are not supported")
+
+
+def load_yaml(path: Path) -> Any:
+    """Load a YAML file.
+
+    Raises:
+        ValueError: If the file is not UTF-8 or not YAML, or `check_yaml` rejects it; the message has one line.
+        MissingDependencyError: If PyYAML is not installed.
+        OSError: If the file cannot be read.
+    """
+    try:
+        import yaml
+    except ImportError as error:
+        raise MissingDependencyError(f'{path}: YAML files need: pip install "facelattice[evaluate]"') from error
+    try:
+        text = path.read_text(encoding="utf-8")
+        check_yaml(text)
+        return yaml.safe_load(text)
+    except (yaml.YAMLError, ValueError) as error:  # ValueError: aliases, or not UTF-8
+        raise ValueError(" ".join(str(error).split())) from error

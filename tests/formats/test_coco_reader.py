@@ -20,13 +20,15 @@ def write(path, content) -> None:
     path.write_text(json.dumps(content), encoding="utf-8")
 
 
-def test_visibility_1_means_hidden_only_beside_2(tmp_path):
+def test_visibility_is_known_only_if_the_file_has_both_values(tmp_path):
     file = tmp_path / "a.json"
     write(file, coco())
     assert read_coco(file)[0].hidden.tolist() == [False, True, False]
     assert read_coco(file)[0].box is None
-    write(file, coco(keypoints=[1, 2, 1, 3, 4, 1, 0, 0, 0]))
-    assert read_coco(file)[0].hidden.tolist() == [False, False, False]
+    assert read_coco(file)[0].visible.tolist() == [True, False, False]
+    for v in (1, 2):
+        write(file, coco(keypoints=[1, 2, v, 3, 4, v, 0, 0, 0]))
+        assert not (read_coco(file)[0].hidden | read_coco(file)[0].visible).any()
 
 
 @pytest.mark.parametrize(("id", "image_id"), [(1.0, 1), (1, "1"), ("1", 1.0), (1.0, 1.0), ("a", "a")])

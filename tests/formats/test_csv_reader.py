@@ -51,13 +51,14 @@ def test_other_columns_are_ignored_with_one_warning(tmp_path, caplog):
 
 
 def test_visibility_has_a_digit_for_each_point(tmp_path):
-    rows = "a.jpg,1,2,3,4,,,012\nb.jpg,1,2,3,4,5,6,\n"
-    first, second = read_csv_file(write_table(tmp_path, f"image,x0,y0,x1,y1,x2,y2,visibility\n{rows}")).faces
+    rows = "a.jpg,1,2,3,4,,,012\nb.jpg,1,2,3,4,5,6,\nc.jpg,1,2,3,4,,,0--\n"
+    first, second, third = read_csv_file(write_table(tmp_path, f"image,x0,y0,x1,y1,x2,y2,visibility\n{rows}")).faces
     assert first.visible.tolist() == [True, False, False]
     assert first.hidden.tolist() == [False, True, True]
     assert first.mask.tolist() == [True, True, False]
     assert not second.visible.any()
     assert not second.hidden.any()
+    assert (third.visible.tolist(), third.hidden.any()) == ([True, False, False], False)
 
 
 def test_twenty_thousand_points(tmp_path):
@@ -87,8 +88,8 @@ def test_twenty_thousand_points(tmp_path):
         ("image,x0,y0\n,1,2\n", "line 2: the name of the image is missing"),
         (f"image,x0,y0\n{'x' * 200_000},1,2\n", "line 2: field larger than field limit"),
         ("image,x0,y0\na.jpg,1e12,2\n", "line 2, x0 and y0: the coordinates 1e+12, 2 are too large"),
-        ("image,x0,y0,visibility\na.jpg,1,2,01\n", "line 2: visibility must have 1 digits 0, 1 or 2, not '01'"),
-        ("image,x0,y0,visibility\na.jpg,1,2,3\n", "line 2: visibility must have 1 digits 0, 1 or 2, not '3'"),
+        ("image,x0,y0,visibility\na.jpg,1,2,01\n", "line 2: visibility must have 1 digits 0, 1, 2 or -, not '01'"),
+        ("image,x0,y0,visibility\na.jpg,1,2,3\n", "line 2: visibility must have 1 digits 0, 1, 2 or -, not '3'"),
     ],
 )
 def test_error_names_file_and_line(tmp_path, text, message):

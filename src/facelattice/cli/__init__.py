@@ -16,6 +16,7 @@ from facelattice.cli import (
     align,
     bench,
     compare,
+    convert,
     evaluate,
     explain,
     export,

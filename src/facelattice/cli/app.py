@@ -29,6 +29,7 @@ STATUS_BUG = 70  # EX_SOFTWARE of sysexits.h
 # The extra that installs each optional module.
 EXTRAS = {
     "h5py": "evaluate", "scipy": "evaluate", "defusedxml": "evaluate", "matplotlib": "evaluate", "jinja2": "evaluate",
+    "yaml": "evaluate",
     "av": "video", "pyarrow": "parquet", "ray": "ray",
     "fastapi": "serve", "starlette": "serve", "uvicorn": "serve", "python_multipart": "serve",
     "prometheus_client": "serve", "swagger_ui_bundle": "serve",

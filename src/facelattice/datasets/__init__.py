@@ -8,6 +8,7 @@ from facelattice.lazy import lazy_names
 
 if TYPE_CHECKING:
     from facelattice.datasets.augmentation import AugmentationConfig
+    from facelattice.datasets.convert import ConversionResult, convert_dataset
     from facelattice.datasets.face_crops import FaceCrops
     from facelattice.datasets.readers.detect_layout import read_samples, read_samples_for
     from facelattice.datasets.sample import Sample
@@ -16,8 +17,10 @@ else:
         __name__,
         {
             "AugmentationConfig": "augmentation",
+            "ConversionResult": "convert",
             "FaceCrops": "face_crops",
             "Sample": "sample",
+            "convert_dataset": "convert",
             "read_samples": "readers.detect_layout",
             "read_samples_for": "readers.detect_layout",
         },
@@ -25,8 +28,10 @@ else:
 
 __all__ = [
     "AugmentationConfig",
+    "ConversionResult",
     "FaceCrops",
     "Sample",
+    "convert_dataset",
     "read_samples",
     "read_samples_for",
 ]

@@ -1,5 +1,7 @@
 """Files of landmarks: results are written with `open_sink`, annotations and results are read with `read_...`.
 
+`facelattice.datasets` reads annotations of more kinds, and converts them.
+
 Example:
     with open_sink("json", "out") as sink:     # also "pts", "csv", "coco", "dlib" and "parquet"
         sink.write("photo.jpg", faces)         # out/photo.json

@@ -1,11 +1,14 @@
-"""Annotations: the faces of a CSV, COCO or dlib file."""
+"""Annotations: the faces of a file, and those of an image that is written to one."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import numpy as np
+
+from facelattice import geometry
 
 
 class Annotation(NamedTuple):
@@ -27,6 +30,26 @@ class Annotation(NamedTuple):
     visible: np.ndarray
     box: np.ndarray | None
 
+    def box_or_points_box(self) -> np.ndarray:
+        """Return the box, or the tight box of the points, (4,)."""
+        return geometry.face_box(self.points, self.mask) if self.box is None else self.box
+
+
+class AnnotatedImage(NamedTuple):
+    """One image and its faces, to be written.
+
+    Attributes:
+        name: Path of the image as the file shall state it.
+        width: Width in pixels.
+        height: Height in pixels.
+        faces: The faces. Their points are in the order of one scheme; their own names of the image do not count.
+    """
+
+    name: str
+    width: int
+    height: int
+    faces: Sequence[Annotation]
+
 
 @dataclass(frozen=True, eq=False)
 class AnnotationFile:
@@ -35,11 +58,13 @@ class AnnotationFile:
     Attributes:
         faces: The faces, in the order of the file.
         names: One name for each point; empty if the file does not name them.
-        category: Name of the COCO category; empty if there is none.
+        category: Name of the kind of object, such as the COCO category; empty if there is none.
         skeleton: Lines between points as the file states them, unchecked; COCO counts from 1.
+        other_names: Other paths that an image may have, by the name that its faces state.
     """
 
     faces: list[Annotation]
     names: tuple[str, ...] = ()
     category: str = ""
     skeleton: Any = None
+    other_names: Mapping[str, Sequence[str]] = field(default_factory=dict)

@@ -20,6 +20,7 @@ import numpy as np
 from facelattice.exceptions import FormatError
 from facelattice.face import Face
 from facelattice.formats.atomic import atomic_write
+from facelattice.formats.keypoints import visibility_flags
 from facelattice.schemes import Scheme
 
 
@@ -31,8 +32,13 @@ class CocoTable:
         self._images: list[tuple[str, list[str]]] = []  # JSON of each image and of its annotations
         self._num_annotations = 0
 
-    def add(self, image: str, faces: Sequence[Face]) -> str:
+    def add(self, image: str, faces: Sequence[Face], size: tuple[int, int] | None = None) -> str:
         """Add an image; the text follows at the end, as COCO lists all images before the annotations.
+
+        Args:
+            image: Name of the image.
+            faces: Its faces.
+            size: Width and height of the image; None takes them from the images of the faces.
 
         Raises:
             FormatError: If the faces have another scheme than those before; the file has one category.
@@ -40,6 +46,8 @@ class CocoTable:
         scheme = self._scheme
         entry: dict[str, Any] = {"id": len(self._images) + 1, "file_name": image}
         annotations: list[str] = []
+        if size is not None:
+            entry |= {"height": size[1], "width": size[0]}
         for face in faces:
             if scheme is not None and face.scheme.names != scheme.names:
                 raise FormatError(
@@ -47,7 +55,7 @@ class CocoTable:
                     "a COCO file holds one scheme"
                 )
             scheme = face.scheme
-            if face.image is not None:
+            if size is None and face.image is not None:
                 entry |= {"height": face.image.shape[0], "width": face.image.shape[1]}
             number = self._num_annotations + len(annotations) + 1
             annotations.append(json.dumps(_annotation(face, number, entry["id"]), allow_nan=False))
@@ -79,8 +87,8 @@ def _annotation(face: Face, number: int, image_number: int) -> dict[str, Any]:
         "area": round((x1 - x0) * (y1 - y0), 3),
         "keypoints": [
             value
-            for (x, y), known, seen in zip(face.points.tolist(), finite, visible, strict=True)
-            for value in ([round(x, 3), round(y, 3), 2 if seen else 1] if known else [0, 0, 0])
+            for (x, y), v in zip(face.points.tolist(), visibility_flags(finite, ~visible).tolist(), strict=True)
+            for value in ([round(x, 3), round(y, 3), v] if v else [0, 0, 0])
         ],
         "num_keypoints": int(finite.sum()),
         "score": round(face.score, 4),

@@ -1,7 +1,7 @@
 """Reader of COCO JSON: keypoints of a dataset, and keypoint results of other programs.
 
 Keypoints are x, y, v for each point, counted from 0; v is 0 for a missing point, 1 for a hidden and 2 for a visible
-one. Other programs write confidences as third values; then a point with a confidence above 0 is present.
+one, see `interpret_keypoints`.
 
 Source:
     Lin et al., "Microsoft COCO: Common Objects in Context", 2014; https://cocodataset.org/#format-data
@@ -18,6 +18,7 @@ import numpy as np
 
 from facelattice.exceptions import FormatError
 from facelattice.formats.annotation import Annotation, AnnotationFile
+from facelattice.formats.keypoints import Keypoints, interpret_keypoints
 from facelattice.formats.parsing import MAX_COORDINATE, check_image_name, load_json
 
 Id = str  # 1, 1.0 and "1" are the same id
@@ -54,17 +55,10 @@ class CocoIndex(NamedTuple):
     skeleton: Any
 
 
-class _Points(NamedTuple):
-    points: np.ndarray  # float32 (N, 2), NaN where missing
-    mask: np.ndarray  # bool (N,), like the others
-    hidden: np.ndarray
-    visible: np.ndarray
-
-
 def read_coco(path: str | os.PathLike[str], category: str | None = None) -> list[Annotation]:
     """Read the annotations with keypoints, in their order, without crowds and annotations without a point.
 
-    Many files state v = 1 for all points: a point is hidden only if another point of the file has v = 2.
+    Many files state v = 1 or v = 2 for all points: a point is hidden or visible only if the file has both values.
 
     Args:
         path: The file.
@@ -223,23 +217,9 @@ def _choose_categories(path: Any, category: str | None, categories: dict[Id, Ent
     return chosen
 
 
-def _read_points(entries: Sequence[tuple[Entry, str]]) -> list[_Points]:
-    """Read the keypoints of annotations; the third values of all of them tell what they mean."""
-    values = [_keypoint_values(entry["keypoints"], where) for entry, where in entries]
-    third = np.concatenate([array[:, 2] for array in values]) if values else np.zeros(0)
-    are_confidences = bool((third != np.round(third)).any())
-    states_visibility = not are_confidences and bool((third == 2).any())
-    points = []
-    for (_, where), array in zip(entries, values, strict=True):
-        v = array[:, 2]
-        if not are_confidences and not np.isin(v, (0, 1, 2)).all():
-            raise FormatError(f"{where}: the third value of a keypoint is 0, 1 or 2, or a confidence, not {v.max():g}")
-        mask = (v > 0) & ~np.isnan(array[:, :2]).all(1)
-        if not np.isfinite(array[mask]).all() or (np.abs(array[mask]) > MAX_COORDINATE).any():
-            raise FormatError(f"{where}: keypoints must be a list of finite numbers")
-        xy = np.where(mask[:, None], array[:, :2], np.nan).astype(np.float32)
-        points.append(_Points(xy, mask, mask & (v == 1) & states_visibility, mask & (v == 2) & states_visibility))
-    return points
+def _read_points(entries: Sequence[tuple[Entry, str]]) -> list[Keypoints]:
+    """Read the keypoints of annotations."""
+    return interpret_keypoints([(_keypoint_values(entry["keypoints"], where), where) for entry, where in entries])
 
 
 def _keypoint_values(keypoints: Any, where: str) -> np.ndarray:

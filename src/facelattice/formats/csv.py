@@ -12,6 +12,7 @@ import numpy as np
 
 from facelattice.exceptions import FormatError
 from facelattice.face import Face
+from facelattice.formats.annotation import AnnotatedImage, Annotation
 from facelattice.formats.atomic import atomic_write
 from facelattice.formats.result_columns import CSV_COLUMNS, result_cells
 
@@ -73,6 +74,32 @@ def write_csv(target: str | os.PathLike[str] | IO[str], rows: Iterable[Row]) -> 
         writer.writerow(["image"])
 
 
+def annotations_csv(images: Sequence[AnnotatedImage], num_points: int, names: Sequence[str] = ()) -> str:
+    """Encode annotations, to 1/1000 pixel, with a column visibility if the visibility of a point is known.
+
+    Args:
+        images: The images.
+        num_points: Number of points of each face.
+        names: Names of the points for columns NAME_x and NAME_y; none for x0, y0, ...
+    """
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    columns = [f"{name}_{axis}" for name in names for axis in "xy"] if names else _point_names(num_points)
+    states_visibility = any((face.hidden | face.visible).any() for image in images for face in image.faces)
+    writer.writerow(["image", *columns, *(["visibility"] if states_visibility else [])])
+    for image in images:
+        for face in image.faces:
+            digits = [_visibility_digits(face)] if states_visibility else []
+            writer.writerow([image.name, *_coordinate_cells(face.points, face.mask), *digits])
+    return text.getvalue()
+
+
+def _visibility_digits(face: Annotation) -> str:
+    """Return a digit for each point: 0 visible, 1 hidden, 2 hidden and without a place, - unknown."""
+    states = zip(face.mask, face.hidden, face.visible, strict=True)
+    return "".join(("1" if known else "2") if hidden else "0" if visible else "-" for known, hidden, visible in states)
+
+
 def _write_row(
     writer: Any,
     cells: list[Any],
@@ -90,9 +117,12 @@ def _write_row(
         raise FormatError(
             f"{cells[0]}: {len(points)} points, but the rows before have {num_points}; a CSV table holds one scheme"
         )
-    coordinates = (f"{v:.3f}" if ok else "" for p, ok in zip(points, mask, strict=True) for v in p)
-    writer.writerow([*cells, *coordinates, *results])
+    writer.writerow([*cells, *_coordinate_cells(points, mask), *results])
     return num_points
+
+
+def _coordinate_cells(points: np.ndarray, mask: np.ndarray) -> list[str]:
+    return [f"{v:.3f}" if ok else "" for p, ok in zip(points, mask, strict=True) for v in p]
 
 
 def _point_names(num_points: int) -> list[str]:

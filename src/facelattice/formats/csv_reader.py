@@ -23,7 +23,7 @@ from facelattice.formats.result_columns import RESULT_COLUMNS
 
 HEADER = "image,x0,y0,x1,y1,..."
 KNOWN_COLUMNS = {"image", "face", "score", "visibility", *RESULT_COLUMNS}
-VISIBLE, HIDDEN = "0", "12"  # digits of the column visibility; 2 is a point hidden by the face itself
+VISIBLE, HIDDEN, UNKNOWN = "0", "12", "-"  # of the column visibility; 2 is a point hidden by the face itself
 
 
 @dataclass
@@ -53,7 +53,8 @@ def read_csv(path: str | os.PathLike[str]) -> list[Row]:
 def read_csv_file(path: str | os.PathLike[str]) -> AnnotationFile:
     """Read what `read_csv` returns, with the names of the points and their visibility.
 
-    The column visibility has a digit for each point: 0 visible, 1 hidden by something, 2 hidden by the face itself.
+    The column visibility has a digit for each point: 0 visible, 1 hidden by something, 2 hidden by the face itself, or
+    - if it is unknown.
     """
     with open(path, encoding="utf-8-sig", errors="surrogateescape", newline="") as file:
         reader = csv.reader(file)
@@ -144,10 +145,10 @@ def _point(x: str, y: str, x_name: str, y_name: str, where: str) -> tuple[float,
 
 
 def _visibility(cell: str, num_points: int, where: str) -> list[str]:
-    """Split the digits of a cell; each is "-" if the cell is empty."""
+    """Split the digits of a cell; each is unknown if the cell is empty."""
     digits = "".join(cell.split())
     if not digits:
-        return ["-"] * num_points
-    if len(digits) != num_points or not set(digits) <= set(VISIBLE + HIDDEN):
-        raise FormatError(f"{where}: visibility must have {num_points} digits 0, 1 or 2, not {reprlib.repr(cell)}")
+        return [UNKNOWN] * num_points
+    if len(digits) != num_points or not set(digits) <= set(VISIBLE + HIDDEN + UNKNOWN):
+        raise FormatError(f"{where}: visibility must have {num_points} digits 0, 1, 2 or -, not {reprlib.repr(cell)}")
     return list(digits)

@@ -10,20 +10,19 @@ Source:
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 from xml.etree import ElementTree
 
 import numpy as np
 
-from facelattice.exceptions import FormatError, MissingDependencyError
+from facelattice.exceptions import FormatError
 from facelattice.face import Face
 from facelattice.formats.annotation import Annotation, AnnotationFile
 from facelattice.formats.atomic import atomic_write
+from facelattice.formats.named_points import NamedFace, collect_faces
 from facelattice.formats.parsing import parse_point
-
-_INVALID = re.compile(r"[\x00-\x1f\ud800-\udfff\ufffe\uffff]")  # characters that XML cannot contain
+from facelattice.formats.xml import check_xml_name, parse_xml
 
 
 class DlibTable:
@@ -38,9 +37,7 @@ class DlibTable:
         Raises:
             FormatError: If the name of the image has characters that XML cannot contain.
         """
-        if _INVALID.search(image):
-            raise FormatError(f"{image!a}: XML cannot contain characters of this name; rename the image, or use JSON")
-        entry = ElementTree.Element("image", file=image)
+        entry = ElementTree.Element("image", file=check_xml_name(image))
         for face in faces:
             # dlib's width counts pixels, from the left one to the right one.
             left, top, right, bottom = (round(float(v)) for v in face.box)
@@ -90,19 +87,10 @@ def read_dlib_xml(path: str | os.PathLike[str]) -> list[Annotation]:
 
 def read_dlib_file(path: str | os.PathLike[str]) -> AnnotationFile:
     """Read what `read_dlib_xml` returns, with the names of the parts."""
-    try:
-        from defusedxml import ElementTree as SafeElementTree
-    except ImportError as error:
-        raise MissingDependencyError(
-            f'{path}: reading XML needs defusedxml; run: pip install "facelattice[evaluate]"'
-        ) from error
-    try:
-        root = SafeElementTree.parse(path).getroot()
-    except (ElementTree.ParseError, ValueError, LookupError) as error:  # LookupError: an unknown encoding
-        raise FormatError(f"{path}: not XML that can be read: {repr(error)[:200]}") from error
+    root = parse_xml(path)
     if root.tag != "dataset" or root.find("images") is None:
         raise FormatError(f"{path}: not imglab's XML; expected <dataset> with <images> in it, not <{root.tag}>")
-    boxes: list[tuple[str, np.ndarray, dict[str, tuple[float, float]]]] = []
+    faces = []
     for i, image in enumerate(root.iterfind("images/image")):
         file = image.get("file")
         if not file:
@@ -111,26 +99,14 @@ def read_dlib_file(path: str | os.PathLike[str]) -> AnnotationFile:
             where = f"{path}, image {i} ({file}), box {k}"
             parts = box.findall("part")
             if parts and box.get("ignore", "0") != "1":
-                boxes.append((file, _box(box, where), _read_parts(parts, where)))
-    names = sorted({name for _, _, parts in boxes for name in parts})
+                face = NamedFace(file, where, _box(box, where))
+                for part in parts:
+                    face.add(_name(part, where), _pair(part, "x", "y", where))
+                faces.append(face)
+    names = sorted({name for face in faces for name in face.points})
     if all(name.isdecimal() for name in names):
         names.sort(key=lambda name: (len(name.lstrip("0")), name.lstrip("0"), name))
-    faces = []
-    for file, corners, parts in boxes:
-        points = np.array([parts.get(name, (np.nan, np.nan)) for name in names], np.float32)
-        unknown = np.zeros(len(names), bool)
-        faces.append(Annotation(file, points, np.isfinite(points[:, 0]), unknown, unknown, corners))
-    return AnnotationFile(faces, tuple(names))
-
-
-def _read_parts(parts: list[Any], where: str) -> dict[str, tuple[float, float]]:
-    points: dict[str, tuple[float, float]] = {}
-    for part in parts:
-        name = _name(part, where)
-        if name in points:
-            raise FormatError(f"{where}: the part {name!r} occurs twice")
-        points[name] = _pair(part, "x", "y", where)
-    return points
+    return collect_faces(faces, names)
 
 
 def _name(part: Any, where: str) -> str:

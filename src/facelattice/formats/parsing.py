@@ -24,15 +24,54 @@ def parse_point(cells: Sequence[str], where: str) -> tuple[float, float]:
     Raises:
         FormatError: If the cells are not two finite numbers, or too large for coordinates.
     """
-    try:
-        x, y = (float(cell) if "_" not in cell else math.nan for cell in cells)  # float takes 1_000
-    except ValueError:
-        x = y = math.nan
-    if not (math.isfinite(x) and math.isfinite(y)):
+    numbers = [_parse(cell) for cell in cells]
+    if len(numbers) != 2 or not all(map(math.isfinite, numbers)):
         raise FormatError(f"{where}: expected two numbers, not {reprlib.repr(' '.join(cells))}")
+    x, y = numbers
     if max(abs(x), abs(y)) > MAX_COORDINATE:
         raise FormatError(f"{where}: the coordinates {x:g}, {y:g} are too large")
     return x, y
+
+
+def parse_number(cell: str, where: str) -> float:
+    """Parse a cell as a finite number.
+
+    Raises:
+        FormatError: If it is none.
+    """
+    number = _parse(cell)
+    if not math.isfinite(number):
+        raise FormatError(f"{where}: expected a number, not {reprlib.repr(cell)}")
+    return number
+
+
+def _parse(cell: str) -> float:
+    """Return the number of a cell; NaN if it is none."""
+    try:
+        return math.nan if "_" in cell else float(cell)  # float takes 1_000
+    except ValueError:
+        return math.nan
+
+
+def check_numbers(values: Any, count: int, where: str) -> list[float]:
+    """Return values of a JSON file if they are the expected number of finite numbers.
+
+    Args:
+        values: A list.
+        count: Number of values.
+        where: File and place, for the error.
+
+    Raises:
+        FormatError: If they are not, or too large for coordinates.
+    """
+    if isinstance(values, list) and len(values) == count:
+        try:
+            numbers = [float(value) for value in values if type(value) in (int, float)]  # not bool, which is an int
+        except OverflowError:
+            numbers = []
+        if len(numbers) == count and all(abs(number) <= MAX_COORDINATE for number in numbers):
+            return numbers
+    raise FormatError(f"{where}: expected {count} numbers, not {reprlib.repr(values)}")
 
 
 def check_image_name(name: object, where: str) -> str:

@@ -7,11 +7,12 @@ import numpy as np
 import pytest
 
 from facelattice import geometry
+from facelattice.datasets.convert import CONVERSION_FORMATS, convert_dataset
 from facelattice.datasets.readers.detect_layout import read_samples, read_samples_for
 from facelattice.exceptions import DataError, FormatError
 from facelattice.face import Face
 from facelattice.formats import write_coco, write_csv, write_dlib_xml, write_pts
-from facelattice.schemes import Scheme, get_scheme
+from facelattice.schemes import Scheme, get_scheme, mean_shape
 
 COCO = '{"images": [{"id": 1, "file_name": "a.jpg"}], "annotations": [], "categories": []}'
 
@@ -62,6 +63,39 @@ def test_other_files_beside_a_dataset_are_ignored(tmp_path, write_image):
     (tmp_path / "c.csv").write_text("name,age\nrex,4\n", encoding="utf-8")
     (tmp_path / "d.xml").write_text("<project/>", encoding="utf-8")
     assert len(read_samples(tmp_path)) == 1
+
+
+@pytest.mark.parametrize("format", CONVERSION_FORMATS)
+def test_every_kind_is_found_in_its_folder(tmp_path, write_image, format):
+    points = mean_shape(get_scheme("five")) * 40 + 5
+    write_image(tmp_path / "a.png")
+    write_csv(tmp_path / "in.csv", [("a.png", points, np.ones(5, bool))])
+    name = {"csv": "faces.csv", "coco": "faces.json", "dlib": "faces.xml", "cvat": "faces.xml"}.get(format)
+    name = "faces.json" if format == "label-studio" else name
+    folder = tmp_path / "out"
+    convert_dataset(tmp_path / "in.csv", folder / name if name else folder, format=format)
+    (folder / "recipe.yaml").write_text("name: five\n", encoding="utf-8")
+    (folder / "notes.json").write_text("{}", encoding="utf-8")
+    (sample,) = read_samples(folder)
+    assert sample.scheme is get_scheme("five")
+    np.testing.assert_allclose(sample.points, points, atol=0.5 if format == "dlib" else 1e-3)
+    if name:
+        assert len(read_samples(folder / name)) == 1
+
+
+def test_folder_with_labelme_and_another_dataset_is_ambiguous(tmp_path):
+    (tmp_path / "a.json").write_text('{"shapes": [], "imagePath": "a.jpg"}', encoding="utf-8")
+    (tmp_path / "b.json").write_text(COCO, encoding="utf-8")
+    with pytest.raises(DataError, match=r"several datasets: the .json files of labelme, b.json; give the path of one"):
+        read_samples(tmp_path)
+
+
+def test_yaml_of_another_kind_is_no_dataset(tmp_path):
+    (tmp_path / "recipe.yaml").write_text("name: dog\n", encoding="utf-8")
+    with pytest.raises(DataError, match="not a dataset"):
+        read_samples(tmp_path)
+    with pytest.raises(FormatError, match=r"recipe\.yaml: kpt_shape must be"):
+        read_samples(tmp_path / "recipe.yaml")
 
 
 def test_single_file_of_a_folder_is_read_whatever_it_contains(tmp_path):

@@ -45,6 +45,12 @@ def test_links_to_folders_are_followed_once(tmp_path):
     assert find_files(tmp_path / "tree", ".pts") == [tmp_path / "tree" / "link" / "a.pts"]
 
 
+def test_images_may_have_other_names(tmp_path):
+    image = touch(tmp_path / "Train" / "a.jpg")
+    assert ImageFinder(tmp_path).find("a.jpg", "train/a.jpg") == image
+    assert ImageFinder(tmp_path).find("b.jpg", "Train/b.jpg") == tmp_path / "b.jpg"
+
+
 def test_images_are_found_by_names_with_backslashes(tmp_path):
     image = touch(tmp_path / "sub" / "a.jpg")
     assert ImageFinder(tmp_path).find("sub\\a.jpg") == image

@@ -17,6 +17,7 @@ import pytest
 import scipy.io
 import yaml
 
+from facelattice.datasets.convert import convert_dataset
 from facelattice.datasets.readers.detect_layout import read_samples
 from facelattice.exceptions import FacelatticeError
 from facelattice.face import Face
@@ -55,6 +56,8 @@ def write_seeds(folder: Path) -> dict[str, Read]:
     (folder / "pts").mkdir()
     write_pts(folder / "pts" / "a.pts", POINTS)
     cv2.imwrite(str(folder / "pts" / "a.png"), np.zeros((60, 80, 3), np.uint8))
+    for format, name in (("cvat", "v.xml"), ("label-studio", "l.json"), ("labelme", "labelme"), ("yolo", "yolo")):
+        convert_dataset(folder / "named.csv", folder / name, format=format)
     lists = folder / "wflw" / "WFLW_annotations" / "list_98pt_rect_attr_train_test"
     lists.mkdir(parents=True)
     (folder / "wflw" / "WFLW_images").mkdir()
@@ -74,6 +77,11 @@ def write_seeds(folder: Path) -> dict[str, Read]:
         "c.json": read_samples,
         "r.json": read_coco_results,
         "x.xml": read_samples,
+        "v.xml": read_samples,
+        "l.json": read_samples,
+        "labelme/a.json": read_samples,
+        "yolo/data.yaml": read_samples,
+        "yolo/labels/a.txt": lambda path: read_samples(path.parents[1]),
         "j.json": read_json,
         "pts/a.pts": lambda path: (read_pts(path), read_samples(path.parent)),
         "wflw/WFLW_annotations/list_98pt_rect_attr_train_test/list_98pt_rect_attr_train.txt": lambda path: read_samples(

@@ -1,37 +1,38 @@
-"""Samples from a file of annotations: CSV, COCO or dlib."""
+"""Samples from files of annotations, such as CSV, COCO and CVAT."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 
+from facelattice.datasets.groups import group_names
 from facelattice.datasets.readers.files import ImageFinder
 from facelattice.datasets.readers.point_order import order_points
 from facelattice.datasets.sample import Sample, infer_scheme, make_sample
+from facelattice.exceptions import DataError
 from facelattice.formats.annotation import AnnotationFile
 from facelattice.schemes import Scheme
 
 
-def make_samples(path: Path, file: AnnotationFile, scheme: Scheme | None, groups: Sequence[str]) -> list[Sample]:
+def make_samples(path: Path, file: AnnotationFile, scheme: Scheme | None) -> list[Sample]:
     """Make a sample of each face.
 
     Args:
-        path: The file of annotations.
-        file: Its content.
+        path: The file of annotations, or the folder of several files.
+        file: The content.
         scheme: Scheme of the points; None infers it from their names or their number.
-        groups: The group of each face.
 
     Raises:
         DataError: If a face does not fit the scheme; it names the face.
     """
     scheme, faces = order_points(path, file, scheme)
     finder = ImageFinder(*image_folders(path))
+    groups = group_names([face.image.replace("\\", "/") for face in faces])
     samples = []
     for number, (group, face) in enumerate(zip(groups, faces, strict=True), 1):
         where = f"{path}, face {number} ({face.image})"
         samples.append(
             make_sample(
-                finder.find(face.image),
+                finder.find(face.image, *file.other_names.get(face.image, ())),
                 face.points,
                 infer_scheme(len(face.points), scheme, where),
                 group,
@@ -44,13 +45,26 @@ def make_samples(path: Path, file: AnnotationFile, scheme: Scheme | None, groups
     return samples
 
 
+def check_no_subset(path: Path, subset: str | None, kind: str) -> None:
+    """Raise DataError if a subset of a file without subsets is wanted.
+
+    Args:
+        path: The file.
+        subset: The subset.
+        kind: Kind of the file, for the error.
+    """
+    if subset is not None:
+        raise DataError(f"{path}: {kind} has no subsets, so there is no {subset!r}")
+
+
 def image_folders(path: Path) -> list[Path]:
     """The folders that images of an annotation file can be in, the most likely one first.
 
-    They are the folder of the file and images/ in it. For annotations/NAME.json these are also images/ and its
-    subfolder beside annotations/, as CVAT and COCO have them.
+    They are the folder of the file and images/ in it; for a folder of files, these are the folder and images/ in it.
+    For annotations/NAME.json they are also images/ and its subfolder beside annotations/, as CVAT and COCO have them.
     """
-    folders = [path.parent, path.parent / "images"]
+    folder = path if path.is_dir() else path.parent
+    folders = [folder, folder / "images"]
     if path.parent.resolve().name.lower() == "annotations":
         root = path.parent.resolve().parent
         inside = _folders(root / "images")

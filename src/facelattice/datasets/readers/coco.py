@@ -6,9 +6,8 @@ folder of images/ beside annotations/.
 
 from __future__ import annotations
 
-from pathlib import Path, PureWindowsPath
+from pathlib import Path
 
-from facelattice.datasets.groups import group_names
 from facelattice.datasets.readers.annotations import make_samples
 from facelattice.datasets.sample import Sample
 from facelattice.formats.coco_reader import read_coco_file
@@ -28,5 +27,4 @@ def read(path: Path, subset: str | None = None, scheme: Scheme | None = None) ->
         DataError: If a face does not fit the scheme, or the names of the points do not.
         FormatError: If the file is damaged; it names file and annotation.
     """
-    file = read_coco_file(path, subset)
-    return make_samples(path, file, scheme, group_names([PureWindowsPath(face.image).name for face in file.faces]))
+    return make_samples(path, read_coco_file(path, subset), scheme)

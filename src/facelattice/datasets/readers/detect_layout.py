@@ -8,24 +8,61 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from facelattice.datasets.readers import aflw, coco, cofw, cofw68, csv, dlib_xml, w300, wflw
+from facelattice.datasets.readers import (
+    aflw,
+    coco,
+    cofw,
+    cofw68,
+    csv,
+    cvat,
+    dlib_xml,
+    label_studio,
+    labelme,
+    w300,
+    wflw,
+    yolo,
+)
 from facelattice.datasets.readers.check import check_samples
-from facelattice.datasets.readers.files import find_annotation_files, has_files
+from facelattice.datasets.readers.files import find_annotation_files, find_files, has_files
 from facelattice.datasets.sample import Sample, default_scheme
 from facelattice.exceptions import DataError
 from facelattice.schemes import Scheme
 
 LAYOUTS = (
     ".pts files (300-W), WFLW_annotations/, COFW_train_color.mat or COFW_test_color.mat, test_annotations/ (COFW68), "
-    f"{aflw.NAME}, a .csv table, a COCO .json, dlib's .xml, annotations/ with a COCO .json"
+    f"{aflw.NAME}, a .csv table, the .json of COCO, Label Studio or labelme, the .xml of dlib or CVAT, "
+    "data.yaml of YOLO, annotations/ with a COCO .json"
 )
 
-# The start of annotations in files of each suffix.
-HEADS = {
-    ".csv": r"\A[^\n]*\bimage\b[^\n]*(\bx_?0\b|[\W_]x\b)",
-    ".json": r'"(images|annotations|categories)"\s*:\s*\[',
-    ".xml": r"<dataset\b",
-}
+
+@dataclass(frozen=True)
+class FileKind:
+    """A kind of annotation files.
+
+    Attributes:
+        suffixes: Suffixes of the files.
+        head: Pattern in the start of a file.
+        read: Reads the faces of a file.
+    """
+
+    suffixes: tuple[str, ...]
+    head: str
+    read: Callable[..., list[Sample]]
+
+
+YOLO = FileKind((".yaml", ".yml"), r"(?m)^kpt_shape\s*:", yolo.read)
+LABELME = FileKind((".json",), r'\A\s*\{.*"(shapes|imagePath|imageData)"\s*:', labelme.read)
+# A file with a suffix but no head of its kinds is read as the last one, whose error says what is wrong.
+FILE_KINDS = (
+    FileKind((".csv",), r"\A[^\n]*\bimage\b[^\n]*(\bx_?0\b|[\W_]x\b)", csv.read),
+    LABELME,
+    FileKind((".json",), r'\A\s*\[.*"(data|completed_by|from_name)"\s*:', label_studio.read),
+    FileKind((".json",), r'"(images|annotations|categories)"\s*:\s*\[', coco.read),
+    FileKind((".xml",), r"<annotations\b", cvat.read),
+    FileKind((".xml",), r"<dataset\b", dlib_xml.read),
+    YOLO,
+)
+HEAD_LENGTH = 100_000  # characters
 
 
 @dataclass(frozen=True)
@@ -119,31 +156,47 @@ def _find_layouts(path: Path, scheme: Scheme | None) -> list[Layout]:
         found.append(
             Layout(".pts files", partial(w300.read, path, scheme=scheme), partial(w300.find_test_subset, path))
         )
-    files = find_annotation_files(path, HEADS)
+    if any(_file_kind(file) is LABELME for file in find_files(path, ".json")):
+        found.append(Layout("the .json files of labelme", partial(labelme.read, path, scheme=scheme)))
+    files = _candidate_files(path)
     if not found and not files:
         files = find_annotation_files(path / "annotations", [".json"])
     if len(found) + len(files) > 1:  # beside a dataset, a table or JSON of another kind is not a second one
-        files = [file for file in files if _has_head(file)]
+        files = [file for file in files if _file_kind(file) is not None]
     return found + [layout for file in files for layout in _file_layouts(file, scheme)]
 
 
-def _has_head(path: Path) -> bool:
-    """Whether a file starts like annotations."""
+def _candidate_files(folder: Path) -> list[Path]:
+    """The files in a folder that may be datasets of their own; YAML files of other kinds are recipes or schemes."""
+    files = find_annotation_files(folder, {suffix for kind in FILE_KINDS for suffix in kind.suffixes})
+    kinds = [_file_kind(file) for file in files]
+    return [
+        file
+        for file, kind in zip(files, kinds, strict=True)
+        if kind is not LABELME and (kind is YOLO or file.suffix.lower() not in YOLO.suffixes)
+    ]
+
+
+def _file_kind(path: Path) -> FileKind | None:
+    """The kind of a file by its suffix and its start; None if it is of no kind."""
+    kinds = [kind for kind in FILE_KINDS if path.suffix.lower() in kind.suffixes]
+    if not kinds:
+        return None
     with open(path, encoding="utf-8-sig", errors="replace") as file:
-        return re.search(HEADS[path.suffix.lower()], file.read(100_000)) is not None
+        head = file.read(HEAD_LENGTH)
+    return next((kind for kind in kinds if re.search(kind.head, head, re.DOTALL)), None)
 
 
 def _file_layouts(path: Path, scheme: Scheme | None) -> list[Layout]:
-    suffix = path.suffix.lower()
-    if suffix == ".csv":
-        return [Layout(path.name, partial(csv.read, path, scheme=scheme))]
-    if suffix == ".json":
-        return [Layout(path.name, partial(coco.read, path, scheme=scheme))]
-    if suffix == ".xml":
-        return [Layout(path.name, partial(dlib_xml.read, path, scheme=scheme))]
     if path.name in cofw.NAMES:
         return [Layout(path.name, partial(cofw.read, path))]
-    return [_aflw_layout(path)] if path.name == aflw.NAME else []
+    if path.name == aflw.NAME:
+        return [_aflw_layout(path)]
+    kinds = [kind for kind in FILE_KINDS if path.suffix.lower() in kind.suffixes]
+    if not kinds:
+        return []
+    kind = _file_kind(path) or kinds[-1]
+    return [Layout(path.name, partial(kind.read, path, scheme=scheme))]
 
 
 def _aflw_layout(path: Path) -> Layout:

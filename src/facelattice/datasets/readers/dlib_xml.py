@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path, PureWindowsPath
+from pathlib import Path
 
-from facelattice.datasets.groups import group_names
-from facelattice.datasets.readers.annotations import make_samples
+from facelattice.datasets.readers.annotations import check_no_subset, make_samples
 from facelattice.datasets.sample import Sample
-from facelattice.exceptions import DataError
 from facelattice.formats.dlib_xml import read_dlib_file
 from facelattice.schemes import Scheme
 
@@ -18,14 +16,12 @@ def read(path: Path, subset: str | None = None, scheme: Scheme | None = None) ->
     Args:
         path: The file.
         subset: Must be None; the format has no subsets.
-        scheme: Scheme of the points; None infers it from the names of the parts or their number.
+        scheme: Scheme of the points; None infers it from their names or their number.
 
     Raises:
-        DataError: If a subset is given, a face does not fit the scheme, or the names do not.
+        DataError: If a subset is given, or a face does not fit the scheme; it names the face.
         FormatError: If the file is damaged; it names file and box.
         MissingDependencyError: If defusedxml is not installed.
     """
-    if subset is not None:
-        raise DataError(f"{path}: XML of dlib has no subsets, so there is no {subset!r}")
-    file = read_dlib_file(path)
-    return make_samples(path, file, scheme, group_names([PureWindowsPath(face.image).name for face in file.faces]))
+    check_no_subset(path, subset, "XML of dlib")
+    return make_samples(path, read_dlib_file(path), scheme)

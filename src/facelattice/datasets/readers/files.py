@@ -61,15 +61,20 @@ class ImageFinder:
         self.folders = folders
         self._listings: dict[Path, dict[str, list[str]]] = {}
 
-    def find(self, name: str) -> Path:
+    def find(self, name: str, *others: str) -> Path:
         """Find an image.
 
         Args:
             name: Path of the image as the annotation states it.
+            others: Other paths that the image may have.
 
         Returns:
             The first match; if there is none, the path in the first folder, with slashes.
         """
+        found = (self._find(written) for written in (name, *others))
+        return next((path for path in found if path is not None), self.folders[0] / name.replace("\\", "/"))
+
+    def _find(self, name: str) -> Path | None:
         names = [name, name.replace("\\", "/")] if "\\" in name else [name]
         for folder in self.folders:
             for written in names:
@@ -80,7 +85,7 @@ class ImageFinder:
             found = self._find_similar(folder, Path(names[-1]))
             if found is not None:
                 return found
-        return self.folders[0] / names[-1]
+        return None
 
     def _find_similar(self, folder: Path, name: Path) -> Path | None:
         """Follow a path part by part; each part may differ in case and normalization if only one entry fits."""

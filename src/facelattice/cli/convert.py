@@ -1,0 +1,50 @@
+"""`facelattice convert`: turn one kind of annotation files into another."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.text import Text
+
+from facelattice.cli.app import app
+from facelattice.cli.console import out, pluralize, print_error
+from facelattice.cli.options import Subset
+from facelattice.formats.annotation_writers import FILE_WRITERS, FOLDER_WRITERS
+
+
+@app.command()
+def convert(
+    source: Annotated[Path, typer.Argument(metavar="IN", help="Annotated faces, see docs/your-own-data.md.")],
+    target: Annotated[Path, typer.Argument(metavar="OUT", help="File or folder to write.")],
+    scheme: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="Scheme of the points in OUT: a built-in name, or a YAML file.",
+            show_default="that of IN",
+        ),
+    ] = None,
+    format: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help=f"Kind of OUT: {', '.join(FILE_WRITERS)}; of a folder: {', '.join(FOLDER_WRITERS)}.",
+            show_default="by the name: .csv, .json is coco, data.yaml is yolo",
+        ),
+    ] = None,
+    subset: Subset = None,
+) -> None:
+    """Convert annotated faces into another kind of files.
+
+    The kind of IN is recognized. Paths of images are written relative to OUT; for pts and yolo, the images are copied.
+    What OUT cannot hold is reported on stderr.
+    """
+    from facelattice.datasets.convert import convert_dataset
+
+    result = convert_dataset(source, target, scheme, format, subset)
+    for note in result.notes:
+        print_error(f"note: {note}")
+    summary = f"{pluralize(result.num_faces, 'face')} in {pluralize(result.num_images, 'image')} as {result.format}"
+    out.print(Text(f"written: {target}, {summary}"), soft_wrap=True)

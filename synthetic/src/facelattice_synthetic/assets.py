@@ -130,7 +130,7 @@ def read_texture(path: Path) -> np.ndarray:
 
 
 def _read_mask(path: Path) -> np.ndarray:
-    return np.float32(cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)) / 255
+    return np.asarray(cv2.imread(str(path), cv2.IMREAD_GRAYSCALE), np.float32) / 255
 
 
 def _subdivide_compact(faces: Faces, num_vertices: int) -> tuple[sparse.csr_matrix, Faces]:

@@ -14,6 +14,7 @@ from facelattice_synthetic.assets import Assets
 from facelattice_synthetic.config import Config
 from facelattice_synthetic.head import (
     AVERAGE,
+    CLOSED_JAW,
     NEUTRAL,
     Expression,
     Person,
@@ -110,6 +111,10 @@ class FaceGenerator:
     def render(self, person: Person, expression: Expression, rotation: Rotation, rng: Generator) -> SyntheticFace:
         """Return an image of a person in a pose, with all else at random."""
         config, assets = self.config, self.assets
+        masked = rng.random() < config.mask
+        if masked:  # an open mouth would make a hole in the mask
+            actions = {name: amount for name, amount in expression.actions.items() if not name.startswith("mouth")}
+            expression = Expression(actions | {"jawOpen": CLOSED_JAW}, expression.gaze)
         base = build_head(assets, person, expression)
         skin = assets.skin_matrix @ base
         pivot = base[assets.joints["neck"]].mean(0) * 0.6 + base[assets.joints["head"]].mean(0) * 0.4
@@ -121,7 +126,7 @@ class FaceGenerator:
 
         hair_color = hairs.sample_color(person.age, person.groups, rng)
         look = sample_skin(assets, person, config, hair_color, rng)
-        items, hat_height = self._items(base, skin, look.texture, scale, rng)
+        items, hat_height = self._items(base, skin, look.texture, scale, masked, rng)
         distance = np.exp(rng.uniform(*np.log(config.distance))) * scale
         posed_points = pose(points)
         offset = np.array([0, 0, distance]) - posed_points[:-2].mean(0)
@@ -182,13 +187,15 @@ class FaceGenerator:
         iris = self._iris(person, rng)
         eyes = turn_eyes(assets.eyes.proxy.fit(base), base, expression.gaze)
         teeth = (
-            to_linear(assets.teeth.texture[..., :3]) * np.float32([1, 0.93, 0.78]) * np.float32(rng.uniform(0.45, 0.85))
+            to_linear(assets.teeth.texture[..., :3])
+            * np.array([1, 0.93, 0.78], np.float32)
+            * np.float32(rng.uniform(0.45, 0.85))
         )
         tongue = to_linear(assets.tongue.texture[..., :3]) * np.float32(0.5)
         return [
             Surface(kind, pose(vertices) + offset, part.triangles, part.uv, texture, specular, shininess)
             for kind, part, vertices, texture, specular, shininess in (
-                ("eyes", assets.eyes, eyes, iris, 1.2, 180.0),
+                ("eyes", assets.eyes, eyes, iris, 0.5, 180.0),
                 ("teeth", assets.teeth, assets.teeth.proxy.fit(base), teeth, 0.3, 40.0),
                 ("tongue", assets.tongue, assets.tongue.proxy.fit(base), tongue, 0.2, 15.0),
             )
@@ -202,7 +209,7 @@ class FaceGenerator:
         texture = to_linear(self.assets.irises[f"{names[rng.integers(len(names))]}_eye"][..., :3])
         gray = texture.mean(2, keepdims=True)
         texture = gray + (texture - gray) * np.float32(rng.uniform(0.35, 0.8))
-        return np.asarray(texture * np.float32(rng.uniform(0.4, 0.65)), np.float32)
+        return np.asarray(texture * np.float32(rng.uniform(0.4, 0.7)), np.float32)
 
     def _brows_and_lashes(
         self, base: np.ndarray, brows: np.ndarray, brow_name: str, color: np.ndarray, person: Person, pose: Pose,
@@ -256,7 +263,7 @@ class FaceGenerator:
         return layers
 
     def _items(
-        self, base: np.ndarray, skin: np.ndarray, texture: np.ndarray, scale: float, rng: Generator
+        self, base: np.ndarray, skin: np.ndarray, texture: np.ndarray, scale: float, masked: bool, rng: Generator
     ) -> tuple[list[Item], float]:
         """Return what is worn or held, and the height above which a hat hides hair."""
         config, wardrobe = self.config, self.wardrobe
@@ -268,7 +275,7 @@ class FaceGenerator:
         if rng.random() < config.hat:
             parts, hat_height = wardrobe.hat(skin, HATS[rng.integers(len(HATS))], rng)
             items += parts
-        if rng.random() < config.mask:
+        if masked:
             items.append(wardrobe.mask(skin, rng))
         normals = vertex_normals(skin, self.assets.skin_triangles)
         front = np.flatnonzero((self.rest[:, 2] > 0.9) & (self.rest[:, 1] > 6.3) & (self.rest[:, 1] < 7.9))

@@ -13,6 +13,8 @@ from facelattice_synthetic.noise import to_linear
 from facelattice_synthetic.scene import Layer
 from facelattice_synthetic.skin import beard_mask
 
+HIDING_LENGTH = 0.1
+"""Short hair and beards under this length, in decimeters, hide no landmarks: annotators see the face's shape."""
 COLORS = {  # linear
     "black": (0.012, 0.010, 0.009), "dark brown": (0.035, 0.02, 0.012), "brown": (0.09, 0.05, 0.028),
     "light brown": (0.16, 0.105, 0.065), "blond": (0.4, 0.29, 0.17), "red": (0.2, 0.06, 0.025),
@@ -137,7 +139,8 @@ def fur_layers(
         vertices = skin + share * (normals + droop * share) * (length * np.clip(mask, 0.15, 1))[:, None]
         shade = np.full(len(skin), 0.5 + 0.6 * share)
         layers.append(Layer(vertices, triangles, uv, np.ascontiguousarray(texture), np.clip(mask, 0, 1), shade=shade,
-                            hides=float(length.max()) * share > 0.03, normals=normals, casts_shadow=False))  # fmt: skip
+                            hides=bool(length.max() * share > HIDING_LENGTH), normals=normals,
+                            casts_shadow=False))  # fmt: skip
     return layers
 
 

@@ -75,7 +75,7 @@ class LandmarkModel:
         self.fixed = _outermost(skin, assets.skin_triangles, origins, np.tile([0.0, 0, 1], (len(places), 1)))
         self.angles = np.radians(np.linspace(180 - FAN_TOP, 360 + FAN_TOP, NUM_LINES))
         from_horizontal = np.degrees(np.abs(self.angles - 1.5 * np.pi))
-        ends = np.interp(90 - from_horizontal, *zip(*FAN_BACK, strict=True))
+        ends = np.interp(90 - from_horizontal, *np.array(FAN_BACK).T)
         steps = np.radians(FAN_FRONT + np.linspace(0, 1, NUM_STEPS) * (ends[:, None] - FAN_FRONT))
         directions = np.stack(
             [np.cos(self.angles)[:, None] * np.sin(steps), np.sin(self.angles)[:, None] * np.sin(steps), np.cos(steps)],

@@ -83,7 +83,7 @@ class Proxy:
             elif words[0] == "verts":
                 reading = True
             elif reading and len(words) in {1, 9} and words[0].isdigit():
-                numbers = [float(word) for word in (words if len(words) == 9 else [*words * 3, 1, 0, 0, 0, 0, 0])]
+                numbers = [float(word) for word in (words if len(words) == 9 else [*words * 3, *"100000"])]
                 vertices.append(numbers[:3])
                 weights.append(numbers[3:6])
                 offsets.append(numbers[6:])

@@ -174,6 +174,9 @@ def render(
         skin &= ~paint.cloth
     shadow = _shadow(surfaces, layers, lights.lights[0], fields[..., :3], seen)
     occlusion = _ambient_occlusion(depth, seen, camera.focal)
+    # The white of an eye shines through, and the wet eye mirrors its surroundings.
+    eyes = np.isin(kind_image, [number for number, surface in enumerate(surfaces) if surface.kind == "eyes"])
+    occlusion[eyes] **= 0.4
     color = _shade(fields, bump, albedo, specular, shininess, skin, seen, lights, shadow, occlusion)
     hair, opacity = np.zeros((size, size), np.float32), seen.astype(np.float32)
     for layer in layers:
@@ -249,8 +252,8 @@ def _shadow(
                              borderMode=cv2.BORDER_CONSTANT, borderValue=0)  # fmt: skip
             lit += nearness + bias * (1 + light.softness) > near
             taps += 1
-    lit = cv2.GaussianBlur(lit / taps, (0, 0), 0.8 + 2.5 * light.softness)
-    return np.where(seen, lit, 1).astype(np.float32)
+    smooth = cv2.GaussianBlur(lit / taps, (0, 0), 0.8 + 2.5 * light.softness)
+    return np.where(seen, smooth, 1).astype(np.float32)
 
 
 def _ambient_occlusion(depth: np.ndarray, seen: np.ndarray, focal: float) -> np.ndarray:
@@ -282,7 +285,7 @@ def _shade(
         normals = normals - np.stack([dx / pixel, dy / pixel, np.zeros_like(dx)], 2) * inner[..., None]
         normals /= np.maximum(np.linalg.norm(normals, axis=2, keepdims=True), 1e-6)
     # Light under the skin leaves it elsewhere, red light farthest. So it wraps around, and shadows have red edges.
-    wrap = np.where(skin[..., None], np.float32([0.35, 0.2, 0.14]), np.float32(0.05))
+    wrap = np.where(skin[..., None], np.array([0.35, 0.2, 0.14], np.float32), np.float32(0.05))
     diffuse = np.zeros_like(albedo)
     shine = np.zeros_like(albedo)
     for number, light in enumerate(lights.lights):
@@ -291,7 +294,8 @@ def _shade(
         received = np.clip((cosine + spread) / (1 + spread), 0, 1)
         half = view + light.direction.astype(np.float32)
         half /= np.maximum(np.linalg.norm(half, axis=2, keepdims=True), 1e-6)
-        exponent = shininess / (1 + 3 * light.softness)
+        # A wide light makes wide highlights, but on wet eyes small ones.
+        exponent = np.where(shininess > 100, shininess, shininess / (1 + 3 * light.softness))
         peak = np.clip((normals * half).sum(2), 0, 1) ** exponent * (exponent + 8) / 25
         peak = np.where(cosine[..., 0] > 0, peak, 0)
         fresnel = 0.25 + 0.75 * np.clip(1 - (half * view).sum(2), 0, 1) ** 3

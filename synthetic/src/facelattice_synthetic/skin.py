@@ -161,7 +161,7 @@ class SkinPainter(Painter):
         specular *= np.where(here, np.clip(1 + 0.35 * patches, 0.2, 2), 1)
         specular *= np.where(here, 1 + 0.9 * spot(0, 7.1, 0.1, 0.2) + 0.7 * spot(0, 7.75, 0.3, 0.12), 1)
         red = spot(0.35, 6.98, 0.16, 0.14) + spot(0, 6.98, 0.09, 0.07)
-        albedo *= np.where(here[..., None], 1 + red[..., None] * np.float32([0.06, -0.05, -0.05]), 1)
+        albedo *= np.where(here[..., None], 1 + red[..., None] * np.array([0.06, -0.05, -0.05], np.float32), 1)
         bump += np.where(here, 0.0012 * pores * skin.pores, 0)
         if skin.freckles:
             dots = np.clip(sample(self.spots, 7.0) - 0.6, 0, 1) * (spot(0.25, 7.08, 0.28, 0.2) + 0.1)
@@ -183,7 +183,7 @@ class SkinPainter(Painter):
         nostrils = spot(0.088, 6.938, 0.028, 0.018) * (z < 1.47)
         albedo *= np.where(here, 1 - 0.8 * nostrils, 1)[..., None]
         inside = sample(self.mouth_mask) * here
-        albedo *= 1 - inside[..., None] * np.float32([0.75, 0.85, 0.85])
+        albedo *= 1 - inside[..., None] * np.array([0.75, 0.85, 0.85], np.float32)
         specular *= 1 - 0.7 * inside
         low, rise = skin.neckline
         self.cloth = here & (y < low + rise * np.minimum(side, 1.2) + 0.04 * np.sin(6 * x))

@@ -166,7 +166,7 @@ class Wardrobe:
         angles = np.linspace(0, 2 * np.pi, 33)
         color = rng.uniform(0.005, 0.08) * np.ones(3) if rng.random() < 0.6 else rng.uniform(0.01, 0.5, 3)
         texture = np.tile(color.astype(np.float32), (2, 2, 1))
-        tint = [*rng.uniform(0.2, 0.9, 3), rng.uniform(0.01, 0.12)]
+        tint = [*rng.uniform(0.2, 0.9, 3), rng.uniform(0.01, 0.08)]
         if dark:
             tint = [*(rng.uniform(0, 0.04) * rng.random(3)), rng.uniform(0.75, 1)]
         items = []
@@ -180,7 +180,7 @@ class Wardrobe:
             lens = np.concatenate([ring.mean(0)[None], ring])
             fan = np.array([[0, k, k + 1] for k in range(1, len(ring))], np.int32)
             uv = np.zeros((len(fan), 3, 2), np.float32)
-            items.append(Item("lens", lens, fan, uv, np.tile(np.float32(tint), (2, 2, 1))))
+            items.append(Item("lens", lens, fan, uv, np.tile(np.array(tint, np.float32), (2, 2, 1))))
             outer = ring[np.argmax(side * ring[:, 0])] + [0, height * 0.4, 0]
             ear = self.at(skin, (side * 0.74, 7.38, 0.5))
             items.append(tube_item("frame", np.linspace(outer, ear, 8), radius * 0.9, texture))
@@ -237,7 +237,7 @@ class Wardrobe:
         wanted = np.stack([upwards, np.cross(back, upwards), back])
         vertices = (hand - palm) @ source.T @ wanted * scale * rng.uniform(0.85, 1.1)
         near = vertices[(hand - wrist) @ along > 0.1] @ normal
-        vertices = vertices + target + normal * (rng.uniform(-0.02, 0.15) - np.quantile(near, 0.1))
+        vertices = vertices + target + normal * (rng.uniform(-0.02, 0.15) - np.quantile(near, 0.03))
         triangles = self.assets.hand_triangles
         return Item("hand", vertices, triangles, self.assets.hand_uv, texture, 0.15)
 
@@ -276,8 +276,7 @@ def thing(target: np.ndarray, normal: np.ndarray, texture: np.ndarray, rng: Gene
         ring = np.stack([np.cos(angles), np.zeros_like(angles), np.sin(angles)], 1)
         points = radius * ring[None] + np.array([0, half, 0]) * steps[:, None, None]
     elif kind == 1:  # a board
-        half = rng.uniform(0.15, 0.6, 2)
-        x, y = np.meshgrid(steps * half[0], steps * half[1])
+        x, y = np.meshgrid(steps * rng.uniform(0.15, 0.6), steps * rng.uniform(0.15, 0.6))
         points = np.stack([x, y, 0.01 * np.ones_like(x)], 2)
     elif kind == 2:  # a ball
         lift = np.linspace(-np.pi / 2, np.pi / 2, 17)

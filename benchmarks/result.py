@@ -88,7 +88,7 @@ def describe_command(arguments: Sequence[str]) -> str:
     shown = []
     for argument in arguments:
         parts = Path(argument).parts
-        if Path(argument).is_absolute() or ".." in parts:
+        if Path(argument).root or ".." in parts:
             data = next((i for i, part in enumerate(parts) if part == "data"), None)
             argument = Path("DATA", *parts[data + 1 :]).as_posix() if data is not None else parts[-1]
         shown.append(argument)

@@ -242,6 +242,17 @@ def video_table(results: Results) -> str:
     return table(["clips", "faces", "NME", "jitter", "lag", "missed", "switches", "lost"], rows)
 
 
+def speed_table(results: Results) -> str:
+    """Time and memory of each part."""
+    rows = results["speed"]["rows"]
+    parts = list(dict.fromkeys(row["part"] for row in rows))
+    body = []
+    for setting in dict.fromkeys(row["setting"] for row in rows):
+        found = [find(rows, part=part, setting=setting) for part in parts]
+        body.append([setting, *(f"{row['value']:.3g} {row['unit']}" if row else None for row in found)])
+    return table(["", *(f"`{part}`" if part in MODELS else part for part in parts)], body)
+
+
 # The benchmarks of each table, the first of which it needs.
 TABLES: dict[str, tuple[tuple[str, ...], Callable[[Results], str]]] = {
     "results": (("accuracy", "peers", "turned_faces"), readme_table),
@@ -252,6 +263,7 @@ TABLES: dict[str, tuple[tuple[str, ...], Callable[[Results], str]]] = {
     "visibility": (("visibility",), visibility_table),
     "turned-faces": (("turned_faces",), turned_table),
     "peers": (("peers",), peers_table),
+    "speed": (("speed",), speed_table),
     "serve": (("serve",), serve_table),
     "rejected": (("serve",), rejected_table),
     "video": (("video",), video_table),

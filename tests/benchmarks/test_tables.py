@@ -51,6 +51,17 @@ def test_readme_table_leaves_out_what_was_not_measured():
     assert "| dlib, 68 points | 3.00 % | 3.00 % | 3.00 %, 2 missed | 12.3 |" in table
 
 
+def test_speed_has_a_column_for_each_part():
+    rows = [
+        {"part": "ibug68", "setting": "1 thread", "value": 21.84, "unit": "ms/crop"},
+        {"part": "detector", "setting": "one image", "value": 2.0, "unit": "ms"},
+    ]
+    assert tables.speed_table(make_results(speed=rows)).splitlines()[2:] == [
+        "| 1 thread | 21.8 ms/crop |  |",
+        "| one image |  | 2 ms |",
+    ]
+
+
 def test_result_is_written_with_machine_and_versions(tmp_path, monkeypatch):
     monkeypatch.setattr("sys.argv", ["/home/me/benchmarks/crowds.py", "../shared/data/crowds/test", "--json", "out"])
     parser = argparse.ArgumentParser()

@@ -65,7 +65,7 @@ def render() -> str:
     parts = [INTRODUCTION]
     for name, selected in MODULES.items():
         module = importlib.import_module(name)
-        parts.append(f"\n## {name}\n\n{summary(module)}\n")
+        parts.append(f"\n## {name}\n")
         own: list[str] = []
         elsewhere: dict[str, list[str]] = {}
         for public in selected or public_names(module):
@@ -77,6 +77,8 @@ def render() -> str:
         if own:
             parts.append(f"\n::: {name}\n    options:\n      members:\n")
             parts.extend(f"        - {public}\n" for public in own)
+        else:
+            parts.append(f"\n{summary(module)}\n")
         for home, names in elsewhere.items():
             parts.append(f"\nAlso here, from [{home}](#{home.replace('.', '').lower()}): {', '.join(names)}.\n")
     return "".join(parts)

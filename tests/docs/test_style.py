@@ -37,6 +37,11 @@ FORBIDDEN = {kind: re.compile(rf"(?<![\w-])({'|'.join(words)})(?![\w-])", re.I) 
 CODE = re.compile(r"^```.*?^```|`[^`\n]*`", re.MULTILINE | re.DOTALL)
 
 
+def test_readme_is_short():
+    text = re.sub(r"^\|.*$|<!--.*?-->", "", (ROOT / "README.md").read_text(encoding="utf-8"), flags=re.MULTILINE)
+    assert len(text.split()) < 750
+
+
 def test_texts_use_plain_words():
     found = []
     for page in PAGES:

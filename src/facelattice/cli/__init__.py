@@ -14,6 +14,7 @@ Exit status:
 from facelattice.cli import (
     ablate,
     align,
+    annotate,
     bench,
     compare,
     convert,

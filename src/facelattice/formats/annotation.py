@@ -21,6 +21,7 @@ class Annotation(NamedTuple):
         hidden: bool (N,), which points the file marks as not visible, annotated or not.
         visible: bool (N,), which points the file marks as visible.
         box: (4,) x0, y0, x1, y1 in pixels, or None if the file states none.
+        done: Whether the annotation is finished; a table of `facelattice annotate` also has others.
     """
 
     image: str
@@ -29,6 +30,7 @@ class Annotation(NamedTuple):
     hidden: np.ndarray
     visible: np.ndarray
     box: np.ndarray | None
+    done: bool = True
 
     def box_or_points_box(self) -> np.ndarray:
         """Return the box, or the tight box of the points, (4,)."""

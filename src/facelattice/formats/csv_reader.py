@@ -22,7 +22,7 @@ from facelattice.formats.parsing import check_image_name, parse_point
 from facelattice.formats.result_columns import RESULT_COLUMNS
 
 HEADER = "image,x0,y0,x1,y1,..."
-KNOWN_COLUMNS = {"image", "face", "score", "visibility", *RESULT_COLUMNS}
+KNOWN_COLUMNS = {"image", "face", "score", "visibility", "done", *RESULT_COLUMNS}
 VISIBLE, HIDDEN, UNKNOWN = "0", "12", "-"  # of the column visibility; 2 is a point hidden by the face itself
 
 
@@ -34,12 +34,14 @@ class _Columns:
     points: list[tuple[int, int]]
     names: tuple[str, ...]
     visibility: int | None
+    done: int | None
 
 
 def read_csv(path: str | os.PathLike[str]) -> list[Row]:
     """Read a CSV table with the header image,x0,y0,x1,y1,..., or image,NAME_x,NAME_y,...
 
-    A point with two empty cells, or "nan", is missing. Other columns are ignored; a warning names them.
+    A point with two empty cells, or "nan", is missing. Rows with 0 in a column done are left out. Other columns are
+    ignored; a warning names them.
 
     Returns:
         (name of the image, points float32 (N, 2) with NaN where missing, mask bool (N,)) for each row.
@@ -50,11 +52,16 @@ def read_csv(path: str | os.PathLike[str]) -> list[Row]:
     return [(face.image, face.points, face.mask) for face in read_csv_file(path).faces]
 
 
-def read_csv_file(path: str | os.PathLike[str]) -> AnnotationFile:
+def read_csv_file(path: str | os.PathLike[str], only_done: bool = True) -> AnnotationFile:
     """Read what `read_csv` returns, with the names of the points and their visibility.
 
     The column visibility has a digit for each point: 0 visible, 1 hidden by something, 2 hidden by the face itself, or
-    - if it is unknown.
+    - if it is unknown. The column done is that of `facelattice annotate`: 0 for an image that is not finished.
+
+    Args:
+        path: The table.
+        only_done: Leave out rows that are not done, and rows without points in a table with the column done: images
+            that contain no face.
     """
     with open(path, encoding="utf-8-sig", errors="surrogateescape", newline="") as file:
         reader = csv.reader(file)
@@ -68,6 +75,8 @@ def read_csv_file(path: str | os.PathLike[str]) -> AnnotationFile:
             ]
         except csv.Error as error:
             raise FormatError(f"{path}, line {reader.line_num}: {error}") from error
+    if only_done and columns.done is not None:
+        faces = [face for face in faces if face.done and face.mask.any()]
     used = {columns.image, columns.visibility, *(i for pair in columns.points for i in pair)}
     ignored = [name for i, name in enumerate(header) if i not in used and name and name not in KNOWN_COLUMNS]
     if ignored:
@@ -92,7 +101,7 @@ def _find_columns(header: list[str], where: str) -> _Columns:
         points, names = _named_points(index)
     if not points:
         raise FormatError(f"{where}: there are no points; expected {HEADER}")
-    return _Columns(index["image"], points, names, index.get("visibility"))
+    return _Columns(index["image"], points, names, index.get("visibility"), index.get("done"))
 
 
 def _numbered_points(index: dict[str, int], where: str) -> tuple[list[tuple[int, int]], tuple[str, ...]]:
@@ -130,7 +139,8 @@ def _read_row(cells: list[str], header: list[str], columns: _Columns, where: str
     points = np.array([_point(cells[x], cells[y], header[x], header[y], where) for x, y in columns.points])
     digits = _visibility("" if columns.visibility is None else cells[columns.visibility], len(points), where)
     visible, hidden = (np.array([digit in some for digit in digits]) for some in (VISIBLE, HIDDEN))
-    return Annotation(image, points.astype(np.float32), ~np.isnan(points[:, 0]), hidden, visible, None)
+    done = columns.done is None or cells[columns.done].strip() != "0"
+    return Annotation(image, points.astype(np.float32), ~np.isnan(points[:, 0]), hidden, visible, None, done)
 
 
 def _point(x: str, y: str, x_name: str, y_name: str, where: str) -> tuple[float, float]:

@@ -116,7 +116,7 @@ def _reject_foreign(method: str, headers: Headers) -> Response | None:
         return JSONResponse({"detail": "use the host 127.0.0.1 or localhost, or start the server with a token"}, 421)
     origin = headers.get("origin")
     is_cross_origin = origin is not None and origin.split("://")[-1] != host
-    if method == "POST" and (is_cross_origin or headers.get("sec-fetch-site") == "cross-site"):
+    if method not in ("GET", "HEAD", "OPTIONS") and (is_cross_origin or headers.get("sec-fetch-site") == "cross-site"):
         detail = "requests from pages of other hosts are not allowed; start the server with a token"
         return JSONResponse({"detail": detail}, 403)
     return None

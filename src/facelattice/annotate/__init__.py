@@ -1,0 +1,5 @@
+"""`facelattice annotate`: a page to annotate images, with a model that learns from what is done.
+
+`project` holds the table of annotated faces, `prediction` suggests points for the other images, `training_job` trains
+a model on the images that are done, and `app` serves the page and its requests on this machine.
+"""

@@ -1,0 +1,25 @@
+"""Run a command of facelattice as a child of `facelattice annotate`, and end it when that process ends.
+
+    python -m facelattice.annotate.child train recipe.yaml
+
+The parent holds the other end of stdin. When the parent is gone, also if it was killed, stdin ends, and so does the
+command.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+
+from facelattice.__main__ import main
+
+
+def _exit_with_parent() -> None:
+    sys.stdin.buffer.read()
+    os._exit(1)
+
+
+if __name__ == "__main__":
+    threading.Thread(target=_exit_with_parent, daemon=True).start()
+    main()

@@ -1,0 +1,260 @@
+"""Suggested points for the images that nobody has annotated, and the order in which images are worth most.
+
+With a model, faces are detected and predicted. Without one, the mean shape of the annotated faces is put into the
+detected boxes, or into a box that the user draws. Images come first where the model is least sure of its points, where
+its predictions in several crops differ, or where it differs from an annotation that is to be corrected.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from facelattice import geometry
+from facelattice.annotate.project import ImageRecord, Project
+from facelattice.annotate.shapes import average_shape, initial_shape, place_shape
+from facelattice.annotate.table import FaceAnnotation
+from facelattice.detection import YuNetDetector, fit_box_mapping, map_box
+from facelattice.exceptions import FacelatticeError, ImageError
+from facelattice.face import Face
+from facelattice.image_io import load_image
+from facelattice.inference.aligner import FaceAligner
+from facelattice.inference.onnx_model import Model
+from facelattice.training.pseudo_labels import view_agreement
+
+NOTHING_FOUND = 1.0  # uncertainty of an image without a detected face, a share of the face's size
+MIN_MAPPED = 3  # annotated faces that fit the mapping from detected boxes to boxes of the points
+MIN_IOU = 0.1  # of a detected box and the annotated points: these may be a small part of the face
+MIN_CONFIDENCE = 0.6  # of the detector, for faces without a model
+MIN_SCORE = 0.05  # of a face: a model that has learned from a few faces expects large errors
+
+
+@dataclass(frozen=True, eq=False)
+class SuggestedFace:
+    """A face that the user can take over or correct.
+
+    Attributes:
+        annotation: Its points.
+        expected_errors: float32 (N,), pixels; None without a model.
+    """
+
+    annotation: FaceAnnotation
+    expected_errors: np.ndarray | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Suggestion:
+    """The suggested faces of one image.
+
+    Attributes:
+        faces: The faces; none if the detector finds none.
+        uncertainty: The largest uncertainty of a face, as a share of its size; None without a model.
+    """
+
+    faces: tuple[SuggestedFace, ...]
+    uncertainty: float | None
+
+
+class Suggestions:
+    """Suggests faces for the images of a project. The methods can be called in several threads.
+
+    Args:
+        project: The project.
+        model: The model; None to suggest mean shapes.
+    """
+
+    def __init__(self, project: Project, model: Model | None):
+        self._project = project
+        self._detector = YuNetDetector()
+        self._lock = threading.Lock()  # detector and model run once at a time: they use all processors
+        self._boxes: dict[int, np.ndarray] = {}  # detected boxes (M, 4) by image
+        self._found: dict[int, tuple[str, Suggestion]] = {}  # by image, with the version it was computed for
+        self._aligner: FaceAligner | None = None
+        self._shape: tuple[int, np.ndarray] | None = None  # the mean shape, and the revision of the project
+        self.model_name: str | None = None
+        if model is not None:
+            self.use_model(model)
+
+    def use_model(self, model: Model) -> None:
+        """Let a model make the suggestions from now on.
+
+        Boxes of the detector are mapped as the annotated faces show, if the model file does not say how.
+        """
+        detectors = model.info.detectors
+        with self._lock:
+            if detectors.get(self._detector.name) is None:
+                mapping = self._fit_mapping()
+                model.info = replace(model.info, detectors={**detectors, self._detector.name: mapping})
+            self._aligner = FaceAligner(model, self._detector, min_score=MIN_SCORE)
+            self.model_name = model.name
+            self._found.clear()
+
+    def uncertainty(self, index: int) -> float | None:
+        """Return the uncertainty of an image as far as it is known; None before it is computed, or without a model."""
+        found = self._found.get(index)
+        return found[1].uncertainty if found is not None else None
+
+    def of_image(self, index: int) -> Suggestion:
+        """Return the suggestion for an image, computed once for each model.
+
+        Raises:
+            ImageError: The image cannot be read.
+        """
+        record = self._project.records[index]
+        with self._lock:
+            found = self._found.get(index)
+            if found is not None and found[0] == record.version:
+                return found[1]
+            image = load_image(record.path)
+            if self._aligner is None:
+                return self._suggest_shapes(index, image)
+            suggestion = self._predict(self._aligner, record, image)
+            self._found[index] = (record.version, suggestion)
+            return suggestion
+
+    def in_box(self, index: int, box: np.ndarray) -> SuggestedFace:
+        """Return the face in a box (4,) that the user drew around the points.
+
+        Raises:
+            ImageError: The image cannot be read.
+        """
+        if self._aligner is None:
+            return SuggestedFace(_visible(place_shape(self.mean_shape(), box)))
+        image = load_image(self._project.records[index].path)
+        with self._lock:
+            (face,) = self._aligner.predictor.predict([image], [box])
+        return _suggest(face)
+
+    def mean_shape(self) -> np.ndarray:
+        """Return the mean shape (N, 2) of the annotated faces, or a rough layout before there are any."""
+        revision = self._project.revision
+        if self._shape is None or self._shape[0] != revision:
+            shape = average_shape(self._project.done_samples())
+            self._shape = revision, initial_shape(self._project.scheme) if shape is None else shape
+        return self._shape[1]
+
+    def _predict(self, aligner: FaceAligner, record: ImageRecord, image: np.ndarray) -> Suggestion:
+        if record.faces:  # an annotation to be corrected: how far is it from the model?
+            boxes = [geometry.face_box(face.points) for face in record.faces]
+            faces = aligner.predictor.predict([image] * len(boxes), boxes)
+            errors = [_distance(face, old) for face, old in zip(faces, record.faces, strict=True)]
+        else:
+            faces = aligner(image)
+            errors = [_uncertainty(aligner.model, image, face) for face in faces]
+        return Suggestion(tuple(map(_suggest, faces)), max(errors, default=NOTHING_FOUND))
+
+    def _suggest_shapes(self, index: int, image: np.ndarray) -> Suggestion:
+        """Put the mean shape into the detected faces."""
+        boxes = self._detect(index, image)
+        mapping = self._fit_mapping()
+        boxes = boxes if mapping is None else np.array([map_box(box, mapping) for box in boxes]).reshape(-1, 4)
+        shapes = [place_shape(self.mean_shape(), box) for box in boxes]
+        return Suggestion(tuple(SuggestedFace(_visible(shape)) for shape in shapes), None)
+
+    def _detect(self, index: int, image: np.ndarray) -> np.ndarray:
+        if index not in self._boxes:
+            boxes, confidences = self._detector(image)
+            self._boxes[index] = boxes[confidences >= MIN_CONFIDENCE]
+        return self._boxes[index]
+
+    def _fit_mapping(self) -> dict[str, Any] | None:
+        """Fit the detected boxes to the annotated faces; None if too few faces are annotated."""
+        index_of = {record.path: index for index, record in enumerate(self._project.records)}
+        detected, annotated = [], []
+        for sample in self._project.done_samples():
+            index = index_of[sample.path]
+            try:
+                boxes = self._boxes[index] if index in self._boxes else self._detect(index, load_image(sample.path))
+            except ImageError:
+                continue
+            best = geometry.highest_iou(boxes, sample.box, MIN_IOU)
+            if best is not None:
+                detected.append(boxes[best])
+                annotated.append(sample.box)
+        if len(detected) < MIN_MAPPED:
+            return None
+        return fit_box_mapping(np.array(detected), np.array(annotated))
+
+
+class SuggestionThread:
+    """Computes the suggestions of all images in the background, so that their order is known.
+
+    Args:
+        project: The project.
+        suggestions: Its suggestions.
+    """
+
+    def __init__(self, project: Project, suggestions: Suggestions):
+        self._project, self._suggestions = project, suggestions
+        self._wake, self._stopped = threading.Event(), False
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self.unreadable: dict[int, str] = {}  # by image, why it cannot be read
+
+    def start(self) -> None:
+        """Start the thread."""
+        self._thread.start()
+
+    def restart(self) -> None:
+        """Compute again, after the model was replaced."""
+        self._wake.set()
+
+    def stop(self) -> None:
+        """End the thread after the image that it works on."""
+        self._stopped = True
+        self._wake.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        while not self._stopped:
+            for index in range(len(self._project.records)):
+                if self._stopped or self._wake.is_set():
+                    break
+                if not self._project.records[index].done and index not in self.unreadable:
+                    self._compute(index)
+            else:
+                self._wake.wait()
+            self._wake.clear()
+
+    def _compute(self, index: int) -> None:
+        try:
+            self._suggestions.of_image(index)
+        except FacelatticeError as error:
+            self.unreadable[index] = str(error)
+
+
+def sort_by_uncertainty(records: Sequence[ImageRecord], uncertainties: Sequence[float | None]) -> list[int]:
+    """Return the order of images: those to do first, the most uncertain ones first, then those that are done.
+
+    Images of equal rank, or without a known uncertainty, keep their order.
+    """
+
+    def rank(index: int) -> tuple[bool, float]:
+        return records[index].done, -(uncertainties[index] or 0.0)
+
+    return sorted(range(len(records)), key=rank)
+
+
+def _visible(points: np.ndarray) -> FaceAnnotation:
+    return FaceAnnotation(points, np.zeros(len(points), bool))
+
+
+def _suggest(face: Face) -> SuggestedFace:
+    hidden = np.zeros(len(face.points), bool) if face.visible is None else ~face.visible
+    return SuggestedFace(FaceAnnotation(face.points, hidden), face.expected_errors)
+
+
+def _uncertainty(model: Model, image: np.ndarray, face: Face) -> float:
+    """Return the mean expected error, or the mean disagreement of views if that is larger, as a share of the size."""
+    _, deviations = view_agreement(model, image, face.points)
+    expected = float(face.expected_errors.mean()) / max(geometry.box_side(face.box), 1e-9)
+    return max(expected, float(deviations.mean()))
+
+
+def _distance(face: Face, annotation: FaceAnnotation) -> float:
+    """Return the mean distance of a prediction from an annotation, as a share of the size."""
+    offsets = np.linalg.norm(face.points - annotation.points, axis=1)
+    return float(np.nanmean(offsets)) / max(geometry.box_side(geometry.face_box(annotation.points)), 1e-9)

@@ -1,0 +1,109 @@
+"""The point scheme of a project as a file, and the shape that faces get before a model predicts them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from facelattice import geometry
+from facelattice.datasets.sample import Sample
+from facelattice.formats.atomic import atomic_write
+from facelattice.point_names import split_name
+from facelattice.schemes import SCHEMES, Scheme, mean_shape
+
+# Names that people give to points, beside those of the built-in schemes, and the points of ibug68 whose mean they are.
+_COMMON = {
+    ("left", "eye"): range(36, 42), ("right", "eye"): range(42, 48), ("nose",): [30], ("chin",): [8],
+    ("mouth",): range(48, 68), ("left", "mouth"): [48], ("right", "mouth"): [54],
+    ("left", "brow"): range(17, 22), ("right", "brow"): range(22, 27),
+    ("left", "ear"): [0], ("right", "ear"): [16],
+}  # fmt: skip
+
+
+def initial_shape(scheme: Scheme) -> np.ndarray:
+    """Return a shape for a scheme without any annotated face.
+
+    Points whose names are those of a built-in scheme, or common ones such as left_eye, are at their place in a mean
+    face. The others are on an ellipse, in their order, so that none hides another.
+
+    Returns:
+        Float32 (N, 2), relative to the center of their box, in units of its longer side.
+    """
+    if scheme.name in SCHEMES:
+        return _normalize(mean_shape(scheme).astype(np.float64))
+    known = _known_places()
+    places = [known.get(tuple(sorted(split_name(name)))) for name in scheme.names]
+    angles = np.linspace(-np.pi, np.pi, len(scheme), endpoint=False) + np.pi / 2
+    ellipse = np.column_stack([0.5 + 0.45 * np.cos(angles), 0.5 + 0.55 * np.sin(angles)])
+    points = np.array([ellipse[i] if place is None else place for i, place in enumerate(places)])
+    return _normalize(points)
+
+
+def average_shape(samples: Sequence[Sample]) -> np.ndarray | None:
+    """Return the mean shape of faces, also if some of them lack points.
+
+    Returns:
+        Float32 (N, 2) as `initial_shape` returns; None if a point is in no face.
+    """
+    shapes = [(s.points - geometry.box_center(s.box)) / geometry.box_side(s.box) for s in samples]
+    known = [np.where(s.mask[:, None], shape, np.nan) for s, shape in zip(samples, shapes, strict=True)]
+    if not known or not np.stack([s.mask for s in samples]).any(0).all():
+        return None
+    return _normalize(np.nanmean(np.stack(known), axis=0))
+
+
+def place_shape(shape: np.ndarray, box: np.ndarray) -> np.ndarray:
+    """Put a shape into a box (4,): its center on the box's, as large as the box's longer side. Float32 (N, 2)."""
+    return (geometry.box_center(box) + shape * geometry.box_side(box)).astype(np.float32)
+
+
+def suggest_pairs(shape: np.ndarray) -> list[tuple[int, int]]:
+    """Suggest mirror pairs: points that lie where the mirror image of the other one does.
+
+    Args:
+        shape: Mean shape (N, 2) of upright faces, in units of the face's size.
+
+    Returns:
+        Pairs of indices, the smaller one first. Points near the axis of the face are in none.
+    """
+    best: list[tuple[float, int, int]] = []
+    axis = np.median(shape[:, 0])
+    axis = (shape[:, 0].min() + shape[:, 0].max() + 2 * axis) / 4
+    mirrored = np.column_stack([2 * axis - shape[:, 0], shape[:, 1]])
+    distances = np.linalg.norm(mirrored[:, None] - shape[None], axis=-1)
+    for i in range(len(shape)):
+        for j in range(i, len(shape)):
+            best.append((float(distances[i, j]), i, j))
+    used: set[int] = set()
+    pairs = []
+    for distance, i, j in sorted(best):
+        if distance < 0.15 and not {i, j} & used:
+            used |= {i, j}
+            if i != j:
+                pairs.append((i, j))
+    return sorted(pairs)
+
+
+def write_scheme(path: Path, scheme: Scheme) -> None:
+    """Write a scheme as a YAML file, which `schemes.get_scheme` reads."""
+    with atomic_write(path) as file:  # JSON values are YAML too
+        file.writelines(f"{key}: {json.dumps(value)}\n" for key, value in scheme.to_dict().items())
+
+
+def _normalize(shape: np.ndarray) -> np.ndarray:
+    box = geometry.points_box(shape)
+    return ((shape - geometry.box_center(box)) / max(geometry.box_side(box), 1e-9)).astype(np.float32)
+
+
+def _known_places() -> dict[tuple[str, ...], np.ndarray]:
+    """Return the places of points in a mean face, by the sorted words of their names."""
+    mean = mean_shape(SCHEMES["ibug68"])
+    places = {tuple(sorted(words)): mean[list(ids)].mean(0) for words, ids in _COMMON.items()}
+    for scheme in SCHEMES.values():
+        shape = mean_shape(scheme)
+        for name, place in zip(scheme.names, shape, strict=True):
+            places.setdefault(tuple(sorted(split_name(name))), place)
+    return places

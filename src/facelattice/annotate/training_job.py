@@ -1,0 +1,286 @@
+"""Training in the background: `facelattice train` and `facelattice export` on the images that are done.
+
+Each round has a folder with its recipe, its point scheme, the checkpoints and the log. The model of the last round is
+beside them. A round that is stopped ends with the best weights so far.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from importlib.util import find_spec
+from pathlib import Path
+from typing import IO, Any
+
+from facelattice.annotate.project import Project
+from facelattice.annotate.shapes import write_scheme
+from facelattice.datasets.sample import Sample
+from facelattice.datasets.sampling import split_validation
+from facelattice.exceptions import TrainingError
+from facelattice.formats.atomic import atomic_write
+from facelattice.inference.model_zoo import find_model
+from facelattice.inference.onnx_model import Model
+from facelattice.schemes import SCHEMES
+
+MIN_FACES = 5
+CROPS = 6000  # that a round trains on by default: two minutes on two processors from ibug68-fast
+MIN_EPOCHS, MAX_EPOCHS = 15, 200
+VAL_FRACTIONS = (0.2, 0.25, 0.3, 0.15, 0.4, 0.1, 0.5, 0.05, 0.6, 0.7)  # in order of preference
+START = "ibug68-fast"
+STOP_TIMEOUT = 10.0  # seconds
+
+
+@dataclass
+class TrainingStatus:
+    """What the page shows of the training.
+
+    Attributes:
+        state: "idle", "training", "exporting", "finished" or "failed".
+        round: Number of the round, from 1; 0 before the first.
+        num_faces: Number of faces that the round trains and validates on.
+        epochs: Number of epochs of the round.
+        val_nme: NME on the validation faces after each epoch, as a fraction.
+        seconds: Duration of the round so far.
+        stopped: Whether the user stopped the round.
+        message: Why the round failed.
+        recipe: The recipe as text.
+        model: The model file of the last round that has one.
+    """
+
+    state: str = "idle"
+    round: int = 0
+    num_faces: int = 0
+    epochs: int = 0
+    val_nme: list[float] = field(default_factory=list)
+    seconds: float = 0.0
+    stopped: bool = False
+    message: str = ""
+    recipe: str = ""
+    model: str | None = None
+
+
+class TrainingJob:
+    """Trains on the images of a project that are done, one round at a time.
+
+    Args:
+        project: The project.
+        start: What the first round starts from: a bundled model or a model file.
+        on_model: Called with the model file of each round, in a thread.
+    """
+
+    def __init__(self, project: Project, start: str, on_model: Callable[[Path], None]):
+        self._project, self._start, self._on_model = project, start, on_model
+        table = project.table
+        self.folder = table.with_name(f"{table.stem}-training")
+        self.model_path = self.folder / f"{table.stem}.onnx"
+        self._lock = threading.Lock()
+        self._status = TrainingStatus(model=str(self.model_path) if self.model_path.is_file() else None)
+        self._out: Path | None = None
+        self._started = 0.0
+        self._child: subprocess.Popen[bytes] | None = None
+        self._closed = False
+        self._thread: threading.Thread | None = None
+
+    def why_not(self) -> str:
+        """Return why no round can start now, as a sentence; "" if one can."""
+        if find_spec("torch") is None or find_spec("omegaconf") is None:
+            return 'Training needs: pip install "facelattice[train]"'
+        samples = self._project.done_samples()
+        if len(samples) < MIN_FACES:
+            return f"Training needs {MIN_FACES} faces in images that are done; there are {len(samples)}."
+        if choose_val_fraction(samples) is None:
+            return "All faces belong to one photo or person by the names of the images, so none is left to validate on."
+        return ""
+
+    def default_epochs(self) -> int:
+        """Return the number of epochs that a round has by default: fewer, the more faces there are."""
+        num_faces = max(1, len(self._project.done_samples()))
+        return min(MAX_EPOCHS, max(MIN_EPOCHS, round(CROPS / num_faces)))
+
+    def start(self, epochs: int | None = None) -> None:
+        """Start a round.
+
+        Args:
+            epochs: Number of epochs; None for `default_epochs`.
+
+        Raises:
+            TrainingError: A round is running, or none can start.
+            OSError: The recipe cannot be written.
+        """
+        with self._lock:
+            if self._status.state in ("training", "exporting"):
+                raise TrainingError("training runs already")
+            reason = self.why_not()
+            if reason:
+                raise TrainingError(reason)
+            epochs = epochs or self.default_epochs()
+            number = 1
+            while (self.folder / f"round-{number}").exists():
+                number += 1
+            out = self.folder / f"round-{number}"
+            recipe = self._write_recipe(out, epochs)
+            samples = self._project.done_samples()
+            self._out, self._started = out, time.monotonic()
+            self._status = TrainingStatus(
+                "training", number, len(samples), epochs, recipe=recipe, model=self._status.model
+            )
+            self._thread = threading.Thread(target=self._run, args=(out,), daemon=True)
+            self._thread.start()
+
+    def stop(self) -> None:
+        """End the training of the round. The best weights so far become its model."""
+        with self._lock:
+            if self._status.state == "training":
+                self._status.stopped = True
+                self._end_child()
+
+    def status(self) -> TrainingStatus:
+        """Return the present status."""
+        with self._lock:
+            if self._status.state == "training" and self._out is not None:
+                self._status.val_nme = read_val_nme(self._out / "log.csv")
+                self._status.seconds = time.monotonic() - self._started
+            return replace(self._status, val_nme=list(self._status.val_nme))
+
+    def close(self) -> None:
+        """End the training at once; the round has no model then."""
+        with self._lock:
+            self._closed = True
+            self._end_child()
+        if self._thread is not None:
+            self._thread.join()
+
+    def _write_recipe(self, out: Path, epochs: int) -> str:
+        """Write the recipe and the scheme of a round, and return the recipe."""
+        scheme = self._project.scheme
+        scheme_name = scheme.name
+        if scheme.name not in SCHEMES:
+            scheme_name = str(out / "scheme.yaml")
+            write_scheme(out / "scheme.yaml", scheme)
+        recipe = recipe_text(
+            self._project.table, scheme_name, len(scheme), self._start, epochs, self._project.done_samples()
+        )
+        with atomic_write(out / "my-recipe.yaml") as file:
+            file.write(recipe)
+        return recipe
+
+    def _run(self, out: Path) -> None:
+        """Train and export, in a thread."""
+        best, log = out / "best.pt", out / "output.txt"
+        with open(log, "wb") as output:
+            code = self._run_child(["train", str(out / "my-recipe.yaml"), "--out", str(out)], output)
+            stopped = self._status.stopped
+            if stopped and not best.is_file():
+                self._finish("idle")
+                return
+            if code and not stopped:
+                self._finish("failed", _reason(code, log))
+                return
+            self._finish("exporting")
+            code = self._run_child(["export", str(best), "--out", str(self.model_path)], output)
+        if not code:
+            self._on_model(self.model_path)
+            with self._lock:
+                self._status.model = str(self.model_path)
+        self._finish("failed" if code else "finished", _reason(code, log) if code else "")
+
+    def _finish(self, state: str, message: str = "") -> None:
+        """Change the state at the end of a part of the round."""
+        with self._lock:
+            assert self._out is not None
+            self._status.state, self._status.message = state, message
+            self._status.val_nme = read_val_nme(self._out / "log.csv")
+            self._status.seconds = time.monotonic() - self._started
+
+    def _run_child(self, arguments: list[str], output: IO[bytes]) -> int:
+        """Run a command of facelattice, and return its exit code."""
+        command = [sys.executable, "-m", "facelattice.annotate.child", *arguments]
+        with self._lock:
+            if self._closed:
+                return 1
+            self._child = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=output, stderr=output)
+            if self._status.stopped and self._status.state == "training":  # before the process was started
+                self._end_child()
+        code = self._child.wait()
+        assert self._child.stdin is not None
+        self._child.stdin.close()
+        return code
+
+    def _end_child(self) -> None:
+        child = self._child
+        if child is None or child.poll() is not None:
+            return
+        child.terminate()
+        timer = threading.Timer(STOP_TIMEOUT, child.kill)  # does nothing to a child that has ended
+        timer.daemon = True
+        timer.start()
+
+
+def recipe_text(table: Path, scheme: str, num_points: int, start: str, epochs: int, samples: Sequence[Sample]) -> str:
+    """Return the recipe of a round.
+
+    Args:
+        table: The annotated faces.
+        scheme: Name or file of the point scheme.
+        num_points: Number of its points.
+        start: A bundled model or a model file, whose network is trained on.
+        epochs: Number of epochs.
+        samples: The faces that are done.
+
+    Raises:
+        TrainingError: The faces cannot be split into training and validation faces.
+        ModelError: The model file cannot be used.
+    """
+    fraction = choose_val_fraction(samples)
+    if fraction is None:
+        raise TrainingError("the faces cannot be split into training and validation faces")
+    info = Model(find_model(start), num_threads=1).info
+    network = {key: value for key, value in info.recipe.get("network", {}).items() if key not in _NOT_INHERITED}
+    network |= {"pretrained": False, "k": min(network.get("k", 3), num_points - 1)}
+    values: dict[str, Any] = {
+        "name": table.stem, "scheme": scheme,
+        "data": [{"name": f"annotated with facelattice: {table.name}", "path": str(table)}],
+        "epochs": epochs, "batch_size": 8, "val_fraction": fraction, "precision": "fp32",
+        "crop_margin": info.crop_margin, "init_from": start, "network": network,
+        "optimizer": {"ema_decay": 0.99},
+    }  # fmt: skip
+    lines = [f"{key}: {json.dumps(value)}\n" for key, value in values.items()]
+    return f"# {len(samples)} faces, written by facelattice annotate\n{''.join(lines)}"
+
+
+_NOT_INHERITED = {"annotation_styles", "pretrained_file"}
+
+
+def choose_val_fraction(samples: Sequence[Sample]) -> float | None:
+    """Return the fraction of faces for validation that leaves faces on both sides; None if there is none.
+
+    The side of a face depends on the name of its image, so with few images a fraction can leave one side empty.
+    """
+    for fraction in VAL_FRACTIONS:
+        train, val = split_validation(list(samples), fraction)
+        if len(val) >= min(2, len(samples) // 5) and len(train) >= max(2, len(samples) // 2) and val:
+            return fraction
+    return None
+
+
+def read_val_nme(log: Path) -> list[float]:
+    """Return the validation NME of each epoch in the log of a run; empty if there is none yet."""
+    try:
+        with open(log, encoding="utf-8", newline="") as file:
+            return [float(row["val_nme"]) for row in csv.DictReader(file)]
+    except (OSError, KeyError, ValueError):
+        return []
+
+
+def _reason(code: int, log: Path) -> str:
+    """Return why a command failed: the last line that it printed."""
+    if code < 0:
+        return f"the process was ended by signal {-code}; is there enough memory?"
+    lines = [line.strip() for line in log.read_text(encoding="utf-8", errors="replace").splitlines()]
+    return next((line for line in reversed(lines) if line), "the process ended without a message")

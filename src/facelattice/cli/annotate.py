@@ -1,0 +1,155 @@
+"""`facelattice annotate`: the page to annotate images, with a model that learns from what is done."""
+
+from __future__ import annotations
+
+import os
+import socket
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.text import Text
+
+from facelattice.cli.app import app
+from facelattice.cli.console import err, pluralize, print_error
+from facelattice.cli.signals import exit_status
+from facelattice.file_search import find_images
+from facelattice.schemes import Scheme, get_scheme
+
+if TYPE_CHECKING:
+    from facelattice.annotate.table import FaceAnnotation
+
+HOST = "127.0.0.1"
+DATASET_SUFFIXES = (".csv", ".json", ".xml", ".mat")
+
+
+@app.command()
+def annotate(
+    inputs: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="INPUT...", help="Images, folders or quoted globs; or one dataset of annotated faces to correct."
+        ),
+    ],
+    points: Annotated[
+        str | None,
+        typer.Option(
+            metavar="N|NAME,NAME,...",
+            help="The points to annotate: their number or their names. The scheme is written beside the table.",
+        ),
+    ] = None,
+    scheme: Annotated[
+        str | None, typer.Option(metavar="SCHEME", help="The points to annotate: a built-in scheme or a YAML file.")
+    ] = None,
+    model: Annotated[
+        str | None,
+        typer.Option(metavar="MODEL", help="Model that suggests the points: a bundled model or a model file."),
+    ] = None,
+    output: Annotated[
+        Path,
+        typer.Option(
+            "--out", "-o", metavar="TABLE.csv", dir_okay=False,
+            help="Table that every change is saved in at once. If it exists, the work on it continues.",
+        ),
+    ] = Path("points.csv"),
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port of the page; 0 chooses a free port.")] = 8001,
+) -> None:  # fmt: skip
+    """Annotate faces in the browser, and train a model on them from the page.
+
+    The model suggests the points of the next images, those first where it is least sure. Only this machine can reach
+    the page. Ctrl-C stops.
+    """
+    from facelattice.annotate.app import create_app
+    from facelattice.annotate.project import Project
+    from facelattice.annotate.session import Session
+    from facelattice.annotate.training_job import START
+    from facelattice.serve.server import run_server
+    from facelattice.serve.settings import Settings
+
+    if output.suffix.lower() != ".csv":
+        raise typer.BadParameter(f"--out {output}: the table is a .csv file; the page exports other formats")
+    scheme_file = output.with_suffix(".yaml") if points is not None else None
+    given: dict[Path, list[FaceAnnotation]] = {}
+    chosen = _choose_scheme(points, scheme, model, scheme_file)
+    if _is_dataset(inputs):
+        chosen, given = _read_dataset(Path(inputs[0]), chosen, output)
+        images = list(given)
+    else:
+        images = find_images(inputs)
+    if chosen is None:
+        raise typer.BadParameter(
+            "which points? Give their number or names (--points 12, --points left_eye,right_eye,nose), a scheme "
+            "(--scheme my.yaml), or a model whose points you want to correct (--model ibug68)"
+        )
+    project = Project(output, chosen, images, given)
+    session = Session(project, model, model or START, scheme_file)
+    try:
+        listener = socket.create_server((HOST, port))
+    except OSError as error:
+        raise typer.BadParameter(f"cannot listen on port {port} ({error.strerror}): give another --port") from None
+    done = sum(record.done for record in project.records)
+    summary = f"{pluralize(len(project.records), 'image')}, {done} done, {pluralize(len(chosen), 'point')}"
+    address = f"http://{HOST}:{listener.getsockname()[1]}/"
+    err.print(Text(f"{address}    {summary}; table: {output}    (Ctrl-C stops)"), soft_wrap=True)
+    try:
+        run_server(create_app(session), Settings(), listener)
+    except KeyboardInterrupt as error:  # raised again by the server after it has stopped
+        print_error(f"stopped; {output} holds all changes")
+        raise typer.Exit(exit_status(error)) from None
+
+
+def _choose_scheme(points: str | None, scheme: str | None, model: str | None, file: Path | None) -> Scheme | None:
+    """Return the scheme that the options name; None if none does. A scheme of --points is written to ``file``."""
+    from facelattice.annotate.shapes import write_scheme
+    from facelattice.inference.model_zoo import find_model
+    from facelattice.inference.onnx_model import Model
+
+    if points is not None and scheme is not None:
+        raise typer.BadParameter("give either --points or --scheme")
+    chosen = None if scheme is None else get_scheme(scheme)
+    if points is not None and file is not None:
+        wanted = int(points) if points.isdecimal() else [name.strip() for name in points.split(",")]
+        chosen = Scheme.from_dict({"name": file.stem, "points": wanted})
+        if file.exists():  # the page may have renamed the points
+            saved = get_scheme(file)
+            if len(saved) != len(chosen):
+                raise typer.BadParameter(
+                    f"{file} has {len(saved)} points, not {len(chosen)}: give another --out, or --scheme {file}"
+                )
+            chosen = saved
+        else:
+            write_scheme(file, chosen)
+    if model is None:
+        return chosen
+    of_model = Model(find_model(model)).scheme
+    if chosen is not None and len(of_model) != len(chosen):
+        raise typer.BadParameter(
+            f"the model {model} has {len(of_model)} points ({of_model.name}), but {chosen.name} has {len(chosen)}"
+        )
+    return chosen or of_model
+
+
+def _is_dataset(inputs: list[str]) -> bool:
+    """Whether the input is one dataset of annotated faces: a file of annotations, or a folder with .pts files."""
+    from facelattice.datasets.readers.files import has_files
+
+    path = Path(inputs[0])
+    if len(inputs) > 1:
+        return False
+    return path.suffix.lower() in DATASET_SUFFIXES or (path.is_dir() and has_files(path, ".pts"))
+
+
+def _read_dataset(path: Path, scheme: Scheme | None, output: Path) -> tuple[Scheme, dict[Path, list[FaceAnnotation]]]:
+    """Read the annotated faces of a dataset, by image, and their scheme."""
+    from facelattice.annotate.table import FaceAnnotation
+    from facelattice.datasets.readers.detect_layout import read_samples
+    from facelattice.datasets.sample import convert_samples, default_scheme
+
+    if path.exists() and output.exists() and os.path.samefile(path, output):
+        raise typer.BadParameter(f"{path} is the table of --out already: give the images, or another --out")
+    samples = read_samples(path, None, None if scheme is None else default_scheme(scheme))
+    scheme = scheme or samples[0].scheme
+    given: dict[Path, list[FaceAnnotation]] = {}
+    for sample in convert_samples(samples, scheme, None):
+        given.setdefault(sample.path, []).append(FaceAnnotation(sample.points, sample.hidden & sample.mask))
+    return scheme, given

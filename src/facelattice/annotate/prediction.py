@@ -16,7 +16,7 @@ import numpy as np
 
 from facelattice import geometry
 from facelattice.annotate.project import ImageRecord, Project
-from facelattice.annotate.shapes import average_shape, initial_shape, place_shape
+from facelattice.annotate.shapes import average_shape, initial_shape, normalize, place_shape
 from facelattice.annotate.table import FaceAnnotation
 from facelattice.detection import YuNetDetector, fit_box_mapping, map_box
 from facelattice.exceptions import FacelatticeError, ImageError
@@ -27,7 +27,8 @@ from facelattice.inference.onnx_model import Model
 from facelattice.training.pseudo_labels import view_agreement
 
 NOTHING_FOUND = 1.0  # uncertainty of an image without a detected face, a share of the face's size
-MIN_MAPPED = 3  # annotated faces that fit the mapping from detected boxes to boxes of the points
+# From detected boxes to the boxes of the points of ibug68, as the bundled models state it.
+FACE_MAPPING = {"offset": [0.0048, 0.1458], "scale": 0.915}
 MIN_IOU = 0.1  # of a detected box and the annotated points: these may be a small part of the face
 MIN_CONFIDENCE = 0.6  # of the detector, for faces without a model
 MIN_SCORE = 0.05  # of a face: a model that has learned from a few faces expects large errors
@@ -74,8 +75,9 @@ class Suggestions:
         self._boxes: dict[int, np.ndarray] = {}  # detected boxes (M, 4) by image
         self._found: dict[int, tuple[str, Suggestion]] = {}  # by image, with the version it was computed for
         self._aligner: FaceAligner | None = None
-        self._shape: tuple[int, np.ndarray] | None = None  # the mean shape, and the revision of the project
+        self._shape: tuple[int, np.ndarray | None] | None = None  # the mean shape, and the revision of the project
         self.model_name: str | None = None
+        self.generation = 0  # the number of models so far
         if model is not None:
             self.use_model(model)
 
@@ -91,6 +93,7 @@ class Suggestions:
                 model.info = replace(model.info, detectors={**detectors, self._detector.name: mapping})
             self._aligner = FaceAligner(model, self._detector, min_score=MIN_SCORE)
             self.model_name = model.name
+            self.generation += 1
             self._found.clear()
 
     def uncertainty(self, index: int) -> float | None:
@@ -131,11 +134,8 @@ class Suggestions:
 
     def mean_shape(self) -> np.ndarray:
         """Return the mean shape (N, 2) of the annotated faces, or a rough layout before there are any."""
-        revision = self._project.revision
-        if self._shape is None or self._shape[0] != revision:
-            shape = average_shape(self._project.done_samples())
-            self._shape = revision, initial_shape(self._project.scheme) if shape is None else shape
-        return self._shape[1]
+        average = self._average()
+        return normalize(initial_shape(self._project.scheme)) if average is None else average
 
     def _predict(self, aligner: FaceAligner, record: ImageRecord, image: np.ndarray) -> Suggestion:
         if record.faces:  # an annotation to be corrected: how far is it from the model?
@@ -149,11 +149,18 @@ class Suggestions:
 
     def _suggest_shapes(self, index: int, image: np.ndarray) -> Suggestion:
         """Put the mean shape into the detected faces."""
-        boxes = self._detect(index, image)
-        mapping = self._fit_mapping()
-        boxes = boxes if mapping is None else np.array([map_box(box, mapping) for box in boxes]).reshape(-1, 4)
-        shapes = [place_shape(self.mean_shape(), box) for box in boxes]
-        return Suggestion(tuple(SuggestedFace(_visible(shape)) for shape in shapes), None)
+        shape, mapping = self._average(), self._fit_mapping()
+        if shape is None or mapping is None:
+            shape, mapping = initial_shape(self._project.scheme), FACE_MAPPING
+        faces = [place_shape(shape, map_box(box, mapping)) for box in self._detect(index, image)]
+        return Suggestion(tuple(SuggestedFace(_visible(points)) for points in faces), None)
+
+    def _average(self) -> np.ndarray | None:
+        """Return the mean shape of the faces that are done, computed once for each revision of the project."""
+        revision = self._project.revision
+        if self._shape is None or self._shape[0] != revision:
+            self._shape = revision, average_shape(self._project.done_samples())
+        return self._shape[1]
 
     def _detect(self, index: int, image: np.ndarray) -> np.ndarray:
         if index not in self._boxes:
@@ -162,7 +169,7 @@ class Suggestions:
         return self._boxes[index]
 
     def _fit_mapping(self) -> dict[str, Any] | None:
-        """Fit the detected boxes to the annotated faces; None if too few faces are annotated."""
+        """Fit the detected boxes to the annotated faces; None if none of them is detected."""
         index_of = {record.path: index for index, record in enumerate(self._project.records)}
         detected, annotated = [], []
         for sample in self._project.done_samples():
@@ -175,9 +182,7 @@ class Suggestions:
             if best is not None:
                 detected.append(boxes[best])
                 annotated.append(sample.box)
-        if len(detected) < MIN_MAPPED:
-            return None
-        return fit_box_mapping(np.array(detected), np.array(annotated))
+        return fit_box_mapping(np.array(detected), np.array(annotated)) if detected else None
 
 
 class SuggestionThread:

@@ -72,6 +72,7 @@ class Session:
             "images": images,
             "order": sort_by_uncertainty(records, uncertainties),
             "model": self.suggestions.model_name,
+            "suggestions": self.suggestions.generation,
             "scheme": self.describe_scheme(),
         }
 
@@ -93,6 +94,7 @@ class Session:
             **vars(self.training.status()),
             "why_not": self.training.why_not(),
             "default_epochs": self.training.default_epochs(),
+            "base": self.training.base,
             "problems": self._problems[1],
         }
 

@@ -11,9 +11,10 @@ import numpy as np
 from facelattice import geometry
 from facelattice.datasets.sample import Sample
 from facelattice.formats.atomic import atomic_write
-from facelattice.point_names import split_name
+from facelattice.point_names import numbers_of, split_name
 from facelattice.schemes import SCHEMES, Scheme, mean_shape
 
+MAX_PAIR_DISTANCE = 0.15  # of a point and the mirror image of its partner, in sizes of the face
 # Names that people give to points, beside those of the built-in schemes, and the points of ibug68 whose mean they are.
 _COMMON = {
     ("left", "eye"): range(36, 42), ("right", "eye"): range(42, 48), ("nose",): [30], ("chin",): [8],
@@ -30,29 +31,33 @@ def initial_shape(scheme: Scheme) -> np.ndarray:
     face. The others are on an ellipse, in their order, so that none hides another.
 
     Returns:
-        Float32 (N, 2), relative to the center of their box, in units of its longer side.
+        Float32 (N, 2), relative to the center of the box that the 68 points of ibug68 have, in units of its longer
+        side.
     """
     if scheme.name in SCHEMES:
-        return _normalize(mean_shape(scheme).astype(np.float64))
-    known = _known_places()
-    places = [known.get(tuple(sorted(split_name(name)))) for name in scheme.names]
-    angles = np.linspace(-np.pi, np.pi, len(scheme), endpoint=False) + np.pi / 2
-    ellipse = np.column_stack([0.5 + 0.45 * np.cos(angles), 0.5 + 0.55 * np.sin(angles)])
+        places: list[np.ndarray | None] = list(mean_shape(scheme))
+    else:
+        known = _known_places()
+        is_numbered = numbers_of(scheme.names) is not None  # such names mean nothing
+        places = [None if is_numbered else known.get(tuple(sorted(split_name(name)))) for name in scheme.names]
+    angles = np.linspace(0, 2 * np.pi, len(scheme), endpoint=False) - np.pi / 2
+    ellipse = np.column_stack([0.5 + 0.4 * np.cos(angles), 0.5 + 0.45 * np.sin(angles)])
     points = np.array([ellipse[i] if place is None else place for i, place in enumerate(places)])
-    return _normalize(points)
+    face = geometry.points_box(mean_shape(SCHEMES["ibug68"]))
+    return ((points - geometry.box_center(face)) / geometry.box_side(face)).astype(np.float32)
 
 
 def average_shape(samples: Sequence[Sample]) -> np.ndarray | None:
     """Return the mean shape of faces, also if some of them lack points.
 
     Returns:
-        Float32 (N, 2) as `initial_shape` returns; None if a point is in no face.
+        Float32 (N, 2) as `normalize` returns; None if a point is in no face.
     """
     shapes = [(s.points - geometry.box_center(s.box)) / geometry.box_side(s.box) for s in samples]
     known = [np.where(s.mask[:, None], shape, np.nan) for s, shape in zip(samples, shapes, strict=True)]
     if not known or not np.stack([s.mask for s in samples]).any(0).all():
         return None
-    return _normalize(np.nanmean(np.stack(known), axis=0))
+    return normalize(np.nanmean(np.stack(known), axis=0))
 
 
 def place_shape(shape: np.ndarray, box: np.ndarray) -> np.ndarray:
@@ -69,33 +74,30 @@ def suggest_pairs(shape: np.ndarray) -> list[tuple[int, int]]:
     Returns:
         Pairs of indices, the smaller one first. Points near the axis of the face are in none.
     """
-    best: list[tuple[float, int, int]] = []
-    axis = np.median(shape[:, 0])
-    axis = (shape[:, 0].min() + shape[:, 0].max() + 2 * axis) / 4
+    axis = (shape[:, 0].min() + shape[:, 0].max()) / 2
     mirrored = np.column_stack([2 * axis - shape[:, 0], shape[:, 1]])
     distances = np.linalg.norm(mirrored[:, None] - shape[None], axis=-1)
-    for i in range(len(shape)):
-        for j in range(i, len(shape)):
-            best.append((float(distances[i, j]), i, j))
+    order = sorted((float(distances[i, j]), i, j) for i in range(len(shape)) for j in range(i, len(shape)))
     used: set[int] = set()
     pairs = []
-    for distance, i, j in sorted(best):
-        if distance < 0.15 and not {i, j} & used:
+    for distance, i, j in order:
+        if distance < MAX_PAIR_DISTANCE and not {i, j} & used:
             used |= {i, j}
             if i != j:
                 pairs.append((i, j))
     return sorted(pairs)
 
 
+def normalize(shape: np.ndarray) -> np.ndarray:
+    """Return a shape (N, 2) relative to the center of its box, in units of the longer side. Float32."""
+    box = geometry.points_box(shape)
+    return ((shape - geometry.box_center(box)) / max(geometry.box_side(box), 1e-9)).astype(np.float32)
+
+
 def write_scheme(path: Path, scheme: Scheme) -> None:
     """Write a scheme as a YAML file, which `schemes.get_scheme` reads."""
     with atomic_write(path) as file:  # JSON values are YAML too
         file.writelines(f"{key}: {json.dumps(value)}\n" for key, value in scheme.to_dict().items())
-
-
-def _normalize(shape: np.ndarray) -> np.ndarray:
-    box = geometry.points_box(shape)
-    return ((shape - geometry.box_center(box)) / max(geometry.box_side(box), 1e-9)).astype(np.float32)
 
 
 def _known_places() -> dict[tuple[str, ...], np.ndarray]:

@@ -70,12 +70,12 @@ class TrainingJob:
 
     Args:
         project: The project.
-        start: What the first round starts from: a bundled model or a model file.
+        base: What each round starts from: a bundled model or a model file.
         on_model: Called with the model file of each round, in a thread.
     """
 
-    def __init__(self, project: Project, start: str, on_model: Callable[[Path], None]):
-        self._project, self._start, self._on_model = project, start, on_model
+    def __init__(self, project: Project, base: str, on_model: Callable[[Path], None]):
+        self._project, self.base, self._on_model = project, base, on_model
         table = project.table
         self.folder = table.with_name(f"{table.stem}-training")
         self.model_path = self.folder / f"{table.stem}.onnx"
@@ -164,7 +164,7 @@ class TrainingJob:
             scheme_name = str(out / "scheme.yaml")
             write_scheme(out / "scheme.yaml", scheme)
         recipe = recipe_text(
-            self._project.table, scheme_name, len(scheme), self._start, epochs, self._project.done_samples()
+            self._project.table, scheme_name, len(scheme), self.base, epochs, self._project.done_samples()
         )
         with atomic_write(out / "my-recipe.yaml") as file:
             file.write(recipe)

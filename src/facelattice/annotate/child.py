@@ -9,14 +9,14 @@ command.
 from __future__ import annotations
 
 import os
-import sys
 import threading
 
 from facelattice.__main__ import main
 
 
 def _exit_with_parent() -> None:
-    sys.stdin.buffer.read()
+    while os.read(0, 1024):  # not by sys.stdin, which cannot be closed at exit while a thread reads it
+        pass
     os._exit(1)
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from facelattice import geometry
-from facelattice.datasets.sample import Sample
+from facelattice.datasets.sample import Sample, mean_shape_of
 from facelattice.formats.atomic import atomic_write
 from facelattice.point_names import numbers_of, split_name
 from facelattice.schemes import SCHEMES, Scheme, mean_shape
@@ -48,16 +48,21 @@ def initial_shape(scheme: Scheme) -> np.ndarray:
 
 
 def average_shape(samples: Sequence[Sample]) -> np.ndarray | None:
-    """Return the mean shape of faces, also if some of them lack points.
+    """Return the mean shape of the complete faces, or of all faces if none is complete.
 
     Returns:
         Float32 (N, 2) as `normalize` returns; None if a point is in no face.
     """
-    shapes = [(s.points - geometry.box_center(s.box)) / geometry.box_side(s.box) for s in samples]
-    known = [np.where(s.mask[:, None], shape, np.nan) for s, shape in zip(samples, shapes, strict=True)]
-    if not known or not np.stack([s.mask for s in samples]).any(0).all():
-        return None
-    return normalize(np.nanmean(np.stack(known), axis=0))
+    average = mean_shape_of(list(samples))
+    if average is None:
+        masks = np.array([sample.mask for sample in samples])
+        if not masks.size or not masks.any(0).all():
+            return None
+        centered = [
+            (sample.points - geometry.box_center(sample.box)) / geometry.box_side(sample.box) for sample in samples
+        ]
+        average = np.nanmean(np.where(masks[..., None], centered, np.nan), axis=0)
+    return normalize(average)
 
 
 def place_shape(shape: np.ndarray, box: np.ndarray) -> np.ndarray:

@@ -13,14 +13,14 @@ from rich.text import Text
 from facelattice.cli.app import app
 from facelattice.cli.console import err, pluralize, print_error
 from facelattice.cli.signals import exit_status
-from facelattice.file_search import find_images
+from facelattice.exceptions import ImageError
+from facelattice.file_search import find_images, image_suffixes
 from facelattice.schemes import Scheme, get_scheme
 
 if TYPE_CHECKING:
     from facelattice.annotate.table import FaceAnnotation
 
 HOST = "127.0.0.1"
-DATASET_SUFFIXES = (".csv", ".json", ".xml", ".mat")
 
 
 @app.command()
@@ -76,6 +76,8 @@ def annotate(
         images = list(given)
     else:
         images = find_images(inputs)
+        if not any(image.exists() for image in images):
+            raise ImageError(f"{images[0]}: no such file")
     if chosen is None:
         raise typer.BadParameter(
             "which points? Give their number or names (--points 12, --points left_eye,right_eye,nose), a scheme "
@@ -130,13 +132,13 @@ def _choose_scheme(points: str | None, scheme: str | None, model: str | None, fi
 
 
 def _is_dataset(inputs: list[str]) -> bool:
-    """Whether the input is one dataset of annotated faces: a file of annotations, or a folder with .pts files."""
+    """Whether the input is one dataset of annotated faces: a file that is no image, or a folder with .pts files."""
     from facelattice.datasets.readers.files import has_files
 
     path = Path(inputs[0])
     if len(inputs) > 1:
         return False
-    return path.suffix.lower() in DATASET_SUFFIXES or (path.is_dir() and has_files(path, ".pts"))
+    return has_files(path, ".pts") if path.is_dir() else path.is_file() and path.suffix.lower() not in image_suffixes()
 
 
 def _read_dataset(path: Path, scheme: Scheme | None, output: Path) -> tuple[Scheme, dict[Path, list[FaceAnnotation]]]:

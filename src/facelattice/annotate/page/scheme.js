@@ -27,7 +27,7 @@ export class SchemeDialog {
       createElement("input", { value: name, required: true, disabled: !editable, "aria-label": `Name of point ${i}` }),
     );
     this.#partners = names.map((_, i) => {
-      const options = names.map((name, k) => new Option(`${k} ${name}`, k)).filter((_, k) => k !== i);
+      const options = names.flatMap((name, k) => (k === i ? [] : [new Option(`${k} ${name}`, k)]));
       const select = createElement("select", { disabled: !editable, "aria-label": `Mirror partner of point ${i}` }, new Option("none", ""), ...options);
       select.onchange = () => this.#pair(i, select.value === "" ? null : Number(select.value));
       return select;

@@ -39,6 +39,8 @@ def main() -> None:
             page = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"]).new_page(
                 viewport={"width": 1200, "height": 700}
             )
+            page.set_default_timeout(60_000)
+            expect.set_options(timeout=60_000)
             page.goto(address)
             expect(page.locator("#message")).to_contain_text("view-0")
             page.keyboard.press("Delete")

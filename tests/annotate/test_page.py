@@ -191,7 +191,8 @@ def test_faces_are_drawn_placed_copied_and_removed(open_page, address, table):
 
 def test_two_windows_do_not_overwrite_each_other(open_page, address, table):
     first, second = open_page(address, 3), open_page(address, 3)
-    second.route("**/api/project", lambda route: None)  # never answered: it does not learn of the change by itself
+    old = second.request.get(f"{address}/api/project").text()
+    second.route("**/api/project", lambda route: route.fulfill(body=old))  # it does not learn of the change by itself
     for page in (first, second):
         page.focus("#view")
         page.keyboard.press("n")
@@ -201,6 +202,7 @@ def test_two_windows_do_not_overwrite_each_other(open_page, address, table):
     second.keyboard.press("Shift+ArrowDown")
     expect(second.locator("#message")).to_contain_text("Not saved: this image was changed in another window")
     np.testing.assert_array_equal(read_points(table, "view-003.png"), saved)
+    second.unroute("**/api/project")
     second.keyboard.press("n")
     second.keyboard.press("ArrowDown")  # now based on the new state
     expect_saved(second)
@@ -274,6 +276,7 @@ def test_a_killed_server_loses_nothing_that_was_saved(open_page, start_annotate,
         page = open_page(address, 0)
         expect(page.locator("#message")).to_contain_text("done")
         expect(page.locator("#progress")).to_have_text("1 of 9 done")
+        page.close()
 
 
 @pytest.mark.slow
@@ -302,6 +305,7 @@ def test_training_from_the_page(open_page, start_annotate, photos, tmp_path, wri
         page.click("#training [data-close]")
         expect(page.locator("#message")).to_contain_text("suggested by points", timeout=TIMEOUT)
         expect(page.locator("#points button")).to_have_count(68)
+        page.close()
     assert (tmp_path / "points-training" / "points.onnx").is_file()
 
 

@@ -49,14 +49,15 @@ def test_images_and_their_faces(client, tmp_path):
 def test_export(client, tmp_path):
     put(client)
     put(client, image=1, done=False)
-    for kind, name in (("coco", "landmarks.json"), ("dlib", "landmarks.xml"), ("pts", "view-000_0.pts")):
+    for kind, name in (("coco", "landmarks.json"), ("dlib", "landmarks.xml"), ("csv", "landmarks.csv")):
         (file,) = client.post("/api/export", json={"format": kind}).json()
         assert file == str(tmp_path / f"points-{kind}" / name)
     (sample,) = read_samples(tmp_path / "points-coco" / "landmarks.json")
     assert sample.mask.tolist() == [True, True, False, True, True]
     assert sample.hidden.tolist() == [False, True, False, False, False]
-    response = client.post("/api/export", json={"format": "json"})
-    assert (response.status_code, "JSON holds finite points" in response.json()["detail"]) == (422, True)
+    for kind, message in (("json", "JSON holds finite points"), ("pts", "finite"), ("png", "body.format: Input should")):
+        response = client.post("/api/export", json={"format": kind})
+        assert (response.status_code, message in response.json()["detail"]) == (422, True)
 
 
 def test_wrong_requests(client, tmp_path):

@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from fastapi.staticfiles import StaticFiles
 from prometheus_client import CollectorRegistry, Counter
@@ -46,6 +47,12 @@ def create_app(session: Session) -> FastAPI:
     @app.exception_handler(FacelatticeError)
     async def reject(request: Request, error: FacelatticeError) -> JSONResponse:
         return JSONResponse({"detail": str(error)}, 422)
+
+    @app.exception_handler(RequestValidationError)
+    async def reject_body(request: Request, error: RequestValidationError) -> JSONResponse:
+        # FastAPI's own response repeats the input, which may be NaN.
+        reasons = [f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in error.errors()]
+        return JSONResponse({"detail": "; ".join(reasons)}, 422)
 
     @app.exception_handler(OSError)
     async def report(request: Request, error: OSError) -> JSONResponse:  # a full disk, a folder without permission

@@ -36,6 +36,7 @@ def address(start_annotate, photos, table) -> Iterator[str]:
 @pytest.fixture
 def open_page(browser):
     """Open a page on an image, in a window of its own; it must not print to the console or ask other hosts."""
+    expect.set_options(timeout=TIMEOUT)
     problems: list[str] = []
     contexts = []
 
@@ -76,7 +77,7 @@ def read_row(table: Path, image: str) -> dict[str, str]:
 
 
 def expect_saved(page: Page) -> None:
-    expect(page.locator("#saved")).to_have_text("Saved", timeout=TIMEOUT)
+    expect(page.locator("#saved")).to_have_text("Saved")
 
 
 def at(page: Page, x: float, y: float) -> tuple[float, float]:
@@ -208,7 +209,7 @@ def test_two_windows_do_not_overwrite_each_other(open_page, address, table):
     expect_saved(second)
     (after,) = read_points(table, "view-003.png")
     np.testing.assert_allclose(after[0] - saved[0][0], (0, 1), atol=1e-6)
-    expect(first.locator("#message")).to_contain_text("changed in another window", timeout=TIMEOUT)
+    expect(first.locator("#message")).to_contain_text("changed in another window")
 
 
 def test_points_are_renamed_and_paired(open_page, address, table):
@@ -298,12 +299,12 @@ def test_training_from_the_page(open_page, start_annotate, photos, tmp_path, wri
         page.click("#open-training")
         page.fill("#epochs", "2")
         page.click("#start")
-        expect(page.locator("#training-state")).to_contain_text("Round 1: epoch", timeout=TIMEOUT)
+        expect(page.locator("#training-state")).to_contain_text("Round 1: epoch")
         expect(page.locator("#recipe")).to_contain_text("init_from")
         expect(page.locator("#training-state")).to_contain_text("Round 1 is finished", timeout=10 * TIMEOUT)
         expect(page.locator("#command")).to_contain_text("points-training/points.onnx")
         page.click("#training [data-close]")
-        expect(page.locator("#message")).to_contain_text("suggested by points", timeout=TIMEOUT)
+        expect(page.locator("#message")).to_contain_text("suggested by points")
         expect(page.locator("#points button")).to_have_count(68)
         page.close()
     assert (tmp_path / "points-training" / "points.onnx").is_file()

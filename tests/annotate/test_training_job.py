@@ -5,16 +5,16 @@ import time
 
 import numpy as np
 import pytest
-import yaml
 
 from facelattice.annotate.project import UNTOUCHED, Project
+from facelattice.annotate.shapes import write_scheme
 from facelattice.annotate.table import FaceAnnotation
 from facelattice.annotate.training_job import TrainingJob, choose_val_fraction, read_val_nme, recipe_text
 from facelattice.datasets.sampling import split_validation
 from facelattice.exceptions import TrainingError
 from facelattice.formats import read_pts
 from facelattice.schemes import SCHEMES, Scheme
-from facelattice.training.config import load_recipe
+from facelattice.training.recipe_file import load_recipe
 
 IDS = [17, 21, 22, 26, 36, 39, 42, 45, 30, 48, 54, 8]
 
@@ -33,17 +33,20 @@ def project(tmp_path, faces):
 
 
 def test_the_recipe_is_that_of_the_base_with_the_points_of_the_project(project, tmp_path):
-    text = recipe_text(project.table, "ibug68", 12, "ibug68-fast", 40, project.done_samples())
-    assert text.startswith("# 6 faces, written by facelattice annotate\n")
-    (tmp_path / "recipe.yaml").write_text(text, encoding="utf-8")
-    recipe = load_recipe(tmp_path / "recipe.yaml")
+    out = tmp_path / "training" / "round-1"
+    text = recipe_text(out, project.table, project.scheme, "ibug68-fast", 40, project.done_samples())
+    assert text.startswith('# 6 faces, written by facelattice annotate\nname: "my points"\nscheme: "scheme.yaml"\n')
+    write_scheme(out / "scheme.yaml", project.scheme)
+    (out / "recipe.yaml").write_text(text, encoding="utf-8")
+    recipe = load_recipe(out / "recipe.yaml")
     assert (recipe.name, recipe.init_from, recipe.epochs) == ("my points", "ibug68-fast", 40)
     assert [source.path for source in recipe.data] == [str(project.table)]
     network = recipe.network
     assert (network.backbone, network.max_stride, network.depth, network.k) == ("mobilenetv2_100", 16, 2, 3)
-    assert (network.pretrained, network.annotation_styles) == (False, [])
-    three = recipe_text(project.table, "three.yaml", 3, "ibug68", 40, project.done_samples())
-    assert yaml.safe_load(three)["network"]["k"] == 2
+    assert network.annotation_styles == []
+    own = recipe_text(out, project.table, SCHEMES["five"], str(tmp_path / "mine.onnx"), 40, project.done_samples())
+    assert 'scheme: "five"' in own
+    assert 'init_from: "../../mine.onnx"' in own
 
 
 def test_both_sides_of_the_split_have_faces(project):

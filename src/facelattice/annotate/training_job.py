@@ -24,9 +24,9 @@ from facelattice.datasets.sample import Sample
 from facelattice.datasets.sampling import split_validation
 from facelattice.exceptions import TrainingError
 from facelattice.formats.atomic import atomic_write
-from facelattice.inference.model_zoo import find_model
-from facelattice.inference.onnx_model import Model
-from facelattice.schemes import SCHEMES
+from facelattice.formats.names import relative_path
+from facelattice.inference.model_zoo import list_models
+from facelattice.schemes import SCHEMES, Scheme
 
 MIN_FACES = 5
 CROPS = 6000  # that a round trains on by default: two minutes on two processors from ibug68-fast
@@ -158,14 +158,10 @@ class TrainingJob:
 
     def _write_recipe(self, out: Path, epochs: int) -> str:
         """Write the recipe and the scheme of a round, and return the recipe."""
-        scheme = self._project.scheme
-        scheme_name = scheme.name
+        scheme, samples = self._project.scheme, self._project.done_samples()
         if scheme.name not in SCHEMES:
-            scheme_name = str(out / "scheme.yaml")
             write_scheme(out / "scheme.yaml", scheme)
-        recipe = recipe_text(
-            self._project.table, scheme_name, len(scheme), self.base, epochs, self._project.done_samples()
-        )
+        recipe = recipe_text(out, self._project.table, scheme, self.base, epochs, samples)
         with atomic_write(out / "my-recipe.yaml") as file:
             file.write(recipe)
         return recipe
@@ -222,39 +218,27 @@ class TrainingJob:
         timer.start()
 
 
-def recipe_text(table: Path, scheme: str, num_points: int, start: str, epochs: int, samples: Sequence[Sample]) -> str:
-    """Return the recipe of a round.
+def recipe_text(out: Path, table: Path, scheme: Scheme, base: str, epochs: int, samples: Sequence[Sample]) -> str:
+    """Return the recipe of a round. Its network is that of the model that it starts from.
 
     Args:
+        out: The folder of the recipe, which paths are relative to; it has the scheme if that is not built in.
         table: The annotated faces.
-        scheme: Name or file of the point scheme.
-        num_points: Number of its points.
-        start: A bundled model or a model file, whose network is trained on.
+        scheme: The point scheme.
+        base: A bundled model or a model file.
         epochs: Number of epochs.
         samples: The faces that are done.
-
-    Raises:
-        TrainingError: The faces cannot be split into training and validation faces.
-        ModelError: The model file cannot be used.
     """
-    fraction = choose_val_fraction(samples)
-    if fraction is None:
-        raise TrainingError("the faces cannot be split into training and validation faces")
-    info = Model(find_model(start), num_threads=1).info
-    network = {key: value for key, value in info.recipe.get("network", {}).items() if key not in _NOT_INHERITED}
-    network |= {"pretrained": False, "k": min(network.get("k", 3), num_points - 1)}
     values: dict[str, Any] = {
-        "name": table.stem, "scheme": scheme,
-        "data": [{"name": f"annotated with facelattice: {table.name}", "path": str(table)}],
-        "epochs": epochs, "batch_size": 8, "val_fraction": fraction, "precision": "fp32",
-        "crop_margin": info.crop_margin, "init_from": start, "network": network,
+        "name": table.stem,
+        "scheme": scheme.name if scheme.name in SCHEMES else "scheme.yaml",
+        "data": [{"name": f"annotated with facelattice: {table.name}", "path": relative_path(table, out)}],
+        "epochs": epochs, "batch_size": 8, "val_fraction": choose_val_fraction(samples), "precision": "fp32",
+        "init_from": base if base in list_models() else relative_path(base, out),
         "optimizer": {"ema_decay": 0.99},
     }  # fmt: skip
     lines = [f"{key}: {json.dumps(value)}\n" for key, value in values.items()]
     return f"# {len(samples)} faces, written by facelattice annotate\n{''.join(lines)}"
-
-
-_NOT_INHERITED = {"annotation_styles", "pretrained_file"}
 
 
 def choose_val_fraction(samples: Sequence[Sample]) -> float | None:

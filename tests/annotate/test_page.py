@@ -255,6 +255,7 @@ def test_phone(open_page, address):
     expect(page.locator("#message")).to_have_text(re.compile("^1 right_eye"))
 
 
+@pytest.mark.slow
 def test_a_killed_server_loses_nothing_that_was_saved(open_page, start_annotate, photos, tmp_path):
     table = tmp_path / "points.csv"
     arguments = str(photos), "--points", NAMES, "-o", str(table)

@@ -83,12 +83,12 @@ def annotate(
             "which points? Give their number or names (--points 12, --points left_eye,right_eye,nose), a scheme "
             "(--scheme my.yaml), or a model whose points you want to correct (--model ibug68)"
         )
-    project = Project(output, chosen, images, given)
-    session = Session(project, model, model or START, scheme_file)
     try:
         listener = socket.create_server((HOST, port))
     except OSError as error:
         raise typer.BadParameter(f"cannot listen on port {port} ({error.strerror}): give another --port") from None
+    project = Project(output, chosen, images, given)
+    session = Session(project, model, model or START, scheme_file)
     done = sum(record.done for record in project.records)
     summary = f"{pluralize(len(project.records), 'image')}, {done} done, {pluralize(len(chosen), 'point')}"
     address = f"http://{HOST}:{listener.getsockname()[1]}/"

@@ -40,7 +40,7 @@ def test_the_recipe_is_that_of_the_base_with_the_points_of_the_project(project, 
     (out / "recipe.yaml").write_text(text, encoding="utf-8")
     recipe = load_recipe(out / "recipe.yaml")
     assert (recipe.name, recipe.init_from, recipe.epochs) == ("my points", "ibug68-fast", 40)
-    assert [source.path for source in recipe.data] == [str(project.table)]
+    assert [(source.path, source.repeat) for source in recipe.data] == [(str(project.table), 21)]
     network = recipe.network
     assert (network.backbone, network.max_stride, network.depth, network.k) == ("mobilenetv2_100", 16, 2, 3)
     assert network.annotation_styles == []
@@ -67,7 +67,7 @@ def test_reasons_not_to_train(project, tmp_path, faces):
     assert not job.folder.exists()
     empty.close()
     job = TrainingJob(project, "ibug68-fast", lambda path: None)
-    assert (job.why_not(), job.default_epochs()) == ("", 200)
+    assert (job.why_not(), job.default_epochs()) == ("", 48)
 
 
 @pytest.mark.slow

@@ -30,7 +30,8 @@ from facelattice.schemes import SCHEMES, Scheme
 
 MIN_FACES = 5
 CROPS = 6000  # that a round trains on by default: two minutes on two processors from ibug68-fast
-MIN_EPOCHS, MAX_EPOCHS = 15, 200
+CROPS_PER_EPOCH = 128  # at least, by repeating faces: each epoch ends with a validation and a checkpoint
+MIN_EPOCHS = 15
 VAL_FRACTIONS = (0.2, 0.25, 0.3, 0.15, 0.4, 0.1, 0.5, 0.05, 0.6, 0.7)  # in order of preference
 START = "ibug68-fast"
 STOP_TIMEOUT = 10.0  # seconds
@@ -101,7 +102,7 @@ class TrainingJob:
     def default_epochs(self) -> int:
         """Return the number of epochs that a round has by default: fewer, the more faces there are."""
         num_faces = max(1, len(self._project.done_samples()))
-        return min(MAX_EPOCHS, max(MIN_EPOCHS, round(CROPS / num_faces)))
+        return max(MIN_EPOCHS, round(CROPS / (num_faces * count_repeats(num_faces))))
 
     def start(self, epochs: int | None = None) -> None:
         """Start a round.
@@ -232,13 +233,23 @@ def recipe_text(out: Path, table: Path, scheme: Scheme, base: str, epochs: int, 
     values: dict[str, Any] = {
         "name": table.stem,
         "scheme": scheme.name if scheme.name in SCHEMES else "scheme.yaml",
-        "data": [{"name": f"annotated with facelattice: {table.name}", "path": relative_path(table, out)}],
+        "data": [
+            {
+                "name": f"annotated with facelattice: {table.name}", "path": relative_path(table, out),
+                "repeat": count_repeats(len(samples)),
+            }
+        ],
         "epochs": epochs, "batch_size": 8, "val_fraction": choose_val_fraction(samples), "precision": "fp32",
         "init_from": base if base in list_models() else relative_path(base, out),
         "optimizer": {"ema_decay": 0.99},
     }  # fmt: skip
     lines = [f"{key}: {json.dumps(value)}\n" for key, value in values.items()]
     return f"# {len(samples)} faces, written by facelattice annotate\n{''.join(lines)}"
+
+
+def count_repeats(num_faces: int) -> int:
+    """Return how often an epoch uses each face."""
+    return max(1, round(CROPS_PER_EPOCH / num_faces))
 
 
 def choose_val_fraction(samples: Sequence[Sample]) -> float | None:

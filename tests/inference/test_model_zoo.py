@@ -33,6 +33,6 @@ def test_bundled_models_state_data_and_terms(name):
     assert info.data
     assert all(source["name"] and source["terms"] for source in info.data)
     assert info.detectors["yunet"]["scale"] > 0
-    assert info.faces["val"] == (110 if name == "wflw98" else 187)
+    assert info.faces["val"] == 187
     assert 0.03 < info.val_nme < 0.05
     assert model.path.stat().st_size < 25e6

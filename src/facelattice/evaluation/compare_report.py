@@ -38,13 +38,13 @@ def render_comparison(comparison: Comparison) -> str:
     """Return the report as HTML."""
     a, b = comparison.faces.nme
     difference = np.where(np.isfinite(a) & np.isfinite(b), a - b, 0)
-    order = np.argsort(-difference, kind="stable")
-    grids = {
+    order = np.argsort(-difference, kind="stable").tolist()
+    grids: dict[str, list[int]] = {
         "worse_a": [i for i in order if difference[i] > 0][:NUM_FACES],
         "worse_b": [i for i in order[::-1] if difference[i] < 0][:NUM_FACES],
-        "missed": np.flatnonzero(np.isfinite(a) != np.isfinite(b))[:NUM_FACES],
+        "missed": np.flatnonzero(np.isfinite(a) != np.isfinite(b))[:NUM_FACES].tolist(),
     }
-    shown = np.concatenate(list(grids.values())).astype(int)
+    shown = {i for faces in grids.values() for i in faces}
     others = [i for i in order if i not in shown and np.isfinite(a[i] + b[i])][:MAX_LINKED_FACES]
     linked = np.isin(np.arange(len(a)), [*shown, *others])
     labels = f"NME of A, {comparison.a.name}, %", f"NME of B, {comparison.b.name}, %"
@@ -53,8 +53,8 @@ def render_comparison(comparison: Comparison) -> str:
         r=comparison.to_dict(),
         data_name=Path(comparison.data).name,
         scatter=scatter_errors(a, b, labels, BLUE, linked, "scatter"),
-        others=[_face(comparison, int(i), large=False) for i in others],
-        **{name: [_face(comparison, int(i), large=True) for i in faces] for name, faces in grids.items()},
+        others=[_face(comparison, i, large=False) for i in others],
+        **{name: [_face(comparison, i, large=True) for i in faces] for name, faces in grids.items()},
     )
 
 

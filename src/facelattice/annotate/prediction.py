@@ -24,14 +24,14 @@ from facelattice.face import Face
 from facelattice.image_io import load_image
 from facelattice.inference.aligner import FaceAligner
 from facelattice.inference.onnx_model import Model
+from facelattice.inference.predictor import MIN_SCORE
 from facelattice.training.pseudo_labels import view_agreement
 
 NOTHING_FOUND = 1.0  # uncertainty of an image without a detected face, a share of the face's size
 # From detected boxes to the boxes of the points of ibug68, as the bundled models state it.
 FACE_MAPPING = {"offset": [0.0048, 0.1458], "scale": 0.915}
 MIN_IOU = 0.1  # of a detected box and the annotated points: these may be a small part of the face
-MIN_CONFIDENCE = 0.6  # of the detector, for faces without a model
-MIN_SCORE = 0.05  # of a face: a model that has learned from a few faces expects large errors
+MIN_CONFIDENCE = 0.6  # of the detector; faces with less need a good score of a model
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,7 +91,7 @@ class Suggestions:
             if detectors.get(self._detector.name) is None:
                 mapping = self._fit_mapping()
                 model.info = replace(model.info, detectors={**detectors, self._detector.name: mapping})
-            self._aligner = FaceAligner(model, self._detector, min_score=MIN_SCORE)
+            self._aligner = FaceAligner(model, self._detector, min_score=0.0)
             self.model_name = model.name
             self.generation += 1
             self._found.clear()
@@ -143,7 +143,9 @@ class Suggestions:
             faces = aligner.predictor.predict([image] * len(boxes), boxes)
             errors = [_distance(face, old) for face, old in zip(faces, record.faces, strict=True)]
         else:
-            faces = aligner(image)
+            # A model that has learned from a few faces gives low scores to faces that the detector is sure of.
+            found = aligner(image)
+            faces = [face for face in found if face.confidence >= MIN_CONFIDENCE or face.score >= MIN_SCORE]
             errors = [_uncertainty(aligner.model, image, face) for face in faces]
         return Suggestion(tuple(map(_suggest, faces)), max(errors, default=NOTHING_FOUND))
 

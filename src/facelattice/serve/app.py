@@ -15,8 +15,9 @@ from facelattice.onnx_session import num_usable_cpus
 from facelattice.serve.metrics import Metrics
 from facelattice.serve.pages import add_pages
 from facelattice.serve.routes import create_router
-from facelattice.serve.security import SECURITY_HEADERS, SecurityMiddleware
+from facelattice.serve.security import SecurityMiddleware
 from facelattice.serve.settings import Settings
+from facelattice.serve.video_workers import VideoWorkers
 from facelattice.serve.worker_pool import WorkerPool
 
 
@@ -30,6 +31,7 @@ def create_service(settings: Settings | None = None) -> FastAPI:
     """
     settings = settings or Settings()
     pool = WorkerPool(settings.num_workers or num_usable_cpus(), settings.queue_size, settings.timeout)
+    videos = VideoWorkers(max(1, pool.num_workers // 2), settings.video_timeout)
     metrics = Metrics(pool)
     logging.getLogger("python_multipart").setLevel(logging.ERROR)  # its warnings contain bytes of damaged forms
 
@@ -41,6 +43,7 @@ def create_service(settings: Settings | None = None) -> FastAPI:
             yield
         except asyncio.CancelledError:  # a second Ctrl-C
             grace = 0.0
+        videos.close()
         await pool.stop(grace)
 
     app = FastAPI(
@@ -55,6 +58,6 @@ def create_service(settings: Settings | None = None) -> FastAPI:
     app.add_middleware(SecurityMiddleware, token=settings.token, counter=metrics.requests)
     # The middleware checks the token. This is for the documentation.
     dependencies = [Security(HTTPBearer(auto_error=False))] if settings.token else []
-    app.include_router(create_router(settings, pool, metrics, dependencies))
-    add_pages(app, SECURITY_HEADERS["Content-Security-Policy"])
+    app.include_router(create_router(settings, pool, videos, metrics, dependencies))
+    add_pages(app)
     return app

@@ -17,7 +17,7 @@ class FormError(Exception):
 
 @dataclass
 class Upload:
-    """An image in a request.
+    """A file in a request.
 
     Attributes:
         data: Content of the file.

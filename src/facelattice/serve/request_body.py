@@ -53,7 +53,7 @@ class BodyMemory:
 async def read_upload(
     request: Request, max_bytes: int, timeout: float, reserve: Callable[[int], None], parameters: Collection[str]
 ) -> Upload:
-    """Receive the image of a request: its body, or the file of its form.
+    """Receive the image or other file of a request: its body, or the file of its form.
 
     Args:
         request: The request, with a body that has not been read.
@@ -86,16 +86,16 @@ async def read_upload(
                     form.write(chunk)
         if form is not None:
             form.close()
-            _check_fields(form.field_names, parameters)
+            _check_fields(form.field_names, parameters, request.url.path)
     except FormError as error:
         raise HTTPException(400, str(error)) from None
     return upload
 
 
-def _check_fields(names: list[str], parameters: Collection[str]) -> None:
+def _check_fields(names: list[str], parameters: Collection[str], path: str) -> None:
     misplaced = sorted(set(names) & set(parameters))
     if misplaced:  # ignoring them would answer another question
-        detail = f"give {', '.join(misplaced)} in the URL, not in the form: /v1/align?{misplaced[0]}=..."
+        detail = f"give {', '.join(misplaced)} in the URL, not in the form: {path}?{misplaced[0]}=..."
         raise HTTPException(400, detail)
 
 

@@ -7,10 +7,10 @@ from typing import Any, Literal
 from fastapi import HTTPException
 from fastapi.responses import JSONResponse, PlainTextResponse, Response
 
-from facelattice.exceptions import ImageError
+from facelattice.exceptions import FacelatticeError, WorkerError
 from facelattice.formats.csv import CsvTable
 from facelattice.formats.pts import pts_text
-from facelattice.serve.jobs import AlignResult, Outcome, WorkerCrashedError, WorkerTimeoutError
+from facelattice.serve.jobs import AlignResult, ExportResult, Outcome, WorkerCrashedError, WorkerTimeoutError
 
 ResponseFormat = Literal["json", "pts", "csv"]
 
@@ -35,13 +35,24 @@ EXAMPLES: dict[str, Any] = {
     "text/plain": {"example": "version: 1\nn_points: 68\n{\n164.7700 84.5100\n...\n}\n"},
     "text/csv": {"example": "image,face,score,x0,y0,yaw,pitch,roll\nimage,0,0.7990,163.770,83.510,-0.3,-4.8,3.2\n"},
 }
+VIDEO_EXAMPLE: dict[str, Any] = {
+    "application/x-ndjson": {
+        "example": '{"num_frames": 250, "rate": 25.0}\n'
+        '{"frame": 0, "time": 0.0, "faces": [{"track": 1, "scheme": "ibug68", "points": [[163.8, 83.5]]}]}\n...\n'
+        '{"end": true, "num_unreadable": 0}\n'
+    }
+}
+EXPORT_EXAMPLE: dict[str, Any] = {
+    "images": [{"image": "photo.jpg", "width": 512, "height": 512, "faces": [{"points": [[163.8, 83.5]]}]}]
+}
 ERRORS: dict[int | str, dict[str, Any]] = {
     400: {"description": "The form is damaged, or does not contain exactly one file."},
     401: {"description": "The token is missing or wrong."},
     404: {"description": "The format is pts, and the image contains no face."},
     408: {"description": "The body arrived too slowly."},
     413: {"description": "The body is too large."},
-    422: {"description": "The body is not an image that can be read, or a parameter is wrong."},
+    409: {"description": "Another frame of the stream is in progress."},
+    422: {"description": "The body cannot be read as an image, video or JSON, or a parameter is wrong."},
     500: {"description": "The server failed."},
     503: {"description": "The server is overloaded or was interrupted. Try again after the seconds in Retry-After."},
     504: {"description": "The request took too long."},
@@ -67,14 +78,17 @@ def format_result(result: AlignResult, format: ResponseFormat, model: str, image
     return JSONResponse({"model": model, "faces": faces, "milliseconds": result.milliseconds})
 
 
-def check_outcome(outcome: Outcome) -> AlignResult:
+def check_outcome(outcome: Outcome) -> AlignResult | ExportResult:
     """Return the result of a job, or raise the HTTPException that its error stands for."""
-    if isinstance(outcome, AlignResult):
+    if isinstance(outcome, (AlignResult, ExportResult)):
         return outcome
-    if isinstance(outcome, ImageError):
-        raise HTTPException(422, str(outcome))
-    if isinstance(outcome, WorkerTimeoutError):
-        raise HTTPException(504, str(outcome))
-    if isinstance(outcome, WorkerCrashedError):
-        raise HTTPException(503, str(outcome), {"Retry-After": "1"})
-    raise HTTPException(500, str(outcome))
+    raise failure(outcome)
+
+
+def failure(error: FacelatticeError) -> HTTPException:
+    """Return the HTTPException that an error of a worker stands for."""
+    if isinstance(error, WorkerTimeoutError):
+        return HTTPException(504, str(error))
+    if isinstance(error, WorkerCrashedError):
+        return HTTPException(503, str(error), {"Retry-After": "1"})
+    return HTTPException(500 if isinstance(error, WorkerError) else 422, str(error))

@@ -62,6 +62,7 @@ class _Config(uvicorn.Config):
         )
         self.max_connections = min(MAX_CONNECTIONS, _max_open_files() // 2)
         self.request_timeout = settings.timeout + RESPONSE_TIMEOUT
+        self.video_timeout = settings.video_body_timeout + settings.video_timeout + RESPONSE_TIMEOUT
 
 
 class _Server(uvicorn.Server):
@@ -164,7 +165,11 @@ class _Protocol(H11Protocol):
         if state != previous:
             self._timer.cancel()
             # Most clients read a response only after they have sent the body.
-            self._set_timer(IDLE_TIMEOUT if request is None and not drops_body else self.config.request_timeout)
+            if request is None and not drops_body:
+                self._set_timer(IDLE_TIMEOUT)
+            else:
+                is_video = request is not None and request.scope["path"] == "/v1/video"
+                self._set_timer(self.config.video_timeout if is_video else self.config.request_timeout)
 
     def _set_timer(self, seconds: float) -> None:
         self.since = self.loop.time()

@@ -35,7 +35,22 @@ class Settings:
     @property
     def max_body_memory(self) -> int:
         """Maximum size of all request bodies in memory together, in bytes."""
-        return max(_MIN_BODY_MEMORY, 4 * self.max_body_bytes)
+        return max(_MIN_BODY_MEMORY, 2 * self.max_video_bytes)
+
+    @property
+    def max_video_bytes(self) -> int:
+        """Maximum size of an uploaded video, in bytes."""
+        return 5 * self.max_body_bytes
+
+    @property
+    def video_body_timeout(self) -> float:
+        """Maximum time to receive a video, in seconds."""
+        return 4 * self.timeout
+
+    @property
+    def video_timeout(self) -> float:
+        """Maximum time to follow a video, in seconds."""
+        return 20 * self.timeout
 
     @property
     def stop_timeout(self) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import pickle
 import signal
 import time
 import warnings
@@ -14,24 +15,37 @@ from multiprocessing.connection import Connection
 import numpy as np
 
 from facelattice import geometry
-from facelattice.exceptions import ImageError, ModelError
+from facelattice.exceptions import FacelatticeError, FormatError, ImageError, ModelError
 from facelattice.face import Face
 from facelattice.inference.aligner import FaceAligner
 from facelattice.inference.model_zoo import DEFAULT, find_model
 from facelattice.inference.onnx_model import Model
 from facelattice.onnx_session import set_num_threads
 from facelattice.serve.decode import decode
-from facelattice.serve.jobs import AlignResult, Job, Outcome, WorkerFailedError
+from facelattice.serve.export import export_faces
+from facelattice.serve.jobs import (
+    AlignResult,
+    ExportJob,
+    ExportResult,
+    Job,
+    Outcome,
+    StreamState,
+    VideoJob,
+    WorkerFailedError,
+)
+from facelattice.serve.video import follow_video
+from facelattice.video.tracker import Tracker
 
 STOP_SIGNALS = {getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)}
 READY = "ready"
 
 
 def run_worker(pipe: Connection) -> None:
-    """Process batches of jobs until the other end of the pipe is closed.
+    """Process batches of jobs, or a video, until the other end of the pipe is closed.
 
     Args:
-        pipe: Receives lists of jobs, and sends back a list of outcomes for each. It first sends `READY`.
+        pipe: Receives lists of jobs, and sends back a list of outcomes for each. For a `VideoJob` it sends lines of
+            JSON, and at last a `VideoEnd`. It first sends `READY`.
     """
     for number in STOP_SIGNALS:  # the server handles them: it first completes the requests in progress
         signal.signal(number, signal.SIG_IGN)
@@ -41,10 +55,14 @@ def run_worker(pipe: Connection) -> None:
     pipe.send(READY)
     with suppress(EOFError, OSError):  # OSError: the server was killed while a batch was in progress
         while True:
-            pipe.send(process_batch(models, pipe.recv()))
+            jobs = pipe.recv()
+            if isinstance(jobs, VideoJob):
+                follow_video(_load(models, jobs.model), jobs, pipe)
+            else:
+                pipe.send(process_batch(models, jobs))
 
 
-def process_batch(models: dict[str, Model], jobs: Sequence[Job]) -> list[Outcome]:
+def process_batch(models: dict[str, Model], jobs: Sequence[Job | ExportJob]) -> list[Outcome]:
     """Return the outcome of each job.
 
     If the batch fails, its jobs run one by one, so that a failure affects one image only.
@@ -53,16 +71,53 @@ def process_batch(models: dict[str, Model], jobs: Sequence[Job]) -> list[Outcome
         models: The models loaded so far. A missing one is loaded.
         jobs: Jobs that differ in their images only.
     """
-    name = jobs[0].model
     try:
-        if name not in models:
-            models[name] = Model(find_model(name))
-        return _align(models[name], jobs)
+        model = _load(models, jobs[0].model)
+        if isinstance(jobs[0], ExportJob):
+            return [_export(model, jobs[0])]
+        images = [job for job in jobs if isinstance(job, Job)]
+        return _align(model, images) if images[0].stream is None else [_follow(model, images[0], images[0].stream)]
     except Exception as error:
         if len(jobs) > 1:
             return [outcome for job in jobs for outcome in process_batch(models, [job])]
         logging.getLogger("facelattice").error("a worker process failed", exc_info=error)
         return [WorkerFailedError("the server failed")]
+
+
+def _load(models: dict[str, Model], name: str) -> Model:
+    if name not in models:
+        models[name] = Model(find_model(name))
+    return models[name]
+
+
+def _export(model: Model, job: ExportJob) -> Outcome:
+    try:
+        return ExportResult(export_faces(job, model.scheme))
+    except FacelatticeError as error:
+        return FormatError(str(error))
+
+
+def _follow(model: Model, job: Job, stream: StreamState) -> Outcome:
+    """Return the faces of a frame of a stream."""
+    start = time.perf_counter()
+    try:
+        image = decode(job.data)
+    except ImageError as error:
+        return ImageError(str(error))
+    decoded = time.perf_counter()
+    aligner = FaceAligner(model, min_score=job.min_score, max_faces=job.max_faces)
+    if stream.tracker is None:
+        tracker = Tracker(aligner)
+    else:
+        tracker = pickle.loads(stream.tracker)  # from another worker process
+        tracker.resume(aligner)
+    faces = tracker(image, stream.time)
+    edges = [_edges(model, face) for face in faces] if job.edge_weights else None
+    times = {"decode": 1000 * (decoded - start), "find": 1000 * (time.perf_counter() - decoded)}
+    return AlignResult(
+        [replace(face, image=None) for face in faces], edges,
+        {name: round(value, 1) for name, value in times.items()}, pickle.dumps(tracker),
+    )  # fmt: skip
 
 
 def _align(model: Model, jobs: Sequence[Job]) -> list[Outcome]:

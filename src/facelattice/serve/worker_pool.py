@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from facelattice.exceptions import ImageError
 from facelattice.inference.parallel import block_signals
 from facelattice.serve.jobs import (
+    ExportJob,
     Job,
     Outcome,
     QueueFullError,
@@ -46,7 +47,7 @@ _logger = logging.getLogger("facelattice")
 class _Request:
     """A job, the future that gets its outcome, and whether it has failed once and runs alone now."""
 
-    job: Job
+    job: Job | ExportJob
     future: asyncio.Future[Outcome]
     retried: bool = False
 
@@ -84,7 +85,7 @@ class WorkerPool:
             raise
         self._tasks = [asyncio.create_task(self._serve(worker)) for worker in self._workers]
 
-    def submit(self, job: Job) -> asyncio.Future[Outcome]:
+    def submit(self, job: Job | ExportJob) -> asyncio.Future[Outcome]:
         """Put a job into the queue and return a future of its outcome. The future never has an exception.
 
         Canceling the future removes the job from the queue.

@@ -10,7 +10,16 @@ from collections.abc import Sequence
 from multiprocessing.connection import Connection
 from multiprocessing.context import SpawnProcess
 
-from facelattice.serve.jobs import Job, Outcome, WorkerCrashedError, WorkerFailedError, WorkerTimeoutError
+from facelattice.serve.jobs import (
+    ExportJob,
+    Job,
+    Outcome,
+    VideoEnd,
+    VideoJob,
+    WorkerCrashedError,
+    WorkerFailedError,
+    WorkerTimeoutError,
+)
 from facelattice.serve.worker import run_worker
 
 # Exit codes after a fault of the code itself, such as an access to invalid memory. Operators and the system end
@@ -65,7 +74,7 @@ class WorkerProcess:
             self._kill()
             raise WorkerFailedError(f"a worker process did not start ({str(error) or type(error).__name__})") from None
 
-    def run(self, jobs: Sequence[Job]) -> list[Outcome]:
+    def run(self, jobs: Sequence[Job | ExportJob]) -> list[Outcome]:
         """Run a batch of jobs.
 
         Raises:
@@ -73,19 +82,49 @@ class WorkerProcess:
             WorkerCrashedError: The process died.
         """
         assert self._pipe is not None
-        assert self._process is not None
         try:
             self._pipe.send(jobs)
             outcomes: list[Outcome] = self._pipe.recv()
             return outcomes
         except (EOFError, OSError):
-            pass
-        self._process.join(5)  # its pipe is closed, and its exit code follows
+            raise self._death("the image took too long") from None
+
+    def send_video(self, job: VideoJob) -> None:
+        """Send a video. `receive_lines` gives the results.
+
+        Raises:
+            WorkerTimeoutError: The process was interrupted.
+            WorkerCrashedError: The process died.
+        """
+        assert self._pipe is not None
+        try:
+            self._pipe.send(job)
+        except OSError:
+            raise self._death("the video took too long") from None
+
+    def receive_lines(self) -> bytes | VideoEnd:
+        """Return the next lines of the results of a video.
+
+        Raises:
+            WorkerTimeoutError: The process was interrupted.
+            WorkerCrashedError: The process died.
+        """
+        assert self._pipe is not None
+        try:
+            lines: bytes | VideoEnd = self._pipe.recv()
+            return lines
+        except (EOFError, OSError):
+            raise self._death("the video took too long") from None
+
+    def _death(self, timeout_message: str) -> WorkerTimeoutError | WorkerCrashedError:
+        """Return the error that says why the process has closed its pipe."""
+        assert self._process is not None
+        self._process.join(5)  # its exit code follows
         code = self._process.exitcode or 0
         self._kill()
         if self._interrupted:
-            raise WorkerTimeoutError("the image took too long")
-        raise WorkerCrashedError(is_fault=code in _FAULT_CODES or code >= _MIN_WINDOWS_FAULT)
+            return WorkerTimeoutError(timeout_message)
+        return WorkerCrashedError(is_fault=code in _FAULT_CODES or code >= _MIN_WINDOWS_FAULT)
 
     def interrupt(self) -> None:
         """Kill the process because a time limit is over."""

@@ -72,7 +72,7 @@ class LandmarkWriter:
         assert self._file is not None, "the context must be entered"
         end = self._file.seek(0, os.SEEK_END)
         if self._format == "csv":
-            data = _csv_lines(frame, round(time, 6), faces, header=end == 0).encode()
+            data = csv_lines(frame, round(time, 6), faces, header=end == 0).encode()
         else:
             row = {"frame": frame, "time": round(time, 6), "faces": [face.to_dict() for face in faces]}
             data = json.dumps(row, allow_nan=False).encode() + b"\n"
@@ -84,7 +84,15 @@ class LandmarkWriter:
             raise VideoError(f"{self.path}: cannot be written ({error.strerror})") from None
 
 
-def _csv_lines(frame: int, time: float, faces: Sequence[Face], header: bool) -> str:
+def csv_lines(frame: int, time: float, faces: Sequence[Face], header: bool) -> str:
+    """Return the rows of a frame.
+
+    Args:
+        frame: Number of the frame, from 0.
+        time: Time of the frame in seconds.
+        faces: Its faces.
+        header: Whether the names of the columns come first, if there is a face.
+    """
     text = io.StringIO()
     table = csv.writer(text, lineterminator="\n")
     if header and faces:

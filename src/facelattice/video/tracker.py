@@ -129,7 +129,7 @@ class Tracker:
         self.aligner = aligner or FaceAligner()
         self.smooth, self.detect_every = smooth, detect_every
         self.blinks: dict[int, list[Blink]] = {}
-        self._predictor = LandmarkPredictor(self.aligner.model, refine=0, min_score=self.aligner.min_score)
+        self._predictor = _create_predictor(self.aligner)
         self._tracks: list[Track] = []
         self._visible: set[int] = set()  # numbers of the tracks that were observed in the last frame
         self._num_tracks = self._num_frames = 0
@@ -168,6 +168,20 @@ class Tracker:
                     self.blinks[track.number].append(blink)
                 faces.append(self._smoothed(track, time))
         return Faces(faces[: self.aligner.max_faces])
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return the state without the models and images, so that it is small; see `resume`."""
+        tracks = [replace(track, face=replace(track.face, image=None)) for track in self._tracks]
+        return {**vars(self), "_tracks": tracks, "aligner": None, "_predictor": None}
+
+    def resume(self, aligner: FaceAligner) -> None:
+        """Continue after `pickle.loads`, in any process.
+
+        Args:
+            aligner: Finds the faces, with the model and options of the aligner before.
+        """
+        self.aligner = aligner
+        self._predictor = _create_predictor(aligner)
 
     def _drop_lost_tracks(self, time: float) -> None:
         """Drop tracks that are hidden for too long. A face of the last frame stays, however long that frame lasted."""
@@ -265,6 +279,10 @@ class Tracker:
             return face
         points = track.smoother(face.points, face.expected_errors, time)
         return replace(face, points=points, box=geometry.points_box(points).astype(np.float32))
+
+
+def _create_predictor(aligner: FaceAligner) -> LandmarkPredictor:
+    return LandmarkPredictor(aligner.model, refine=0, min_score=aligner.min_score)
 
 
 def appearance(face: Face) -> np.ndarray:

@@ -1,460 +1,137 @@
-// The page: photos or the camera, with points drawn over them. All results come from POST v1/align of the same server.
+/** The page of `facelattice serve`: starts its parts, and connects buttons, settings, keys, drop and paste. */
 
-import { $, copyCanvas, createCanvas, saveFile, toBlob } from "./dom.js";
-import { drawEdges, drawFace, faceSize } from "./drawing_old.js";
-import { cropFace, originalFaces, toCsv, toJson, toPts } from "./files.js";
-import { request } from "./server.js";
-import { zip } from "./zip.js";
+import "./layers.js";
+import "./summary.js";
+import { keepFrame } from "./camera_bar.js";
+import { $, createElement, toBlob } from "./dom.js";
+import { openExport } from "./export_dialog.js";
+import { droppedFiles, knownFiles } from "./files.js";
+import { closeAll, closeItem, openFiles } from "./items.js";
+import { clearPaint, editor, excludeFace, fitNextFace, selectTool } from "./pointing.js";
+import { describeThumbnail, followClip, sortQueue } from "./results.js";
+import { SAMPLES, sampleImages } from "./samples.js";
+import { history, loadModels, modelInfo, photos, queue, showError, shown, shownChanged, state, store, update, view } from "./session.js";
+import { bindKeys, makeMenu, makeToolbar } from "./tools.js";
 
-const view = $("view");
-const MAX_SIDE = 1600; // images are sent and shown at this size at most
-const MAX_FILE_BYTES = 60e6;
+// ---- settings --------------------------------------------------------------------------------------------------------
 
-let models = [];
-// A photo: {name, image: canvas, paint: canvas, isPainted, result, times, problems, button, frameRate,
-// shrink: pixels of the image per pixel of the opened photo, along x and y}
-let photos = [];
-let shown = null; // the photo in the view
-let selected = null; // the selected point: {face, point}
-let camera = null; // {video, stream}
-let cameraRequest = null; // while the browser asks the user to allow the camera
-let isAligning = false;
-let isOutdated = false; // the shown photo has changed since it was sent
-
-const tool = () => document.querySelector('input[name="tool"]:checked').value;
-const model = () => models.find(({ name }) => name === (shown?.result?.model ?? $("model").value));
-const pointNames = () => model()?.names ?? [];
-
-// ---- alignment ------------------------------------------------------------------------------------------------------
-
-function paintedImage(photo) {
-  const canvas = copyCanvas(photo.image);
-  canvas.getContext("2d").drawImage(photo.paint, 0, 0);
-  return canvas;
-}
-
-async function align(photo) {
-  if (isAligning) {
-    isOutdated = true; // only the newest state is sent
-    return;
-  }
-  isAligning = true;
-  try {
-    await (modelsLoaded = modelsLoaded.catch(loadModels)); // a photo may be dropped before the models are loaded
-    const start = performance.now();
-    const requested = $("model").value;
-    const body = await toBlob(paintedImage(photo));
-    const encoded = performance.now();
-    const path = `v1/align?model=${encodeURIComponent(requested)}&edge_weights=${tool() === "edges"}`;
-    const result = await (await request(path, { method: "POST", body })).json();
-    const end = performance.now();
-    if (requested !== $("model").value) return; // another model was chosen meanwhile, and its request follows
-    photo.result = result;
-    photo.times = { encode: encoded - start, ...result.milliseconds, total: end - start };
-    if (photo === shown) {
-      isOutdated ||= needsEdges(photo); // the tool was chosen meanwhile
-      showMessage(describe(photo));
-      draw();
-    }
-  } catch (error) {
-    photo.result = null;
-    if (photo === shown) {
-      showMessage(error.message, true);
-      draw();
-    }
-  } finally {
-    isAligning = false;
-    if (isOutdated && shown) {
-      isOutdated = false;
-      align(shown);
-    }
-  }
-}
-
-// Whether edge weights are to be shown that the result does not contain.
-const needsEdges = ({ result }) => tool() === "edges" && result.faces.some(({ edge_weights }) => !edge_weights);
-
-function describe({ result: { faces }, problems = "" }) {
-  const count = faces.length === 1 ? "One face." : `${faces.length} faces.`;
-  return `${faces.length ? count : "No face was found in this image."} ${problems}`.trim();
-}
-
-// ---- photos and camera ----------------------------------------------------------------------------------------------
-
-async function openPhoto(file) {
-  if (!file.type.startsWith("image/")) throw new Error(`${file.name} is not an image.`);
-  if (file.size > MAX_FILE_BYTES) throw new Error(`${file.name} is larger than 60 MB. Make it smaller first.`);
-  let bitmap;
-  try {
-    bitmap = await createImageBitmap(file);
-  } catch {
-    throw new Error(`${file.name} cannot be read: it is damaged, or this browser does not support its format.`);
-  }
-  const scale = Math.min(1, MAX_SIDE / Math.max(bitmap.width, bitmap.height));
-  const image = createCanvas(Math.max(1, Math.round(bitmap.width * scale)), Math.max(1, Math.round(bitmap.height * scale)));
-  image.getContext("2d").drawImage(bitmap, 0, 0, image.width, image.height);
-  const shrink = [image.width / bitmap.width, image.height / bitmap.height]; // each side is rounded by itself
-  return { name: file.name, shrink, image, paint: createCanvas(image.width, image.height), result: null };
-}
-
-async function openPhotos(files) {
-  stopCamera();
-  const opened = [];
-  const problems = [];
-  for (const file of files) {
-    try {
-      opened.push(await openPhoto(file));
-    } catch (error) {
-      problems.push(error.message);
-    }
-  }
-  for (const photo of opened) {
-    photos.push(photo);
-    addThumbnail(photo);
-  }
-  if (opened.length) {
-    opened[0].problems = problems.join(" "); // shown together with its result
-    show(opened[0]);
-  } else if (problems.length) {
-    showMessage(problems.join(" "), true);
-  }
-}
-
-function addThumbnail(photo) {
-  const button = document.createElement("button");
-  const image = document.createElement("img");
-  image.src = photo.image.toDataURL("image/jpeg", 0.5);
-  image.alt = photo.name;
-  button.append(image);
-  button.onclick = () => show(photo);
-  photo.button = button;
-  $("photos").append(button);
-}
-
-function show(photo) {
-  if (photo !== shown) stopCamera();
-  shown = photo;
-  selected = null;
-  $("empty").hidden = true;
-  for (const { button } of photos) button.setAttribute("aria-pressed", String(button === photo.button));
-  $("clear").disabled = !photo.isPainted;
-  showMessage("Finding faces ...");
-  draw();
-  if (photo.result && !needsEdges(photo)) {
-    showMessage(describe(photo));
-  } else {
-    align(photo);
-  }
-}
-
-async function startCamera() {
-  if (cameraRequest) return;
-  const thisRequest = (cameraRequest = {});
-  try {
-    if (!navigator.mediaDevices) throw new Error("browsers allow it on 127.0.0.1 and over HTTPS only");
-    const stream = await navigator.mediaDevices.getUserMedia({ video: { width: { ideal: 640 }, facingMode: "user" } });
-    const video = document.createElement("video");
-    if (cameraRequest !== thisRequest) {
-      for (const track of stream.getTracks()) track.stop(); // a photo was opened meanwhile
-      return;
-    }
-    cameraRequest = null;
-    camera = { video, stream };
-    video.srcObject = stream;
-    video.playsInline = true;
-    await video.play();
-    $("camera").setAttribute("aria-pressed", "true");
-    const [width, height] = [video.videoWidth, video.videoHeight];
-    const image = createCanvas(width, height);
-    const photo = { name: "camera", shrink: [1, 1], image, paint: createCanvas(width, height), result: null };
-    shown = photo;
-    selected = null;
-    for (const { button } of photos) button.setAttribute("aria-pressed", "false");
-    $("clear").disabled = true;
-    $("empty").hidden = true;
-    let frameTimes = [];
-    let pause = 0; // milliseconds, doubled by each failure
-    while (camera?.video === video) {
-      image.getContext("2d").drawImage(video, 0, 0);
-      await align(photo);
-      frameTimes = [...frameTimes.filter((t) => performance.now() - t < 2000), performance.now()];
-      const seconds = (frameTimes.at(-1) - frameTimes[0]) / 1000;
-      photo.frameRate = seconds ? (frameTimes.length - 1) / seconds : 0;
-      pause = photo.result ? 0 : Math.min(8000, 2 * pause || 500);
-      await new Promise((resolve) => (pause ? setTimeout(resolve, pause) : requestAnimationFrame(resolve)));
-    }
-  } catch (error) {
-    stopCamera();
-    const messages = {
-      NotFoundError: "No camera was found.",
-      NotAllowedError: "Access to the camera was denied. Allow it for this page in the browser.",
-      NotReadableError: "Another program is using the camera.",
+// Connects a control with a setting that undo restores. show(value) brings the control up to date.
+function bindSetting(name, label, read, show) {
+  return () => {
+    const [before, after] = [state[name], read()];
+    const set = (value) => {
+      store.update({ [name]: value });
+      show(value);
+      for (const photo of photos()) describeThumbnail(photo);
+      update();
     };
-    showMessage(messages[error.name] ?? `The camera cannot be used: ${error.message}.`, true);
-  }
-}
-
-function stopCamera() {
-  cameraRequest = null;
-  for (const track of camera?.stream.getTracks() ?? []) track.stop();
-  camera = null;
-  $("camera").setAttribute("aria-pressed", "false");
-}
-
-// ---- drawing and tables ---------------------------------------------------------------------------------------------
-
-const isUnlimited = () => $("limit").value === $("limit").max;
-
-function isVisible(face, i) {
-  return isUnlimited() || face.expected_errors[i] / faceSize(face) <= Number($("limit").value) / 100;
-}
-
-function draw(canvas = view) {
-  if (!shown) return;
-  const context = canvas.getContext("2d");
-  [canvas.width, canvas.height] = [shown.image.width, shown.image.height];
-  context.drawImage(shown.image, 0, 0);
-  context.drawImage(shown.paint, 0, 0);
-  const faces = shown.result?.faces ?? [];
-  for (const face of faces) {
-    drawFace(context, face, { lines: model()?.lines ?? [], isVisible: (i) => isVisible(face, i), numbers: $("numbers").checked });
-  }
-  if (selected && tool() === "edges" && faces[selected.face]) drawEdges(context, faces[selected.face], selected.point);
-  if (canvas === view) showTables(faces);
-}
-
-// The same as text, which screen readers can read.
-function showTables(faces) {
-  const rows = faces.map((face, i) => {
-    const mean = face.expected_errors.reduce((a, b) => a + b, 0) / face.expected_errors.length;
-    const percent = (100 * mean) / faceSize(face);
-    const pose = face.pose ? [face.pose.yaw, face.pose.pitch, face.pose.roll].map((angle) => `${Math.round(angle)}°`).join(", ") : "";
-    const cells = [i + 1, face.score.toFixed(2), `${Math.round(faceSize(face))} px`, `${percent.toFixed(1)} %`, pose];
-    return `<tr>${cells.map((cell) => `<td>${cell}</td>`).join("")}</tr>`;
-  });
-  $("faces").innerHTML = rows.length
-    ? `<table><tr><th>face</th><th>score</th><th>size</th><th>expected error</th><th>yaw, pitch, roll</th></tr>${rows.join("")}</table>`
-    : "";
-  showEdgeTable(selected && tool() === "edges" ? faces[selected.face] : null);
-  for (const button of document.querySelectorAll("[data-save]")) button.disabled = !faces.length;
-  const times = shown?.times;
-  $("times").textContent = times
-    ? `${shown.frameRate ? `${shown.frameRate.toFixed(1)} frames/s; ` : ""}${times.total.toFixed(0)} ms in total: ` +
-      `${times.encode.toFixed(0)} to encode the image, ${times.decode.toFixed(0)} to decode it, ` +
-      `${times.find.toFixed(0)} to find faces and points`
-    : "";
-}
-
-function showEdgeTable(face) {
-  const names = pointNames();
-  const edges = (face?.edge_weights ?? []).filter(([start]) => start === selected.point).sort((a, b) => b[2] - a[2]);
-  const rows = edges.map(([, neighbor, weight]) => {
-    const name = neighbor === selected.point ? "itself" : names[neighbor];
-    return `<tr><td>${name}</td><td>${(100 * weight).toFixed(0)} %</td></tr>`;
-  });
-  $("edge-weights").hidden = !rows.length;
-  $("edge-weights").innerHTML = rows.length
-    ? `<table><caption>Edge weights of ${names[selected.point]}</caption>${rows.join("")}</table>`
-    : "";
-}
-
-function showMessage(text, isError = false) {
-  if ($("message").textContent !== text) $("message").textContent = text; // screen readers read it each time it is set
-  $("message").classList.toggle("wrong", isError);
-}
-
-// ---- mouse and keyboard ---------------------------------------------------------------------------------------------
-
-function eventPosition(event) {
-  const box = view.getBoundingClientRect();
-  return [((event.clientX - box.left) * view.width) / box.width, ((event.clientY - box.top) * view.height) / box.height];
-}
-
-function nearestPoint([x, y]) {
-  let best = null;
-  (shown?.result?.faces ?? []).forEach((face, f) => {
-    face.points.forEach(([px, py], i) => {
-      const distance = Math.hypot(px + 0.5 - x, py + 0.5 - y);
-      if (isVisible(face, i) && distance < faceSize(face) / 12 && distance < (best?.distance ?? Infinity)) {
-        best = { face: f, point: i, distance };
-      }
-    });
-  });
-  return best;
-}
-
-function showTip(found) {
-  $("tip").hidden = !found;
-  if (!found) return;
-  const face = shown.result.faces[found.face];
-  const [x, y] = face.points[found.point];
-  $("tip").textContent = describePoint(face, found.point);
-  $("tip").style.left = `${(100 * (x + 0.5)) / view.width}%`;
-  $("tip").style.top = `${(100 * (y + 0.5)) / view.height}%`;
-}
-
-function describePoint(face, point) {
-  const visibility = face.visibility ? `, visible ${Math.round(100 * face.visibility[point])} %` : "";
-  return `${point} ${pointNames()[point] ?? ""}, expected error ${face.expected_errors[point].toFixed(1)} px${visibility}`;
-}
-
-let strokeEnd = null; // the last position of the brush while it paints
-
-view.addEventListener("pointerdown", (event) => {
-  if (!shown) return;
-  if (tool() === "paint") {
-    view.setPointerCapture(event.pointerId);
-    strokeEnd = eventPosition(event);
-    paintTo(strokeEnd);
-  } else {
-    selected = nearestPoint(eventPosition(event));
-    showTip(selected);
-    draw();
-  }
-});
-view.addEventListener("pointermove", (event) => {
-  if (!event.buttons) strokeEnd = null; // a menu or a gesture may have received the pointerup event
-  if (strokeEnd) {
-    paintTo(eventPosition(event));
-  } else if (shown && tool() !== "paint") {
-    showTip(nearestPoint(eventPosition(event)));
-  }
-});
-view.addEventListener("pointerup", () => {
-  strokeEnd = null;
-});
-view.addEventListener("pointerleave", () => showTip(null));
-
-function paintTo(end) {
-  const context = shown.paint.getContext("2d");
-  const face = shown.result?.faces[0];
-  context.strokeStyle = "#8a7a6c";
-  context.lineWidth = face ? faceSize(face) / 5 : shown.image.width / 12;
-  context.lineCap = "round";
-  context.beginPath();
-  context.moveTo(...strokeEnd);
-  context.lineTo(...end);
-  context.stroke();
-  strokeEnd = end;
-  shown.isPainted = true;
-  $("clear").disabled = false;
-  draw();
-  if (!camera) align(shown);
-}
-
-view.addEventListener("keydown", (event) => {
-  const faces = shown?.result?.faces ?? [];
-  const point = faces[selected?.face]?.points[selected.point];
-  if (tool() === "paint" && point && (event.key === "Enter" || event.key === " ")) {
-    event.preventDefault();
-    strokeEnd = point;
-    paintTo([point[0] + 0.5, point[1] + 0.5]);
-    strokeEnd = null;
-    return;
-  }
-  const step = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 }[event.key];
-  if (!faces.length || !step) return;
-  event.preventDefault();
-  const all = faces.flatMap((face, f) => face.points.map((_, i) => ({ face: f, point: i })).filter(({ point }) => isVisible(face, point)));
-  if (!all.length) return;
-  const current = all.findIndex(({ face, point }) => face === selected?.face && point === selected?.point);
-  const start = current < 0 && step < 0 ? 0 : current; // without a selection: to the first or the last point
-  selected = all[(start + step + all.length) % all.length];
-  showTip(selected);
-  showMessage(describePoint(faces[selected.face], selected.point));
-  draw();
-});
-
-// ---- downloads ------------------------------------------------------------------------------------------------------
-
-async function download(kind) {
-  const stem = shown.name.replace(/\.[^.]*$/, "") || "faces";
-  const { faces } = shown.result;
-  if (["pts", "crops"].includes(kind) && !faces.length) throw new Error("There is no face to download.");
-  const toText = { json: toJson, csv: toCsv, pts: toPts }[kind];
-  if (toText) {
-    saveFile(new Blob([toText(shown.name, originalFaces(shown))], { type: "text/plain" }), `${stem}.${kind}`);
-  } else if (kind === "png") {
-    const canvas = createCanvas(1, 1);
-    draw(canvas);
-    saveFile(await toBlob(canvas, "image/png"), `${stem}_faces.png`);
-  } else {
-    const source = paintedImage(shown);
-    const crops = [];
-    for (const [i, face] of faces.entries()) {
-      crops.push([`${stem}_${i}.png`, await toBlob(cropFace(source, face, pointNames()), "image/png")]);
-    }
-    const [[name, first]] = crops;
-    if (crops.length > 1) saveFile(await zip(crops), `${stem}_crops.zip`);
-    else saveFile(first, name);
-  }
-}
-
-// ---- controls -------------------------------------------------------------------------------------------------------
-
-$("files").onchange = ({ target }) => {
-  openPhotos([...target.files]);
-  target.value = ""; // so that the same photo can be opened again
-};
-$("sample").onclick = async () => {
-  try {
-    const data = await (await request("sample.jpg")).blob();
-    openPhotos([new File([data], "sample.jpg", { type: "image/jpeg" })]);
-  } catch (error) {
-    showMessage(error.message, true);
-  }
-};
-$("camera").onclick = () => (camera ? stopCamera() : startCamera());
-$("model").onchange = () => {
-  for (const photo of photos) photo.result = null;
-  if (shown && !camera) {
-    shown.result = null; // it may be the last image of the camera, which is not in the list
-    show(shown);
-  }
-  $("license").textContent = model()?.license ?? "";
-};
-$("limit").oninput = () => {
-  const text = isUnlimited() ? "no limit" : `${$("limit").value} %`;
-  $("limit-value").textContent = text;
-  $("limit").setAttribute("aria-valuetext", text);
-  draw();
-};
-$("numbers").onchange = () => draw();
-$("clear").onclick = () => {
-  shown.paint = createCanvas(shown.image.width, shown.image.height);
-  shown.isPainted = false;
-  $("clear").disabled = true;
-  draw();
-  if (!camera) align(shown);
-};
-for (const radio of document.querySelectorAll('input[name="tool"]')) {
-  radio.onchange = () => {
-    view.classList.toggle("painting", tool() === "paint");
-    draw();
-    if (shown?.result && needsEdges(shown) && !camera) align(shown);
+    history.run({ label: `Change the ${label}`, key: `setting ${name}`, apply: () => set(after), revert: () => set(before) });
   };
 }
-for (const button of document.querySelectorAll("[data-save]")) {
-  button.onclick = () => download(button.dataset.save).catch((error) => showMessage(error.message, true));
+
+// Results with another model or minimum score.
+function startAgain() {
+  editor.select(null);
+  if (queue.current?.kind === "video") followClip(queue.current);
 }
-addEventListener("paste", (event) => {
-  const files = [...event.clipboardData.files];
-  if (files.length) openPhotos(files);
+
+const readLimit = () => ($("limit").value === $("limit").max ? null : Number($("limit").value));
+$("limit").oninput = bindSetting("limit", "maximum error", readLimit, (value) => {
+  const text = value === null ? "no limit" : `${value} %`;
+  $("limit").value = value ?? $("limit").max;
+  $("limit-value").textContent = text;
+  $("limit").setAttribute("aria-valuetext", text);
 });
+$("min-score").oninput = () => ($("min-score-value").textContent = Number($("min-score").value).toFixed(2));
+$("min-score").onchange = bindSetting("minScore", "minimum score", () => Number($("min-score").value), (value) => {
+  $("min-score").value = value;
+  $("min-score-value").textContent = value.toFixed(2);
+  startAgain();
+});
+$("model").onchange = bindSetting("model", "model", () => $("model").value, (value) => {
+  $("model").value = value;
+  showLicense();
+  startAgain();
+});
+$("compare").onchange = bindSetting("compare", "compared model", () => $("compare").value, (value) => ($("compare").value = value));
+
+function showLicense() {
+  const { name, num_points: numPoints, license } = modelInfo();
+  $("license").textContent = `Model ${name}, ${numPoints} points: ${license}`;
+}
+
+function toggle(name) {
+  store.update({ [name]: !state[name] });
+  $(name).setAttribute("aria-pressed", String(state[name]));
+}
+
+// ---- buttons and keys ------------------------------------------------------------------------------------------------
+
+const closeCurrent = () => queue.current && closeItem(queue.current);
+const clicks = {
+  previous: () => queue.next(-1), next: () => queue.next(1), close: closeCurrent, "close-all": closeAll,
+  undo: () => history.undo(), redo: () => history.redo(), clear: clearPaint,
+  "zoom-in": () => view.zoom(1.4), "zoom-out": () => view.zoom(1 / 1.4), "zoom-fit": () => view.fit(), "zoom-face": fitNextFace,
+  numbers: () => toggle("numbers"), axes: () => toggle("axes"), "about-button": () => $("about-dialog").showModal(),
+};
+for (const [id, action] of Object.entries(clicks)) $(id).onclick = action;
+$("order").onchange = sortQueue;
+bindKeys({
+  "ctrl+z": clicks.undo, "ctrl+shift+z": clicks.redo, "ctrl+y": clicks.redo,
+  v: () => selectTool("inspect"), m: () => selectTool("move"), g: () => selectTool("neighbors"), b: () => selectTool("paint"),
+  1: clicks.numbers, 2: clicks.axes, f: fitNextFace, e: openExport, h: () => excludeFace(editor.selected?.face ?? 0),
+  k: () => ["camera", "video"].includes(shown()?.kind) && keepFrame().catch(showError),
+  pageup: clicks.previous, pagedown: clicks.next, delete: closeCurrent,
+});
+makeToolbar($("tools"));
+
+// ---- opening ---------------------------------------------------------------------------------------------------------
+
+$("files").onchange = ({ target }) => openFiles([...target.files]).finally(() => (target.value = "")); // so that it can be opened again
+$("folder").onchange = ({ target }) => openFiles(knownFiles([...target.files])).finally(() => (target.value = ""));
+addEventListener("paste", ({ clipboardData }) => clipboardData.files.length && openFiles([...clipboardData.files]));
 for (const kind of ["dragover", "dragleave", "drop"]) {
-  addEventListener(kind, (event) => {
+  addEventListener(kind, async (event) => {
     event.preventDefault();
     $("frame").classList.toggle("over", kind === "dragover");
-    if (kind === "drop") openPhotos(event.dataTransfer.files);
+    if (kind === "drop") openFiles(await droppedFiles(event.dataTransfer));
   });
 }
 
-async function loadModels() {
-  models = await (await request("v1/models")).json();
-  $("model").append(...models.map(({ name, num_points }) => new Option(`${name}, ${num_points} points`, name)));
-  $("model").value = models.find((entry) => entry.default)?.name ?? models[0].name;
-  $("license").textContent = model()?.license ?? "";
+let samples = null; // a promise
+
+async function openSample(i) {
+  samples ??= sampleImages();
+  const { name, canvas } = (await samples.catch((error) => ((samples = null), Promise.reject(error))))[i];
+  openFiles([new File([await toBlob(canvas, "image/png")], name, { type: "image/png" })]);
 }
 
-let modelsLoaded = loadModels();
-modelsLoaded.catch((error) => showMessage(error.message, true));
+async function showSamples() {
+  const open = (i) => () => openSample(i).catch(showError);
+  $("samples-menu").append(...SAMPLES.map((label, i) => createElement("button", { type: "button", role: "menuitem", tabIndex: -1, onclick: open(i) }, label)));
+  makeMenu($("samples-button"), $("samples-menu"));
+  samples = sampleImages();
+  const tiles = (await samples).map(({ label, canvas }, i) => createElement("button", { type: "button", onclick: open(i) }, canvas, label));
+  $("samples").append(...tiles);
+}
+
+async function showModels() {
+  const models = await loadModels();
+  for (const id of ["model", "compare"]) $(id).append(...models.map(({ name }) => new Option(name, name)));
+  $("model").value = models.find((entry) => entry.default)?.name ?? models[0].name;
+  store.update({ model: $("model").value });
+  showLicense();
+}
+
+let modelsRequest = null;
+
+// Called again with each shown item, as the first request may have failed.
+function needModels() {
+  if (!modelInfo()) modelsRequest ??= showModels().catch(showError).finally(() => (modelsRequest = null));
+}
+
+store.subscribe(update);
+shownChanged.subscribe(needModels);
+selectTool("inspect");
+needModels();
+showSamples().catch(showError);

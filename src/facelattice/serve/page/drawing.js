@@ -3,13 +3,14 @@
  *
  *   drawFaces(context, view, faces, { lines, range, isShown(face, i), numbers, selected, labels: true })
  *   drawNeighbors(context, view, face, point)               arrows from the neighbors, with their percentages
+ *   drawAxes(context, view, face)                           the three axes of the head pose
  *   errorRange(faces)                                       [lowest, highest] expected error that occurs
  *   errorColor(share, range)                                "rgb(...)"; share: expected error / size of the face
  *   faceSize(face), isHidden(face, i), meanError(face)
  *
  * A face is {points: [[x, y], ...]} in image coordinates, and may have box, score, expected_errors, visibility, track
  * and edge_weights as the service returns them. A point may be null: it is not drawn. `view` needs toScreen and scale,
- * see canvas.js. `lines` are lists of points to connect. `selected` is {face, point}: the index of the face and of the
+ * see canvas.js. A face that is `excluded` is not drawn. `lines` are lists of points to connect. `selected` is {face, point}: the index of the face and of the
  * point, or null. Points more likely hidden than visible are hollow.
  */
 
@@ -60,6 +61,7 @@ export function drawFaces(context, view, faces, options) {
   const { lines = [], range = errorRange(faces), isShown = () => true, numbers = false, selected = null } = options;
   const texts = new Labels(context);
   faces.forEach((face, f) => {
+    if (face.excluded) return;
     const style = faceStyle(face, view, range);
     if (options.labels !== false) drawBox(context, view, face, selected?.face === f);
     drawLines(context, view, face, lines, (i) => face.points[i] && isShown(face, i), style);
@@ -73,6 +75,7 @@ export function drawFaces(context, view, faces, options) {
   });
   if (!numbers) return;
   faces.forEach((face, f) => {
+    if (face.excluded) return;
     const [x0, y0, x1, y1] = faceBox(face);
     const center = view.toScreen([(x0 + x1) / 2, (y0 + y1) / 2]);
     const style = faceStyle(face, view, range);
@@ -110,8 +113,9 @@ function drawBox(context, view, face, isSelected) {
 }
 
 function drawLines(context, view, face, lines, isShown, style) {
+  context.save();
   context.lineWidth = Math.max(0.75, style.radius / 2.6);
-  context.globalAlpha = 0.65;
+  context.globalAlpha *= 0.65;
   for (const line of lines) {
     for (let k = 1; k < line.length; k++) {
       const [a, b] = [line[k - 1], line[k]];
@@ -120,7 +124,7 @@ function drawLines(context, view, face, lines, isShown, style) {
       drawLine(context, view.toScreen(face.points[a]), view.toScreen(face.points[b]));
     }
   }
-  context.globalAlpha = 1;
+  context.restore();
 }
 
 function drawPoint(context, [x, y], radius, color, hollow, isSelected) {
@@ -163,15 +167,35 @@ export function drawNeighbors(context, view, face, point) {
   labels.draw();
 }
 
+// The axes of the head: to its right on the screen (red), up (green), and where the face looks (blue); see
+// facelattice.pose.HeadPose for the order of the rotations.
+export function drawAxes(context, view, face) {
+  if (!face.pose) return;
+  const [yaw, pitch, roll] = [face.pose.yaw, face.pose.pitch, face.pose.roll].map((angle) => (angle * Math.PI) / 180);
+  const { sin, cos } = Math;
+  const axes = [
+    ["#ff6b6b", cos(yaw), 0],
+    ["#66e08a", -sin(pitch) * sin(yaw), -cos(pitch)],
+    ["#6cb2ff", sin(yaw) * cos(pitch), -sin(pitch)],
+  ];
+  const [x0, y0, x1, y1] = faceBox(face);
+  const center = [(x0 + x1) / 2, (y0 + y1) / 2];
+  const length = faceSize(face) * 0.55;
+  for (const [color, x, y] of axes) {
+    const [dx, dy] = [x * cos(roll) - y * sin(roll), x * sin(roll) + y * cos(roll)];
+    drawArrow(context, view.toScreen(center), view.toScreen([center[0] + dx * length, center[1] + dy * length]), 3, color);
+  }
+}
+
 // Draws an arrow with a dark edge that ends a little before its target.
-function drawArrow(context, [x0, y0], [x1, y1], width) {
+function drawArrow(context, [x0, y0], [x1, y1], width, fill = "#fff") {
   const length = Math.hypot(x1 - x0, y1 - y0);
   if (length < 1) return;
   const [ux, uy] = [(x1 - x0) / length, (y1 - y0) / length];
   const head = Math.min(6 + width, length / 2);
   const end = [x1 - ux * Math.min(7, length / 4), y1 - uy * Math.min(7, length / 4)];
   const neck = [end[0] - ux * head, end[1] - uy * head];
-  for (const [color, extra] of [[EDGE_COLOR, 2], ["#fff", 0]]) {
+  for (const [color, extra] of [[EDGE_COLOR, 2], [fill, 0]]) {
     context.strokeStyle = context.fillStyle = color;
     context.lineWidth = width + extra;
     drawLine(context, [x0, y0], neck);

@@ -7,7 +7,8 @@
  *   labels.draw()
  *
  * A label is placed at the side of its point that is farthest `away` from another position, if there is room, else at
- * another side. One without any room is left out, and appears when the user zooms in; `required` ones always appear.
+ * another side. One without any room is left out, and appears when the user zooms in; `required` ones always appear,
+ * farther away if necessary.
  */
 
 const DIRECTIONS = [0, 1, -1, 2, -2, 3, -3, 4].map((k) => (k * Math.PI) / 4);
@@ -33,9 +34,10 @@ export class Labels {
     const height = this.#size + 1;
     const start = away ? Math.atan2(y - away[1], x - away[0]) : -Math.PI / 4;
     let box = null;
-    for (const direction of DIRECTIONS) {
+    const places = (required ? [gap, 2 * gap + 8, 3 * gap + 20] : [gap]).flatMap((distance) => DIRECTIONS.map((direction) => [distance, direction]));
+    for (const [distance, direction] of places) {
       const [dx, dy] = [Math.cos(start + direction), Math.sin(start + direction)];
-      const [cx, cy] = [x + dx * (gap + width / 2), y + dy * (gap + height / 2)];
+      const [cx, cy] = [x + dx * (distance + width / 2), y + dy * (distance + height / 2)];
       const candidate = [cx - width / 2, cy - height / 2, cx + width / 2, cy + height / 2];
       if (this.#isFree(candidate)) {
         box = candidate;

@@ -1,7 +1,8 @@
 /**
  * The list of opened images: a strip of thumbnails with a badge, a color and a close button for each.
  *
- *   const queue = new Queue($("queue"), { onselect(item) {...}, onclose(item) {...} });
+ *   const queue = new Queue($("queue"));
+ *   queue.onselect = (item) => ..., queue.onclose = (item) => ...      also as options of the constructor
  *   queue.add(item), queue.remove(item), queue.select(item), queue.update(item)
  *   queue.next(1), queue.next(-1)                 selects the following or the previous item
  *   queue.sort((a, b) => number)                  null: the order in which they were opened
@@ -22,16 +23,17 @@ import { createElement } from "./dom.js";
 
 export class Queue {
   current = null;
+  onselect = () => {};
+  onclose = () => {};
   #container;
-  #options;
-  #entries = new Map(); // item to {row, button, badge}
+  #entries = new Map(); // item to {row, button, badge, text}
   #opened = []; // in the order in which they were opened
   #shown = [];
   #order = null;
 
-  constructor(container, options) {
+  constructor(container, options = {}) {
     this.#container = container;
-    this.#options = { onselect() {}, onclose() {}, ...options };
+    Object.assign(this, options);
     container.addEventListener("keydown", (event) => this.#onKey(event));
   }
 
@@ -40,13 +42,14 @@ export class Queue {
   }
 
   add(item) {
-    const badge = createElement("span", { className: "badge" });
-    const button = createElement("button", { type: "button", tabIndex: -1, title: item.name }, item.thumbnail, badge);
+    const badge = createElement("span", { className: "badge", "aria-hidden": "true" });
+    const text = createElement("span", { className: "unseen" });
+    const button = createElement("button", { type: "button", tabIndex: -1, title: item.name }, item.thumbnail, badge, text);
     button.onclick = () => this.select(item);
     const close = createElement("button", { type: "button", className: "close", tabIndex: -1, "aria-label": `Close ${item.name}` }, "×");
-    close.onclick = () => this.#options.onclose(item);
+    close.onclick = () => this.onclose(item);
     const row = createElement("li", {}, button, close);
-    this.#entries.set(item, { row, button, badge });
+    this.#entries.set(item, { row, button, badge, text });
     this.#opened.push(item);
     this.update(item);
     this.#arrange();
@@ -84,7 +87,7 @@ export class Queue {
     const button = this.#entries.get(item)?.button;
     if (focus) button?.focus();
     button?.scrollIntoView({ block: "nearest", inline: "nearest" });
-    this.#options.onselect(item);
+    this.onselect(item);
   }
 
   next(step, focus = false) {
@@ -104,7 +107,7 @@ export class Queue {
     entry.badge.textContent = item.badge ?? "";
     entry.badge.style.background = item.tone ?? "";
     entry.badge.hidden = !item.badge;
-    entry.button.setAttribute("aria-label", [item.name, item.note].filter(Boolean).join(", "));
+    entry.text.textContent = [item.name, item.note].filter(Boolean).join(", ");
   }
 
   #arrange() {
@@ -125,7 +128,7 @@ export class Queue {
   #onKey(event) {
     const step = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1, Home: -Infinity, End: Infinity }[event.key];
     if (step) this.next(step, true);
-    else if (event.key === "Delete" && this.current) this.#options.onclose(this.current);
+    else if (event.key === "Delete" && this.current) this.onclose(this.current);
     else return;
     event.preventDefault();
     event.stopPropagation();

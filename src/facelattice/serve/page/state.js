@@ -6,7 +6,11 @@
  *   store.update({ numbers: true });
  *   store.state.numbers                                   read only: change it with update()
  *
- *   const history = new History(() => updateButtons());   called after each change of the history
+ *   const opened = createSignal();
+ *   opened.subscribe((file) => ...), opened.emit(file)
+ *
+ *   const history = new History();
+ *   history.onchange = () => updateButtons();             also as the argument of the constructor
  *   history.run({ label: "Hide face 2", apply() {...}, revert() {...} });
  *   history.record(command)                               for a change that has been made already, such as a drag
  *   history.undo(), history.redo()                        return the command, or null
@@ -15,20 +19,22 @@
  * Commands that follow each other with the same `key` become one: a slider that moves, a point that is nudged.
  */
 
+export function createSignal() {
+  const listeners = [];
+  return {
+    subscribe: (listener) => void listeners.push(listener),
+    emit: (...values) => listeners.forEach((listener) => listener(...values)),
+  };
+}
+
 export function createStore(initial) {
   const state = { ...initial };
-  const listeners = new Set();
-  return {
-    state,
-    update(changes) {
-      Object.assign(state, changes);
-      for (const listener of listeners) listener(state, changes);
-    },
-    subscribe(listener) {
-      listeners.add(listener);
-      return () => listeners.delete(listener);
-    },
+  const { subscribe, emit } = createSignal();
+  const update = (changes) => {
+    Object.assign(state, changes);
+    emit(state, changes);
   };
+  return { state, update, subscribe };
 }
 
 const MAX_COMMANDS = 500;
@@ -36,10 +42,9 @@ const MAX_COMMANDS = 500;
 export class History {
   #done = [];
   #undone = [];
-  #onchange;
 
   constructor(onchange = () => {}) {
-    this.#onchange = onchange;
+    this.onchange = onchange;
   }
 
   run(command) {
@@ -55,7 +60,7 @@ export class History {
       this.#done = [...this.#done.slice(1 - MAX_COMMANDS), command];
     }
     this.#undone = [];
-    this.#onchange();
+    this.onchange();
   }
 
   undo() {
@@ -63,7 +68,7 @@ export class History {
     if (!command) return null;
     this.#undone.push({ ...command, key: null });
     command.revert();
-    this.#onchange();
+    this.onchange();
     return command;
   }
 
@@ -72,15 +77,8 @@ export class History {
     if (!command) return null;
     this.#done.push(command);
     command.apply();
-    this.#onchange();
+    this.onchange();
     return command;
-  }
-
-  // Forgets the commands for which the function returns true, such as those of an image that was closed.
-  drop(matches) {
-    this.#done = this.#done.filter((command) => !matches(command));
-    this.#undone = this.#undone.filter((command) => !matches(command));
-    this.#onchange();
   }
 
   get undoLabel() {

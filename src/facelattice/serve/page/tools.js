@@ -7,7 +7,10 @@
  *   bindKeys({ "ctrl+z": undo, v: () => ... })     keys of the whole page, unless the user types text or a dialog is open
  */
 
-const isTextInput = (element) => element.matches?.("input:not([type=range], [type=checkbox], [type=radio]), textarea, select");
+const isTextInput = (element) => element.matches?.("input:not([type=range], [type=checkbox], [type=radio], [type=file]), textarea");
+
+// Sliders and lists have their own keys.
+const hasOwnKey = (element, key) => element.matches?.("input[type=range], select") && /^(page|arrow|home|end|.$)/.test(key);
 
 export function makeToolbar(toolbar) {
   const buttons = () => [...toolbar.querySelectorAll("button")].filter((button) => button.offsetParent && !button.disabled);
@@ -72,6 +75,7 @@ export function bindKeys(actions) {
     if (event.defaultPrevented || event.altKey || isTextInput(event.target) || document.querySelector("dialog[open]")) return;
     const key = event.key.toLowerCase();
     const ctrl = event.ctrlKey || event.metaKey ? "ctrl+" : "";
+    if (!ctrl && hasOwnKey(event.target, key)) return;
     const action = actions[`${ctrl}${event.shiftKey && ctrl ? "shift+" : ""}${key}`];
     if (!action) return;
     event.preventDefault();

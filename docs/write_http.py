@@ -47,9 +47,10 @@ def section(route: str, operation: dict[str, Any]) -> Iterator[str]:
         for parameter in parameters:
             schema = parameter["schema"]
             default = json.dumps(schema["default"]).strip('"')
-            yield f"| `{parameter['name']}` | {type_of(schema)} | `{default}` | {parameter['description']} |\n"
+            shown = f"`{default}`" if default else ""
+            yield f"| `{parameter['name']}` | {type_of(schema)} | {shown} | {parameter['description']} |\n"
     yield "\n| status | response |\n|---|---|\n"
-    for status, response in operation["responses"].items():
+    for status, response in sorted(operation["responses"].items()):
         kinds = ", ".join(f"`{kind}`" for kind in response.get("content", {}))
         text = kinds if status == "200" else response["description"]
         yield f"| {status} | {text} |\n"

@@ -16,6 +16,7 @@ from facelattice.exceptions import FormatError
 from facelattice.face import Face
 from facelattice.formats import read_coco, read_csv, read_dlib_xml, read_pts
 from facelattice.inference.aligner import FaceAligner
+from facelattice.schemes import get_scheme
 from facelattice.serve.export import export_faces
 from facelattice.serve.jobs import ExportJob
 
@@ -37,7 +38,7 @@ def job(face) -> ExportJob:
 def files(job: ExportJob, format: str, folder: Path) -> list[Path]:
     """Write the files of an export into a folder."""
     paths = []
-    for file in json.loads(export_faces(replace(job, format=format), FaceAligner("ibug68-fast").scheme))["files"]:
+    for file in json.loads(export_faces(replace(job, format=format), get_scheme("ibug68")))["files"]:
         paths.append(folder / file["name"])
         paths[-1].write_bytes(file["text"].encode() if "text" in file else base64.b64decode(file["base64"]))
     return paths

@@ -43,19 +43,31 @@ VIDEO_EXAMPLE: dict[str, Any] = {
     }
 }
 EXPORT_EXAMPLE: dict[str, Any] = {
+    "application/json": {
+        "example": {
+            "files": [{"name": "landmarks.csv", "text": "image,face,score,x0,y0\na.jpg,0,0.8000,163.770,83.510\n"}]
+        }
+    }
+}
+EXPORT_BODY_EXAMPLE: dict[str, Any] = {
     "images": [{"image": "photo.jpg", "width": 512, "height": 512, "faces": [{"points": [[163.8, 83.5]]}]}]
 }
 ERRORS: dict[int | str, dict[str, Any]] = {
     400: {"description": "The form is damaged, or does not contain exactly one file."},
     401: {"description": "The token is missing or wrong."},
-    404: {"description": "The format is pts, and the image contains no face."},
     408: {"description": "The body arrived too slowly."},
     413: {"description": "The body is too large."},
-    409: {"description": "Another frame of the stream is in progress."},
     422: {"description": "The body cannot be read as an image, video or JSON, or a parameter is wrong."},
     500: {"description": "The server failed."},
     503: {"description": "The server is overloaded or was interrupted. Try again after the seconds in Retry-After."},
     504: {"description": "The request took too long."},
+}
+
+
+ALIGN_ERRORS: dict[int | str, dict[str, Any]] = {
+    **ERRORS,
+    404: {"description": "The format is pts, and the image contains no face."},
+    409: {"description": "Another frame of the stream is in progress."},
 }
 
 

@@ -6,7 +6,7 @@ import asyncio
 import json
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Collection, Sequence
 from contextlib import aclosing
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from fastapi import APIRouter, HTTPException, Query, Request, Response
 from fastapi.params import Depends
@@ -27,8 +27,10 @@ from facelattice.serve.jobs import AlignResult, ExportJob, ExportResult, Job, Ou
 from facelattice.serve.metrics import Metrics
 from facelattice.serve.request_body import BodyMemory, read_upload
 from facelattice.serve.responses import (
+    ALIGN_ERRORS,
     ERRORS,
     EXAMPLES,
+    EXPORT_BODY_EXAMPLE,
     EXPORT_EXAMPLE,
     VIDEO_EXAMPLE,
     ResponseFormat,
@@ -41,8 +43,19 @@ from facelattice.serve.streams import Streams
 from facelattice.serve.video_workers import VideoWorkers
 from facelattice.serve.worker_pool import WorkerPool
 
-_ModelNames = Literal[tuple(list_models())]  # type: ignore[valid-type]
-ModelName = Annotated[_ModelNames, Query(description="Name of a bundled model.")]
+# The allowed values are known at run time only.
+if TYPE_CHECKING:
+    ModelName = str
+    ExportFormat = str
+    Template = str
+    Region = str
+else:
+    ModelName = Annotated[Literal[tuple(list_models())], Query(description="Name of a bundled model.")]
+    ExportFormat = Annotated[
+        Literal[EXPORT_FORMATS], Query(description="Format of the files; `json` computes pose and measures again.")
+    ]
+    Template = Annotated[Literal[tuple(TEMPLATES)], Query(description="`json`: template of the crop matrices.")]
+    Region = Annotated[Literal[tuple(REGIONS)], Query(description="`masks`: region of the face.")]
 MinScore = Annotated[float, Query(ge=0, le=1, description="Minimum score of a face.")]
 MaxFaces = Annotated[int, Query(ge=1, le=1000, description="Maximum number of faces.")]
 ALIGN_PARAMETERS = {"model", "format", "min_score", "max_faces", "edge_weights", "stream", "time"}
@@ -59,7 +72,8 @@ _VIDEO_BODY = {
 }
 _EXPORT_BODY = {
     "required": True,
-    "content": {"application/json": {"schema": {"type": "object"}, "example": EXPORT_EXAMPLE}},
+    "description": "The images with their faces, as in the response of `POST /v1/align`; only `points` are needed.",
+    "content": {"application/json": {"schema": {"type": "object"}, "example": EXPORT_BODY_EXAMPLE}},
 }
 REQUEST_BODY = {
     "required": True,
@@ -111,7 +125,7 @@ def create_router(
     @router.post(
         "/v1/align",
         summary="Find the faces in an image",
-        responses={200: {"content": EXAMPLES}, **ERRORS},
+        responses={200: {"content": EXAMPLES}, **ALIGN_ERRORS},
         openapi_extra={"requestBody": REQUEST_BODY},
         dependencies=dependencies,
     )
@@ -125,14 +139,18 @@ def create_router(
             bool, Query(description="Add [point, neighbor, edge weight] of each edge (json only).")
         ] = False,
         stream: Annotated[
-            str | None,
-            Query(min_length=16, max_length=64, description="The image is a frame of this stream: follow its faces."),
-        ] = None,
+            str,
+            Query(
+                min_length=16,
+                max_length=64,
+                description="The image is a frame of a camera: follow its faces. A random name of 16 to 64 characters.",
+            ),
+        ] = "",
         time: Annotated[float, Query(ge=0, le=1e9, description="Time of the frame in its stream, in seconds.")] = 0.0,
     ) -> Response:
         start = asyncio.get_running_loop().time()
         options = model, min_score, max_faces, edge_weights
-        if stream is None:
+        if not stream:
             result, name = await run_job(request, ALIGN_PARAMETERS, lambda upload: Job(upload.data, *options))
         else:
             with streams.frame((stream, *map(str, options)), time) as update:
@@ -148,7 +166,6 @@ def create_router(
     @router.post(
         "/v1/video",
         summary="Follow the faces of a video",
-        description="The response is one line of JSON for each frame, sent while the video is followed.",
         responses={200: {"content": VIDEO_EXAMPLE}, **ERRORS},
         response_class=StreamingResponse,
         openapi_extra={"requestBody": _VIDEO_BODY},
@@ -175,19 +192,19 @@ def create_router(
     @router.post(
         "/v1/export",
         summary="Write landmarks, for example corrected ones, as files",
-        responses={200: {"content": {"application/json": {}}}, **ERRORS},
+        responses={200: {"content": EXPORT_EXAMPLE}, **ERRORS},
         openapi_extra={"requestBody": _EXPORT_BODY},
         dependencies=dependencies,
     )
     async def export(
         request: Request,
         model: ModelName = DEFAULT,
-        format: Annotated[Literal[EXPORT_FORMATS], Query(description="Format of the files.")] = "json",  # type: ignore[valid-type]
-        template: Annotated[Literal[tuple(TEMPLATES)], Query(description="Template of the crops.")] = "upright",  # type: ignore[valid-type]
-        size: Annotated[int | None, Query(ge=1, le=4096, description="Side of the crops, pixels.")] = None,
-        region: Annotated[Literal[tuple(REGIONS)], Query(description="Region of the masks.")] = "face",  # type: ignore[valid-type]
+        format: ExportFormat = "json",
+        template: Template = "upright",
+        size: Annotated[int, Query(ge=0, le=4096, description="Side of the crops in pixels; 0: the template's.")] = 0,
+        region: Region = "face",
     ) -> Response:
-        options = model, format, template, size, region
+        options = model, format, template, size or None, region
         result, _ = await run_job(request, EXPORT_PARAMETERS, lambda upload: ExportJob(upload.data, *options))
         assert isinstance(result, ExportResult)
         return Response(result.json, media_type="application/json")

@@ -88,7 +88,7 @@ def page(browser, address) -> Iterator[Page]:
     page.set_default_timeout(TIMEOUT)
     problems: list[str] = []
     page.on("pageerror", lambda error: problems.append(str(error)))
-    page.on("console", lambda message: "status of 50" in message.text or problems.append(message.text))
+    page.on("console", lambda message: "Failed to load resource" in message.text or problems.append(message.text))
     page.on(
         "request", lambda request: request.url.startswith((address, "blob:", "data:")) or problems.append(request.url)
     )

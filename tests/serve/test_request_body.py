@@ -33,7 +33,7 @@ def read(
 
     async def run() -> bytes:
         raw = [(name.encode(), value.encode()) for name, value in (headers or {}).items()]
-        request = Request({"type": "http", "headers": raw}, receive)
+        request = Request({"type": "http", "path": "/v1/align", "headers": raw}, receive)
         with options.get("memory", BodyMemory(1_000_000)).reservation() as reserve:
             upload = await read_upload(request, options.get("max_bytes", 1000), timeout, reserve, {"model"})
             return bytes(upload.data)

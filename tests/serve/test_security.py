@@ -29,7 +29,9 @@ def test_responses_have_security_headers():
         response = client.get("/metrics")
         assert response.status_code == status
         assert response.headers["x-content-type-options"] == "nosniff"
-        assert "default-src 'self'" in response.headers["content-security-policy"]
+        policy = response.headers["content-security-policy"]
+        assert policy.startswith("default-src 'none'; script-src 'self'; style-src 'self'")
+        assert "unsafe" not in policy
 
 
 def test_token_is_required():

@@ -86,7 +86,7 @@ async def read_upload(
                     form.write(chunk)
         if form is not None:
             form.close()
-            _check_fields(form.field_names, parameters, request.url.path)
+            _check_fields(form.field_names, parameters, request.scope["path"])
     except FormError as error:
         raise HTTPException(400, str(error)) from None
     return upload

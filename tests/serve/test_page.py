@@ -607,9 +607,11 @@ def test_accessible_names(page):
         - region "Settings and results":
           - combobox "Model"
           - combobox "Compare with"
+          - slider "Min. score"
+          - slider "Max. error"
           - list "Faces":
             - listitem:
-              - button /Face 1, score 0.84, size 92 px, expected error/ [pressed]
+              - button /Face 1 score 0.84 size 92 px expected error/ [pressed]
               - button "Hide face 1"
           - region "Selected face"
     """)

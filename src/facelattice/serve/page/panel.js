@@ -59,7 +59,7 @@ export class FaceList {
     const f = this.#rows.length;
     const cells = CELL_NAMES.map(() => createElement("b"));
     // Screen readers read the names of the values as well.
-    const named = cells.map((cell, k) => createElement("span", {}, unseen(`${k ? ", " : ""}${CELL_NAMES[k]} `), cell));
+    const named = cells.map((cell, k) => createElement("span", {}, unseen(`${CELL_NAMES[k]} `), cell));
     const note = unseen("");
     const button = createElement("button", { type: "button", className: "face" }, createElement("i"), ...named, note);
     button.onclick = () => this.#options.onselect(f);

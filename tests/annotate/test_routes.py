@@ -84,4 +84,4 @@ def test_pages_of_other_hosts_are_rejected(client):
     response = client.put("/api/images/0", json={}, headers={"Origin": "http://example.org"})
     assert response.status_code == 403
     policy = client.get("/").headers["Content-Security-Policy"]
-    assert "default-src 'self'" in policy
+    assert policy.startswith("default-src 'none'; script-src 'self'")

@@ -21,13 +21,14 @@ The rows compare `FaceAligner` on each frame ("frame by frame"), `Tracker` witho
 - switches: changes of the track of a face.
 - lost: faces that are visible at the end of the clip, but not found.
 
-The missed faces are listed below the table.
+The CPU time of a frame and the missed faces are listed below the table.
 """
 
 from __future__ import annotations
 
 import argparse
 import math
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -245,10 +246,17 @@ def main() -> None:
     }
     totals: dict[tuple[str, str], Totals] = {}
     missed: list[str] = []
+    seconds = dict.fromkeys(methods, 0.0)
+    num_frames = 0
     is_drawn = False
     num_clips = 3 * len(samples) + len(samples) // 2
     for kind, clip_samples, clip in track(make_clips(samples), "clips", total=num_clips):
-        faces = {name: list(find_faces(clip, make())) for name, make in methods.items()}
+        faces = {}
+        for name, make in methods.items():
+            start = time.process_time()
+            faces[name] = list(find_faces(clip, make()))
+            seconds[name] += time.process_time() - start
+        num_frames += len(clip)
         for name, found in faces.items():
             clip_totals, missed_faces = measure(clip, found, clip_samples)
             missed += [f"{kind}, {name}: {face}" for face in missed_faces if name != "frame by frame"]
@@ -260,7 +268,8 @@ def main() -> None:
     print("| clips | faces | NME | jitter | lag | missed | switches | lost |\n|---|---|---|---|---|---|---|---|")
     ordered = sorted(totals.items(), key=lambda item: item[0][0] == "all")
     rows = [clip_totals.row(*key) for key, clip_totals in ordered]
-    print(*map(format_row, rows), "", *missed, sep="\n")
+    times = ", ".join(f"{name} {1000 * seconds[name] / num_frames:.1f} ms" for name in methods)
+    print(*map(format_row, rows), "", f"CPU time per frame: {times}", *missed, sep="\n")
     faces = f"{len(samples)} photos of {options.data.name} in clips of {NUM_FRAMES} frames"
     write_result(options.json, "video", rows, faces, "the bundled detector and tracks", missed=missed)
 

@@ -46,13 +46,13 @@ def main() -> None:
 def render() -> str:
     """Return the page as Markdown."""
     return INTRODUCTION + "".join(
-        section(command.name or command.callback.__name__, command.callback)
+        section(command.name or command.callback.__name__, command.callback, command.epilog or "")
         for command in app.registered_commands
         if command.callback is not None
     )
 
 
-def section(name: str, function: Callable[..., Any]) -> str:
+def section(name: str, function: Callable[..., Any], examples: str) -> str:
     """Return the section of one command."""
     found = list(parameters(function))
     arguments = [one for one in found if isinstance(one.info, ArgumentInfo)]
@@ -65,7 +65,7 @@ def section(name: str, function: Callable[..., Any]) -> str:
     if options:
         parts.append("\n| option | default | meaning |\n|---|---|---|\n")
         parts.extend(f"| {cell(one.shown)} | {cell(one.default)} | {cell(one.info.help)} |\n" for one in options)
-    return "".join(parts)
+    return "".join([*parts, f"\n{examples}\n" if examples else ""])
 
 
 def parameters(function: Callable[..., Any]) -> Iterator[Parameter]:

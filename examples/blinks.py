@@ -1,11 +1,11 @@
-"""Count the blinks of each face in a video: python examples/blinks.py clip.mp4."""
+"""Count the blinks of each face in a video: python examples/blinks.py CLIP [MODEL]."""
 
 import sys
 
-from facelattice import Tracker
+from facelattice import FaceAligner, Tracker
 from facelattice.video import open_video
 
-tracker = Tracker()
+tracker = Tracker(FaceAligner(sys.argv[2] if len(sys.argv) > 2 else "ibug68"))
 with open_video(sys.argv[1]) as video:
     for frame in video:
         tracker(frame.image, frame.time)

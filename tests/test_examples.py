@@ -2,52 +2,105 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
+import csv
+import runpy
 import sys
+from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 
+import cv2
 import pytest
 
-import facelattice
-
 EXAMPLES = Path(__file__).parents[1] / "examples"
+PACKAGES = {"tables.py": "pandas", "key_points.py": "supervision"}
+IMAGE_SCRIPTS = {  # what each prints, and the files that it writes
+    "python_api.py": ("nose tip at", ["astronaut_faces.jpg"]),
+    "head_pose.py": ("yaw ", []),
+    "measures.py": ("eyes open 0.", []),
+    "regions.py": ("left_eye: center", []),
+    "aligned_crops.py": ("in the image", ["arcface.png", "ffhq.png", "upright.png"]),
+    "masks.py": ("", ["background.jpg", "lips.jpg"]),
+    "tables.py": ("nose_tip_x", []),
+    "key_points.py": ("(1, ", ["key_points.jpg"]),
+    "correct_in_cvat.py": ("1 face for CVAT", ["corrected"]),
+    "drawings.py": ("", ["drawings.jpg", "faces.svg", "overlay.png"]),
+}
+WITHOUT_ARGUMENTS = {"python_api.py", "correct_in_cvat.py"}
+VIDEO_SCRIPTS = {
+    "blinks.py": ("face 1: 0 blinks", []),
+    "tracks.py": ("clip_track1.nk", ["clip_track1.nk", "clip_track1_aftereffects", "clip_track1_blender.py"]),
+}
 
 
-def run(tmp_path: Path, name: str, *arguments: object) -> str:
-    environment = {**os.environ, "PYTHONPATH": str(Path(facelattice.__file__).parents[1])}
-    command = [sys.executable, str(EXAMPLES / name), *map(str, arguments)]
-    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    return done.stdout
+@pytest.fixture
+def run(tmp_path, monkeypatch, capsys) -> Callable[..., tuple[str, list[str]]]:
+    """Run a script in an empty folder; returns what it prints, and the names of its files."""
+
+    def call(name: str, *arguments: object) -> tuple[str, list[str]]:
+        folder = tmp_path / "out"
+        folder.mkdir(exist_ok=True)
+        monkeypatch.chdir(folder)
+        monkeypatch.setattr(sys, "argv", [name, *map(str, arguments)])
+        runpy.run_path(str(EXAMPLES / name), run_name="__main__")
+        return capsys.readouterr().out, sorted(path.name for path in folder.iterdir())
+
+    return call
 
 
-@pytest.mark.parametrize(("script", "text", "files"), [
-    ("python_api.py", "nose tip at", ["astronaut_faces.jpg"]),
-    ("head_pose.py", "yaw 2, pitch -6, roll 3 degrees", []),
-    ("aligned_crops.py", "in the image", ["astronaut_arcface.png", "astronaut_ffhq.png", "astronaut_upright.png"]),
-    ("correct_in_cvat.py", "1 face for CVAT; not kept: ", ["corrected"]),
-    ("masks.py", "", ["astronaut_background.jpg", "astronaut_lips.jpg"]),
-])  # fmt: skip
-def test_script(tmp_path, script, text, files):
-    assert text in run(tmp_path, script)
-    assert sorted(path.name for path in tmp_path.iterdir()) == files
+def scripts_with_arguments() -> dict[str, str]:
+    """Return the scripts that take an image and a model, and what they print, without those of missing packages."""
+    missing = {script for script, package in PACKAGES.items() if find_spec(package) is None}
+    return {script: text for script, (text, _) in IMAGE_SCRIPTS.items() if script not in WITHOUT_ARGUMENTS | missing}
 
 
-def test_tables(tmp_path):
-    pytest.importorskip("pandas", reason="needs pandas")
-    pytest.importorskip("supervision", reason="needs supervision")
-    assert "(1, 68, 2)" in run(tmp_path, "tables.py")
+@pytest.fixture
+def clip(write_clip, view) -> Path:
+    return write_clip("clip.mp4", ((i / 25, view(i, 20)) for i in range(4)))
 
 
-def test_blinks(tmp_path, write_clip, view):
-    clip = write_clip("clip.mp4", ((i / 25, view(i, 20)) for i in range(4)))
-    assert "face 1: 0 blinks" in run(tmp_path, "blinks.py", clip)
+@pytest.mark.parametrize("script", IMAGE_SCRIPTS)
+def test_image_script(run, script):
+    if script in PACKAGES:
+        pytest.importorskip(PACKAGES[script], reason=f"needs {PACKAGES[script]}")
+    text, files = IMAGE_SCRIPTS[script]
+    printed, written = run(script)
+    assert text in printed
+    assert written == files
+
+
+@pytest.mark.parametrize("script", VIDEO_SCRIPTS)
+def test_video_script(run, clip, script):
+    text, files = VIDEO_SCRIPTS[script]
+    printed, written = run(script, clip, "ibug68-fast")
+    assert text in printed
+    assert written == files
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("model", ["ibug68", "wflw98"])
+def test_turned_face(run, photo, tmp_path, model):
+    path = tmp_path / "turned.png"
+    cv2.imwrite(str(path), cv2.cvtColor(cv2.rotate(photo, cv2.ROTATE_90_CLOCKWISE), cv2.COLOR_RGB2BGR))
+    for script, text in scripts_with_arguments().items():
+        assert text in run(script, path, model)[0], script
+    assert "roll 9" in run("head_pose.py", path, model)[0]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("model", ["ibug68", "wflw98"])
+def test_profile(run, shared_data, tmp_path, model):
+    with open(shared_data / "mtfl5" / "merlrav.csv", newline="", encoding="utf-8") as file:
+        profile = next(row["image"] for row in csv.DictReader(file) if row["pose"] == "right")
+    image = cv2.imread(str(shared_data / "mtfl5" / profile))
+    path = tmp_path / "profile.png"
+    cv2.imwrite(str(path), cv2.resize(image, None, fx=4, fy=4, interpolation=cv2.INTER_CUBIC))
+    for script, text in scripts_with_arguments().items():
+        assert text in run(script, path, model)[0], script
 
 
 def test_each_script_is_listed_and_tested():
     scripts = {path.name for path in EXAMPLES.glob("*.py")}
-    page, tests = ((path).read_text(encoding="utf-8") for path in (EXAMPLES / "README.md", Path(__file__)))
-    for script in scripts:
-        assert f"`{script}`" in page
-        assert f'"{script}"' in tests
+    page = (EXAMPLES / "README.md").read_text(encoding="utf-8")
+    assert scripts == {*IMAGE_SCRIPTS, *VIDEO_SCRIPTS}
+    assert all(f"`{script}`" in page for script in scripts)

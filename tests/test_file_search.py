@@ -76,7 +76,12 @@ def test_files_that_are_not_decoded_are_counted_by_kind(tmp_path, monkeypatch, c
         'skipped 2 .heic: images that need: pip install "facelattice[heif]"',
         "skipped 1 .nef: images that cannot be decoded; convert them to JPEG or PNG",
         "skipped 1 .mov, 1 .mp4: videos; give them by name",
+        "skipped 1 file that is neither image nor video: notes.txt",
     ]
+    touch(tmp_path, "other/a.jpg", "other/1.pts", "other/2.pts", "other/3.pts", "other/README")
+    caplog.clear()
+    find_images([tmp_path / "other"])
+    assert caplog.messages == ["skipped 4 files that are neither images nor videos: 1.pts, 2.pts, 3.pts, ..."]
     with pytest.raises(ImageError, match=r'no images found there \(.*\); skipped 1 \.heic: .*"facelattice\[heif\]"'):
         find_images([tmp_path / "sub"])
 

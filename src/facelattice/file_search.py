@@ -24,6 +24,8 @@ VIDEO_SUFFIXES = frozenset({".3g2", ".3gp", ".asf", ".avi", ".divx", ".dv", ".f4
 VIDEO_SUFFIXES |= {".mjpeg", ".mjpg", ".mkv", ".mov", ".mp4", ".mpe", ".mpeg", ".mpg", ".mts", ".mxf", ".nut", ".ogm"}
 VIDEO_SUFFIXES |= {".ogv", ".qt", ".rm", ".rmvb", ".ts", ".vob", ".webm", ".wmv", ".wtv", ".y4m"}
 
+MAX_NAMES = 3  # of skipped files in a message
+
 # Files that people take for images of a folder, and what to do with them.
 _SKIPPED = {
     HEIF_SUFFIXES: 'images that need: pip install "facelattice[heif]"',
@@ -44,7 +46,8 @@ def find_images(inputs: Iterable[str | os.PathLike[str]]) -> list[Path]:
 
     Folders are searched as by `walk_files`, for names that end in one of `image_suffixes`, without devices and FIFOs. A
     file that is named by itself, and a link to a missing file, are returned, so that loading them reports the error.
-    Photos that cannot be decoded, and videos, are skipped with a warning to the logger "facelattice".
+    Other files are skipped with a warning to the logger "facelattice": photos that cannot be decoded, videos, and files
+    of other kinds.
 
     Args:
         inputs: Folders, globs and files.
@@ -56,7 +59,7 @@ def find_images(inputs: Iterable[str | os.PathLike[str]]) -> list[Path]:
         ImageError: A folder or a glob contains no image.
     """
     found: dict[Path, None] = {}  # a dict, because it keeps the order
-    skipped: Counter[str] = Counter()
+    skipped: list[Path] = []
     suffixes = image_suffixes()
     for item in inputs:
         path = Path(check_path(item))
@@ -69,7 +72,7 @@ def find_images(inputs: Iterable[str | os.PathLike[str]]) -> list[Path]:
             matches = sorted(Path(match) for match in glob.glob(str(item), recursive=True))
             candidates = [match for match in matches if not match.is_dir()]
         images = [path for path in candidates if path.suffix.lower() in suffixes and _is_regular_or_missing(path)]
-        others = Counter(suffix for path in candidates if (suffix := path.suffix.lower()) not in suffixes)
+        others = [path for path in candidates if path.suffix.lower() not in suffixes]
         skipped += others
         if not images:
             listed = "".join(f"; {text}" for text in _describe_skipped(others))
@@ -121,11 +124,17 @@ def _warn_unreadable(error: OSError) -> None:
     logging.getLogger("facelattice").warning("%s: is left out, it cannot be read (%s)", error.filename, error.strerror)
 
 
-def _describe_skipped(suffixes: Counter[str]) -> list[str]:
+def _describe_skipped(paths: list[Path]) -> list[str]:
     """Describe the skipped files of each kind, such as "skipped 2 .mov: videos; give them by name"."""
+    suffixes = Counter(path.suffix.lower() for path in paths)
     texts = []
     for kind, advice in _SKIPPED.items():
         counts = [f"{count} {suffix}" for suffix, count in sorted(suffixes.items()) if suffix in kind]
         if counts:
             texts.append(f"skipped {', '.join(counts)}: {advice}")
+    others = [path.name for path in paths if not any(path.suffix.lower() in kind for kind in _SKIPPED)]
+    if others:
+        names = ", ".join(others[:MAX_NAMES]) + (", ..." if len(others) > MAX_NAMES else "")
+        noun = "files that are neither images nor videos" if len(others) > 1 else "file that is neither image nor video"
+        texts.append(f"skipped {len(others)} {noun}: {names}")
     return texts

@@ -105,7 +105,7 @@ def save_image(path: str | os.PathLike[str], image: np.ndarray, overwrite: bool 
 
     Args:
         path: The file. A name without a suffix is written as PNG.
-        image: RGB uint8 (H, W, 3), or gray uint8 (H, W).
+        image: RGB uint8 (H, W, 3), RGBA uint8 (H, W, 4) for PNG and WebP, or gray uint8 (H, W).
         overwrite: Replace an existing file.
 
     Raises:
@@ -117,7 +117,9 @@ def save_image(path: str | os.PathLike[str], image: np.ndarray, overwrite: bool 
 
     suffix = Path(path).suffix or ".png"
     try:
-        encoded, data = cv2.imencode(suffix, image if image.ndim == 2 else cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
+        if image.ndim == 3:
+            image = cv2.cvtColor(image, cv2.COLOR_RGBA2BGRA if image.shape[2] == 4 else cv2.COLOR_RGB2BGR)
+        encoded, data = cv2.imencode(suffix, image)
     except cv2.error:  # for an unknown format; for a size that is too large, imencode returns False
         encoded = False
     if not encoded:

@@ -71,16 +71,56 @@ def unwrapped(text: str) -> str:
     return " ".join(text.replace("│", " ").split())
 
 
-def test_single_image_has_a_table_and_a_drawing(align, tmp_path):
+def test_single_image_has_a_line_and_a_drawing(align, tmp_path):
     status, out, err = align(PHOTO)
-    assert (status, err) == (0, "")
-    assert "1 face in 1 image" in out
-    assert "written: astronaut_faces.jpg" in out
+    assert (status, err) == (0, "1 face in 1 image\nwritten: astronaut_faces.jpg\n")
+    name, *numbers = out.removesuffix("\n").split("\t")
+    assert name == str(PHOTO)
+    assert (len(numbers), numbers[0]) == (7, "0")
+    assert float(numbers[1]) > 0.7  # the score
+    np.testing.assert_allclose([float(value) for value in numbers[2:6]], [180, 88, 272, 178], atol=5)
+    assert 0.5 < float(numbers[6]) < 3
     assert names(tmp_path) == ["astronaut_faces.jpg"]
     drawing, photo = load_image("astronaut_faces.jpg"), load_image(PHOTO)
     changed = np.abs(drawing.astype(int) - photo).max(2) > 60
     assert changed[85:180, 175:270].sum() > 200  # on the face
     assert changed[250:].sum() == 0
+
+
+def test_terminal_has_a_table_without_the_common_folder(align, photos, monkeypatch):
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    monkeypatch.setenv("TERM", "dumb")
+    _, out, err = align(photos, "--no-draw")
+    assert out.splitlines()[0] == f"in {photos}:"
+    rows = [[cell.strip() for cell in line.split("│")[1:-1]] for line in out.splitlines() if line.startswith("│")]
+    assert [row[0] for row in rows] == ["face0.jpg", "face1.jpg", "face2.jpg", "more/face0.jpg"]
+    assert rows[0][3].endswith(" px")
+    assert out.splitlines()[-2:] == ["no face found: wall.png", "4 faces in 6 images, 1 could not be read"]
+    assert str(photos) in err  # errors name the whole path
+
+
+def test_names_with_tabs_stay_in_one_cell(align, copy):
+    try:
+        folder = copy("photos", "a\tb\n.jpg")
+    except OSError:
+        pytest.skip("this disk takes no such names")
+    _, out, _ = align(folder, "--no-draw")
+    assert out.count("\n") == 1
+    assert out.split("\t")[0].endswith("a\\tb\\n.jpg")
+
+
+@pytest.mark.parametrize(
+    ("kind", "name"), [("jpg", "face0_faces.jpg"), ("overlay", "face0_faces.png"), ("svg", "face0_faces.svg")]
+)
+def test_kinds_of_drawings(align, photos, tmp_path, kind, name):
+    assert align(photos / "face0.jpg", "--draw-as", kind, "--style", "mesh", "--color", "region")[0] == 0
+    assert names(tmp_path) == [name]
+    shape = load_image(photos / "face0.jpg").shape[:2]
+    if kind == "svg":
+        assert f'viewBox="0 0 {shape[1]} {shape[0]}"' in Path(name).read_text(encoding="utf-8")
+    else:
+        drawing = cv2.imread(name, cv2.IMREAD_UNCHANGED)
+        assert drawing.shape == (*shape, 3 if kind == "jpg" else 4)
 
 
 def test_json_on_stdout_writes_no_file(align, tmp_path):
@@ -94,11 +134,14 @@ def test_json_on_stdout_writes_no_file(align, tmp_path):
 def test_folder_with_a_damaged_image(align, photos, tmp_path):
     status, out, err = align(photos, "--out", "out")
     assert status == 1
-    assert err.count("\n") == 1
-    assert "broken.jpg: not an image" in err
-    assert "4 faces in 6 images, 1 could not be read" in out
-    assert f"no face found: {photos / 'wall.png'}" in out
-    assert "written: 9 files in out" in out
+    error, *messages = err.splitlines()
+    assert "broken.jpg: not an image" in error
+    assert messages == [
+        f"no face found: {photos / 'wall.png'}", "4 faces in 6 images, 1 could not be read", "written: 9 files in out"
+    ]  # fmt: skip
+    assert [line.split("\t")[0] for line in out.splitlines()] == [
+        str(photos / name) for name in ("face0.jpg", "face1.jpg", "face2.jpg", "more/face0.jpg")
+    ]
     assert names(tmp_path / "out") == sorted(
         [f"{name}.json" for name in NAMES] + [f"{name}_faces.jpg" for name in NAMES[:-1]]
     )
@@ -143,14 +186,16 @@ def test_only_errors_are_printed_about_odd_images(tmp_path, copies):
     assert done.returncode == 1
     strips = [f"strip{i}.tif: the TIFF image is cut short or damaged (decoder error -2)\n" for i in range(copies)]
     tags = [f"tag{i}.tif: the image header cannot be read (Missing dimensions)\n" for i in range(copies)]
-    assert done.stderr == "".join(strips + tags)
+    *messages, counts = done.stderr.splitlines(keepends=True)
+    assert [message for message in messages if not message.startswith("no face found")] == strips + tags
+    assert counts.endswith(f"in {3 * copies} images, {2 * copies} could not be read\n")
 
 
 def test_missing_image_is_reported_and_the_others_are_processed(align):
-    status, out, err = align("gone.jpg", PHOTO)
+    status, _, err = align("gone.jpg", PHOTO)
     assert status == 1
     assert "gone.jpg: no such file" in err
-    assert "1 face in 2 images" in out
+    assert "1 face in 2 images" in err
 
 
 def test_csv_and_pts(align, tmp_path):
@@ -322,10 +367,10 @@ def test_names_that_are_not_utf8_are_escaped_in_parquet(align, copy, tmp_path):
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no such names")
 def test_image_whose_name_the_format_cannot_hold_is_reported(align, copy, tmp_path):
-    status, out, err = align(copy("photos", "a\x01.jpg", "b.jpg"), "--out", "out", "--format", "dlib", "--no-draw")
+    status, _, err = align(copy("photos", "a\x01.jpg", "b.jpg"), "--out", "out", "--format", "dlib", "--no-draw")
     assert status == 1
     assert "XML cannot contain characters of this name; rename the image, or use JSON" in err
-    assert "1 face in 2 images, 1 could not be read" in out
+    assert "1 face in 2 images, 1 could not be read" in err
     assert [face.image for face in read_dlib_xml(tmp_path / "out" / "landmarks.xml")] == ["../photos/b.jpg"]
 
 
@@ -346,11 +391,11 @@ def test_sigterm_keeps_the_rows_so_far(photos, tmp_path):
         while process.poll() is None and not any(path.stat().st_size for path in tmp_path.glob("out/.*.part")):
             time.sleep(0.01)
         process.send_signal(signal.SIGTERM)
-        out, err = process.communicate(timeout=60)
+        _, err = process.communicate(timeout=60)
     finally:
         process.kill()
     assert process.returncode == 128 + signal.SIGTERM, err
-    assert b"written: out/landmarks.csv" in out
+    assert b"written: out/landmarks.csv" in err
     assert names(tmp_path / "out") == ["landmarks.csv"]
     read = [image for image, _, _ in read_csv(tmp_path / "out" / "landmarks.csv")]
     assert 0 < len(read) < 400
@@ -370,8 +415,8 @@ def test_ctrl_c_keeps_the_images_so_far(align, copy, tmp_path, monkeypatch, form
     folder = copy("photos", "a.jpg", "b.jpg")
     status, out, err = align(folder, "--out", "out", "--format", format, "--no-draw")
     assert status == 130
-    assert "1 face in 1 image" in out
-    assert f"written: out/landmarks{'.csv' if format == 'csv' else '-00000.parquet'}" in out
+    assert "1 face in 1 image" in err
+    assert f"written: out/landmarks{'.csv' if format == 'csv' else '-00000.parquet'}" in err
     assert "stopped" in err
     read = images_in_parquet if format == "parquet" else lambda out: {row[0] for row in read_csv(out / "landmarks.csv")}
     assert read(tmp_path / "out") == {"../photos/a.jpg"}

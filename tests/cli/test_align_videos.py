@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+import re
 import select
 import signal
 import subprocess
@@ -19,6 +20,7 @@ import numpy as np
 import pytest
 
 import facelattice
+from facelattice.cli import video_progress
 from facelattice.video.reader import open_video
 
 FAST = ("--model", "ibug68-fast")
@@ -56,8 +58,8 @@ def count_frames(path: Path) -> int:
 
 def test_drawing_with_audio(run, clip, tmp_path):
     status, stdout, stderr = run("align", clip)
-    assert (status, stderr) == (0, "")
-    assert "clip.mp4: 25 frames, 1 tracked face, 25 face observations\n" in stdout
+    assert (status, stdout) == (0, "")
+    assert "clip.mp4: 25 frames, 1 tracked face, 25 face observations\n" in stderr
     with open_video("clip_faces.mp4") as drawn, open_video(clip) as plain:
         for drawing, original in zip(drawn, plain, strict=True):
             assert drawing.time == pytest.approx(original.time, abs=1e-3)
@@ -82,6 +84,33 @@ def test_json_lines_and_crops(run, clip, tmp_path):
         assert [frame.image.shape for frame in crops] == [(256, 256, 3)] * 25
 
 
+def test_videos_and_images_in_one_call(run, short_clip, view, tmp_path):
+    write_image(tmp_path / "photo.png", view(60, 30))
+    short_clip("a.mp4")
+    status, stdout, stderr = run("align", "a.mp4", "photo.png", "broken.mp4", "--out", "out", "--no-draw", *FAST)
+    assert status == 1
+    assert "broken.mp4: no such file" in stderr.lower()
+    assert [line.split("\t")[0] for line in stdout.splitlines()] == ["photo.png"]
+    assert names(tmp_path / "out") == ["a.jsonl", "photo.json"]
+
+
+def test_tracks_for_other_programs(run, clip, tmp_path):
+    assert run("align", clip, "--out", "out", "--no-draw", "--tracks", "nuke", *FAST)[0] == 0
+    assert names(tmp_path / "out") == ["clip.jsonl", "clip_track1.nk"]
+    (x, y) = read_lines(tmp_path / "out" / "clip.jsonl")[0]["faces"][0]["points"][30]
+    script = (tmp_path / "out" / "clip_track1.nk").read_text(encoding="utf-8")
+    (curves,) = re.findall(r'"30 nose_tip" \{curve x1 (\S+) .*?\} \{curve x1 (\S+) ', script)
+    np.testing.assert_allclose([float(value) for value in curves], [x + 0.5, 240 - (y + 0.5)], atol=0.01)
+
+
+def test_fast_model_is_proposed_for_long_videos(run, clip, monkeypatch):
+    monkeypatch.setattr(video_progress, "RECENT_FRAMES", 5)
+    monkeypatch.setattr(video_progress, "LONG_SECONDS", 0.0)
+    advice = "--model ibug68-fast takes about a third of the time"
+    assert run("align", clip, "--no-draw")[2].count(advice) == 1
+    assert advice not in run("align", clip, "--no-draw", *FAST)[2]
+
+
 def test_csv(run, clip, tmp_path):
     assert run("align", clip, "--out", "out", "--format", "csv", "--no-draw", "--smooth", "0", *FAST)[0] == 0
     with open(tmp_path / "out" / "clip.csv", newline="", encoding="utf-8") as file:
@@ -95,9 +124,9 @@ def test_csv(run, clip, tmp_path):
 def test_numbered_images(run, view, tmp_path):
     for i in (0, 1, 3):
         write_image(tmp_path / f"{i:03}.png", view(60 + i, 30))
-    status, stdout, _ = run("align", "%03d.png", "--out", "out", *FAST)
+    status, _, stderr = run("align", "%03d.png", "--out", "out", *FAST)
     assert status == 0
-    assert "3 frames, 1 tracked face, 3 face observations; 1 unreadable frame skipped" in stdout
+    assert "3 frames, 1 tracked face, 3 face observations; 1 unreadable frame skipped" in stderr
     assert [row["frame"] for row in read_lines(tmp_path / "out" / f"{tmp_path.name}.jsonl")] == [0, 1, 3]
 
 
@@ -201,24 +230,24 @@ def test_no_space_for_landmarks(write_clip, view, tmp_path):
 def test_frames_too_large_for_h264(run, tmp_path):
     for i in range(3):
         cv2.imwrite(str(tmp_path / f"{i}.png"), np.zeros((32, 16400, 3), np.uint8))
-    status, stdout, stderr = run("align", "%d.png", "--out", "out", *FAST)
+    status, _, stderr = run("align", "%d.png", "--out", "out", *FAST)
     assert status == 1
     assert "H.264 allows sides of 2 to 16384 px" in stderr
     assert "continuing without the drawing" in stderr
     (rows,) = (tmp_path / "out").iterdir()
     assert len(read_lines(rows)) == 3
-    assert f"written: {rows.relative_to(tmp_path)}" in stdout
-    assert "_faces.mp4" not in stdout
+    assert f"written: {rows.relative_to(tmp_path)}" in stderr
+    assert f"written: out/{tmp_path.name}_faces.mp4" not in stderr
 
 
 def test_folder_with_the_name_of_the_drawing(run, short_clip, tmp_path):
     for name in ("a.mp4", "b.mp4"):
         short_clip(name)
     (tmp_path / "out" / "a_faces.mp4").mkdir(parents=True)
-    status, stdout, stderr = run("align", "a.mp4", "b.mp4", "--out", "out", *FAST)
+    status, _, stderr = run("align", "a.mp4", "b.mp4", "--out", "out", *FAST)
     assert status == 1
     assert "a_faces.mp4: cannot be written (is a folder" in stderr
-    assert "a_faces.mp4" not in stdout
+    assert "written: out/a_faces.mp4" not in stderr
     assert names(tmp_path / "out") == ["a_faces.mp4", "b.jsonl", "b_faces.mp4"]
 
 
@@ -232,11 +261,11 @@ def test_crops_that_cannot_be_written(run, short_clip, tmp_path):
 
 def test_landmarks_that_cannot_be_written(run, short_clip, tmp_path):
     (tmp_path / "out" / "a.jsonl").mkdir(parents=True)
-    status, stdout, stderr = run("align", short_clip("a.mp4"), "--out", "out", *FAST)
+    status, _, stderr = run("align", short_clip("a.mp4"), "--out", "out", *FAST)
     assert status == 1
     assert "a.jsonl: cannot be written (is a folder" in stderr
-    assert "a.mp4: 0 frames" in stdout  # the work has not begun
-    assert "written:" not in stdout
+    assert "a.mp4: 0 frames" in stderr  # the work has not begun
+    assert "written:" not in stderr
     assert names(tmp_path / "out") == ["a.jsonl"]
 
 
@@ -269,7 +298,6 @@ def test_missing_camera(run, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["clip.mp4", "photo.jpg"], "videos and images"),
         (["clip.mp4", "--json"], "--json"),
         (["clip.mp4", "--out", "out", "--shard", "1/2"], "--shard"),
         (["clip.mp4", "--out", "out", "--format", "pts"], "--format of a video is json or csv, not 'pts'"),

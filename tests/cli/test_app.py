@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +12,7 @@ from typer.main import get_command
 
 import facelattice
 from facelattice.cli import app
+from facelattice.cli.app import PANELS
 from facelattice.inference.aligner import FaceAligner
 
 PHOTO = Path(__file__).parents[2] / "examples" / "astronaut.jpg"
@@ -42,9 +45,44 @@ def test_output_option_has_the_same_names_in_every_command():
 @pytest.mark.parametrize("command", COMMANDS)
 def test_help_fits_a_terminal_of_80_columns(run, monkeypatch, command):
     monkeypatch.setenv("COLUMNS", "80")
-    status, out, err = run(command, "--help")
+    status, out, err = run(command, "-h")
     assert (status, err) == (0, "")
     assert max(map(len, out.splitlines())) <= 80
+    examples = [line.strip() for line in out.partition(" Examples ")[2].splitlines() if line.strip()]
+    assert examples
+    for example in examples:  # none is wrapped
+        assert f"facelattice {command}" in example
+    narrow = [line for line in out.splitlines() if line.startswith("│") and re.match(r"│ {45,}\S", line)]
+    assert not narrow, "the column of the descriptions is too narrow"
+
+
+def test_commands_are_in_groups(run):
+    out = run("-h")[1]
+    places = [out.index(f" {panel} ") for panel in PANELS]
+    assert places == sorted(places)
+    assert {command.rich_help_panel for command in COMMANDS.values()} == set(PANELS)
+
+
+def test_examples_of_the_help_are_valid():
+    """The options of each example exist."""
+    for name, command in COMMANDS.items():
+        known = {option for parameter in command.params for option in parameter.opts + parameter.secondary_opts}
+        for line in command.epilog.splitlines():
+            if f"facelattice {name}" in line:
+                assert set(re.findall(r"(?<= )--?[a-z][a-z-]*", line.partition(f" {name}")[2])) <= known, line
+
+
+@pytest.mark.parametrize(
+    ("words", "completion"),
+    [("facelattice ali", "align"), ("facelattice align --style me", "mesh"), ("facelattice align --tracks n", "nuke")],
+)
+def test_shell_completion(tmp_path, words, completion):
+    environment = {"_FACELATTICE_COMPLETE": "complete_bash", "COMP_WORDS": words, "COMP_CWORD": str(words.count(" "))}
+    code = "import sys; sys.argv[0] = 'facelattice'; from facelattice.__main__ import main; main()"
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, env={**os.environ, **environment}
+    )
+    assert done.stdout.split() == [completion], done.stderr
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ PHOTO = Path(__file__).parents[2] / "examples" / "astronaut.jpg"
 def test_table_and_drawing(run):
     status, out, err = run("explain", "ibug68-fast", PHOTO)
     assert (status, err) == (0, "")
-    for words in ("edge weight, occluded", "itself", "Written: astronaut_explained.png"):
+    for words in ("edge weight, occluded", "self-loop", "Written: astronaut_explained.png"):
         assert words in out
     assert load_image("astronaut_explained.png").shape[1] > 800
 

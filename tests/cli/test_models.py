@@ -10,7 +10,7 @@ from facelattice.inference.onnx_model import METADATA_KEY, seal
 def test_training_data_and_license_are_printed(run):
     status, out, _ = run("models")
     assert status == 0
-    for word in ("ibug68", "68, scheme ibug68", "license", "research use", "sha256"):
+    for word in ("ibug68", "ibug68, 68 points", "license", "research use", "sha256"):
         assert word in out
 
 

@@ -14,6 +14,7 @@ import psutil
 import pytest
 
 from facelattice.exceptions import MissingDependencyError
+from facelattice.formats.result_columns import RESULT_COLUMNS, result_values
 from facelattice.inference.aligner import FaceAligner
 from facelattice.inference.ray_data import Worker, align
 from facelattice.onnx_session import session_options
@@ -67,6 +68,10 @@ def test_worker_gives_rows_for_faces_and_for_images_without(wall, broken):
     face, without, error = table.to_pylist()
     assert (face["image"], face["face"], face["error"]) == (str(ASTRONAUT), 0, "")
     assert (len(face["points"]), len(face["expected_errors"]), len(face["box"])) == (136, 68, 4)
+    assert (face["scheme"], len(face["visibility"])) == ("ibug68", 68)
+    (expected,) = worker.aligner(ASTRONAUT)
+    assert [face[name] for name in RESULT_COLUMNS] == pytest.approx(list(result_values(expected).values()), rel=1e-3)
+    assert without["yaw"] is None
     assert (without["image"], without["face"], without["points"], without["error"]) == (wall, -1, [], "")
     assert (error["image"], error["face"]) == (broken, -1)
     assert "broken.jpg" in error["error"]

@@ -6,6 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from facelattice.video.point_tracks import PointTracks
+
 SetMatrix = Callable[[Path, int, int, int, int], None]
 
 
@@ -21,3 +23,10 @@ def set_display_matrix() -> SetMatrix:
         clip.write_bytes(data)
 
     return write
+
+
+@pytest.fixture
+def square_tracks() -> PointTracks:
+    """Two points in frames 0, 1 and 4 of 200 x 100 px."""
+    points = [np.array([[10, 90], [50 + i, 20 + 2 * i]], np.float32) for i in range(3)]
+    return PointTracks(3, ("chin", "nose"), 200, 100, 23.976, [0, 1, 4], points)

@@ -9,9 +9,9 @@ import pytest
 from facelattice.exceptions import ArgumentError
 from facelattice.face import Face
 from facelattice.geometry import points_box
-from facelattice.schemes import SCHEMES, Scheme, get_scheme, mean_shape
-from facelattice.visualization.faces import COLORS, DARK, OTHER_COLORS, draw_faces, draw_scheme
-from facelattice.visualization.scheme_layout import schematic_layout
+from facelattice.schemes import Scheme, get_scheme, mean_shape
+from facelattice.visualization.face_marks import COLORINGS, ERROR_COLORS, OTHER_COLORS, REGION_COLORS, STYLES
+from facelattice.visualization.faces import DARK, draw_faces, draw_overlay
 
 
 def make_face(size=300.0, at=(50, 50), name="ibug68", errors=1.0) -> Face:
@@ -58,18 +58,20 @@ def test_array_that_is_not_rgb_is_rejected(shape):
 
 def test_points_have_the_color_of_their_region():
     face = make_face()
-    drawn = draw_faces(gray(), [face])
+    drawn = draw_faces(gray(), [face], color="region")
     parts = {"jaw": "jaw", "left_brow": "brow", "right_eye": "eye", "nose": "nose", "mouth": "mouth"}
     for region, part in parts.items():
         color = color_at(drawn, face.points[face.scheme.regions[region][0]])
-        np.testing.assert_allclose(color, COLORS[part], atol=2)
+        np.testing.assert_allclose(color, REGION_COLORS[part], atol=2)
 
 
 def test_other_regions_have_other_colors_in_turn():
     scheme = Scheme.from_dict({"name": "dog", "points": 4, "regions": {"ear": [0], "left_eye": [1], "tail": [2]}})
     points = np.array([[50, 50], [150, 50], [50, 150], [150, 150]], np.float32)
-    drawn = draw_faces(gray(), [Face(points, np.zeros(4, np.float32), 0.9, points_box(points), scheme)])
-    for point, color in zip(points, (OTHER_COLORS[0], COLORS["eye"], OTHER_COLORS[1], OTHER_COLORS[0]), strict=True):
+    drawn = draw_faces(gray(), [Face(points, np.zeros(4, np.float32), 0.9, points_box(points), scheme)], color="region")
+    for point, color in zip(
+        points, (OTHER_COLORS[0], REGION_COLORS["eye"], OTHER_COLORS[1], OTHER_COLORS[0]), strict=True
+    ):
         np.testing.assert_allclose(color_at(drawn, point), color, atol=2)
 
 
@@ -83,27 +85,90 @@ def test_dots_have_subpixel_positions():
     assert (ink * ys).sum() / ink.sum() == pytest.approx(11.75, abs=0.15)
 
 
-def test_hidden_points_are_circles_with_a_dark_center():
-    face = make_face(600)
+def test_colors_show_the_expected_error():
+    for error, color in (
+        (0, ERROR_COLORS[0]),
+        (0.04, ERROR_COLORS[1]),
+        (0.08, ERROR_COLORS[2]),
+        (0.5, ERROR_COLORS[2]),
+    ):
+        face = make_face(600, errors=600 * error)
+        np.testing.assert_allclose(color_at(draw_faces(gray(800, 800), [face]), face.points[8]), color, atol=2)
+
+
+@pytest.mark.parametrize("size", [24, 60, 99, 101, 400])
+@pytest.mark.parametrize("color", COLORINGS)
+def test_uncertain_faces_differ_from_certain_ones_at_any_size(size, color):
+    certain, uncertain = (draw_faces(gray(), [make_face(size, errors=e * size)], color=color) for e in (0.01, 0.1))
+    changed = (certain != 128).any(2)
+    assert np.abs(certain[changed].astype(int) - uncertain[changed]).max(1).mean() > 15
+
+
+@pytest.mark.parametrize("size", [60, 600])
+def test_hidden_points_are_hollow(size):
+    face = make_face(size)
     chin = face.points[8]
     visible, hidden = (
         draw_faces(gray(800, 800), [replace(face, visibility=np.full(68, value, np.float32))]) for value in (0.6, 0.4)
     )
     assert (visible == draw_faces(gray(800, 800), [face])).all()  # as without a visibility
-    assert color_at(hidden, chin).tolist() == list(DARK)
-    line = face.points[[7, 8]].mean(0)
-    assert color_at(hidden, line).tolist() == color_at(visible, line).tolist()
+    assert color_at(hidden, chin).tolist() == [128] * 3  # the image, without the line of the jaw
+    assert (color_at(visible, chin) != 128).all()
 
 
-def test_uncertain_points_are_circles_with_faint_lines():
-    blue = COLORS["jaw"][2] - 128
-    certain, uncertain = (draw_faces(gray(800, 800), [make_face(600, errors=e)]) for e in (29, 31))  # 5 % of 600 is 30
-    chin = make_face(600).points[8]
-    assert color_at(certain, chin)[2] - 128 == pytest.approx(blue, abs=2)
-    assert abs(color_at(uncertain, chin) - color_at(certain, chin)).max() > 40
+def test_points_that_are_uncertain_are_faint_if_colored_by_region():
+    blue = REGION_COLORS["jaw"][2] - 128
+    certain, uncertain = (  # 5 % of 600 is 30
+        draw_faces(gray(800, 800), [make_face(600, errors=e)], color="region") for e in (29, 31)
+    )
     line = make_face(600).points[[7, 8]].mean(0)
-    faint, strong = (color_at(image, line)[2] - 128 for image in (uncertain, certain))
-    assert 0.2 * blue < faint < 0.6 * blue < 0.75 * blue < strong
+    for place in (make_face(600).points[8], line):
+        faint, strong = (color_at(image, place)[2] - 128 for image in (uncertain, certain))
+        assert 0.1 * blue < faint < 0.5 * blue < 0.55 * blue < strong
+
+
+def test_small_faces_have_no_dark_edge():
+    white = np.full((300, 300, 3), 255, np.uint8)
+    small, large = (draw_faces(white, [make_face(size)], color="region") for size in (98, 110))
+    assert small.max(2).min() > max(DARK) + 150
+    assert large.max(2).min() <= max(DARK) + 20
+
+
+def test_styles_draw_more_and_more():
+    image = gray()
+    faces = [make_face(300)]
+    ink = {style: (draw_faces(image, faces, style) != image).any(2) for style in STYLES}
+    for style in ("lines", "mesh", "numbers"):
+        assert ink["points"].sum() < 0.6 * ink[style].sum()
+    assert (ink["points"] <= ink["lines"]).all()
+    assert (ink["lines"] <= ink["numbers"]).all()
+
+
+def test_face_with_a_track_has_its_number():
+    face = make_face(300)
+    without, first, second = (draw_faces(gray(), [replace(face, track=track)]) for track in (None, 1, 2))
+    label = np.s_[20:50, 50:120]  # above the left corner of the face
+    assert (without[label] == 128).all()
+    assert (first[label] != 128).any()
+    assert (first[label] != second[label]).any()
+
+
+@pytest.mark.parametrize("color", COLORINGS)
+def test_overlay_over_the_image_is_the_drawing(color):
+    image = np.random.default_rng(0).integers(0, 256, (200, 220, 3), np.uint8)
+    faces = [replace(make_face(150, at=(30, 30), errors=np.linspace(1, 15, 68)), visibility=np.linspace(0, 1, 68))]
+    overlay = draw_overlay(image.shape, faces, color=color)
+    assert (overlay.shape, overlay.dtype) == ((200, 220, 4), np.uint8)
+    assert (overlay[0, 0] == 0).all()
+    alpha = overlay[..., 3:] / 255
+    over_image = alpha * overlay[..., :3] + (1 - alpha) * image
+    assert np.abs(over_image - draw_faces(image, faces, color=color)).max() < 8
+
+
+@pytest.mark.parametrize(("name", "value"), [("style", "dots"), ("color", "blue")])
+def test_unknown_style_is_rejected(name, value):
+    with pytest.raises(ArgumentError, match=f"unknown {name} '{value}'; expected one of"):
+        draw_faces(gray(), [], **{name: value})
 
 
 def test_lines_grow_with_the_face():
@@ -111,7 +176,7 @@ def test_lines_grow_with_the_face():
         image = gray(1400, 1400)
         return (draw_faces(image, [make_face(size)]) != image).any(2).sum() / size
 
-    assert mean_width(75) == pytest.approx(mean_width(150), rel=0.1)  # one pixel both
+    assert mean_width(120) == pytest.approx(mean_width(150), rel=0.1)  # one pixel both
     assert 1.7 < mean_width(1200) / mean_width(150) < 3
 
 
@@ -123,7 +188,7 @@ def test_points_that_are_not_finite_are_left_out():
     drawn = draw_faces(gray(), [Face(points, face.expected_errors, 0.9, face.box, face.scheme)])
     x, y = np.round(face.points[8]).astype(int)
     assert (drawn[y - 9 : y + 10, x - 9 : x + 10] == 128).all()
-    np.testing.assert_allclose(color_at(drawn, face.points[30]), COLORS["nose"], atol=2)
+    np.testing.assert_allclose(color_at(drawn, face.points[30]), ERROR_COLORS[0], atol=25)
     nothing = Face(points * np.nan, face.expected_errors, 0.0, face.box, face.scheme)
     assert (draw_faces(gray(), [nothing]) == 128).all()
 
@@ -141,27 +206,3 @@ def test_all_of_sixty_faces_are_drawn():
     for i in range(60):
         y, x = 50 * (i // 10), 50 * (i % 10)
         assert (drawn[y : y + 46, x : x + 46] != 128).any(2).mean() > 0.1
-
-
-@pytest.mark.parametrize("scheme", SCHEMES.values(), ids=list(SCHEMES))
-def test_scheme_chart_has_a_colored_dot_for_each_point(scheme):
-    chart = draw_scheme(scheme, 600)
-    assert (chart.shape, chart.dtype) == ((600, 600, 3), np.uint8)
-    colors = np.array([*COLORS.values(), *OTHER_COLORS])
-    for point in 600 * (0.07 + 0.86 * mean_shape(scheme)) - 0.5:
-        assert np.abs(colors - color_at(chart, point)).max(1).min() <= 40
-
-
-def test_scheme_chart_is_reproducible():
-    np.testing.assert_array_equal(draw_scheme(get_scheme("five"), 200), draw_scheme(get_scheme("five"), 200))
-
-
-def test_own_scheme_is_drawn_in_its_layout_or_on_a_given_shape():
-    scheme = Scheme.from_dict({"name": "dog", "points": ["left_eye", "right_eye", "nose"]})
-    shape = np.array([[10, 10], [30, 10], [20, 40]])
-    for chart, places in (
-        (draw_scheme(scheme, 600), schematic_layout(scheme)),
-        (draw_scheme(scheme, 600, shape), np.array([[1 / 6, 0], [5 / 6, 0], [0.5, 1]])),
-    ):
-        for point in 600 * (0.07 + 0.86 * places) - 0.5:
-            assert np.abs(np.array(OTHER_COLORS[0]) - color_at(chart, point)).max() <= 40

@@ -7,14 +7,18 @@ from typing import Annotated
 
 import typer
 
-from facelattice.cli.app import app
+from facelattice.cli.app import TRAINING, command
 from facelattice.cli.console import out
 from facelattice.cli.options import Overrides
 
 
-@app.command()
+@command(
+    TRAINING,
+    "facelattice ablate recipes/ablation.yaml",
+    "facelattice ablate recipes/ablation.yaml epochs=20 --out runs/short --jobs 2",
+)
 def ablate(
-    plan: Annotated[Path, typer.Argument(metavar="ABLATION.yaml", help="A base recipe, rows of overrides, and seeds.")],
+    plan: Annotated[Path, typer.Argument(metavar="ABLATION.yaml", help="Base recipe, rows of overrides, and seeds.")],
     overrides: Overrides = None,
     out_dir: Annotated[
         Path | None,
@@ -27,7 +31,9 @@ def ablate(
             show_default="runs/ABLATION",
         ),
     ] = None,
-    jobs: Annotated[int, typer.Option(min=1, help="Runs at a time; each uses its share of the processors.")] = 1,
+    jobs: Annotated[
+        int, typer.Option(min=1, metavar="N", help="Runs at a time; each uses its share of the CPU cores.")
+    ] = 1,
 ) -> None:
     """Train and evaluate each row of an ablation with each seed.
 

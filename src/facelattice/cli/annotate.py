@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.text import Text
 
-from facelattice.cli.app import app
+from facelattice.cli.app import TRAINING, command
 from facelattice.cli.console import err, pluralize, print_error
 from facelattice.cli.signals import exit_status
 from facelattice.exceptions import ImageError
@@ -23,23 +23,27 @@ if TYPE_CHECKING:
 HOST = "127.0.0.1"
 
 
-@app.command()
+@command(
+    TRAINING,
+    "facelattice annotate photos --points left_eye,right_eye,nose",
+    "facelattice annotate photos --scheme dog.yaml --model dog.onnx -o dogs.csv",
+)
 def annotate(
     inputs: Annotated[
         list[str],
         typer.Argument(
-            metavar="INPUT...", help="Images, folders or quoted globs; or one dataset of annotated faces to correct."
+            metavar="INPUT", help="Images, folders and globs; or one dataset of annotated faces to correct."
         ),
     ],
     points: Annotated[
         str | None,
         typer.Option(
-            metavar="N|NAME,NAME,...",
-            help="The points to annotate: their number or their names. The scheme is written beside the table.",
+            metavar="POINTS",
+            help="Number or names (left,right,nose) of the points. The scheme is written beside the table.",
         ),
     ] = None,
     scheme: Annotated[
-        str | None, typer.Option(metavar="SCHEME", help="The points to annotate: a built-in scheme or a YAML file.")
+        str | None, typer.Option(metavar="SCHEME", help="Points to annotate: a built-in scheme or a YAML file.")
     ] = None,
     model: Annotated[
         str | None,
@@ -52,7 +56,7 @@ def annotate(
             help="Table that every change is saved in at once. If it exists, the work on it continues.",
         ),
     ] = Path("points.csv"),
-    port: Annotated[int, typer.Option(min=0, max=65535, help="Port of the page; 0 chooses a free port.")] = 8001,
+    port: Annotated[int, typer.Option(min=0, max=65535, metavar="PORT", help="Port; 0 chooses a free one.")] = 8001,
 ) -> None:  # fmt: skip
     """Annotate faces in the browser, and train a model on them from the page.
 

@@ -9,10 +9,10 @@ from __future__ import annotations
 import os
 import sys
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from io import TextIOWrapper
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, Any, NoReturn, TypeVar
 
 import typer
 
@@ -25,6 +25,9 @@ from facelattice.image_formats import silence_pillow
 ISSUES = "https://github.com/facelattice/facelattice/issues"
 STATUS_ERROR = 2
 STATUS_BUG = 70  # EX_SOFTWARE of sysexits.h
+
+IMAGES, MODELS, TRAINING, EVALUATION = PANELS = ("Images and videos", "Models and schemes", "Training", "Evaluation")
+"""The groups of commands in the help, in their order."""
 
 # The extra that installs each optional module.
 EXTRAS = {
@@ -40,6 +43,11 @@ EXTRAS = {
 
 class _Program(typer.core.TyperGroup):
     """The group of all commands."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """Return the names of the commands in the order of their groups."""
+        groups = {name: getattr(command, "rich_help_panel", "") for name, command in self.commands.items()}
+        return sorted(super().list_commands(ctx), key=lambda name: PANELS.index(groups[name]))
 
     def main(self, *args: Any, **kwargs: Any) -> Any:
         if sys.stdout is None:  # its file descriptor would go to the next file that is opened
@@ -117,7 +125,7 @@ def _report_bug() -> NoReturn:
 app = typer.Typer(
     cls=_Program,
     no_args_is_help=True,
-    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
 )
@@ -136,3 +144,20 @@ def _options(
     ] = False,
 ) -> None:
     pass
+
+
+_Command = TypeVar("_Command", bound=Callable[..., None])
+
+
+def command(group: str, *examples: str) -> Callable[[_Command], _Command]:
+    """Add a function as a command with the name of the function.
+
+    Args:
+        group: The group of the command in the help, one of `PANELS`.
+        examples: Command lines for the end of the help of the command; each has at most 74 characters.
+
+    Returns:
+        The decorator.
+    """
+    lines = "\n".join(examples)
+    return app.command(rich_help_panel=group, epilog=f"**Examples**\n```text\n{lines}\n```")

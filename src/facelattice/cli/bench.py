@@ -9,37 +9,40 @@ import typer
 from rich.box import SIMPLE_HEAD
 from rich.table import Column, Table
 
-from facelattice.cli.app import app
+from facelattice.cli.app import MODELS, command
 from facelattice.cli.console import err, out
 from facelattice.cli.options import AsJson
 from facelattice.file_search import find_images
 from facelattice.inference.model_zoo import DEFAULT, list_models
 
 
-@app.command()
+@command(MODELS, "facelattice bench", "facelattice bench photo.jpg --model ibug68-fast")
 def bench(
     images: Annotated[
         list[str] | None,
-        typer.Argument(
-            metavar="[IMAGE...]", help="Images, folders or patterns to measure with.", show_default="a sample image"
-        ),
+        typer.Argument(metavar="IMAGE", help="Images, folders and globs of images.", show_default="a sample image"),
     ] = None,
     model: Annotated[
         list[str] | None,
         typer.Option(
-            help="Bundled model or model file. Repeat the option for several.", show_default="all bundled models"
+            metavar="MODEL",
+            help="Bundled model or model file; may be repeated.",
+            show_default="all bundled models",
         ),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Measure speed and memory on this machine."""
+    """Measure latency, throughput and peak memory on this machine.
+
+    Times of calls are medians. Other programs on the machine distort them.
+    """
     from facelattice.inference.benchmark import describe_machine, describe_processor, measure
 
     models = model or sorted(list_models(), key=lambda name: name != DEFAULT)
     paths = find_images(images) if images else []
     machine = describe_machine()
     timings = []
-    table = Table("part", "setting", Column("value", justify="right"), title=describe_processor(), box=SIMPLE_HEAD)
+    table = Table("model", "setting", Column("value", justify="right"), title=describe_processor(), box=SIMPLE_HEAD)
     with err.status("measuring; other programs on this machine distort the result"):
         for timing in measure(models, paths):
             timings.append(timing._asdict())

@@ -10,14 +10,14 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 from rich.text import Text
 
-from facelattice.cli.app import app
+from facelattice.cli.app import EVALUATION, command
 from facelattice.cli.console import err, format_percent, out, print_error, progress_bar
 from facelattice.cli.options import (
+    MODEL_OR_PREDICTIONS,
     AnnotatedFaces,
     AsJson,
     BoxSeed,
     BoxSource,
-    ModelOrPredictions,
     ProtocolName,
     ReportFolder,
     Subset,
@@ -27,10 +27,14 @@ if TYPE_CHECKING:
     from facelattice.evaluation.compare import Comparison, MetricComparison
 
 
-@app.command()
+@command(
+    EVALUATION,
+    "facelattice compare ibug68 ibug68-fast DATA/300W",
+    "facelattice compare mine.onnx dlib.xml faces.csv --box detector --json",
+)
 def compare(
-    a: ModelOrPredictions,
-    b: Annotated[str, typer.Argument(help="The program to compare A with, of the same kinds.")],
+    a: Annotated[str, typer.Argument(metavar="A", help=MODEL_OR_PREDICTIONS)],
+    b: Annotated[str, typer.Argument(metavar="B", help="Second model or predictions, of the same kinds.")],
     data: AnnotatedFaces,
     box: BoxSource = None,
     subset: Subset = None,
@@ -39,7 +43,7 @@ def compare(
     report: ReportFolder = None,
     as_json: AsJson = False,
 ) -> None:
-    """Compare two models or files of landmarks on the same faces and landmarks.
+    """Compare two models or files of predictions on the same faces and landmarks.
 
     Differences are A - B with the 95 % interval of a paired bootstrap over the faces. A wins or loses if the interval
     does not contain 0; otherwise it is a tie.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from contextlib import suppress
 
 from rich.console import Console, ConsoleOptions, ConsoleRenderable, RenderHook, RenderResult
@@ -10,7 +11,7 @@ from rich.segment import Segment
 from rich.text import Text
 
 # Rich passes most control characters on. Those of names and files could change the title or the text of the terminal.
-_CONTROL_CHARACTERS = {code: f"\\x{code:02x}" for code in (*range(32), *range(127, 160)) if code not in (9, 10)}
+CONTROL_CHARACTERS = {code: f"\\x{code:02x}" for code in (*range(32), *range(127, 160)) if code not in (9, 10)}
 
 
 class _Escaped:
@@ -22,7 +23,7 @@ class _Escaped:
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         for segment in console.render(self._renderable, options):
             is_text = not segment.control
-            yield Segment(segment.text.translate(_CONTROL_CHARACTERS), segment.style) if is_text else segment
+            yield Segment(segment.text.translate(CONTROL_CHARACTERS), segment.style) if is_text else segment
 
 
 class _EscapeControlCharacters(RenderHook):
@@ -44,6 +45,22 @@ def print_error(message: str) -> None:
     """Print a message in red on stderr."""
     with suppress(OSError):  # a closed terminal must not hide the exit status
         err.print(Text(message, style="red"), soft_wrap=True)
+
+
+def is_piped() -> bool:
+    """Return whether stdout is a pipe or a file, which other programs read, and not a terminal."""
+    return not sys.stdout.isatty()
+
+
+def print_message(message: str) -> None:
+    """Print a message about the work: on stdout, or on stderr if stdout is piped and holds results."""
+    (err if is_piped() else out).print(Text(message), soft_wrap=True)
+
+
+def print_notice(message: str) -> None:
+    """Print a message on stderr that is no error."""
+    with suppress(OSError):
+        err.print(Text(message), soft_wrap=True)
 
 
 def format_error(error: Exception) -> str:

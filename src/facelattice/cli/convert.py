@@ -8,13 +8,17 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
-from facelattice.cli.app import app
+from facelattice.cli.app import TRAINING, command
 from facelattice.cli.console import out, pluralize, print_error
 from facelattice.cli.options import Subset
 from facelattice.formats.annotation_writers import FILE_WRITERS, FOLDER_WRITERS
 
 
-@app.command()
+@command(
+    TRAINING,
+    "facelattice convert faces.csv annotations.xml --format cvat",
+    "facelattice convert DATA/300W faces.json --format coco --scheme five",
+)
 def convert(
     source: Annotated[Path, typer.Argument(metavar="IN", help="Annotated faces, see docs/your-own-data.md.")],
     target: Annotated[Path, typer.Argument(metavar="OUT", help="File or folder to write.")],

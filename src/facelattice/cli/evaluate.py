@@ -9,14 +9,14 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from facelattice.cli.app import app
+from facelattice.cli.app import EVALUATION, command
 from facelattice.cli.console import err, format_percent, out, print_error, progress_bar
 from facelattice.cli.options import (
+    MODEL_OR_PREDICTIONS,
     AnnotatedFaces,
     AsJson,
     BoxSeed,
     BoxSource,
-    ModelOrPredictions,
     ProtocolName,
     ReportFolder,
     Subset,
@@ -26,9 +26,13 @@ if TYPE_CHECKING:
     from facelattice.evaluation.result import EvaluationResult, VisibilityAuroc
 
 
-@app.command()
+@command(
+    EVALUATION,
+    "facelattice evaluate ibug68 DATA/300W --report out",
+    "facelattice evaluate predictions.csv DATA/WFLW --json",
+)
 def evaluate(
-    model: ModelOrPredictions,
+    model: Annotated[str, typer.Argument(metavar="MODEL", help=MODEL_OR_PREDICTIONS)],
     data: AnnotatedFaces,
     box: BoxSource = None,
     subset: Subset = None,
@@ -38,14 +42,14 @@ def evaluate(
         str | None,
         typer.Option(
             metavar="NAME",
-            help="Annotators that the model imitates, of those in `facelattice models`.",
-            show_default="those of the protocol, if the model knows them",
+            help="Annotation style of the model, of those that `facelattice models` lists.",
+            show_default="that of the protocol",
         ),
     ] = None,
     as_json: AsJson = False,
     report: ReportFolder = None,
 ) -> None:
-    """Measure a model, or landmarks that another program wrote, on annotated faces.
+    """Evaluate a model, or predictions of another program, on annotated faces.
 
     Of a dataset with training and test faces, such as 300-W, the test faces are measured: full, common and challenging
     in one table. docs/measuring.md explains the metrics and protocols.

@@ -10,7 +10,7 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from facelattice.cli.app import app
+from facelattice.cli.app import MODELS, command
 from facelattice.cli.console import out
 from facelattice.cli.options import AsJson
 from facelattice.exceptions import ImageError
@@ -21,13 +21,19 @@ from facelattice.visualization.edge_weights import EdgeWeightExplanation, draw_e
 from facelattice.visualization.figures import figure_format
 
 
-@app.command()
+@command(
+    MODELS,
+    "facelattice explain ibug68 photo.jpg",
+    "facelattice explain ibug68 photo.jpg --point 8 --out chin.svg",
+)
 def explain(
-    model: Annotated[str, typer.Argument(help="Bundled model or model file.")],
-    photo: Annotated[Path, typer.Argument(help="Image; its largest face is used.")],
+    model: Annotated[str, typer.Argument(metavar="MODEL", help="Bundled model or model file.")],
+    photo: Annotated[Path, typer.Argument(metavar="IMAGE", help="Image; its largest face is used.")],
     point: Annotated[
         int | None,
-        typer.Option(min=0, help="The landmark.", show_default="the one with the most evenly distributed edge weights"),
+        typer.Option(
+            min=0, metavar="N", help="Number of the landmark.", show_default="highest entropy of edge weights"
+        ),
     ] = None,
     output: Annotated[
         Path | None,
@@ -36,13 +42,16 @@ def explain(
             "-o",
             metavar="FILE.png",
             dir_okay=False,
-            help="The drawing: .png, .jpg, .svg or .pdf.",
+            help="Drawing: .png, .jpg, .svg or .pdf.",
             show_default="STEM_explained.png",
         ),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show the edge weights of a landmark in an image, and how they change when a neighbor is occluded."""
+    """Show the edge weights of a landmark in an image.
+
+    They are computed again with the neighbor of the largest edge weight occluded.
+    """
     output = output or Path(f"{photo.stem}_explained.png")
     figure_format(output)  # before the work
     aligner = FaceAligner(model)
@@ -59,16 +68,17 @@ def explain(
     out.print(_table(explanation, f"Landmark {explanation.point} of {model} on {photo}"))
     if len(faces) > 1:
         out.print(f"{len(faces)} faces were found; the largest is used.")
-    moved = f"The occlusion moves the landmark by {explanation.displacement:.1f} px of {len(explanation.crops[0])} px."
+    size = len(explanation.crops[0])
+    moved = f"The occlusion moves the landmark by {explanation.displacement:.1f} px, in a crop of {size} px."
     out.print(Text(f"{moved} Written: {output}"), soft_wrap=True)
 
 
 def _table(explanation: EdgeWeightExplanation, title: str) -> Table:
     table = Table(
-        "neighbor", "edge weight", "edge weight, occluded", "is occluded", title=Text(title), title_justify="left"
+        "neighbor", "edge weight", "edge weight, occluded", "occluded", title=Text(title), title_justify="left"
     )
     for row in explanation.to_dict()["neighbors"]:
-        name = "itself" if row["point"] == explanation.point else f"{row['point']} {row['name']}"
+        name = "self-loop" if row["point"] == explanation.point else f"{row['point']} {row['name']}"
         table.add_row(
             Text(name),
             f"{row['edge_weight']:.3f}",

@@ -8,26 +8,31 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
-from facelattice.cli.app import app
+from facelattice.cli.app import TRAINING, command
 from facelattice.cli.console import out
 
 
-@app.command()
+@command(TRAINING, "facelattice export runs/recipe/best.pt --out mine.onnx")
 def export(
-    checkpoint: Annotated[Path, typer.Argument(help="A checkpoint of a training run, usually best.pt.")],
+    checkpoint: Annotated[
+        Path, typer.Argument(metavar="CHECKPOINT", help="Checkpoint of a training run, usually best.pt.")
+    ],
     output: Annotated[
-        Path, typer.Option("--out", "-o", metavar="MODEL.onnx", dir_okay=False, help="The model file to write.")
+        Path, typer.Option("--out", "-o", metavar="MODEL.onnx", dir_okay=False, help="Model file to write.")
     ],
     int8: Annotated[
         bool,
         typer.Option(
             "--int8",
-            help="Quantize the backbone to 8-bit integers. Reads the data of the recipe, and fails if the validation "
-            "NME rises by more than 0.05 percentage points.",
+            metavar="",
+            help="Quantize the backbone to 8-bit integers. The validation NME may rise by 0.05 percentage points.",
         ),
     ] = False,
 ) -> None:
-    """Write a model file from a checkpoint, after comparing it with the network in torch."""
+    """Export a checkpoint as an ONNX model file.
+
+    The predictions of the file are compared with those of the network in torch before it is written.
+    """
     from facelattice.training.onnx_export import MAX_ROUNDING, export
 
     info = export(checkpoint, output, int8)

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
-from facelattice.cli.app import app
+from facelattice.cli.app import MODELS, command
 from facelattice.cli.console import out
 from facelattice.cli.options import Subset
 from facelattice.inference.model_zoo import find_model
@@ -20,31 +20,39 @@ from facelattice.visualization.landmark_graph import LandmarkGraph, draw_landmar
 DEFAULT_K = 3
 
 
-@app.command()
+@command(
+    MODELS,
+    "facelattice graph ibug68 --out graph.svg",
+    "facelattice graph faces.csv -k 5 --symmetric --out graph.png",
+)
 def graph(
-    source: Annotated[
-        str, typer.Argument(metavar="MODEL|DATA|RECIPE", help="Model, annotated faces, or training recipe.")
-    ],
+    source: Annotated[str, typer.Argument(metavar="SOURCE", help="Model, annotated faces, or training recipe.")],
     output: Annotated[
         Path,
-        typer.Option("--out", "-o", metavar="FILE.png", dir_okay=False, help="The drawing: .png, .jpg, .svg or .pdf."),
+        typer.Option("--out", "-o", metavar="FILE.png", dir_okay=False, help="Drawing: .png, .jpg, .svg or .pdf."),
     ],
     k: Annotated[
         int | None,
-        typer.Option("-k", min=1, help="Number of neighbors of each landmark, for DATA.", show_default="3"),
+        typer.Option(
+            "-k", min=1, metavar="K", help="Annotated faces: neighbors of each landmark.", show_default=str(DEFAULT_K)
+        ),
     ] = None,
-    symmetric: Annotated[bool, typer.Option("--symmetric", help="Add the reverse of each edge, for DATA.")] = False,
+    symmetric: Annotated[
+        bool, typer.Option("--symmetric", metavar="", help="Annotated faces: add the reverse of each edge.")
+    ] = False,
     subset: Subset = None,
     scheme: Annotated[
         str | None,
-        typer.Option(metavar="NAME|FILE.yaml", help="Point scheme of DATA.", show_default="by the points"),
+        typer.Option(
+            metavar="SCHEME", help="Annotated faces: point scheme, or its YAML file.", show_default="by the points"
+        ),
     ] = None,
 ) -> None:
     """Draw a landmark graph over the mean face.
 
-    The width of an edge is the correlation of its landmarks. A model file contains its graph. The graph of annotated
-    faces, or of the faces of a recipe, is computed; this needs the extra "train". Points that no built-in scheme has
-    are numbered; --scheme names them, and adds the mirror images of the faces.
+    The width of an edge is the Pearson correlation of its landmarks. A model file contains its graph. The graph of
+    annotated faces, or of the faces of a recipe, is computed; this needs the extra "train". Points that no built-in
+    scheme has are numbered; `--scheme` names them, and adds the mirror images of the faces.
     """
     figure_format(output)  # before the work
     if source.endswith(".onnx") or not Path(source).exists():

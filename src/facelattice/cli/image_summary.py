@@ -1,10 +1,11 @@
-"""The summary of `facelattice align` for images: a table, or JSON."""
+"""What `facelattice align` prints about images: a table, tab-separated lines, or JSON."""
 
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +13,12 @@ import numpy as np
 from rich.table import Column, Table
 from rich.text import Text
 
-from facelattice.cli.console import out, pluralize
+from facelattice.cli.console import CONTROL_CHARACTERS, is_piped, out, pluralize, print_message
 from facelattice.face import Face
 from facelattice.geometry import box_side
 
 MAX_ROWS = 60  # a longer table would push the rest off the screen
+_ESCAPED = CONTROL_CHARACTERS | {ord("\t"): "\\t", ord("\n"): "\\n"}
 
 
 @dataclass
@@ -27,49 +29,76 @@ class ImageSummary:
         num_images: Number of images that were processed.
         num_faces: Number of their faces.
         num_failed: Number of images that could not be processed.
-        rows: The first faces, each with the name of its image.
+        rows: The first faces, each with the name of its image, without their pixels.
         without_faces: The first images without a face.
     """
 
     num_images: int = 0
     num_faces: int = 0
     num_failed: int = 0
-    rows: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
+    rows: list[tuple[str, Face]] = field(default_factory=list)
     without_faces: list[str] = field(default_factory=list)
 
     def add(self, image: str, faces: Sequence[Face]) -> None:
         """Add an image."""
         self.num_images, self.num_faces = self.num_images + 1, self.num_faces + len(faces)
-        self.rows += [(image, face.to_dict()) for face in faces[: MAX_ROWS - len(self.rows)]]
+        self.rows += [(image, replace(face, image=None)) for face in faces[: MAX_ROWS - len(self.rows)]]
         if not faces and len(self.without_faces) < MAX_ROWS:
             self.without_faces.append(image)
 
     def print(self) -> None:
-        """Print the table and the counts."""
+        """Print the table, on a terminal only, and the counts."""
+        folder = _common_folder([*(image for image, _ in self.rows), *self.without_faces])
+        if self.rows and not is_piped():
+            self._print_table(folder)
+        for image in self.without_faces:
+            print_message(f"no face found: {image if is_piped() else _below(image, folder)}")
+        counts = f"{pluralize(self.num_faces, 'face')} in {pluralize(self.num_images + self.num_failed, 'image')}"
+        print_message(counts + (f", {self.num_failed} could not be read" if self.num_failed else ""))
+
+    def _print_table(self, folder: str) -> None:
+        if folder:
+            print_message(f"in {folder}:")
         table = Table(Column("image", overflow="fold"), "score", "face at x, y", "size", "expected error")
         for image, face in self.rows:
-            x0, y0, x1, y1 = face["box"]
-            side = max(box_side(np.array(face["box"])), 1e-6)
-            error = float(np.mean(face["expected_errors"]))
+            x0, y0, x1, y1 = face.box
+            error = float(np.mean(face.expected_errors))
             table.add_row(
-                Text(image), f"{face['score']:.2f}", f"{x0:.0f}, {y0:.0f}", f"{x1 - x0:.0f} x {y1 - y0:.0f} px",
-                f"{error:.1f} px, {100 * error / side:.1f} %",
+                Text(_below(image, folder)), f"{face.score:.2f}", f"{x0:.0f}, {y0:.0f}",
+                f"{x1 - x0:.0f} x {y1 - y0:.0f} px",
+                f"{error:.1f} px, {100 * error / max(box_side(face.box), 1e-6):.1f} %",
             )  # fmt: skip
-        if self.rows:
-            out.print(table)
+        out.print(table)
         if self.num_faces > len(self.rows):
             out.print(f"and {self.num_faces - len(self.rows)} more")
-        for image in self.without_faces:
-            out.print(Text(f"no face found: {image}"), soft_wrap=True)
-        counts = f"{pluralize(self.num_faces, 'face')} in {pluralize(self.num_images + self.num_failed, 'image')}"
-        out.print(counts + (f", {self.num_failed} could not be read" if self.num_failed else ""))
+
+
+def _common_folder(images: Sequence[str]) -> str:
+    """Return the folder that contains all images, "" if there is none or a single image."""
+    if len(set(images)) < 2:
+        return ""
+    try:
+        return os.path.commonpath([os.path.dirname(image) for image in images])
+    except ValueError:  # absolute and relative paths, or several drives
+        return ""
+
+
+def _below(image: str, folder: str) -> str:
+    return os.path.relpath(image, folder) if folder else image
+
+
+def print_rows(image: str, faces: Sequence[Face]) -> None:
+    """Print a line for each face: image, face, score, x0, y0, x1, y1, expected error (px), separated by tabs."""
+    name = image.translate(_ESCAPED)
+    for k, face in enumerate(faces):
+        numbers = [*face.box, np.mean(face.expected_errors)]
+        print(name, k, f"{face.score:.4f}", *(f"{value:.2f}" for value in numbers), sep="\t")
 
 
 def print_written(paths: Sequence[Path], folder: Path) -> None:
     """Print the name of the only file that was written, or the number of files."""
     if paths:
-        text = str(paths[0]) if len(paths) == 1 else f"{len(paths)} files in {folder}"
-        out.print(Text(f"written: {text}"), soft_wrap=True)
+        print_message(f"written: {str(paths[0]) if len(paths) == 1 else f'{len(paths)} files in {folder}'}")
 
 
 class JsonList:

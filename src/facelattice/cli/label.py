@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
-from facelattice.cli.app import app
+from facelattice.cli.app import TRAINING, command
 from facelattice.cli.console import out, pluralize, print_error, progress_bar
 from facelattice.exceptions import DataError, ImageError
 from facelattice.file_search import find_images
@@ -20,22 +20,26 @@ from facelattice.inference.model_zoo import DEFAULT
 TABLES = (".csv", ".json", ".xml")
 
 
-@app.command()
+@command(
+    TRAINING,
+    "facelattice label photos --out labels.csv",
+    "facelattice label five_points.csv --model mine.onnx --out labels.csv",
+)
 def label(
     inputs: Annotated[
         list[str],
-        typer.Argument(metavar="INPUT...", help="Images, folders, or quoted globs; or one table of annotated faces."),
+        typer.Argument(metavar="INPUT", help="Images, folders and globs; or one table of annotated faces."),
     ],
     output: Annotated[Path, typer.Option("--out", "-o", metavar="TABLE.csv", dir_okay=False, help="Table to write.")],
-    model: Annotated[str, typer.Option(help="Name of a bundled model, or path of a model file.")] = DEFAULT,
+    model: Annotated[str, typer.Option(metavar="MODEL", help="Bundled model or model file.")] = DEFAULT,
 ) -> None:
-    """Label images with a model's own predictions (pseudo-labels), to train on them.
+    """Write pseudo-labels, filtered by test-time-augmentation consistency.
 
-    Each face is predicted in several shifted, rotated and mirrored crops. Landmarks that move with the crop are left
+    Each face is predicted in several shifted, rotated and mirrored crops. Landmarks whose predictions differ are left
     out.
 
-    Given a table (.csv, .json, .xml) of faces with noisy or few points, the command labels these faces, and leaves out
-    those where the prediction is far from the annotated points.
+    Of a table (.csv, .json, .xml) of faces with noisy or few points, these faces are labeled. Those with a prediction
+    far from the annotated points are left out.
     """
     from facelattice.datasets.readers.detect_layout import read_samples_for
     from facelattice.training.pseudo_labels import label_images, relabel_samples

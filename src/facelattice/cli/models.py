@@ -9,20 +9,20 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from facelattice.cli.app import app
+from facelattice.cli.app import MODELS, command
 from facelattice.cli.console import format_percent, out
 from facelattice.inference.model_zoo import find_model, list_models
 from facelattice.inference.onnx_model import Model
 
 
-@app.command()
+@command(MODELS, "facelattice models", "facelattice models mine.onnx")
 def models(
     names: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[MODEL...]", help="Bundled models or model files.", show_default="all bundled models"),
+        typer.Argument(metavar="MODEL", help="Bundled models or model files.", show_default="all bundled models"),
     ] = None,
 ) -> None:
-    """Describe models: points, training data and its terms, license."""
+    """Describe models: scheme, training data and its terms, license."""
     for name in names or list_models():
         out.print(_describe(Model(find_model(name))))
 
@@ -32,12 +32,12 @@ def _describe(model: Model) -> Table:
     rows = [
         ("file", f"{model.path} ({len(data) / 1e6:.1f} MB)"),
         ("sha256", hashlib.sha256(data).hexdigest()),  # of the whole file, as sha256sum and reports show it
-        ("points", f"{len(model.scheme)}, scheme {model.scheme.name}"),
-        ("crop", f"{model.crop_size} px, {model.crop_margin:g} x the landmark box"),
-        ("styles", ", ".join(info.annotation_styles) or "none"),
-        *(("data", f"{source['name']}: {source['terms']}") for source in info.data),
+        ("scheme", f"{model.scheme.name}, {len(model.scheme)} points"),
+        ("crop", f"{model.crop_size} px, {model.crop_margin:g} x the box of the landmarks"),
+        ("annotation styles", ", ".join(info.annotation_styles) or "none"),
+        *(("training data", f"{source['name']}: {source['terms']}") for source in info.data),
         ("faces", ", ".join(f"{count} {part}" for part, count in info.faces.items()) or "not stated"),
-        ("val. NME", format_percent(info.val_nme)),
+        ("validation NME", format_percent(info.val_nme)),
         ("license", info.license),
         ("version", f"facelattice {info.version}"),
     ]

@@ -9,29 +9,33 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
-from facelattice.cli.app import app
+from facelattice.cli.app import EVALUATION, command
 from facelattice.cli.console import out, progress_bar
 from facelattice.cli.options import Subset
 from facelattice.formats import atomic_write
 
 
-@app.command()
+@command(
+    EVALUATION,
+    "facelattice robustness ibug68 ibug68-fast --data DATA/300W --out curves.svg",
+    "facelattice robustness a=a1.onnx a=a2.onnx b=b.onnx --data DATA -o c.png",
+)
 def robustness(
     models: Annotated[
         list[str],
-        typer.Argument(metavar="[LABEL=]MODEL...", help="Bundled models, model files or checkpoints, with labels."),
+        typer.Argument(metavar="MODEL", help="Bundled models, model files or checkpoints, as LABEL=MODEL."),
     ],
-    data: Annotated[Path, typer.Option(help="Annotated faces, see docs/your-own-data.md.")],
+    data: Annotated[Path, typer.Option(metavar="DATA", help="Annotated faces, see docs/your-own-data.md.")],
     output: Annotated[
         Path,
-        typer.Option("--out", "-o", metavar="FILE", dir_okay=False, help="The image: .png, .jpg, .svg or .pdf."),
+        typer.Option("--out", "-o", metavar="FILE", dir_okay=False, help="Drawing: .png, .jpg, .svg or .pdf."),
     ],
     subset: Subset = None,
 ) -> None:
-    """Draw how the NME grows with patches, accessories, blur, inexact boxes, roll and yaw.
+    """Draw the NME against occlusion, blur, box noise, roll and yaw.
 
     The models must have the same points; their crops may differ in size. Models with the same LABEL are runs of one
-    recipe with different seeds: their mean is drawn. All values are written as JSON beside the image.
+    recipe with different seeds: their mean is drawn. All values are written as JSON beside the drawing.
     """
     from facelattice.evaluation.robustness_curves import compute_curves, draw_curves
     from facelattice.visualization.figures import figure_format

@@ -10,30 +10,30 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from facelattice.cli.app import app
+from facelattice.cli.app import MODELS, command
 from facelattice.cli.console import out
 from facelattice.datasets.pair_check import describe_pairs
 from facelattice.exceptions import DataError
 from facelattice.image_io import save_image
 from facelattice.schemes import SCHEMES, Scheme, get_scheme
-from facelattice.visualization.faces import draw_scheme
+from facelattice.visualization.scheme_chart import draw_scheme
 
 
-@app.command()
+@command(MODELS, "facelattice schemes", "facelattice schemes wflw98 --out wflw98.png")
 def schemes(
     name: Annotated[
         str | None, typer.Argument(metavar="SCHEME", help="Scheme to draw, or its YAML file.", show_default="list all")
     ] = None,
     output: Annotated[
         Path | None,
-        typer.Option("--out", "-o", metavar="FILE.png", dir_okay=False, help="The drawing.", show_default="NAME.png"),
+        typer.Option("--out", "-o", metavar="FILE.png", dir_okay=False, help="Drawing.", show_default="SCHEME.png"),
     ] = None,
     data: Annotated[
         Path | None,
         typer.Option(metavar="FACES", help="Annotated faces; the points are drawn on their mean face."),
     ] = None,
 ) -> None:
-    """List the point schemes, or draw one with the numbers of its points and print its mirror pairs."""
+    """List the point schemes, or draw one with numbered points and print its mirror pairs."""
     if name is not None:
         scheme = get_scheme(name)
         output = output or Path(f"{scheme.name}.png")

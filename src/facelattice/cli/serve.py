@@ -10,39 +10,65 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
-from facelattice.cli.app import app
+from facelattice.cli.app import IMAGES, command
 from facelattice.cli.console import err, print_error
 from facelattice.cli.signals import exit_status
 
 TOKEN_VARIABLE = "FACELATTICE_TOKEN"
+TOKENS, LIMITS = "Token", "Load"  # groups of options
 
 
-@app.command()
+@command(
+    IMAGES,
+    "facelattice serve",
+    "facelattice serve --host 0.0.0.0 --token-file token.txt --workers 4",
+)
 def serve(
     host: Annotated[
-        str, typer.Option(help="Address to listen on. Addresses that other machines can reach need a token.")
+        str,
+        typer.Option(metavar="ADDRESS", help="Address to listen on. One that other machines can reach needs a token."),
     ] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0 chooses a free port.")] = 8000,
+    port: Annotated[int, typer.Option(min=0, max=65535, metavar="PORT", help="Port; 0 chooses a free one.")] = 8000,
     token_file: Annotated[
         Path | None,
         typer.Option(
             metavar="FILE",
-            help="File that contains the token which requests must carry as 'Authorization: Bearer TOKEN'. "
-            f"The environment variable {TOKEN_VARIABLE} can contain the token instead.",
+            help="File with the token of requests, `Authorization: Bearer TOKEN`. "
+            f"The environment variable {TOKEN_VARIABLE} can contain it instead.",
+            rich_help_panel=TOKENS,
         ),
     ] = None,
     token: Annotated[
         str | None,
-        typer.Option(help="The token itself. Other users of the machine can see it, for example with ps."),
+        typer.Option(
+            metavar="TOKEN",
+            help="The token itself. Other users of the machine can see it, for example with ps.",
+            rich_help_panel=TOKENS,
+        ),
     ] = None,
-    workers: Annotated[int, typer.Option(min=0, help="Number of worker processes; 0 for one per CPU.")] = 0,
+    workers: Annotated[
+        int, typer.Option(min=0, metavar="N", help="Worker processes; 0 for one per CPU core.", rich_help_panel=LIMITS)
+    ] = 0,
     queue_size: Annotated[
-        int, typer.Option(min=1, help="Maximum number of requests that wait; others get status 503.")
+        int,
+        typer.Option(
+            min=1, metavar="N", help="Maximum number of waiting requests; others get 503.", rich_help_panel=LIMITS
+        ),
     ] = 64,
-    timeout: Annotated[float, typer.Option(min=1, max=1e6, help="Maximum time of a request, in seconds.")] = 30.0,
-    max_body_mb: Annotated[float, typer.Option(min=0.1, max=1e6, help="Maximum size of a request body, in MB.")] = 20.0,
+    timeout: Annotated[
+        float,
+        typer.Option(
+            min=1, max=100_000, metavar="S", help="Maximum time of a request in seconds.", rich_help_panel=LIMITS
+        ),
+    ] = 30.0,
+    max_body_mb: Annotated[
+        float,
+        typer.Option(
+            min=0.1, max=100_000, metavar="MB", help="Maximum size of a request body.", rich_help_panel=LIMITS
+        ),
+    ] = 20.0,
 ) -> None:
-    """Serve a web page and POST /v1/align, which finds the faces in an image.
+    """Serve the web page, and POST /v1/align for other programs.
 
     By default only this machine can reach the service. Ctrl-C, SIGTERM and SIGHUP complete the requests in progress and
     then stop it.

@@ -1,4 +1,4 @@
-"""The output files of one video: landmarks, drawing and face crops."""
+"""The output files of one video: landmarks, drawing, face crops and tracks for other programs."""
 
 from __future__ import annotations
 
@@ -7,9 +7,8 @@ from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
 
-from rich.text import Text
-
-from facelattice.cli.console import out, print_error
+from facelattice.cli.console import print_error, print_message
+from facelattice.cli.drawings import DrawingOptions
 from facelattice.exceptions import VideoError
 from facelattice.face import Face
 from facelattice.video.crops import CropWriter
@@ -17,8 +16,8 @@ from facelattice.video.frame import Frame
 from facelattice.video.landmark_writer import SUFFIXES, LandmarkWriter
 from facelattice.video.numbered_images import NumberedImages
 from facelattice.video.reader import Video
+from facelattice.video.track_writer import TrackWriter
 from facelattice.video.writer import VideoWriter
-from facelattice.visualization.faces import draw_faces
 
 DRAWING, CROPS = "the drawing", "the crops"  # in messages
 
@@ -34,8 +33,9 @@ class VideoOutputs:
         stem: Folder and start of the file names.
         landmark_format: "json" or "csv"; None for no file of landmarks.
         audio_source: A video whose audio is added to the drawing.
-        draw: Write STEM_faces.mp4.
+        drawing: How STEM_faces.mp4 is drawn; None to write none.
         crops: Template for STEM_trackN.mp4 of each track, see `CropWriter`; None to write none.
+        tracks: Program for which the points of each track are written, see `TrackWriter`; None to write none.
 
     Attributes:
         is_incomplete: Whether files were given up.
@@ -47,16 +47,18 @@ class VideoOutputs:
         stem: Path,
         landmark_format: str | None,
         audio_source: Path | None,
-        draw: bool,
+        drawing: DrawingOptions | None,
         crops: str | None,
+        tracks: str | None,
     ) -> None:
         self.is_incomplete = False
         self._video, self._stem, self._landmark_format = video, stem, landmark_format
-        self._audio_source, self._draw, self._crops = audio_source, draw, crops
+        self._audio_source, self._drawing, self._crops, self._tracks = audio_source, drawing, crops, tracks
         self._is_open = False
         self._landmark_writer: LandmarkWriter | None = None
         self._drawing_writer: VideoWriter | None = None
         self._crop_writer: CropWriter | None = None
+        self._track_writer: TrackWriter | None = None
         self._active: dict[str, VideoWriter | CropWriter] = {}  # drawing and crops that have not been given up
         self._exits = ExitStack()
 
@@ -72,10 +74,13 @@ class VideoOutputs:
         if not self._is_open:
             self._is_open = True
             self._open()
+        if self._track_writer is not None:
+            self._track_writer.write(frame, faces)
         for name, writer in list(self._active.items()):
             try:
                 if isinstance(writer, VideoWriter):
-                    writer.write(draw_faces(frame.image, faces), frame.time)
+                    assert self._drawing is not None
+                    writer.write(self._drawing.draw(frame.image, faces), frame.time)
                 else:
                     writer.write(faces, frame.time)
             except VideoError as error:
@@ -109,14 +114,16 @@ class VideoOutputs:
         paths = [self._landmark_writer.path] if self._landmark_writer is not None else []
         if self._drawing_writer is not None and self._drawing_writer.is_complete:
             paths.append(self._drawing_writer.path)
-        for path in [*paths, *(self._crop_writer.paths if self._crop_writer is not None else [])]:
-            out.print(Text(f"written: {path}"), soft_wrap=True)
+        for writer in (self._crop_writer, self._track_writer):
+            paths += writer.paths if writer is not None else []
+        for path in paths:
+            print_message(f"written: {path}")
         if self._drawing_writer is not None and self._drawing_writer.audio_error:
             path, reason = self._drawing_writer.path, self._drawing_writer.audio_error
             print_error(f"{path}: the audio is missing, because it cannot be written ({reason})")
 
     def _open(self) -> None:
-        if self._draw:  # first, so that it is finished last: that takes longest
+        if self._drawing is not None:  # first, so that it is finished last: that takes longest
             self._drawing_writer = self._active[DRAWING] = VideoWriter(
                 self._stem.with_name(f"{self._stem.name}_faces.mp4"),
                 self._video.rate,
@@ -125,6 +132,9 @@ class VideoOutputs:
                 self._video.pixel_aspect,
             )
             self._exits.push(_finish_despite_errors(self._drawing_writer))
+        if self._tracks is not None:
+            self._track_writer = TrackWriter(self._stem, self._tracks, self._video.rate, Path(self._video.name).name)
+            self._exits.push(_finish_despite_errors(self._track_writer))
         if self._crops is not None:
             self._crop_writer = self._active[CROPS] = CropWriter(self._stem, self._video.rate, self._crops)
             self._exits.push(_finish_despite_errors(self._crop_writer))
@@ -140,7 +150,7 @@ class VideoOutputs:
         print_error(f"{error}; continuing without {name}")
 
 
-def _finish_despite_errors(writer: VideoWriter | CropWriter) -> Callable[..., None]:
+def _finish_despite_errors(writer: VideoWriter | CropWriter | TrackWriter) -> Callable[..., None]:
     """Return the exit of a writer for an ExitStack. It finishes the file if another file could not be written."""
 
     def finish(kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
+from collections.abc import Callable
 from contextlib import suppress
 
 from rich.progress import (
@@ -19,6 +20,7 @@ from rich.progress import (
 from facelattice.cli.console import err
 
 RECENT_FRAMES = 50  # over which the speed is averaged
+LONG_SECONDS = 120.0  # a longer time left is reported
 
 
 class FrameProgress:
@@ -27,9 +29,11 @@ class FrameProgress:
     Args:
         name: The text before the first frame.
         num_frames: Expected number of frames; None if unknown.
+        on_long: Called once with the seconds left, if these are more than `LONG_SECONDS` after `RECENT_FRAMES`.
     """
 
-    def __init__(self, name: str, num_frames: int | None) -> None:
+    def __init__(self, name: str, num_frames: int | None, on_long: Callable[[float], None] | None = None) -> None:
+        self._num_frames, self._num_done, self._on_long = num_frames, 0, on_long
         bar: list[ProgressColumn] = [BarColumn(), TaskProgressColumn(), TimeRemainingColumn()] if num_frames else []
         columns = TimeElapsedColumn(), *bar, TextColumn("{task.description}")
         self._progress = Progress(*columns, console=err, transient=True, disable=not err.is_terminal)
@@ -43,8 +47,13 @@ class FrameProgress:
     def advance(self) -> None:
         """Count a frame."""
         self._times.append(time.monotonic())
+        self._num_done += 1
         rate = (len(self._times) - 1) / max(self._times[-1] - self._times[0], 1e-3)
         self._progress.update(self._task, advance=1, description=f"{rate:.0f} frames/s")
+        if self._num_done == RECENT_FRAMES and self._num_frames is not None and self._on_long is not None:
+            seconds_left = (self._num_frames - self._num_done) / rate
+            if seconds_left > LONG_SECONDS:
+                self._on_long(seconds_left)
 
     def describe(self, text: str) -> None:
         """Show a text in place of the speed."""

@@ -23,7 +23,7 @@ def part_path(out_dir: str | os.PathLike[str], label: str, number: int) -> Path:
 def image_rows(image: str, faces: Sequence[Face]) -> list[dict[str, Any]]:
     """Return a row for each face of an image; an image without faces has one row with nothing but its name."""
     image = escape_non_utf8(image)
-    return [_row(image, i, face) for i, face in enumerate(faces)] or [{"image": image}]
+    return [face_row(image, i, face) for i, face in enumerate(faces)] or [{"image": image}]
 
 
 def write_part(path: Path, rows: list[dict[str, Any]]) -> None:
@@ -37,13 +37,7 @@ def write_part(path: Path, rows: list[dict[str, Any]]) -> None:
         MissingDependencyError: If pyarrow is not installed.
     """
     pa, pq = import_pyarrow()
-    floats = pa.list_(pa.float32())
-    schema = pa.schema(
-        [("image", pa.string()), ("face", pa.int32()), ("scheme", pa.string()), ("score", pa.float32()),
-         ("box", floats), ("points", floats), ("expected_errors", floats), ("visibility", floats),
-         *((name, pa.float32()) for name in RESULT_COLUMNS)]
-    )  # fmt: skip
-    table = pa.Table.from_pylist(rows, schema)
+    table = pa.Table.from_pylist(rows, pa.schema(face_fields(pa)))
     with atomic_write(path, "wb", overwrite=False) as file:
         pq.write_table(table, file, compression="zstd")
 
@@ -87,7 +81,18 @@ def import_pyarrow() -> tuple[Any, Any]:
     return pyarrow, pyarrow.parquet
 
 
-def _row(image: str, number: int, face: Face) -> dict[str, Any]:
+def face_fields(pa: Any) -> list[tuple[str, Any]]:
+    """Return the names and the types of pyarrow of the columns of `face_row`."""
+    floats = pa.list_(pa.float32())
+    return [
+        ("image", pa.string()), ("face", pa.int32()), ("scheme", pa.string()), ("score", pa.float32()),
+        ("box", floats), ("points", floats), ("expected_errors", floats), ("visibility", floats),
+        *((name, pa.float32()) for name in RESULT_COLUMNS),
+    ]  # fmt: skip
+
+
+def face_row(image: str, number: int, face: Face) -> dict[str, Any]:
+    """Return the row of a face with the columns that `write_part` describes."""
     return {
         "image": image,
         "face": number,

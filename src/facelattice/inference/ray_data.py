@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from facelattice.exceptions import MissingDependencyError
-from facelattice.face import Face
 from facelattice.formats.names import escape_non_utf8
+from facelattice.formats.parquet import face_fields, face_row
 from facelattice.inference.parallel import single_thread_aligner
 
 if TYPE_CHECKING:
@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 
 BATCH_SIZE = 16
 """Number of images that a worker takes at a time, and repeats if it dies."""
+
+EMPTY_LISTS: dict[str, list[float]] = {"box": [], "points": [], "expected_errors": []}
+"""The columns of an image without faces that are lists."""
 
 
 def align(
@@ -44,9 +47,10 @@ def align(
         **settings: Arguments of `FaceAligner`.
 
     Returns:
-        One row for each face, with the columns image, face (from 0), score, box (4 values), points (2 N values: x0, y0,
-        x1, ...), expected_errors (N values) and error. An image without faces has one row with face -1. If the image
-        cannot be used, error contains the reason.
+        One row for each face, with the columns of Parquet files (`facelattice.formats.parquet.write_part`): image, face
+        (from 0), scheme, score, box (4 values), points (2 N values: x0, y0, x1, ...), expected_errors (N values),
+        visibility (N values, or null), yaw, pitch, roll and the measures; and error. An image without faces has one row
+        with face -1. If the image cannot be used, error contains the reason.
 
     Raises:
         MissingDependencyError: Ray is not installed.
@@ -80,24 +84,10 @@ class Worker:
         rows: list[dict[str, Any]] = []
         results = self.aligner.batch(images, lambda image, error: errors.update({str(image): str(error)}))
         for image, faces in zip(images, results, strict=True):
-            rows += [_row(image, i, face) for i, face in enumerate(faces)]
+            name = escape_non_utf8(str(image))
+            rows += [{**face_row(name, i, face), "error": ""} for i, face in enumerate(faces)]
             if not faces:
-                rows.append(_row(image, -1, None, errors.get(str(image), "")))
-        floats = pa.list_(pa.float32())
-        schema = pa.schema(  # explicit, as the element types of empty lists cannot be inferred
-            [("image", pa.string()), ("face", pa.int32()), ("score", pa.float32()), ("box", floats),
-             ("points", floats), ("expected_errors", floats), ("error", pa.string())]
-        )  # fmt: skip
-        return pa.Table.from_pylist(rows, schema)
-
-
-def _row(image: str, number: int, face: Face | None, error: str = "") -> dict[str, Any]:
-    return {
-        "image": escape_non_utf8(str(image)),
-        "face": number,
-        "score": np.nan if face is None else face.score,
-        "box": [] if face is None else face.box.tolist(),
-        "points": [] if face is None else face.points.ravel().tolist(),
-        "expected_errors": [] if face is None else face.expected_errors.tolist(),
-        "error": escape_non_utf8(error),
-    }
+                reason = escape_non_utf8(errors.get(str(image), ""))
+                rows.append({"image": name, "face": -1, "score": np.nan, **EMPTY_LISTS, "error": reason})
+        # The types are explicit, as those of the elements of empty lists cannot be inferred.
+        return pa.Table.from_pylist(rows, pa.schema([*face_fields(pa), ("error", pa.string())]))

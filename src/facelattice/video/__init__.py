@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from facelattice.video.numbered_images import NumberedImages
     from facelattice.video.reader import Video, open_camera, open_video
     from facelattice.video.smoothing import FaceSmoother, OneEuroFilter
+    from facelattice.video.track_writer import TrackWriter
     from facelattice.video.tracker import Tracker
     from facelattice.video.writer import VideoWriter
 else:
@@ -28,6 +29,7 @@ else:
             "LandmarkWriter": "landmark_writer",
             "NumberedImages": "numbered_images",
             "OneEuroFilter": "smoothing",
+            "TrackWriter": "track_writer",
             "Tracker": "tracker",
             "Video": "reader",
             "VideoWriter": "writer",
@@ -46,6 +48,7 @@ __all__ = [
     "LandmarkWriter",
     "NumberedImages",
     "OneEuroFilter",
+    "TrackWriter",
     "Tracker",
     "Video",
     "VideoWriter",

@@ -1,195 +1,189 @@
-"""Drawings of faces over their image, and of a point scheme with its numbers.
+"""Drawings of faces over their image, or on a transparent overlay.
 
 Example:
     image = draw_faces(image, FaceAligner()(image))
-    chart = draw_scheme(get_scheme("wflw98"))
+    overlay = draw_overlay(image.shape, faces, style="mesh")
 """
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterable
-from itertools import pairwise
 
 import cv2
 import numpy as np
 
 from facelattice.exceptions import ArgumentError
 from facelattice.face import Face
-from facelattice.geometry import box_center, box_side, points_box
-from facelattice.schemes import SCHEMES, Scheme, get_scheme, mean_shape
-from facelattice.visualization.label_placement import place_labels
-from facelattice.visualization.scheme_layout import schematic_layout
+from facelattice.visualization.face_marks import (
+    FONT,
+    HERSHEY_HEIGHT,
+    FaceMarks,
+    Label,
+    check_drawing,
+    face_marks,
+    text_size,
+)
 
-# RGB, visible on skin of any color and on a dark background. Both sides of the face have the same color.
-COLORS = {
-    "jaw": (96, 190, 255),
-    "brow": (255, 196, 61),
-    "nose": (120, 230, 140),
-    "eye": (240, 240, 255),
-    "mouth": (255, 106, 136),
-}
-OTHER_COLORS = [(80, 225, 215), (200, 150, 255), (255, 150, 80), (170, 220, 60)]  # for other regions, in turn
 DARK = (20, 22, 28)
-FAINT = (46, 50, 60)
-
-MAX_RELATIVE_ERROR = 0.05  # a point with a larger expected error, relative to the face, is drawn as uncertain
+LINE_OPACITY, FAINT_OPACITY, EDGE_OPACITY = 0.65, 0.3, 0.4
 _SHIFT = 4  # OpenCV draws in units of 1/16 pixel
-_FONT = cv2.FONT_HERSHEY_DUPLEX
+
+FixedPoint = tuple[int, int]
+"""x and y in units of 1/16 pixel."""
 
 
-def draw_faces(image: np.ndarray, faces: Iterable[Face]) -> np.ndarray:
+def draw_faces(image: np.ndarray, faces: Iterable[Face], style: str = "lines", color: str = "error") -> np.ndarray:
     """Draw faces over a copy of an image.
 
-    Lines follow the scheme and have a color for each region. Their width grows with the face. A point with an expected
-    error above 5 % of the size of the face is drawn as a circle, with fainter lines; one that is probably hidden as a
-    circle with a dark center. Points that are not finite are left out.
+    Widths grow with the face. Faces below 100 px have thin lines without a dark edge. Points that are probably hidden
+    are hollow. A face with a track has its number. Points that are not finite are left out.
 
     Args:
         image: RGB uint8 (H, W, 3).
         faces: The faces, in pixels of the image.
+        style: "points", "lines" of the scheme, "mesh" (triangles between the points), or "numbers" with the lines.
+        color: "error": from blue over yellow to red for expected errors of 0, 4 and 8 % of the size of the face. Or
+            "region": by the region of the scheme; points with an expected error above 5 % are faint.
 
     Returns:
         RGB uint8 (H, W, 3).
 
     Raises:
-        ArgumentError: If ``image`` is not an RGB array.
+        ArgumentError: If ``image`` is not an RGB array, or ``style`` or ``color`` is unknown.
     """
     if isinstance(image, (str, bytes, os.PathLike)):
         raise ArgumentError(f"draw_faces takes an RGB array, not a path: use load_image({str(image)!r})")
+    check_drawing(style, color)
     canvas = np.array(image, dtype=np.uint8, order="C")
     if canvas.ndim != 3 or canvas.shape[2] != 3:
         raise ArgumentError(f"draw_faces takes an RGB array uint8 (H, W, 3), not one of shape {canvas.shape}")
     for face in faces:
-        finite = np.isfinite(face.points).all(1)
-        if finite.any():
-            _draw_face(canvas, face, finite)
+        marks = face_marks(face, style, color, 2.0 * max(canvas.shape))
+        if marks is not None:
+            _draw_marks(canvas, marks)
     return canvas
 
 
-def _draw_face(canvas: np.ndarray, face: Face, finite: np.ndarray) -> None:
-    box = points_box(face.points)
-    side = max(box_side(box), 1.0)
-    scale = min(side, 2.0 * max(canvas.shape))  # limits the lines of a face that is much larger than the image
-    width, radius = max(1, round(scale / 220)), max(0.8, scale / 130)
+def draw_overlay(
+    shape: tuple[int, ...], faces: Iterable[Face], style: str = "lines", color: str = "error"
+) -> np.ndarray:
+    """Draw faces on a transparent image, to be laid over their image.
+
+    Args:
+        shape: Height and width.
+        faces: The faces, in pixels of the image.
+        style: As for `draw_faces`.
+        color: As for `draw_faces`.
+
+    Returns:
+        RGBA uint8 (H, W, 4), with alpha not premultiplied.
+
+    Raises:
+        ArgumentError: If ``style`` or ``color`` is unknown.
+    """
+    faces = list(faces)
+    # What is drawn over black and over white differs by the transparency.
+    over_black, over_white = (
+        draw_faces(np.full((*shape[:2], 3), value, np.uint8), faces, style, color).astype(np.float32)
+        for value in (0, 255)
+    )
+    alpha = 255 - (over_white - over_black).min(2, keepdims=True)
+    rgb = over_black * 255 / np.maximum(alpha, 1)
+    return np.rint(np.concatenate([np.minimum(rgb, 255), alpha], 2)).astype(np.uint8)
+
+
+def _draw_marks(canvas: np.ndarray, marks: FaceMarks) -> None:
     # Only the part of the image under the face is blended, so that many faces in a large image stay fast.
-    pad = 3 * width + radius
-    x0, y0 = np.clip(np.floor(box[:2] - pad), 0, canvas.shape[1::-1]).astype(int)
-    x1, y1 = np.clip(np.ceil(box[2:] + pad) + 1, 0, canvas.shape[1::-1]).astype(int)
+    low, high = _extent(marks)
+    x0, y0 = np.clip(np.floor(low), 0, canvas.shape[1::-1]).astype(int)
+    x1, y1 = np.clip(np.ceil(high) + 1, 0, canvas.shape[1::-1]).astype(int)
     if x0 >= x1 or y0 >= y1:
         return
     part = canvas[y0:y1, x0:x1]
-    points = np.where(finite[:, None], face.points, 0) - [x0, y0]
-    certain = ~(face.expected_errors > MAX_RELATIVE_ERROR * side)
-    visible = np.ones(len(certain), bool) if face.visible is None else face.visible
-    colors = _colors(face.scheme)
-    segments = [(a, b) for a, b in _segments(face.scheme) if finite[a] and finite[b]]
-    for opacity, is_certain in ((0.4, False), (0.85, True)):
-        chosen = [(a, b) for a, b in segments if certain[[a, b]].all() == is_certain]
-        _draw_lines(part, points, chosen, colors, width, opacity)
-    layer = part.copy()
-    for i in np.flatnonzero(finite):
-        if certain[i] and visible[i]:
-            _dot(layer, points[i], radius + 0.35 * width, DARK)
-            _dot(layer, points[i], radius, colors[i])
-            continue
-        if not visible[i]:
-            _dot(layer, points[i], 1.5 * radius, DARK)
-        _dot(layer, points[i], 1.5 * radius, colors[i], max(1, width - 1))
-    part[:] = layer
+    drawn = np.isfinite(marks.points).all(1)
+    points = fixed_points(np.where(drawn[:, None], marks.points, 0) - [x0, y0])
+    without_lines = part.copy()
+    is_line_faint = marks.is_line_faint()
+    for is_faint, opacity in ((True, FAINT_OPACITY), (False, LINE_OPACITY)):
+        chosen = np.flatnonzero(is_line_faint == is_faint).tolist()
+        if chosen:
+            _draw_lines(part, points, marks, chosen, opacity)
+    if (drawn & marks.is_hollow).any():
+        centers = np.zeros(part.shape[:2], np.uint8)
+        for i in np.flatnonzero(drawn & marks.is_hollow):
+            draw_dot(centers, points[i], marks.hollow_radius, (255,))
+        part[centers > 127] = without_lines[centers > 127]
+    for is_faint, opacity in ((True, FAINT_OPACITY), (False, 1.0)):
+        chosen = np.flatnonzero(drawn & (marks.is_faint == is_faint)).tolist()
+        if chosen:
+            layer = part.copy()
+            for i in chosen:
+                _draw_point(layer, points[i], marks, i)
+            part[:] = layer if opacity == 1 else cv2.addWeighted(layer, opacity, part, 1 - opacity, 0)
+    for label in marks.labels:
+        _draw_label(part, label, label.center - [x0, y0])
+
+
+def _extent(marks: FaceMarks) -> tuple[np.ndarray, np.ndarray]:
+    """Return the corners of the part of the image that the marks cover."""
+    pad = 3 * marks.line_width + marks.hollow_radius
+    corners = [np.nanmin(marks.points, 0) - pad, np.nanmax(marks.points, 0) + pad]
+    for label in marks.labels:
+        half_size = np.array(text_size(label.text, label.height)) / 2 + 3
+        corners += [label.center - half_size, label.center + half_size]
+    return np.min(corners, 0), np.max(corners, 0)
 
 
 def _draw_lines(
-    part: np.ndarray,
-    points: np.ndarray,
-    segments: list[tuple[int, int]],
-    colors: list[tuple[int, int, int]],
-    width: int,
-    opacity: float,
+    part: np.ndarray, points: list[FixedPoint], marks: FaceMarks, chosen: list[int], opacity: float
 ) -> None:
-    """Blend lines with a dark outline, for light backgrounds, into a part of the image."""
-    layer = part.copy()
-    for a, b in segments:
-        _line(layer, points[a], points[b], DARK, width + 2)
-    cv2.addWeighted(layer, 0.4 * opacity, part, 1 - 0.4 * opacity, 0, dst=layer)
-    background = layer.copy()
-    for a, b in segments:
-        _line(layer, points[a], points[b], colors[a], width)
+    """Blend lines, with a dark edge for light backgrounds, into a part of the image."""
+    background = part.copy()
+    if marks.has_edge:
+        for i in chosen:
+            a, b = marks.lines[i]
+            draw_line(background, points[a], points[b], DARK, marks.line_width + 2)
+        cv2.addWeighted(background, EDGE_OPACITY * opacity, part, 1 - EDGE_OPACITY * opacity, 0, dst=background)
+    layer = background.copy()
+    for i in chosen:
+        a, b = marks.lines[i]
+        draw_line(layer, points[a], points[b], marks.line_colors[i], marks.line_width)
     part[:] = cv2.addWeighted(layer, opacity, background, 1 - opacity, 0)
 
 
-def draw_scheme(scheme: Scheme, size: int = 900, shape: np.ndarray | None = None) -> np.ndarray:
-    """Draw the mean face of a scheme with its lines and the numbers of its points.
-
-    Args:
-        scheme: The scheme.
-        size: Side of the drawing in pixels.
-        shape: Mean face (N, 2) of any size. None for that of a built-in scheme; the points of another scheme are then
-            placed by `schematic_layout`.
-
-    Returns:
-        RGB uint8 (size, size, 3).
-    """
-    side = 3 * size  # drawn three times as large and averaged down, for smooth lines and letters
-    unit = side / 900
-
-    def place(shape: np.ndarray) -> np.ndarray:
-        return side * (0.07 + 0.86 * shape)
-
-    canvas = np.full((side, side, 3), DARK, np.uint8)
-    if shape is None and scheme.name in SCHEMES:
-        background = get_scheme("wflw98")
-        outline = place(mean_shape(background))
-        for a, b in _segments(background):  # a faint face, for schemes with few points
-            _line(canvas, outline[a], outline[b], FAINT, round(2 * unit))
-    points, colors = place(_unit_shape(scheme, shape)), _colors(scheme)
-    for a, b in _segments(scheme):
-        _line(canvas, points[a], points[b], tuple(c // 2 for c in colors[a]), round(1.6 * unit))
-    for point, color in zip(points, colors, strict=True):
-        _dot(canvas, point, 3.6 * unit, color)
-    texts = [str(i) for i in range(len(scheme))]
-    font_scale, thickness = (0.42 if len(scheme) > 40 else 0.6) * unit, max(1, round(unit))
-    sizes = np.array([cv2.getTextSize(text, _FONT, font_scale, thickness)[0] for text in texts], float)
-    for text, center, (w, h) in zip(texts, place_labels(scheme, points, sizes, 5.5 * unit), sizes, strict=True):
-        corner = (round(center[0] - w / 2), round(center[1] + h / 2))
-        cv2.putText(canvas, text, corner, _FONT, font_scale, (232, 236, 244), thickness, cv2.LINE_AA)
-    return cv2.resize(canvas, (size, size), interpolation=cv2.INTER_AREA)
+def _draw_point(layer: np.ndarray, point: FixedPoint, marks: FaceMarks, i: int) -> None:
+    color = marks.colors[i]
+    if marks.is_hollow[i]:
+        if marks.has_edge:  # outside only, so that the center stays clear
+            draw_dot(layer, point, marks.hollow_radius + 0.5 * marks.line_width + 0.5, DARK, 1)
+        draw_dot(layer, point, marks.hollow_radius, color, marks.line_width)
+        return
+    if marks.has_edge:
+        draw_dot(layer, point, marks.radius + 0.35 * marks.line_width, DARK)
+    draw_dot(layer, point, marks.radius, color)
 
 
-def _unit_shape(scheme: Scheme, shape: np.ndarray | None) -> np.ndarray:
-    """The points (N, 2) of a chart in the unit square."""
-    if shape is None:
-        return mean_shape(scheme) if scheme.name in SCHEMES else schematic_layout(scheme)
-    box = points_box(shape)
-    return (shape - box_center(box)) / max(box_side(box), 1e-9) + 0.5
+def _draw_label(part: np.ndarray, label: Label, center: np.ndarray) -> None:
+    width, height = text_size(label.text, label.height)
+    corner = (round(center[0] - width / 2), round(center[1] + height / 2))
+    scale, thickness = label.height / HERSHEY_HEIGHT, max(1, round(label.height / 14))
+    for color, extra in ((DARK, 2), (label.color, 0)):
+        cv2.putText(part, label.text, corner, FONT, scale, color, thickness + extra, cv2.LINE_AA)
 
 
-def _segments(scheme: Scheme) -> list[tuple[int, int]]:
-    return [pair for line in scheme.lines for pair in pairwise(line)]
+def draw_line(canvas: np.ndarray, a: FixedPoint, b: FixedPoint, color: tuple[int, ...], width: int) -> None:
+    """Draw a line between two points, in place."""
+    cv2.line(canvas, a, b, color, width, cv2.LINE_AA, _SHIFT)
 
 
-def _colors(scheme: Scheme) -> list[tuple[int, int, int]]:
-    """Return the color of each point by its region; left_eye and right_eye have the color of eye."""
-    colors = [OTHER_COLORS[0]] * len(scheme)
-    num_others = 0
-    for region, ids in scheme.regions.items():
-        color = COLORS.get(region.removeprefix("left_").removeprefix("right_"))
-        if color is None:
-            color, num_others = OTHER_COLORS[num_others % len(OTHER_COLORS)], num_others + 1
-        for i in ids:
-            colors[i] = color
-    return colors
+def draw_dot(
+    canvas: np.ndarray, at: FixedPoint, radius: float, color: tuple[int, ...], width: int = cv2.FILLED
+) -> None:
+    """Draw a disc, or a ring of a width, in place."""
+    cv2.circle(canvas, at, round(radius * 2**_SHIFT), color, width, cv2.LINE_AA, _SHIFT)
 
 
-def _fixed_point(point: np.ndarray) -> tuple[int, int]:
-    """Convert a point to OpenCV's fixed-point numbers, clipped to what its 32 bits can draw."""
-    x, y = np.round(np.clip(point, -30000, 30000) * 2**_SHIFT).astype(int)
-    return int(x), int(y)
-
-
-def _line(canvas: np.ndarray, a: np.ndarray, b: np.ndarray, color: tuple[int, ...], width: int) -> None:
-    cv2.line(canvas, _fixed_point(a), _fixed_point(b), color, width, cv2.LINE_AA, _SHIFT)
-
-
-def _dot(canvas: np.ndarray, at: np.ndarray, radius: float, color: tuple[int, ...], width: int = cv2.FILLED) -> None:
-    cv2.circle(canvas, _fixed_point(at), round(radius * 2**_SHIFT), color, width, cv2.LINE_AA, _SHIFT)
+def fixed_points(points: np.ndarray) -> list[FixedPoint]:
+    """Convert points (N, 2) to OpenCV's fixed-point numbers, clipped to what its 32 bits can draw."""
+    return [(x, y) for x, y in np.round(np.clip(points, -30000, 30000) * 2**_SHIFT).astype(int).tolist()]

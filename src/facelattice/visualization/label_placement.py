@@ -66,7 +66,7 @@ def _costs(
     ink = np.array([points[a] + steps * (points[b] - points[a]) for a, b in segments]).reshape(-1, 2)
     points_under = (np.abs(places[:, None] - points) < half_size + gap / 3).all(2).sum(1)
     ink_under = (np.abs(places[:, None] - ink) < half_size).all(2)
-    lines_under = ink_under.reshape(len(places), -1, len(steps)).any(2).sum(1)
+    lines_under = ink_under.reshape(len(places), len(segments), len(steps)).any(2).sum(1)
     nearest = np.linalg.norm(places[:, None] - points, axis=2).argmin(1)
     outward = _outward(scheme, points, i)
     outward /= np.linalg.norm(outward) + gap

@@ -154,6 +154,7 @@ def test_everything_by_keyboard(open_page, address, table):
     page.keyboard.press("Control+Shift+z")
     page.keyboard.press("d")
     expect(page.locator("#message")).not_to_contain_text("view-001")
+    expect_saved(page)
     assert read_row(table, "view-001.png")["done"] == "1"
     page.keyboard.press("Shift+Tab")  # to the toolbar, whose buttons the arrows reach
     page.keyboard.press("ArrowRight")

@@ -31,8 +31,8 @@ BLOCK = re.compile(
 OUTPUT = re.compile(r"\n\n```text\n(.*?)```", re.DOTALL)
 NUMBER = re.compile(r"-?\d+\.\d*")
 PROGRAMS = {
-    "accelerate", "curl", "docker", "export", "facelattice", "git", "mkdocs", "mypy", "npm", "pip", "playwright",
-    "pre-commit", "pytest", "python", "ruff", "torchrun", "zip",
+    "accelerate", "curl", "docker", "export", "facelattice", "git", "mkdocs", "mypy", "npm", "oxlint", "pip",
+    "playwright", "pre-commit", "pytest", "python", "ruff", "torchrun", "zip",
 }  # fmt: skip
 
 

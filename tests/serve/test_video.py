@@ -42,7 +42,13 @@ def test_video_is_followed_frame_by_frame(client, clip):
         for frame, found in zip(video, frames, strict=True):
             assert (found["frame"], found["time"]) == (frame.number, round(frame.time, 6))
             (face,) = tracker(frame.image, frame.time)
-            assert found["faces"] == [face.to_dict()]
+            (followed,), expected = found["faces"], face.to_dict()
+            # Workers have another number of threads, so the last digit may differ.
+            for name in ("points", "box", "expected_errors"):
+                np.testing.assert_allclose(followed.pop(name), expected.pop(name), atol=0.02)
+            assert followed.keys() == expected.keys()
+            assert (followed["track"], followed["scheme"]) == (expected["track"], expected["scheme"])
+            assert followed["score"] == pytest.approx(expected["score"], abs=1e-3)
 
 
 def test_upload_that_is_no_video(client, photo, clip):

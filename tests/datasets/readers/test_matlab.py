@@ -51,13 +51,13 @@ def test_missing_variable_is_named_with_those_found(tmp_path, write):
 
 
 def test_crash_of_the_parser_is_an_error(tmp_path):
-    """SciPy does not check the data type of an array, and ends the process."""
+    """SciPy does not check the data type of an array: it reads foreign memory, and mostly ends the process."""
     scipy.io.savemat(tmp_path / "a.mat", {"x": np.zeros((4, 5), np.uint8)})
     data = bytearray((tmp_path / "a.mat").read_bytes())
     assert data[176:180] == b"\2\0\0\0"
     data[176:180] = (11264).to_bytes(4, "little")
     (tmp_path / "a.mat").write_bytes(data)
-    with pytest.raises(DataError, match=r"a\.mat: not a MATLAB file that can be read \(the parser crashed"):
+    with pytest.raises(DataError, match=r"a\.mat: not a MATLAB file that can be read \("):
         matlab.load(tmp_path / "a.mat", "x")
 
 

@@ -34,14 +34,15 @@ def _describe(model: Model) -> Table:
         ("sha256", hashlib.sha256(data).hexdigest()),  # of the whole file, as sha256sum and reports show it
         ("scheme", f"{model.scheme.name}, {len(model.scheme)} points"),
         ("crop", f"{model.crop_size} px, {model.crop_margin:g} x the box of the landmarks"),
-        ("annotation styles", ", ".join(info.annotation_styles) or "none"),
+        ("styles", ", ".join(info.annotation_styles) or "none"),
         *(("training data", f"{source['name']}: {source['terms']}") for source in info.data),
         ("faces", ", ".join(f"{count} {part}" for part, count in info.faces.items()) or "not stated"),
         ("validation NME", format_percent(info.val_nme)),
         ("license", info.license),
         ("version", f"facelattice {info.version}"),
     ]
-    table = Table(title=Text(model.name), title_justify="left", show_header=False, box=None)
+    # Without padding, the digest fits into a line of 80 characters.
+    table = Table(title=Text(model.name), title_justify="left", show_header=False, box=None, pad_edge=False)
     for key, value in rows:
         table.add_row(Text(key, style="dim"), Text(value, overflow="fold"))
     return table

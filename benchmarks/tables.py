@@ -116,7 +116,14 @@ def readme_table(results: Results) -> str:
                 [program, percent(full_nme), percent(found["iBUG"]["nme"]),
                  f"{percent(wflw_row['nme'])}, {missed} missed", None, f"{wflw_row['ms']:.1f}"]
             )  # fmt: skip
-    header = ["", "300-W full", "challenging", "WFLW subset", "the same turned by 90 degrees, detected: failures", "ms per face"]
+    header = [
+        "",
+        "300-W full",
+        "challenging",
+        "WFLW subset",
+        "the same turned by 90 degrees, detected: failures",
+        "ms per face",
+    ]
     filled = [column for column in range(len(header)) if column == 0 or any(row[column] for row in rows)]
     return table([header[i] for i in filled], [[row[i] or None for i in filled] for row in rows])
 

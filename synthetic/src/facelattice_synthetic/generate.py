@@ -10,6 +10,7 @@ from numpy.random import Generator
 from scipy.spatial.transform import Rotation
 
 from facelattice_synthetic import hair as hairs
+from facelattice_synthetic.accessories import HATS, Item, Wardrobe, thing
 from facelattice_synthetic.assets import Assets
 from facelattice_synthetic.config import Config
 from facelattice_synthetic.head import (
@@ -29,7 +30,6 @@ from facelattice_synthetic.noise import cloth_texture, to_linear
 from facelattice_synthetic.photo import expose, sample_background, sample_lights, spoil
 from facelattice_synthetic.scene import Layer, Rendering, Surface, render
 from facelattice_synthetic.skin import SkinPainter, sample_skin
-from facelattice_synthetic.worn import HATS, Item, Wardrobe, thing
 
 OWN_PARTS = {"skin", "eyes", "teeth", "tongue"}
 VISIBLE, HIDDEN_BY_THING, HIDDEN_BY_FACE = 0, 1, 2

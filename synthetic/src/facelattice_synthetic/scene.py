@@ -21,7 +21,7 @@ class Surface:
     """An opaque mesh before the camera: x to the right, y down, z away from the camera, in decimeters.
 
     Attributes:
-        kind: What it is: "skin", "eyes", "teeth", "tongue" or a name of something worn or held.
+        kind: What it is: "skin", "eyes", "teeth", "tongue" or a name of an accessory or something held.
         vertices: (V, 3).
         triangles: int32 (T, 3).
         uv: float32 (T, 3, 2).

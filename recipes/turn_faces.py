@@ -27,6 +27,7 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 import typer
+from scipy.spatial import Delaunay
 
 from facelattice import geometry
 from facelattice.datasets.readers.detect_layout import read_samples
@@ -113,8 +114,6 @@ def build_mesh() -> Mesh:
 
 def triangulate(points: np.ndarray) -> np.ndarray:
     """Return the Delaunay triangles int (F, 3) of points (V, 2), all turning in the same direction."""
-    from scipy.spatial import Delaunay
-
     triangles = Delaunay(points).simplices
     a, b, c = (points[triangles[:, k]] for k in range(3))
     clockwise = area(a, b, c) < 0

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from facelattice import onnx_session
 from facelattice.exceptions import VideoError
 from facelattice.image_io import load_image
 from facelattice.inference.aligner import FaceAligner
@@ -31,24 +32,19 @@ def clip(tmp_path_factory) -> bytes:
     return path.read_bytes()
 
 
-def test_video_is_followed_frame_by_frame(client, clip):
+def test_video_is_followed_frame_by_frame(client, clip, monkeypatch):
     response = client.post("/v1/video?model=ibug68-fast", content=clip)
     assert response.headers["content-type"] == "application/x-ndjson"
     start, *frames, end = map(json.loads, response.text.splitlines())
     assert start == {"num_frames": NUM_FRAMES, "rate": 10.0}
     assert end == {"end": True, "num_unreadable": 0}
+    monkeypatch.setattr(onnx_session, "_max_threads", 1)  # as in the workers: the last digit depends on it
     tracker = Tracker(FaceAligner("ibug68-fast"))
     with open_upload(clip) as video:
         for frame, found in zip(video, frames, strict=True):
             assert (found["frame"], found["time"]) == (frame.number, round(frame.time, 6))
             (face,) = tracker(frame.image, frame.time)
-            (followed,), expected = found["faces"], face.to_dict()
-            # Workers have another number of threads, so the last digit may differ.
-            for name in ("points", "box", "expected_errors"):
-                np.testing.assert_allclose(followed.pop(name), expected.pop(name), atol=0.02)
-            assert followed.keys() == expected.keys()
-            assert (followed["track"], followed["scheme"]) == (expected["track"], expected["scheme"])
-            assert followed["score"] == pytest.approx(expected["score"], abs=1e-3)
+            assert found["faces"] == [face.to_dict()]
 
 
 def test_upload_that_is_no_video(client, photo, clip):

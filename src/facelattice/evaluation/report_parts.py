@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 TEXT_COLOR = "#010203"  # replaced by the text color of the page, which is light or dark
 NUM_FACES = 12  # faces in each grid
-MAX_LINKED_FACES = 1000  # faces with a picture for their dot in a chart; a report of so many has about 8 MB
+MAX_LINKED_FACES = 1000  # faces with a picture for their dot in a chart; 1000 faces are about 8 MB
 VIEW_SIZE = 240  # side of a picture in the units of its SVG
 LARGE_SIZE, SMALL_SIZE = 480, 200  # side of the pictures in the grids, and of those that only dots lead to, pixels
 

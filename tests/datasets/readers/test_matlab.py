@@ -57,7 +57,9 @@ def test_crash_of_the_parser_is_an_error(tmp_path):
     assert data[176:180] == b"\2\0\0\0"
     data[176:180] = (11264).to_bytes(4, "little")
     (tmp_path / "a.mat").write_bytes(data)
-    with pytest.raises(DataError, match=r"a\.mat: not a MATLAB file that can be read \("):
+    with pytest.raises(
+        DataError, match=r"a\.mat: not a MATLAB file that can be read \((the parser crashed|ZeroDivisionError)"
+    ):
         matlab.load(tmp_path / "a.mat", "x")
 
 

@@ -80,6 +80,11 @@ def expect_saved(page: Page) -> None:
     expect(page.locator("#saved")).to_have_text("Saved")
 
 
+def expect_next_image(page: Page, before: str) -> None:
+    """Another image is open, not only asked for: until then keys act on the image before."""
+    expect(page.locator("#message")).to_have_text(re.compile(rf"^(?!.*{before}).*\.png:"))
+
+
 def at(page: Page, x: float, y: float) -> tuple[float, float]:
     """The position on the screen of a pixel of an image of 280 x 240 px that is fitted into the view."""
     box = page.locator("#view").bounding_box()
@@ -153,7 +158,7 @@ def test_everything_by_keyboard(open_page, address, table):
     page.keyboard.press("Control+z")
     page.keyboard.press("Control+Shift+z")
     page.keyboard.press("d")
-    expect(page.locator("#message")).not_to_contain_text("view-001")
+    expect_next_image(page, "view-001")
     expect_saved(page)
     assert read_row(table, "view-001.png")["done"] == "1"
     page.keyboard.press("Shift+Tab")  # to the toolbar, whose buttons the arrows reach
@@ -235,7 +240,7 @@ def test_points_are_renamed_and_paired(open_page, address, table):
 def test_export_and_training_that_cannot_start(open_page, address, table):
     page = open_page(address, 5)
     page.keyboard.press("d")
-    expect(page.locator("#message")).not_to_contain_text("view-005")
+    expect_next_image(page, "view-005")
     page.click("#export")
     page.keyboard.press("Enter")  # the first format
     expect(page.locator("#message")).to_contain_text(re.compile("Written: .*points-coco.landmarks.json"))
@@ -268,7 +273,7 @@ def test_a_killed_server_loses_nothing_that_was_saved(open_page, start_annotate,
             page.keyboard.press("ArrowRight")
         expect_saved(page)
         page.keyboard.press("d")
-        expect(page.locator("#message")).to_contain_text("view-001")
+        expect_next_image(page, "view-000")
         saved = table.read_bytes()
         page.keyboard.press("n")
         page.close()
@@ -294,10 +299,9 @@ def test_training_from_the_page(open_page, start_annotate, photos, tmp_path, wri
     with start_annotate(str(photos), "--model", str(tiny), "-o", str(table)) as (_, address):
         page = open_page(address, 0)
         for done in range(1, 6):
-            expect(page.locator("#faces button")).to_have_count(1)
+            expect(page.locator("#message")).to_contain_text("one face, suggested by tiny")
             page.keyboard.press("d")
             expect(page.locator("#progress")).to_have_text(f"{done} of 9 done")
-            expect(page.locator("#message")).to_contain_text("suggested by tiny")
         page.click("#open-training")
         page.fill("#epochs", "2")
         page.click("#start")

@@ -48,6 +48,7 @@ async function openImage(index) {
   const number = ++loading;
   tooltip.hide();
   if (image?.faces.length && image.index !== index) copied = image.faces.map(copyFace);
+  if (image?.index !== index) showMessage(`Opening ${project.images[index].name}.`);
   try {
     const [data, element] = await Promise.all([get(`api/images/${index}`), loadElement(index)]);
     if (number !== loading) return;
@@ -236,7 +237,7 @@ function transformFace(change, label) {
 async function markDone() {
   if (!image) return;
   if (image.faces.some((face) => numKnown(face) < MIN_POINTS)) return showMessage("A face has too few points. Place them, or remove the face.", true);
-  edit("Done", () => (image.done = true));
+  if (!image.done) edit("Done", () => (image.done = true)); // done already: the key was pressed again while the next image is loaded
   project.images[image.index].done = true;
   const next = list.nextToDo(image.index);
   if (next === null || next === image.index) showMessage("All images are done.");

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -127,6 +128,67 @@ def test_boxes_are_kept(table, tmp_path, format):
     convert_dataset(tmp_path / "boxes.json", target, format=format)
     np.testing.assert_allclose(read_samples(target, scheme=DOG)[-1].dataset_box, [0, 1, 32, 61], atol=1e-4)
     assert "left out: boxes (of 3 faces)" in convert_dataset(target, tmp_path / "t.csv", scheme=DOG).notes
+
+
+@pytest.fixture
+def with_empty_image(table) -> Path:
+    """The table as COCO JSON, with a photo without faces and one that is not found."""
+    cv2.imwrite(str(table.parent / "photos" / "empty.png"), np.zeros((50, 90, 3), np.uint8))
+    convert_dataset(table, table.parent / "faces.json")
+    content = json.loads((table.parent / "faces.json").read_text(encoding="utf-8"))
+    for id, name in ((7, "empty.png"), (8, "lost.png")):
+        content["images"].append({"id": id, "file_name": f"photos/{name}"})
+    (table.parent / "faces.json").write_text(json.dumps(content), encoding="utf-8")
+    return table.parent / "faces.json"
+
+
+@pytest.mark.parametrize("format", ["coco", "dlib", "cvat", "label-studio", "yolo", "labelme"])
+def test_images_without_faces_are_kept(with_empty_image, tmp_path, format):
+    target = tmp_path / "out" / NAMES.get(format, "dataset")
+    result = convert_dataset(with_empty_image, target, format=format)
+    assert (result.num_images, result.num_faces) == (3, 3)
+    assert "left out: images without faces that are not found (1)" in result.notes
+    assert convert_dataset(target, tmp_path / "back.json", DOG).num_images == 3
+    back = json.loads((tmp_path / "back.json").read_text(encoding="utf-8"))
+    (empty,) = (image for image in back["images"] if image["file_name"].endswith("empty.png"))
+    assert (empty["width"], empty["height"]) == (90, 50)
+    assert empty["id"] not in {face["image_id"] for face in back["annotations"]}
+
+
+@pytest.mark.parametrize("format", ["csv", "pts"])
+def test_images_without_faces_are_counted_where_they_are_left_out(with_empty_image, tmp_path, format):
+    result = convert_dataset(with_empty_image, tmp_path / NAMES.get(format, "dataset"), format=format)
+    assert (result.num_images, "left out: images without faces (1)" in result.notes) == (2, True)
+    assert not list((tmp_path / "dataset").rglob("empty*"))
+
+
+def test_images_without_faces_are_those_without_any_shape(table, tmp_path):
+    """A face without points, or a task that is not finished, does not make an image one without faces."""
+    cv2.imwrite(str(table.parent / "photos" / "other.png"), np.zeros((50, 90, 3), np.uint8))
+    for format in ("coco", "dlib", "cvat", "label-studio"):
+        convert_dataset(table, table.parent / f"{format}-{NAMES[format]}", format=format)
+    additions = {
+        "coco": ('"annotations": [', '"annotations": [{"id": 9, "image_id": 9, "bbox": [1, 2, 3, 4]}, '),
+        "dlib": ("</images>", '<image file="photos/other.png"><box top="1" left="1" width="5" height="5"/></image>'),
+        "cvat": ("</annotations>", '<image name="photos/other.png"><polygon label="a" points="1,2;3,4;5,6"/></image>'),
+        "label-studio": ("[\n", '[{"data": {"image": "photos/other.png"}, "annotations": []},\n'),
+    }  # fmt: skip
+    for format, (old, new) in additions.items():
+        file = table.parent / f"{format}-{NAMES[format]}"
+        new += old if old.startswith("</") else ""
+        text = file.read_text(encoding="utf-8").replace(old, new, 1)
+        if format == "coco":
+            text = text.replace('"images": [', '"images": [{"id": 9, "file_name": "photos/other.png"}, ')
+        file.write_text(text, encoding="utf-8")
+        assert convert_dataset(file, tmp_path / f"{format}.json", DOG).num_images == 2
+
+
+def test_images_without_faces_of_annotate(table, tmp_path):
+    rows = "photos/ann.png,1,2,3,4,5,6,1\nphotos/more/bob.png,,,,,,,1\n"
+    table.write_text(f"image,x0,y0,x1,y1,x2,y2,done\n{rows}", encoding="utf-8")
+    assert convert_dataset(table, tmp_path / "a.json", DOG).num_images == 2
+    table.write_text(table.read_text(encoding="utf-8").replace(",,1", ",,0"), encoding="utf-8")  # not finished
+    assert convert_dataset(table, tmp_path / "a.json", DOG).num_images == 1
 
 
 def test_unknown_visibility_stays_unknown(table, tmp_path):

@@ -137,7 +137,7 @@ def test_real_datasets_of_three_schemes_are_mixed(shared_data):
     sources = [
         w300.read(shared_data / "300W" / "afw")[:50],
         wflw.read(shared_data / "WFLW", "train")[:50],
-        csv.read(shared_data / "mtfl5" / "points.csv")[::500],
+        csv.read(shared_data / "mtfl5" / "points.csv").samples[::500],
     ]
     mean = mean_shape_of([s for samples in sources for s in convert_samples(samples, IBUG, None)])
     mixed = [convert_samples(samples, IBUG, mean) for samples in sources]

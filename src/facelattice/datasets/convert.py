@@ -13,11 +13,11 @@ from pathlib import Path
 
 import numpy as np
 
-from facelattice.datasets.readers.detect_layout import read_samples, read_samples_for
-from facelattice.datasets.sample import Sample, convert_samples
+from facelattice.datasets.readers.detect_layout import read_dataset
+from facelattice.datasets.sample import Sample, convert_samples, default_scheme
 from facelattice.exceptions import ArgumentError, DataError, FormatError, SchemeError
 from facelattice.formats.annotation import Annotation
-from facelattice.formats.annotation_writers import FILE_WRITERS, FOLDER_WRITERS, WRITERS
+from facelattice.formats.annotation_writers import FACES_ONLY, FILE_WRITERS, FOLDER_WRITERS, WRITERS
 from facelattice.schemes import Scheme, get_scheme
 
 CONVERSION_FORMATS = tuple(WRITERS)
@@ -29,7 +29,7 @@ class ConversionResult:
 
     Attributes:
         format: The kind of files, one of `CONVERSION_FORMATS`.
-        num_images: Number of images.
+        num_images: Number of images, with those without faces.
         num_faces: Number of faces.
         notes: What the files do not keep.
     """
@@ -73,7 +73,7 @@ def convert_dataset(
     _check_target(source, target, format)
     if scheme is not None and not isinstance(scheme, Scheme):
         scheme = get_scheme(scheme)
-    samples, notes = _read(source, subset, scheme)
+    samples, without_faces, notes = _read(source, subset, scheme)
     if format == "pts":  # which cannot state that a point is missing
         num_faces = len(samples)
         samples = [sample for sample in samples if sample.mask.all()]
@@ -85,6 +85,10 @@ def convert_dataset(
     images: dict[Path, list[Annotation]] = {}
     for sample in samples:
         images.setdefault(sample.path, []).append(_annotation(sample))
+    if format in FACES_ONLY and without_faces:
+        notes.append(f"left out: images without faces ({len(without_faces)})")
+    elif format not in FACES_ONLY:
+        images |= {image: [] for image in without_faces}
     notes += WRITERS[format](target, images, scheme)
     return ConversionResult(format, len(images), len(samples), tuple(notes))
 
@@ -117,9 +121,9 @@ def _check_target(source: Path, target: Path, format: str) -> None:
         raise ArgumentError(f"{target}: exists and may be a part of the source; choose another target")
 
 
-def _read(source: Path, subset: str | None, scheme: Scheme | None) -> tuple[list[Sample], list[str]]:
-    """Read the faces, all with points of one scheme, and check that their images exist."""
-    samples = read_samples(source, subset) if scheme is None else read_samples_for(scheme, source, subset)
+def _read(source: Path, subset: str | None, scheme: Scheme | None) -> tuple[list[Sample], list[Path], list[str]]:
+    """Read the faces, all with points of one scheme, and the images without faces; check that their images exist."""
+    samples, without_faces = read_dataset(source, subset, None if scheme is None else default_scheme(scheme))
     images = dict.fromkeys(sample.path for sample in samples)
     missing = [image for image in images if not os.path.isfile(image)]
     if missing:
@@ -127,22 +131,25 @@ def _read(source: Path, subset: str | None, scheme: Scheme | None) -> tuple[list
             f"{source}: {len(missing)} of its {len(images)} images are not found; "
             f"the first was looked for at {missing[0]}"
         )
+    notes = []
+    found = [image for image in without_faces if os.path.isfile(image)]
+    if len(found) < len(without_faces):
+        notes.append(f"left out: images without faces that are not found ({len(without_faces) - len(found)})")
     names = list(dict.fromkeys(sample.scheme.name for sample in samples))
     if scheme is None and len(names) > 1:
         raise SchemeError(f"{source}: its faces have several schemes, {', '.join(names)}; choose one with --scheme")
     if scheme is None or all(sample.scheme is scheme for sample in samples):
-        return samples, []
+        return samples, found, notes
     converted = convert_samples(samples, scheme, None)
     if not converted:
         raise SchemeError(f"{source}: none of its faces, {', '.join(names)}, shares a point with {scheme.name}")
-    notes = []
     if len(converted) < len(samples):
         num_left_out = len(samples) - len(converted)
         notes.append(f"left out: faces that share no point with {scheme.name} ({num_left_out} of {len(samples)})")
     num_unknown = int((~np.any([sample.mask for sample in converted], axis=0)).sum())
     if num_unknown:
         notes.append(f"missing in all faces: points of {scheme.name} ({num_unknown} of {len(scheme)})")
-    return converted, notes
+    return converted, found, notes
 
 
 def _annotation(sample: Sample) -> Annotation:

@@ -55,7 +55,7 @@ class AnnotatedImage(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class AnnotationFile:
-    """The faces of a file, and how it names their points.
+    """The faces of a file, its images without faces, and how it names the points.
 
     Attributes:
         faces: The faces, in the order of the file.
@@ -63,6 +63,7 @@ class AnnotationFile:
         category: Name of the kind of object, such as the COCO category; empty if there is none.
         skeleton: Lines between points as the file states them, unchecked; COCO counts from 1.
         other_names: Other paths that an image may have, by the name that its faces state.
+        images_without_faces: Names of images that the file lists without any shape.
     """
 
     faces: list[Annotation]
@@ -70,3 +71,4 @@ class AnnotationFile:
     category: str = ""
     skeleton: Any = None
     other_names: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    images_without_faces: Sequence[str] = ()

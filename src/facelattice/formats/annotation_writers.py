@@ -1,7 +1,7 @@
 """Writers of annotated images, one for each kind of files that `facelattice.datasets.convert` writes.
 
-A writer gets the target, the faces by the path of their image, and the scheme of their points. It returns what the
-files do not keep.
+A writer gets the target, the faces by the path of their image, and the scheme of their points. Images without faces
+have an empty sequence; the kinds in `FACES_ONLY` get none. It returns what the files do not keep.
 """
 
 from __future__ import annotations
@@ -139,6 +139,7 @@ FILE_WRITERS: dict[str, Writer] = {
 }
 FOLDER_WRITERS: dict[str, Writer] = {"pts": _write_pts, "yolo": _write_yolo, "labelme": _write_labelme}
 WRITERS = FILE_WRITERS | FOLDER_WRITERS
+FACES_ONLY = {"csv", "pts"}  # kinds that cannot state that an image has no face
 
 
 def _face(face: Annotation, scheme: Scheme) -> Face:

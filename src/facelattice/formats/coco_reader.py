@@ -97,7 +97,24 @@ def read_coco_file(path: str | os.PathLike[str], category: str | None = None) ->
     names = _keypoint_names(definition, path)
     for face in faces:
         _check_count(names, face.points, f"a face in {face.image!r}", path)
-    return AnnotationFile(faces, names, str(definition.get("name") or ""), definition.get("skeleton"))
+    return AnnotationFile(
+        faces,
+        names,
+        str(definition.get("name") or ""),
+        definition.get("skeleton"),
+        images_without_faces=_images_without_annotations(content["annotations"], images, path),
+    )
+
+
+def _images_without_annotations(annotations: list[Any], images: dict[Id, Entry], path: Any) -> list[str]:
+    """Return the names of images without an annotation of any kind; entries without a name are left out."""
+    annotated = {
+        _id(entry["image_id"], "image_id", f"{path}, annotation {i}")
+        for i, entry in enumerate(annotations)
+        if isinstance(entry, dict) and entry.get("image_id") is not None
+    }
+    names = [image.get("file_name") for id, image in images.items() if id not in annotated]
+    return [name for name in names if isinstance(name, str) and name]
 
 
 def _check_count(names: Sequence[str], points: np.ndarray, owner: str, path: str | os.PathLike[str]) -> None:

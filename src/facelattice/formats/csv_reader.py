@@ -60,7 +60,7 @@ def read_csv_file(path: str | os.PathLike[str], only_done: bool = True) -> Annot
 
     Args:
         path: The table.
-        only_done: Leave out rows that are not done, and rows without points in a table with the column done: images
+        only_done: Leave out rows that are not done. In a table with the column done, rows without points are images
             that contain no face.
     """
     with open(path, encoding="utf-8-sig", errors="surrogateescape", newline="") as file:
@@ -75,7 +75,9 @@ def read_csv_file(path: str | os.PathLike[str], only_done: bool = True) -> Annot
             ]
         except csv.Error as error:
             raise FormatError(f"{path}, line {reader.line_num}: {error}") from error
+    without_faces: dict[str, None] = {}
     if only_done and columns.done is not None:
+        without_faces = dict.fromkeys(face.image for face in faces if face.done and not face.mask.any())
         faces = [face for face in faces if face.done and face.mask.any()]
     used = {columns.image, columns.visibility, *(i for pair in columns.points for i in pair)}
     ignored = [name for i, name in enumerate(header) if i not in used and name and name not in KNOWN_COLUMNS]
@@ -84,7 +86,7 @@ def read_csv_file(path: str | os.PathLike[str], only_done: bool = True) -> Annot
 
         listed = ", ".join(map(repr, ignored[:10])) + ", ..." * (len(ignored) > 10)
         logging.getLogger("facelattice").warning("%s: ignored columns: %s", path, listed)
-    return AnnotationFile(faces, columns.names)
+    return AnnotationFile(faces, columns.names, images_without_faces=tuple(without_faces))
 
 
 def _find_columns(header: list[str], where: str) -> _Columns:

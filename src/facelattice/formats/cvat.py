@@ -81,11 +81,14 @@ def read_cvat_file(path: str | os.PathLike[str], label: str | None = None) -> An
     labeled: dict[str, list[NamedFace]] = {}
     single: list[NamedFace] = []
     other_names: dict[str, list[str]] = {}
+    without_faces: list[str] = []
     for i, image in enumerate(root.iterfind("image")):
         file = check_image_name(image.get("name"), f"{path}, image {i}")
         where = f"{path}, image {i} ({file})"
         if image.get("subset"):
             other_names[file] = [f"{image.get('subset')}/{file}"]
+        if all(shape.tag == "tag" for shape in image):  # which is about the whole image
+            without_faces.append(file)
         boxes = _read_boxes(image, where)
         for shape in image:
             if shape.tag == "skeleton":
@@ -102,8 +105,9 @@ def read_cvat_file(path: str | os.PathLike[str], label: str | None = None) -> An
     sizes = {len(face.points) for face in faces}
     if labeled and len(sizes) > 1:
         raise FormatError(f"{path}: the shapes of {chosen!r} have {' and '.join(map(str, sorted(sizes)))} points")
-    file_ = collect_faces(faces, category=chosen)
-    return AnnotationFile([face for face in file_.faces if face.mask.any()], file_.names, chosen, None, other_names)
+    file_ = collect_faces(faces)
+    known = [face for face in file_.faces if face.mask.any()]
+    return AnnotationFile(known, file_.names, chosen, None, other_names, without_faces)
 
 
 def _choose_label(path: Any, labeled: dict[str, list[NamedFace]], label: str | None) -> str:

@@ -91,10 +91,13 @@ def read_dlib_file(path: str | os.PathLike[str]) -> AnnotationFile:
     if root.tag != "dataset" or root.find("images") is None:
         raise FormatError(f"{path}: not imglab's XML; expected <dataset> with <images> in it, not <{root.tag}>")
     faces = []
+    without_faces = []
     for i, image in enumerate(root.iterfind("images/image")):
         file = image.get("file")
         if not file:
             raise FormatError(f"{path}, image {i}: the file attribute is missing")
+        if image.find("box") is None:
+            without_faces.append(file)
         for k, box in enumerate(image.iterfind("box")):
             where = f"{path}, image {i} ({file}), box {k}"
             parts = box.findall("part")
@@ -106,7 +109,7 @@ def read_dlib_file(path: str | os.PathLike[str]) -> AnnotationFile:
     names = sorted({name for face in faces for name in face.points})
     if all(name.isdecimal() for name in names):
         names.sort(key=lambda name: (len(name.lstrip("0")), name.lstrip("0"), name))
-    return collect_faces(faces, names)
+    return collect_faces(faces, names, without_faces)
 
 
 def _name(part: Any, where: str) -> str:

@@ -93,6 +93,7 @@ def read_label_studio_file(path: str | os.PathLike[str]) -> AnnotationFile:
     if not is_label_studio(content):
         raise FormatError(f"{path}: not Label Studio's JSON; expected a list of tasks with data; export as JSON")
     faces: list[NamedFace] = []
+    without_faces: list[str] = []
     other_names: dict[str, list[str]] = {}
     for i, task in enumerate(content):
         where = f"{path}, task {i}"
@@ -104,11 +105,12 @@ def read_label_studio_file(path: str | os.PathLike[str]) -> AnnotationFile:
         if not isinstance(results, list) or not all(isinstance(entry, dict) for entry in results):
             raise FormatError(f"{where}: result must be a list of objects")
         image, others = _image_names(task["data"], where)
-        found = _read_faces(results, image, where)
-        faces += found
-        other_names |= {image: others} if found else {}
+        faces += _read_faces(results, image, where)
+        other_names[image] = others
+        if done and not any("original_width" in result for result in results):  # others are about the whole image
+            without_faces.append(image)
     file = collect_faces(faces)
-    return AnnotationFile(file.faces, file.names, other_names=other_names)
+    return AnnotationFile(file.faces, file.names, other_names=other_names, images_without_faces=without_faces)
 
 
 def _image_names(data: dict[str, Any], where: str) -> tuple[str, list[str]]:

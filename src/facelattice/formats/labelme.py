@@ -75,19 +75,22 @@ def read_labelme_files(folder: Path, paths: Sequence[Path]) -> AnnotationFile:
         FormatError: If a file is damaged; it names file and shape.
     """
     faces = []
+    without_faces = []
     for path in paths:
         content = load_json(path)
         if is_labelme(content):
-            faces += _read_faces(content, path, folder)
-    return collect_faces(faces)
+            written = PureWindowsPath(check_image_name(content["imagePath"], f"{path}, imagePath")).as_posix()
+            image = Path(os.path.relpath(path.parent, folder), written).as_posix()
+            faces += _read_faces(content["shapes"], image, path)
+            if not content["shapes"]:
+                without_faces.append(image)
+    return collect_faces(faces, images_without_faces=without_faces)
 
 
-def _read_faces(content: dict[str, Any], path: Path, folder: Path) -> list[NamedFace]:
-    written = PureWindowsPath(check_image_name(content["imagePath"], f"{path}, imagePath")).as_posix()
-    image = Path(os.path.relpath(path.parent, folder), written).as_posix()
+def _read_faces(shapes: list[Any], image: str, path: Path) -> list[NamedFace]:
     faces: dict[Any, NamedFace] = {}
     boxes: dict[Any, list[np.ndarray]] = {}
-    for i, shape in enumerate(content["shapes"]):
+    for i, shape in enumerate(shapes):
         where = f"{path}, shape {i}"
         if not isinstance(shape, dict):
             raise FormatError(f"{where}: must be an object")

@@ -42,7 +42,9 @@ class NamedFace:
             self.hidden.add(name)
 
 
-def collect_faces(faces: Sequence[NamedFace], names: Sequence[str] | None = None, category: str = "") -> AnnotationFile:
+def collect_faces(
+    faces: Sequence[NamedFace], names: Sequence[str] | None = None, images_without_faces: Sequence[str] = ()
+) -> AnnotationFile:
     """Give all faces the points of the file, in one order.
 
     If the file marks points as hidden, the others are visible; if it marks none, their visibility is unknown.
@@ -50,7 +52,7 @@ def collect_faces(faces: Sequence[NamedFace], names: Sequence[str] | None = None
     Args:
         faces: The faces of a file.
         names: Names of the points in their order; None for the order in which they first occur.
-        category: See `AnnotationFile`.
+        images_without_faces: See `AnnotationFile`.
     """
     if names is None:
         names = list(dict.fromkeys(name for face in faces for name in face.points))
@@ -63,4 +65,4 @@ def collect_faces(faces: Sequence[NamedFace], names: Sequence[str] | None = None
         hidden = np.array([name in face.hidden for name in names], bool)
         visible = mask & ~hidden & states_visibility
         annotations.append(Annotation(face.image, points, mask, hidden, visible, face.box))
-    return AnnotationFile(annotations, tuple(names), category)
+    return AnnotationFile(annotations, tuple(names), images_without_faces=images_without_faces)

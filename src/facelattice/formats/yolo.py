@@ -91,11 +91,15 @@ def read_yolo_file(path: Path, split: str | None = None) -> AnnotationFile:
     images = _find_images(content, path, split)
     found: list[tuple[Path, np.ndarray]] = []  # image and box
     keypoints: list[tuple[np.ndarray, str]] = []
+    without_faces = []
     for image in images:
         label = _label_path(image)
-        if label.is_file() and label.stat().st_size:
+        rows = _read_rows(label, 5 + num_points * num_values) if label.is_file() else []
+        if not rows:
+            without_faces.append(relative_path(image, path.parent))
+        else:
             size = np.array(image_size(image))
-            for where, values in _read_rows(label, 5 + num_points * num_values):
+            for where, values in rows:
                 corners = np.stack([values[1:3] - values[3:5] / 2, values[1:3] + values[3:5] / 2])
                 found.append((image, geometry.from_corner_origin(corners * size).reshape(4)))
                 keypoints.append((_to_pixels(values[5:].reshape(num_points, num_values), size), where))
@@ -105,7 +109,7 @@ def read_yolo_file(path: Path, split: str | None = None) -> AnnotationFile:
         for (image, box), points in zip(found, interpret_keypoints(keypoints), strict=True)
         if points.mask.any()
     ]
-    return AnnotationFile(faces, names)
+    return AnnotationFile(faces, names, images_without_faces=without_faces)
 
 
 def _to_pixels(points: np.ndarray, size: np.ndarray) -> np.ndarray:

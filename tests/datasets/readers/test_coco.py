@@ -30,7 +30,7 @@ def dog() -> Scheme:
 
 
 def test_category_describes_the_scheme(tmp_path):
-    (sample,) = coco.read(write_coco(tmp_path / "dogs.json", [5, 6, 2, 7, 8, 1, 0, 0, 0]))
+    (sample,) = coco.read(write_coco(tmp_path / "dogs.json", [5, 6, 2, 7, 8, 1, 0, 0, 0])).samples
     assert (sample.scheme.name, sample.scheme.names, sample.scheme.lines) == ("dog", ("a", "b", "c"), ((0, 2),))
     assert sample.points[:2].tolist() == [[5, 6], [7, 8]]
     assert sample.mask.tolist() == [True, True, False]
@@ -42,7 +42,7 @@ def test_category_describes_the_scheme(tmp_path):
 
 def test_images_may_be_in_a_folder_beside_the_file(tmp_path, write_image):
     image = write_image(tmp_path / "images" / "photo.jpg")
-    (sample,) = coco.read(write_coco(tmp_path / "dogs.json", VISIBLE))
+    (sample,) = coco.read(write_coco(tmp_path / "dogs.json", VISIBLE)).samples
     assert sample.path == image
 
 
@@ -50,7 +50,7 @@ def test_points_without_names_need_a_scheme(tmp_path):
     file = write_coco(tmp_path / "dogs.json", VISIBLE, names=())
     with pytest.raises(DataError, match=r"face 1 \(photo.jpg\): no built-in scheme has 3 points"):
         coco.read(file)
-    assert len(coco.read(file, scheme=dog())) == 1
+    assert len(coco.read(file, scheme=dog()).samples) == 1
 
 
 @pytest.mark.parametrize("skeleton", [["ab"], [[1, None]], [[1, [2, 3]]], 5, [[0, 1]]])
@@ -68,7 +68,7 @@ def test_names_that_occur_twice_are_rejected(tmp_path):
 
 def test_file_without_categories(tmp_path):
     file = write_coco(tmp_path / "dogs.json", VISIBLE, categories=None)
-    assert len(coco.read(file, scheme=dog())) == 1
+    assert len(coco.read(file, scheme=dog()).samples) == 1
 
 
 def test_face_with_one_point_is_rejected(tmp_path):

@@ -23,7 +23,7 @@ def write_table(folder: Path, text: str) -> Path:
 
 def test_table(tmp_path):
     rows = "sub/Ann_Lee_1.jpg,1,2,3.5,4,5,6\nsub/Ann_Lee_12.jpg,1,2,,,5,6\nBob.jpg,0,0,9,9,1,2\n"
-    samples = csv.read(write_table(tmp_path, f"image,x0,y0,x1,y1,x2,y2\n{rows}"), scheme=scheme(3))
+    samples = csv.read(write_table(tmp_path, f"image,x0,y0,x1,y1,x2,y2\n{rows}"), scheme=scheme(3)).samples
     assert [s.path for s in samples] == [tmp_path / n for n in ("sub/Ann_Lee_1.jpg", "sub/Ann_Lee_12.jpg", "Bob.jpg")]
     assert samples[0].points.tolist() == [[1, 2], [3.5, 4], [5, 6]]
     assert samples[1].mask.tolist() == [True, False, True]
@@ -35,14 +35,14 @@ def test_table(tmp_path):
 def test_columns_with_names_of_a_scheme(tmp_path):
     mine = Scheme.from_dict({"name": "mine", "points": ["eye", "nose"]})
     path = write_table(tmp_path, "image,nose_x,nose_y,eye_x,eye_y,visibility\na.jpg,1,2,3,4,01\n")
-    (sample,) = csv.read(path, scheme=mine)
+    (sample,) = csv.read(path, scheme=mine).samples
     assert sample.points.tolist() == [[3, 4], [1, 2]]
     assert (sample.visible.tolist(), sample.hidden.tolist()) == ([False, True], [True, False])
 
 
 @pytest.mark.data
 def test_real_visibility(shared_data):
-    samples = csv.read(shared_data / "mtfl5" / "merlrav.csv")
+    samples = csv.read(shared_data / "mtfl5" / "merlrav.csv").samples
     hidden = np.stack([sample.hidden for sample in samples])
     visible = np.stack([sample.visible for sample in samples])
     assert (hidden ^ visible).all()
@@ -72,9 +72,9 @@ def test_table_has_no_subsets(tmp_path):
 
 @pytest.mark.data
 def test_real_tables(shared_data):
-    frames = csv.read(shared_data / "youtube-faces" / "test.csv")
+    frames = csv.read(shared_data / "youtube-faces" / "test.csv").samples
     assert (len(frames), frames[0].scheme) == (264, get_scheme("ibug68"))
     assert max(Counter(sample.group for sample in frames).values()) > 1  # frames of one person
     assert frames[0].path.exists()
-    five = csv.read(shared_data / "mtfl5" / "points.csv")
+    five = csv.read(shared_data / "mtfl5" / "points.csv").samples
     assert (len(five), five[0].scheme) == (7146, get_scheme("five"))

@@ -13,7 +13,7 @@ def test_images_are_in_images_or_in_the_folder_of_their_subset(tmp_path, write_i
         folder = tmp_path / str(len(subset))
         image = write_image(folder / image)
         (folder / "annotations.xml").write_text(XML.format(subset=subset, label="dog"), encoding="utf-8")
-        (sample,) = cvat.read(folder / "annotations.xml")
+        (sample,) = cvat.read(folder / "annotations.xml").samples
         assert sample.path == image
         assert (sample.scheme.name, sample.scheme.names) == ("dog", ("left_eye", "right_eye", "nose"))
         assert sample.mask.tolist() == [True, True, False]
@@ -22,4 +22,4 @@ def test_images_are_in_images_or_in_the_folder_of_their_subset(tmp_path, write_i
 
 def test_label_is_the_subset(tmp_path):
     (tmp_path / "a.xml").write_text(XML.format(subset="", label="dog"), encoding="utf-8")
-    assert len(cvat.read(tmp_path / "a.xml", "dog")) == 1
+    assert len(cvat.read(tmp_path / "a.xml", "dog").samples) == 1

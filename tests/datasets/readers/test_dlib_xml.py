@@ -17,7 +17,7 @@ def write_xml(path: Path, parts: dict[str, tuple[float, float]], image: str = "p
 
 def test_file(tmp_path):
     file = write_xml(tmp_path / "faces.xml", {f"{i:02}": (i, i * i) for i in range(5)})
-    (sample,) = dlib_xml.read(file)
+    (sample,) = dlib_xml.read(file).samples
     assert (sample.scheme.name, sample.points[3].tolist()) == ("five", [3, 9])
     assert sample.dataset_box.tolist() == [1, 2, 10, 21]
     assert sample.path == tmp_path / "photo.jpg"

@@ -33,7 +33,7 @@ def write(path, image):
 )
 def test_images(tmp_path, write_image, image, place):
     path = write_image(tmp_path / place)
-    (sample,) = label_studio.read(write(tmp_path / "a.json", image))
+    (sample,) = label_studio.read(write(tmp_path / "a.json", image)).samples
     assert sample.path == path
     assert sample.scheme is get_scheme("five")
 

@@ -22,11 +22,11 @@ def write(path, *names):
 def test_files_below_a_folder(tmp_path):
     write(tmp_path / "a.json", "nose", "left_eye")
     write(tmp_path / "more" / "b.json", "left_eye", "right_eye", "nose")
-    first, second = labelme.read(tmp_path, scheme=DOG)
+    first, second = labelme.read(tmp_path, scheme=DOG).samples
     assert (first.path, second.path) == (tmp_path / "a.jpg", tmp_path / "more" / "b.jpg")
     assert first.points[[0, 2]].tolist() == [[0.5, 2], [-0.5, 2]]
     assert first.mask.tolist() == [True, False, True]
-    assert len(labelme.read(tmp_path / "a.json", scheme=DOG)) == 1
+    assert len(labelme.read(tmp_path / "a.json", scheme=DOG).samples) == 1
 
 
 def test_there_are_no_subsets(tmp_path):

@@ -24,7 +24,7 @@ def write(folder):
 def test_split_is_the_subset(tmp_path, write_image):
     file = write(tmp_path / "yolo")
     image, _ = (write_image(tmp_path / "yolo" / split / "images" / "a.png") for split in ("train", "val"))
-    (sample,) = yolo.read(file, "train", DOG)
+    (sample,) = yolo.read(file, "train", DOG).samples
     assert sample.path == image
     assert sample.points[:2].tolist() == [[19.5, 29.5], [59.5, 29.5]]  # of 80 x 60 pixels
     assert sample.dataset_box.tolist() == [19.5, 14.5, 59.5, 44.5]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import NamedTuple
 
 from facelattice.datasets.groups import group_names
 from facelattice.datasets.readers.files import ImageFinder
@@ -13,8 +14,20 @@ from facelattice.formats.annotation import AnnotationFile
 from facelattice.schemes import Scheme
 
 
-def make_samples(path: Path, file: AnnotationFile, scheme: Scheme | None) -> list[Sample]:
-    """Make a sample of each face.
+class Dataset(NamedTuple):
+    """What a dataset contains.
+
+    Attributes:
+        samples: The annotated faces.
+        images_without_faces: Images that the dataset lists without any shape.
+    """
+
+    samples: list[Sample]
+    images_without_faces: list[Path]
+
+
+def make_dataset(path: Path, file: AnnotationFile, scheme: Scheme | None) -> Dataset:
+    """Make a sample of each face, and find the images without faces.
 
     Args:
         path: The file of annotations, or the folder of several files.
@@ -42,7 +55,10 @@ def make_samples(path: Path, file: AnnotationFile, scheme: Scheme | None) -> lis
                 dataset_box=face.box,
             )
         )
-    return samples
+    # A file may list an image twice.
+    paths = dict.fromkeys(finder.find(name, *file.other_names.get(name, ())) for name in file.images_without_faces)
+    with_faces = {sample.path for sample in samples}
+    return Dataset(samples, [image for image in paths if image not in with_faces])
 
 
 def check_no_subset(path: Path, subset: str | None, kind: str) -> None:

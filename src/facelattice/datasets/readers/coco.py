@@ -8,13 +8,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from facelattice.datasets.readers.annotations import make_samples
-from facelattice.datasets.sample import Sample
+from facelattice.datasets.readers.annotations import Dataset, make_dataset
 from facelattice.formats.coco_reader import read_coco_file
 from facelattice.schemes import Scheme
 
 
-def read(path: Path, subset: str | None = None, scheme: Scheme | None = None) -> list[Sample]:
+def read(path: Path, subset: str | None = None, scheme: Scheme | None = None) -> Dataset:
     """Read the faces of a COCO JSON file, in its order.
 
     Args:
@@ -27,4 +26,4 @@ def read(path: Path, subset: str | None = None, scheme: Scheme | None = None) ->
         DataError: If a face does not fit the scheme, or the names of the points do not.
         FormatError: If the file is damaged; it names file and annotation.
     """
-    return make_samples(path, read_coco_file(path, subset), scheme)
+    return make_dataset(path, read_coco_file(path, subset), scheme)

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from facelattice.datasets.readers.annotations import make_samples
-from facelattice.datasets.sample import Sample
+from facelattice.datasets.readers.annotations import Dataset, make_dataset
 from facelattice.formats.cvat import read_cvat_file
 from facelattice.schemes import Scheme
 
 
-def read(path: Path, subset: str | None = None, scheme: Scheme | None = None) -> list[Sample]:
+def read(path: Path, subset: str | None = None, scheme: Scheme | None = None) -> Dataset:
     """Read the faces of an XML file, in its order.
 
     Args:
@@ -23,4 +22,4 @@ def read(path: Path, subset: str | None = None, scheme: Scheme | None = None) ->
         FormatError: If the file is damaged; it names file and image.
         MissingDependencyError: If defusedxml is not installed.
     """
-    return make_samples(path, read_cvat_file(path, subset), scheme)
+    return make_dataset(path, read_cvat_file(path, subset), scheme)

@@ -22,6 +22,7 @@ from facelattice.datasets.readers import (
     wflw,
     yolo,
 )
+from facelattice.datasets.readers.annotations import Dataset
 from facelattice.datasets.readers.check import check_samples
 from facelattice.datasets.readers.files import find_annotation_files, find_files, has_files
 from facelattice.datasets.sample import Sample, default_scheme
@@ -47,7 +48,7 @@ class FileKind:
 
     suffixes: tuple[str, ...]
     head: str
-    read: Callable[..., list[Sample]]
+    read: Callable[..., Dataset]
 
 
 YOLO = FileKind((".yaml", ".yml"), r"(?m)^kpt_shape\s*:", yolo.read)
@@ -71,12 +72,12 @@ class Layout:
 
     Attributes:
         name: Name in errors.
-        read: Reads the faces of a subset, or all faces for None.
+        read: Reads the faces of a subset, or all for None.
         find_test_subset: Finds the subset that the benchmark tests, as the function of this name does.
     """
 
     name: str
-    read: Callable[[str | None], list[Sample]]
+    read: Callable[[str | None], Dataset]
     find_test_subset: Callable[[], str | None] = lambda: None
 
 
@@ -97,12 +98,17 @@ def read_samples(path: Path, subset: str | None = None, scheme: Scheme | None = 
         FormatError: If a file of the dataset is damaged; it names file and place.
         MissingDependencyError: If a package that reads the layout is not installed.
     """
+    return read_dataset(path, subset, scheme).samples
+
+
+def read_dataset(path: Path, subset: str | None = None, scheme: Scheme | None = None) -> Dataset:
+    """Read the faces of a dataset, as `read_samples` does, and find its images without faces."""
     layout = _find_layout(path, scheme)
-    samples = layout.read(subset)
-    if not samples:
+    dataset = layout.read(subset)
+    if not dataset.samples:
         raise DataError(f"{path}: no faces in {layout.name}")
-    check_samples(path, samples)
-    return samples
+    check_samples(path, dataset.samples)
+    return dataset
 
 
 def read_samples_for(target: Scheme, path: Path, subset: str | None = None) -> list[Sample]:
@@ -145,16 +151,18 @@ def _find_layouts(path: Path, scheme: Scheme | None) -> list[Layout]:
         return _file_layouts(path, scheme)
     found: list[Layout] = []
     if (path / "WFLW_annotations").is_dir():
-        found.append(Layout("the lists of WFLW", partial(wflw.read, path), partial(wflw.find_test_subset, path)))
+        found.append(_benchmark("the lists of WFLW", partial(wflw.read, path), partial(wflw.find_test_subset, path)))
     if cofw.find_files(path):
-        found.append(Layout("the .mat files of COFW", partial(cofw.read, path), partial(cofw.find_test_subset, path)))
+        found.append(
+            _benchmark("the .mat files of COFW", partial(cofw.read, path), partial(cofw.find_test_subset, path))
+        )
     if cofw68.find_annotations(path):
-        found.append(Layout("the test_annotations of COFW68", partial(cofw68.read, path)))
+        found.append(_benchmark("the test_annotations of COFW68", partial(cofw68.read, path)))
     if (path / aflw.NAME).is_file():
         found.append(_aflw_layout(path))
     if has_files(path, ".pts"):
         found.append(
-            Layout(".pts files", partial(w300.read, path, scheme=scheme), partial(w300.find_test_subset, path))
+            _benchmark(".pts files", partial(w300.read, path, scheme=scheme), partial(w300.find_test_subset, path))
         )
     if any(_file_kind(file) is LABELME for file in find_files(path, ".json")):
         found.append(Layout("the .json files of labelme", partial(labelme.read, path, scheme=scheme)))
@@ -189,7 +197,7 @@ def _file_kind(path: Path) -> FileKind | None:
 
 def _file_layouts(path: Path, scheme: Scheme | None) -> list[Layout]:
     if path.name in cofw.NAMES:
-        return [Layout(path.name, partial(cofw.read, path))]
+        return [_benchmark(path.name, partial(cofw.read, path))]
     if path.name == aflw.NAME:
         return [_aflw_layout(path)]
     kinds = [kind for kind in FILE_KINDS if path.suffix.lower() in kind.suffixes]
@@ -199,6 +207,13 @@ def _file_layouts(path: Path, scheme: Scheme | None) -> list[Layout]:
     return [Layout(path.name, partial(kind.read, path, scheme=scheme))]
 
 
+def _benchmark(
+    name: str, read: Callable[[str | None], list[Sample]], find_test_subset: Callable[[], str | None] = lambda: None
+) -> Layout:
+    """The layout of a dataset that lists no images without faces."""
+    return Layout(name, lambda subset: Dataset(read(subset), []), find_test_subset)
+
+
 def _aflw_layout(path: Path) -> Layout:
     """The layout of AFLW-19, whose file contains training and test faces."""
-    return Layout(aflw.NAME, partial(aflw.read, path), lambda: aflw.TEST_SUBSET)
+    return _benchmark(aflw.NAME, partial(aflw.read, path), lambda: aflw.TEST_SUBSET)

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from facelattice.datasets.readers.annotations import check_no_subset, make_samples
-from facelattice.datasets.sample import Sample
+from facelattice.datasets.readers.annotations import Dataset, check_no_subset, make_dataset
 from facelattice.formats.dlib_xml import read_dlib_file
 from facelattice.schemes import Scheme
 
 
-def read(path: Path, subset: str | None = None, scheme: Scheme | None = None) -> list[Sample]:
+def read(path: Path, subset: str | None = None, scheme: Scheme | None = None) -> Dataset:
     """Read the faces of an XML file, in its order.
 
     Args:
@@ -24,4 +23,4 @@ def read(path: Path, subset: str | None = None, scheme: Scheme | None = None) ->
         MissingDependencyError: If defusedxml is not installed.
     """
     check_no_subset(path, subset, "XML of dlib")
-    return make_samples(path, read_dlib_file(path), scheme)
+    return make_dataset(path, read_dlib_file(path), scheme)

@@ -8,13 +8,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from facelattice.datasets.readers.annotations import check_no_subset, make_samples
-from facelattice.datasets.sample import Sample
+from facelattice.datasets.readers.annotations import Dataset, check_no_subset, make_dataset
 from facelattice.formats.label_studio import read_label_studio_file
 from facelattice.schemes import Scheme
 
 
-def read(path: Path, subset: str | None = None, scheme: Scheme | None = None) -> list[Sample]:
+def read(path: Path, subset: str | None = None, scheme: Scheme | None = None) -> Dataset:
     """Read the faces of an export, in its order.
 
     Args:
@@ -27,4 +26,4 @@ def read(path: Path, subset: str | None = None, scheme: Scheme | None = None) ->
         FormatError: If the file is damaged; it names file and task.
     """
     check_no_subset(path, subset, "Label Studio's JSON")
-    return make_samples(path, read_label_studio_file(path), scheme)
+    return make_dataset(path, read_label_studio_file(path), scheme)

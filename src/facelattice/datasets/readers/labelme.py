@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from facelattice.datasets.readers.annotations import check_no_subset, make_samples
+from facelattice.datasets.readers.annotations import Dataset, check_no_subset, make_dataset
 from facelattice.datasets.readers.files import find_files
-from facelattice.datasets.sample import Sample
 from facelattice.formats.labelme import read_labelme_files
 from facelattice.schemes import Scheme
 
 
-def read(path: Path, subset: str | None = None, scheme: Scheme | None = None) -> list[Sample]:
+def read(path: Path, subset: str | None = None, scheme: Scheme | None = None) -> Dataset:
     """Read the faces of a file, or of all files below a folder.
 
     Args:
@@ -25,4 +24,4 @@ def read(path: Path, subset: str | None = None, scheme: Scheme | None = None) ->
     """
     check_no_subset(path, subset, "labelme")
     folder, paths = (path, find_files(path, ".json")) if path.is_dir() else (path.parent, [path])
-    return make_samples(path, read_labelme_files(folder, paths), scheme)
+    return make_dataset(path, read_labelme_files(folder, paths), scheme)

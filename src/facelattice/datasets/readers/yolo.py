@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from facelattice.datasets.readers.annotations import make_samples
-from facelattice.datasets.sample import Sample
+from facelattice.datasets.readers.annotations import Dataset, make_dataset
 from facelattice.formats.yolo import read_yolo_file
 from facelattice.schemes import Scheme
 
 
-def read(path: Path, subset: str | None = None, scheme: Scheme | None = None) -> list[Sample]:
+def read(path: Path, subset: str | None = None, scheme: Scheme | None = None) -> Dataset:
     """Read the faces of a split, in its order.
 
     Args:
@@ -24,4 +23,4 @@ def read(path: Path, subset: str | None = None, scheme: Scheme | None = None) ->
         ImageError: If an image cannot be read.
         MissingDependencyError: If PyYAML is not installed.
     """
-    return make_samples(path, read_yolo_file(path, subset), scheme)
+    return make_dataset(path, read_yolo_file(path, subset), scheme)

@@ -472,13 +472,13 @@ def test_points_of_large_and_tall_photos_are_in_their_own_pixels(page, tmp_path)
     np.testing.assert_allclose([x - 1, y - 1], points[0], atol=0.01)
 
 
-def test_colors_scale_over_the_range_that_occurs(page):
+def test_colors_have_the_scale_of_the_legend(page):
     face = {
         "scheme": "ibug68",
         "score": 0.9,
         "box": [100, 100, 400, 400],
         "points": [[150, 150], [250, 250], *[[350, 350]] * 66],
-        "expected_errors": [3.0, 6.0, *[9.0] * 66],
+        "expected_errors": [3.0, 3.0 * 8**0.5, *[24.0] * 66],  # 1, 2.8 and 8 % of 300 px
     }
     answer = {"model": "ibug68", "faces": [face], "milliseconds": {"decode": 1, "find": 1}}
     page.route("**/v1/align*", lambda route: route.fulfill(json=answer))
@@ -489,7 +489,7 @@ def test_colors_scale_over_the_range_that_occurs(page):
         for x, y in (at(page, k, k) for k in (150, 250, 350))
     ]
     np.testing.assert_allclose(colors, [[64, 208, 255], [255, 225, 77], [255, 77, 94]], atol=12)
-    expect(page.locator("#legend")).to_have_text("1.0 %3.0 %expected error")
+    expect(page.locator("#legend")).to_have_text("1 %8 %expected error / size of the face")
 
 
 def test_token(browser, token_address):

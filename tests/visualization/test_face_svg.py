@@ -37,7 +37,7 @@ def test_points_and_lines_of_each_face():
     assert nose.find(f"{SVG}title").text == "30 nose_tip"
     x, y = make_face().points[30]
     assert (float(nose.get("cx")), float(nose.get("cy"))) == pytest.approx((x + 0.5, y + 0.5), abs=0.01)
-    assert (nose.get("fill"), circles["face-1-point-8"].get("fill")) == ("none", "#88d6bc")
+    assert (nose.get("fill"), circles["face-1-point-8"].get("fill")) == ("none", "#8ad7ba")
     assert [label.text for label in second.findall(f"{SVG}text")] == ["#7"]
     assert len(second.findall(f"{SVG}line")) == 2 * 63  # each with its edge
 

@@ -88,7 +88,9 @@ def test_dots_have_subpixel_positions():
 def test_colors_show_the_expected_error():
     for error, color in (
         (0, ERROR_COLORS[0]),
-        (0.04, ERROR_COLORS[1]),
+        (0.01, ERROR_COLORS[0]),
+        (0.01 * 8**0.25, (160, 216, 166)),  # a quarter of the scale, in ratios
+        (0.01 * 8**0.5, ERROR_COLORS[1]),
         (0.08, ERROR_COLORS[2]),
         (0.5, ERROR_COLORS[2]),
     ):

@@ -1,6 +1,6 @@
 """The marks that are drawn for a face: points, lines and labels with their colors. `faces` and `face_svg` draw them.
 
-Colors by expected error are those of the page: blue, yellow and red.
+Colors by expected error, and their scale, are those of the page (`serve/page/drawing.js`).
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ Color = tuple[int, int, int]
 """RGB, 0 to 255."""
 
 ERROR_COLORS = ((64, 208, 255), (255, 225, 77), (255, 77, 94))
-MAX_ERROR = 0.08  # expected error, relative to the size of the face, at the red end of the colors
+MIN_ERROR, MAX_ERROR = 0.01, 0.08  # expected errors, relative to the size of the face, at the blue and the red end
 # Visible on skin of any color and on a dark background. Both sides of the face have the same color.
 REGION_COLORS = {
     "jaw": (96, 190, 255),
@@ -191,8 +191,12 @@ def _delaunay_edges(points: np.ndarray) -> list[tuple[int, int]]:
 
 
 def _error_color(error: float) -> Color:
-    """Return the color of an expected error, relative to the size of the face; that of 0 if it is unknown."""
-    t = 0.0 if math.isnan(error) else 2 * min(1.0, error / MAX_ERROR)
+    """Return the color of an expected error, relative to the size of the face; blue if it is unknown.
+
+    Equal ratios of errors are equal steps of the colors.
+    """
+    known = MIN_ERROR if math.isnan(error) else min(max(error, MIN_ERROR), MAX_ERROR)
+    t = 2 * math.log(known / MIN_ERROR) / math.log(MAX_ERROR / MIN_ERROR)
     first, second = ERROR_COLORS[:2] if t < 1 else ERROR_COLORS[1:]
     red, green, blue = (round(a + (t - (t >= 1)) * (b - a)) for a, b in zip(first, second, strict=True))
     return red, green, blue

@@ -43,7 +43,7 @@ def draw_faces(image: np.ndarray, faces: Iterable[Face], style: str = "lines", c
         image: RGB uint8 (H, W, 3).
         faces: The faces, in pixels of the image.
         style: "points", "lines" of the scheme, "mesh" (triangles between the points), or "numbers" with the lines.
-        color: "error": from blue over yellow to red for expected errors of 0, 4 and 8 % of the size of the face. Or
+        color: "error": from blue over yellow to red for expected errors of 1, 3 and 8 % of the size of the face. Or
             "region": by the region of the scheme; points with an expected error above 5 % are faint.
 
     Returns:

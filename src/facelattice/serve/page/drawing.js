@@ -1,11 +1,10 @@
 /**
  * Draws faces over an image, in screen pixels.
  *
- *   drawFaces(context, view, faces, { lines, range, isShown(face, i), numbers, selected, labels: true })
+ *   drawFaces(context, view, faces, { lines, isShown(face, i), numbers, selected, labels: true })
  *   drawNeighbors(context, view, face, point)               arrows from the neighbors, with their percentages
  *   drawAxes(context, view, face)                           the three axes of the head pose
- *   errorRange(faces)                                       [lowest, highest] expected error that occurs
- *   errorColor(share, range)                                "rgb(...)"; share: expected error / size of the face
+ *   errorColor(share)                                       "rgb(...)"; share: expected error / size of the face
  *   faceSize(face), isHidden(face, i), meanError(face)
  *
  * A face is {points: [[x, y], ...]} in image coordinates, and may have box, score, expected_errors, visibility, track
@@ -17,10 +16,9 @@
 import { Labels } from "./labels.js";
 
 const STOPS = [[64, 208, 255], [255, 225, 77], [255, 77, 94]]; // blue, yellow, red
-const UNKNOWN_COLOR = "rgb(64 208 255)";
+const [MIN_ERROR, MAX_ERROR] = [0.01, 0.08]; // shares at the blue and the red end, as in visualization/face_marks.py
 const SELECTED_COLOR = "#ff6ac1";
 const EDGE_COLOR = "rgb(0 0 0 / 0.8)";
-const MIN_RANGE = 0.004; // a narrower range of expected errors would color noise
 
 export const isHidden = (face, i) => face.visibility?.[i] < 0.5;
 
@@ -42,27 +40,21 @@ export function meanError(face) {
   return face.expected_errors.reduce((a, b) => a + b, 0) / face.expected_errors.length / faceSize(face);
 }
 
-export function errorRange(faces) {
-  const shares = faces.flatMap((face) => (face.expected_errors ?? []).map((error) => error / faceSize(face)));
-  const lowest = shares.reduce((a, b) => Math.min(a, b), Infinity);
-  const highest = shares.reduce((a, b) => Math.max(a, b), -Infinity);
-  return shares.length ? [lowest, Math.max(highest, lowest + MIN_RANGE)] : [0, 0.08];
-}
-
-export function errorColor(share, [lowest, highest]) {
-  if (!Number.isFinite(share)) return UNKNOWN_COLOR;
-  const t = Math.min(1, Math.max(0, (share - lowest) / (highest - lowest)));
+// Equal ratios of errors are equal steps of the colors.
+export function errorColor(share) {
+  const known = Number.isFinite(share) ? Math.min(MAX_ERROR, Math.max(MIN_ERROR, share)) : MIN_ERROR;
+  const t = Math.log(known / MIN_ERROR) / Math.log(MAX_ERROR / MIN_ERROR);
   const [from, to] = t < 0.5 ? [STOPS[0], STOPS[1]] : [STOPS[1], STOPS[2]];
   const part = t < 0.5 ? 2 * t : 2 * t - 1;
   return `rgb(${from.map((value, i) => Math.round(value + part * (to[i] - value))).join(" ")})`;
 }
 
 export function drawFaces(context, view, faces, options) {
-  const { lines = [], range = errorRange(faces), isShown = () => true, numbers = false, selected = null } = options;
+  const { lines = [], isShown = () => true, numbers = false, selected = null } = options;
   const texts = new Labels(context);
   faces.forEach((face, f) => {
     if (face.excluded) return;
-    const style = faceStyle(face, view, range);
+    const style = faceStyle(face, view);
     if (options.labels !== false) drawBox(context, view, face, selected?.face === f);
     drawLines(context, view, face, lines, (i) => face.points[i] && isShown(face, i), style);
     face.points.forEach((point, i) => {
@@ -78,7 +70,7 @@ export function drawFaces(context, view, faces, options) {
     if (face.excluded) return;
     const [x0, y0, x1, y1] = faceBox(face);
     const center = view.toScreen([(x0 + x1) / 2, (y0 + y1) / 2]);
-    const style = faceStyle(face, view, range);
+    const style = faceStyle(face, view);
     face.points.forEach((point, i) => {
       if (!point || !isShown(face, i)) return;
       const required = selected?.face === f && selected.point === i;
@@ -88,11 +80,11 @@ export function drawFaces(context, view, faces, options) {
   texts.draw();
 }
 
-function faceStyle(face, view, range) {
+function faceStyle(face, view) {
   const size = faceSize(face);
   return {
     radius: Math.min(4, Math.max(1.2, (size * view.scale) / 70)),
-    color: (i) => errorColor(face.expected_errors?.[i] / size, range),
+    color: (i) => errorColor(face.expected_errors?.[i] / size),
   };
 }
 

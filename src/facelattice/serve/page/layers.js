@@ -3,7 +3,7 @@
 import { $ } from "./dom.js";
 import { drawAxes, drawFaces, drawNeighbors } from "./drawing.js";
 import { editor } from "./pointing.js";
-import { comparedFaces, isCompared, isShown, modelInfo, shown, shownFaces, shownRange, state, updated, view } from "./session.js";
+import { comparedFaces, isCompared, isShown, modelInfo, shown, shownFaces, state, updated, view } from "./session.js";
 
 const DIMMED = 0.35; // opacity of points behind the arrows of neighbors
 
@@ -44,7 +44,7 @@ function drawResult(context, faces, model, selected) {
   const showsNeighbors = state.tool === "neighbors" && faces[selected?.face];
   context.globalAlpha = showsNeighbors ? DIMMED : 1;
   const lines = modelInfo(model)?.lines ?? [];
-  drawFaces(context, view, faces, { lines, range: shownRange(), isShown, numbers: state.numbers, selected });
+  drawFaces(context, view, faces, { lines, isShown, numbers: state.numbers, selected });
   context.globalAlpha = 1;
   if (state.axes) for (const face of faces.filter(({ excluded }) => !excluded)) drawAxes(context, view, face);
   if (showsNeighbors) drawNeighbors(context, view, faces[selected.face], selected.point);

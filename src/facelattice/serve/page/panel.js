@@ -2,7 +2,7 @@
  * The faces and the details of one of them as text, which screen readers can read.
  *
  *   const list = new FaceList(element, { onselect(f), onexclude(f) });
- *   list.show(faces, { range, selected })              f, selected: the index of a face
+ *   list.show(faces, selected)                         f, selected: the index of a face
  *   showDetails(element, { face, number, names, point, neighbors })
  *   describePoint(face, point, names)                   "30 nose_tip, expected error 1.2 px, visible 98 %"
  */
@@ -37,7 +37,7 @@ export class FaceList {
     this.#options = options;
   }
 
-  show(faces, { range, selected }) {
+  show(faces, selected) {
     while (this.#rows.length < faces.length) this.#addRow();
     for (const { row } of this.#rows.splice(faces.length)) row.remove();
     faces.forEach((face, f) => {
@@ -46,7 +46,7 @@ export class FaceList {
       const number = face.track ? `#${face.track}` : String(f + 1);
       const texts = [number, face.score?.toFixed(2) ?? "", `${Math.round(faceSize(face))} px`, error === null ? "" : percent(error, 1)];
       texts.forEach((text, k) => (cells[k].textContent = text));
-      row.querySelector("i").style.background = errorColor(error ?? NaN, range);
+      row.querySelector("i").style.background = errorColor(error ?? NaN);
       row.classList.toggle("excluded", Boolean(face.excluded));
       button.setAttribute("aria-pressed", String(f === selected));
       note.textContent = face.excluded ? ", hidden" : "";

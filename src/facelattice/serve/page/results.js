@@ -11,7 +11,6 @@ import { errorColor, meanError } from "./drawing.js";
 import { request } from "./server.js";
 import { modelInfo, photos, player, queue, resultOf, settings, showError, shown, state, update, updated } from "./session.js";
 
-const TONE_RANGE = [0.01, 0.06]; // mean expected errors at the blue and the red end of the colors of thumbnails
 const MEASURE_DELAY = 200; // milliseconds after the last change
 
 const aligner = new Aligner({
@@ -58,7 +57,7 @@ export function describeThumbnail(photo) {
   if (!faces) return;
   const error = uncertainty(photo);
   photo.badge = String(faces.length);
-  photo.tone = faces.length ? errorColor(error, TONE_RANGE) : null;
+  photo.tone = faces.length ? errorColor(error) : null;
   photo.note = `${countFaces(faces)}${faces.length ? ` Expected error ${(100 * error).toFixed(1)} %.` : ""}`;
   queue.update(photo);
   if ($("order").value) sortQueue();

@@ -11,7 +11,7 @@
 
 import { ImageView } from "./canvas.js";
 import { $ } from "./dom.js";
-import { errorRange, faceSize } from "./drawing.js";
+import { faceSize } from "./drawing.js";
 import { Player } from "./player.js";
 import { Queue } from "./queue.js";
 import { request } from "./server.js";
@@ -65,9 +65,6 @@ export function shownFaces(model = state.model) {
 export const isCompared = () => Boolean(state.compare) && shown()?.kind === "image";
 
 export const comparedFaces = () => (isCompared() ? shownFaces(state.compare) : []);
-
-// The range of the colors: the expected errors that occur.
-export const shownRange = () => errorRange([...shownFaces(), ...comparedFaces()].filter((face) => !face.excluded));
 
 export function isShown(face, i) {
   if (face.excluded) return false;

@@ -4,7 +4,7 @@ import { $ } from "./dom.js";
 import { FaceList, describePoint, showDetails } from "./panel.js";
 import { editor, excludeFace, selectFace } from "./pointing.js";
 import { countFaces, numDone } from "./results.js";
-import { isCompared, modelInfo, photos, queue, resultOf, settings, showMessage, shown, shownFaces, shownRange, state, updated } from "./session.js";
+import { isCompared, modelInfo, photos, queue, resultOf, settings, showMessage, shown, shownFaces, state, updated } from "./session.js";
 
 const faceList = new FaceList($("faces"), { onselect: selectFace, onexclude: excludeFace });
 
@@ -14,12 +14,12 @@ updated.subscribe(() => {
   if (editor.selected && !faces[editor.selected.face]) editor.selected = null; // another result
   const f = editor.selected?.face ?? (faces.length === 1 ? 0 : -1);
   showMessage(...describe(item, faces, f));
-  faceList.show(faces, { range: shownRange(), selected: f });
+  faceList.show(faces, f);
   const face = faces[Math.max(0, f)];
   const names = modelInfo()?.names ?? [];
   const point = editor.selected?.point ?? null;
   showDetails($("details"), { face, number: face?.track ?? Math.max(0, f) + 1, names, point, neighbors: state.tool === "neighbors" });
-  showLegend(faces);
+  $("legend").hidden = !faces.length;
   for (const id of ["divide", "compare-labels"]) $(id).hidden = !isCompared();
   [$("compare-labels").children[0].textContent, $("compare-labels").children[1].textContent] = [state.model, state.compare];
   $("clear").disabled = !item?.strokes?.length;
@@ -46,13 +46,6 @@ function describeClip(clip) {
   if (!clip.tracks.size && !clip.isComplete) return [`Following faces ...${playable}`, false];
   const count = clip.tracks.size === 1 ? "one face" : `${clip.tracks.size} faces`;
   return [`${clip.isComplete ? "Followed" : "Following"} ${count}.${playable}`, false];
-}
-
-function showLegend(faces) {
-  $("legend").hidden = !faces.length;
-  const [lowest, highest] = shownRange().map((share) => `${(100 * share).toFixed(1)} %`);
-  $("legend-low").textContent = lowest;
-  $("legend-high").textContent = highest;
 }
 
 function showTimes(item) {

@@ -254,6 +254,21 @@ def test_run_is_not_resumed_with_other_faces(write_recipe, faces, tmp_path):
         train(recipe, [], tmp_path / "run", resume=True)
 
 
+def test_run_is_resumed_without_the_model_that_it_started_from(write_recipe, faces, tmp_path):
+    first = train(write_recipe(epochs=1, crop_margin=1.5), [], tmp_path / "first")
+    recipe = tmp_path / "short.yaml"  # its network is that of the model
+    recipe.write_text(
+        f"scheme: ibug68\ndata: [{{path: {faces}, name: tiny}}]\ninit_from: {first}\n"
+        "epochs: 1\nbatch_size: 4\nval_fraction: 0.4\nprecision: fp32\nnum_workers: 0\n"
+    )
+    train(recipe, [], tmp_path / "run")
+    first.unlink()
+    assert train(recipe, [], tmp_path / "run", resume=True)
+    assert load_recipe(tmp_path / "run" / "recipe.yaml").crop_margin == 1.5
+    with pytest.raises(CheckpointError, match="no such file"):
+        train(recipe, ["network.pretrained=false"], tmp_path / "other", resume=True)
+
+
 @pytest.mark.parametrize("damage", [lambda data: data[: len(data) // 2], lambda data: data[:100], lambda data: b"text"])
 def test_damaged_checkpoint_is_not_resumed(write_recipe, tmp_path, damage):
     recipe, out = write_recipe(epochs=1), tmp_path / "run"

@@ -25,7 +25,7 @@ PATH_KEYS = ("data_root", "path", "pretrained_file", "scheme", "init_from")  # o
 NOT_INHERITED = ("pretrained", "pretrained_file")
 
 
-def load_recipe(path: str | Path, overrides: Sequence[str] = ()) -> Recipe:
+def load_recipe(path: str | Path, overrides: Sequence[str] = (), resumed: Path | None = None) -> Recipe:
     """Read a recipe.
 
     With ``init_from``, the options of the network and the margin of the crop that are not stated are those of that
@@ -34,6 +34,8 @@ def load_recipe(path: str | Path, overrides: Sequence[str] = ()) -> Recipe:
     Args:
         path: A YAML file.
         overrides: Changes, each ``key=value``.
+        resumed: The checkpoint of a run to resume. It gives the settings in place of ``init_from``, whose file may have
+            been deleted or replaced since.
 
     Returns:
         The recipe, with absolute paths, and with defaults for the keys that are left out.
@@ -41,7 +43,7 @@ def load_recipe(path: str | Path, overrides: Sequence[str] = ()) -> Recipe:
     Raises:
         RecipeError: If a key or value is wrong; the message names it.
         SchemeError: If the scheme is unknown or its file wrong.
-        CheckpointError: If ``init_from`` is a damaged checkpoint.
+        CheckpointError: If ``init_from`` or the checkpoint to resume is damaged.
         ModelError: If ``init_from`` is a damaged model file.
     """
     given = parse_settings(read_text(path), Recipe, path)
@@ -50,7 +52,7 @@ def load_recipe(path: str | Path, overrides: Sequence[str] = ()) -> Recipe:
     recipe = merge_settings(Recipe, path, absolute_paths(merged, Path(path).parent))
     stated = {*given, *changes, *given.get("network", {}), *changes.get("network", {})}
     if recipe.init_from is not None:
-        recipe = _with_settings_of_model(recipe, recipe.init_from, stated)
+        recipe = _with_settings_of_model(recipe, recipe.init_from if resumed is None else str(resumed), stated)
     if "k" not in stated:
         recipe.network.k = min(recipe.network.k, len(get_scheme(recipe.scheme)) - 1)
     check_values(recipe, path)

@@ -81,8 +81,8 @@ def train(recipe_path: str | Path, overrides: list[str], out: Path, resume: bool
         ModelError: If the model file to start from cannot be used.
         TrainingError: If training cannot start or continue.
     """
-    recipe = load_recipe(recipe_path, overrides)
     last = out / "last.pt"
+    recipe = load_recipe(recipe_path, overrides, last if resume and last.exists() else None)
     if last.exists() and not resume:
         raise TrainingError(f"{last} exists: continue with --resume, or choose another folder with --out")
     cv2.setNumThreads(0)  # the workers of the loader run in parallel; OpenCV's threads would compete with them

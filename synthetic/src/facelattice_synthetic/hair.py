@@ -1,7 +1,8 @@
-"""Hair: MakeHuman's styles, short hair and beards as layers over the skin, brows and lashes."""
+"""Hair as layers over the skin: MakeHuman's styles, short hair, beards, brows and lashes."""
 
 from __future__ import annotations
 
+import math
 from functools import lru_cache
 
 import cv2
@@ -9,12 +10,19 @@ import numpy as np
 from numpy.random import Generator
 
 from facelattice_synthetic.assets import Assets, Part
+from facelattice_synthetic.config import Config
+from facelattice_synthetic.head import Person
+from facelattice_synthetic.meshes import vertex_normals
 from facelattice_synthetic.noise import to_linear
+from facelattice_synthetic.pose import Pose
 from facelattice_synthetic.scene import Layer
 from facelattice_synthetic.skin import beard_mask
 
 HIDING_LENGTH = 0.1
-"""Short hair and beards under this length, in decimeters, hide no landmarks: annotators see the face's shape."""
+"""Hair and beards shorter than this, in decimeters, hide no landmarks, as the shape of the face shows."""
+LONG_STYLES = {"bob02", "long01"}
+"""MakeHuman's styles that women have more often."""
+LASH_COLOR = np.array([0.006, 0.005, 0.005])  # linear
 COLORS = {  # linear
     "black": (0.012, 0.010, 0.009), "dark brown": (0.035, 0.02, 0.012), "brown": (0.09, 0.05, 0.028),
     "light brown": (0.16, 0.105, 0.065), "blond": (0.4, 0.29, 0.17), "red": (0.2, 0.06, 0.025),
@@ -22,8 +30,14 @@ COLORS = {  # linear
 }  # fmt: skip
 
 
-def sample_color(age: float, groups: np.ndarray, rng: Generator) -> np.ndarray:
-    """Draw a color of hair."""
+def sample_hair_color(age: float, groups: np.ndarray, rng: Generator) -> np.ndarray:
+    """Draw the color of hair (3,), linear.
+
+    Args:
+        age: As in `Person`.
+        groups: As in `Person`.
+        rng: Random numbers.
+    """
     if rng.random() < np.clip((age - 0.62) * 2.2, 0, 0.85):
         names = ["gray", "white", "gray"]
     elif rng.random() < groups[2]:
@@ -36,20 +50,94 @@ def sample_color(age: float, groups: np.ndarray, rng: Generator) -> np.ndarray:
     return np.asarray(color * np.exp(rng.normal(0, 0.2)) * np.exp(rng.normal(0, 0.06, 3)))
 
 
-def hair_layer(part: Part, vertices: np.ndarray, color: np.ndarray, keep: np.ndarray | None = None) -> Layer:
+def sample_brows_and_lashes(
+    assets: Assets, base: np.ndarray, brows: np.ndarray, brow_name: str, color: np.ndarray, person: Person, pose: Pose,
+    rng: Generator,
+) -> list[Layer]:  # fmt: skip
+    """Draw eyebrows and eyelashes. They don't hide landmarks.
+
+    Args:
+        assets: The parts.
+        base: (V, 3), vertices of the base mesh.
+        brows: (B, 3), vertices of the brows.
+        brow_name: Name of the brows.
+        color: (3,), linear color of the hair.
+        person: Women have stronger lashes.
+        pose: Places them before the camera.
+        rng: Random numbers.
+    """
+    names = sorted(assets.lashes)
+    lashes = assets.lashes[names[rng.integers(len(names))]]
+    lash_opacity = rng.uniform(0.5, 1) if person.male < 0.5 else rng.uniform(0.15, 0.5)
+    brow_color = np.minimum(color * rng.uniform(0.4, 1), 0.12)
+    brow_opacity = rng.uniform(0.45, 1)
+    return [
+        Layer(pose.apply(vertices), part.triangles, part.uv, _tint(part, tint), np.full(len(vertices), opacity), bias,
+              hides=False, casts_shadow=False)
+        for part, vertices, tint, opacity, bias in (
+            (assets.brows[brow_name], brows, brow_color, brow_opacity, 0.01),
+            (lashes, lashes.proxy.fit(base), LASH_COLOR, lash_opacity, 0.001),
+        )
+    ]  # fmt: skip
+
+
+def sample_hair(
+    assets: Assets, base: np.ndarray, average: np.ndarray, person: Person, color: np.ndarray, hair_height: float,
+    pose: Pose, config: Config, rng: Generator,
+) -> list[Layer]:  # fmt: skip
+    """Draw a beard, short hair and one of MakeHuman's styles.
+
+    Args:
+        assets: The parts.
+        base: (V, 3), vertices of the base mesh.
+        average: (V, 3), vertices of the average base mesh.
+        person: Sets the probability of beards and styles.
+        color: (3,), linear.
+        hair_height: Height on the average head under which hair shows.
+        pose: Places the hair before the camera.
+        config: Probabilities.
+        rng: Random numbers.
+    """
+    skin, rest = assets.skin_matrix @ base, assets.skin_matrix @ average
+    normals = vertex_normals(skin, assets.skin_triangles)
+    down = pose.head.inv().apply([0.0, -1, 0])
+    no_hat, all_hidden = hair_height == math.inf, hair_height == -math.inf
+    layers = []
+    if person.male > 0.5 and person.age > 0.42 and rng.random() < config.beard:
+        layers += _sample_beard(assets, skin, normals, rest, color, down, rng)
+    short = rng.random() < (0.3 if person.male > 0.5 else 0.06)
+    if rng.random() < config.hair and not all_hidden:
+        mask = _scalp_mask(rest, rng.uniform(7.85, 8.1) + 0.12 * max(0, person.age - 0.6) * person.male)
+        mask = mask * (rest[:, 1] < hair_height)
+        length = np.full(len(skin), rng.uniform(0.02, 0.14) if short else 0.05)
+        layers += _fur_layers(skin, normals, assets.skin_triangles, assets.skin_uv, mask, length, rng.uniform(0.5, 1),
+                              color, 0.3 * down, int(rng.integers(2**31)))  # fmt: skip
+    for layer in layers:
+        layer.vertices = pose.apply(layer.vertices, rest)
+        layer.normals = pose.apply_to_directions(normals)
+    if not short and not all_hidden and rng.random() < config.hair:
+        names = sorted(assets.hair)
+        weights = np.array([1.0 if (name in LONG_STYLES) == (person.male < 0.5) else 0.3 for name in names])
+        part = assets.hair[names[rng.choice(len(names), p=weights / weights.sum())]]
+        part_rest = part.proxy.fit(average)
+        # Under a hat, hair before the forehead is left out.
+        keep = (part_rest[:, 1] < hair_height) & (no_hat | (part_rest[:, 2] < 0.95))
+        layers.append(_style_layer(part, pose.apply(part.proxy.fit(base), part_rest), color, keep))
+    return layers
+
+
+def _style_layer(part: Part, vertices: np.ndarray, color: np.ndarray, keep: np.ndarray) -> Layer:
     """Return one of MakeHuman's styles.
 
     Args:
         part: The style.
         vertices: (V, 3), its vertices before the camera.
         color: (3,), linear.
-        keep: bool (V,), vertices that are drawn; None draws all.
+        keep: bool (V,), vertices that are drawn.
     """
-    texture = tinted(part, color)
-    triangles, uv = part.triangles, part.uv
-    if keep is not None:
-        kept = keep[triangles].all(1)
-        triangles, uv = triangles[kept], uv[kept]
+    texture = _tint(part, color)
+    kept = keep[part.triangles].all(1)
+    triangles, uv = part.triangles[kept], part.uv[kept]
     center = vertices.mean(0)
     outwards = vertices - center
     distance = np.linalg.norm(outwards, axis=1)
@@ -59,7 +147,7 @@ def hair_layer(part: Part, vertices: np.ndarray, color: np.ndarray, keep: np.nda
                  shade=shade, normals=normals)  # fmt: skip
 
 
-def tinted(part: Part, color: np.ndarray) -> np.ndarray:
+def _tint(part: Part, color: np.ndarray) -> np.ndarray:
     """Return the texture of hair in another color: its brightness varies as in MakeHuman's."""
     gray, alpha = _gray(part.texture.tobytes(), part.texture.shape)
     return np.ascontiguousarray(np.concatenate([gray[..., None] * color.astype(np.float32), alpha[..., None]], 2))
@@ -73,21 +161,7 @@ def _gray(data: bytes, shape: tuple[int, int, int]) -> tuple[np.ndarray, np.ndar
     return np.clip(0.35 + 0.65 * gray / max(mean, 1e-3), 0.15, 3).astype(np.float32), alpha
 
 
-def brow_layer(part: Part, vertices: np.ndarray, color: np.ndarray, strength: float) -> Layer:
-    """Return eyebrows; they don't hide landmarks."""
-    texture = tinted(part, color)
-    return Layer(vertices, part.triangles, part.uv, texture, np.full(len(vertices), strength), bias=0.01, hides=False,
-                 casts_shadow=False)  # fmt: skip
-
-
-def lash_layer(part: Part, vertices: np.ndarray, strength: float) -> Layer:
-    """Return eyelashes; they don't hide landmarks."""
-    texture = tinted(part, np.array([0.006, 0.005, 0.005]))
-    return Layer(vertices, part.triangles, part.uv, texture, np.full(len(vertices), strength), bias=0.001, hides=False,
-                 casts_shadow=False)  # fmt: skip
-
-
-def scalp_mask(rest: np.ndarray, hairline: float) -> np.ndarray:
+def _scalp_mask(rest: np.ndarray, hairline: float) -> np.ndarray:
     """Return how much hair grows at places on the average head (..., 3): 0 to 1.
 
     Args:
@@ -102,14 +176,14 @@ def scalp_mask(rest: np.ndarray, hairline: float) -> np.ndarray:
     return np.asarray(np.clip((y - edge) / 0.06, 0, 1) * ~ear)
 
 
-def fur_layers(
+def _fur_layers(
     skin: np.ndarray, normals: np.ndarray, triangles: np.ndarray, uv: np.ndarray, mask: np.ndarray, length: np.ndarray,
     density: float, color: np.ndarray, droop: np.ndarray, seed: int,
 ) -> list[Layer]:  # fmt: skip
     """Return short hair as layers over the skin, each with fewer dots than the one below.
 
     Args:
-        skin: (V, 3), vertices of the skin before the camera.
+        skin: (V, 3), vertices of the skin in the coordinates of the head.
         normals: (V, 3).
         triangles: int32 (T, 3).
         uv: float32 (T, 3, 2).
@@ -117,7 +191,7 @@ def fur_layers(
         length: (V,), in decimeters.
         density: 0 to 1.
         color: (3,), linear.
-        droop: (3,), where the tips hang to, relative to the length.
+        droop: (3,), by how much the tips hang down, relative to the length.
         seed: For the noise.
     """
     grows = (mask[triangles] > 0.02).any(1)
@@ -144,11 +218,21 @@ def fur_layers(
     return layers
 
 
-def beard_layers(
+def _sample_beard(
     assets: Assets, skin: np.ndarray, normals: np.ndarray, rest: np.ndarray, color: np.ndarray, down: np.ndarray,
     rng: Generator,
 ) -> list[Layer]:  # fmt: skip
-    """Draw a beard: full, a goatee, or a moustache."""
+    """Draw a beard: full, a goatee, or a moustache.
+
+    Args:
+        assets: The parts.
+        skin: (V, 3), vertices of the skin in the coordinates of the head.
+        normals: (V, 3).
+        rest: (V, 3), the skin of the average head.
+        color: (3,), linear.
+        down: (3,), unit direction downwards.
+        rng: Random numbers.
+    """
     mask = beard_mask(rest)
     x, y = np.abs(rest[:, 0]), rest[:, 1]
     kind = rng.integers(4)
@@ -163,5 +247,5 @@ def beard_layers(
     # Around the mouth it is kept short.
     mouth = np.exp(-0.5 * ((x / 0.28) ** 4 + ((y - 6.72) / 0.14) ** 4))
     lengths = np.minimum(length, length * (1 - mouth) + 0.04 * mouth)
-    return fur_layers(skin, normals, assets.skin_triangles, assets.skin_uv, mask, lengths, rng.uniform(0.45, 1), color,
-                      droop, int(rng.integers(2**31)))  # fmt: skip
+    return _fur_layers(skin, normals, assets.skin_triangles, assets.skin_uv, mask, lengths, rng.uniform(0.45, 1), color,
+                       droop, int(rng.integers(2**31)))  # fmt: skip

@@ -13,7 +13,7 @@ from facelattice_synthetic.config import Config
 
 GROUPS = ("african", "asian", "caucasian")
 AGES = {"baby": 0.0, "child": 0.1875, "young": 0.5, "old": 1.0}
-NEVER_SLID = ("head-age", "head-trans", "neck-trans", "neck-back")  # move the whole head, or change nothing visible
+UNUSED_SLIDERS = ("head-age", "head-trans", "neck-trans", "neck-back")  # move the whole head, or change nothing visible
 CLOSED_JAW = -0.02
 """Strength of the action jawOpen with which the lips of the subdivided mesh touch."""
 # Probability and largest strength of each action outside the eyes; "*" stands for Left and Right.
@@ -30,7 +30,7 @@ ACTIONS = {
 
 @dataclass(frozen=True)
 class Person:
-    """Who it is.
+    """Age, sex and shape of a person.
 
     Attributes:
         age: 0 baby, 0.19 child, 0.5 young adult, 1 old.
@@ -51,7 +51,7 @@ class Person:
 
 @dataclass(frozen=True)
 class Expression:
-    """What the face does.
+    """Facial actions and gaze.
 
     Attributes:
         actions: Name and strength, 0 to 1, of each facial action.
@@ -74,7 +74,7 @@ def sample_person(assets: Assets, config: Config, rng: Generator) -> Person:
     sliders = {
         name: float(np.clip(rng.normal(0, config.identity_deviation), -1, 1))
         for name in assets.sliders
-        if not name.startswith(NEVER_SLID)
+        if not name.startswith(UNUSED_SLIDERS)
     }
     weight = float(np.clip(rng.normal(0.5, 0.22), 0, 1))
     return Person(float(age), male, rng.dirichlet(np.full(3, 0.4)), weight, rng.uniform(0.3, 0.7), sliders)
@@ -108,6 +108,12 @@ def sample_expression(config: Config, rng: Generator) -> Expression:
             if amount > 0 and blink < 0.6:
                 actions[f"eyeLook{name}{side}"] = min(1.0, amount)
     return Expression(actions, gaze)
+
+
+def close_mouth(expression: Expression) -> Expression:
+    """Return an expression without actions of the mouth, and with a closed jaw."""
+    actions = {name: amount for name, amount in expression.actions.items() if not name.startswith("mouth")}
+    return Expression(actions | {"jawOpen": CLOSED_JAW}, expression.gaze)
 
 
 def build_head(assets: Assets, person: Person, expression: Expression) -> np.ndarray:
@@ -153,12 +159,17 @@ def _macro_amounts(person: Person) -> list[tuple[str, float]]:
     return [(name, float(amount)) for name, amount in amounts if amount > 1e-6]
 
 
-def turn_eyes(eyes: np.ndarray, base: np.ndarray, gaze: tuple[float, float]) -> np.ndarray:
-    """Return the vertices of the eyeballs (V, 3), turned about the centers of the eyes of a base mesh."""
+def head_width(base: np.ndarray) -> float:
+    """Return the width of the head of a base mesh (V, 3), between the vertices that MakeHuman's proxies use."""
+    return float(np.linalg.norm(base[5399] - base[11998]))
+
+
+def rotate_eyes(eyes: np.ndarray, base: np.ndarray, gaze: tuple[float, float]) -> np.ndarray:
+    """Return the vertices of the eyeballs (V, 3), rotated about the centers of the eyes of a base mesh."""
     helper = base[EYE_VERTICES]
     rotation = Rotation.from_euler("YX", gaze, degrees=True)
-    turned = eyes.copy()
+    rotated = eyes.copy()
     for side, half in ((eyes[:, 0] > 0, helper[:72]), (eyes[:, 0] < 0, helper[72:])):
         center = (half.min(0) + half.max(0)) / 2
-        turned[side] = rotation.apply(eyes[side] - center) + center
-    return turned
+        rotated[side] = rotation.apply(eyes[side] - center) + center
+    return rotated

@@ -37,21 +37,21 @@ class Faces:
 
 def read_obj(path: Path, group: str | None = None) -> tuple[np.ndarray, Faces]:
     """Return the vertices (V, 3) of a Wavefront file, and the faces of one of its groups or of all."""
-    vertices, places, corners, uv, current = [], [], [], [], ""
+    vertices, vertex_uv, corners, uv, group_name = [], [], [], [], ""
     for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
         kind, *words = line.split() or [""]
         if kind == "v":
             vertices.append([float(word) for word in words[:3]])
         elif kind == "vt":
-            places.append([float(words[0]), 1 - float(words[1])])
+            vertex_uv.append([float(words[0]), 1 - float(words[1])])
         elif kind == "g":
-            current = words[0] if words else ""
-        elif kind == "f" and group in (None, current):
+            group_name = words[0] if words else ""
+        elif kind == "f" and group in (None, group_name):
             pairs = [[int(number) - 1 for number in [*word.split("/"), "1"][:2]] for word in words[:4]]
             pairs += [pairs[-1]] * (4 - len(pairs))
             corners.append([pair[0] for pair in pairs])
             uv.append([pair[1] for pair in pairs])
-    table = np.array(places or [[0.0, 0.0]], np.float32)
+    table = np.array(vertex_uv or [[0.0, 0.0]], np.float32)
     return np.array(vertices), Faces(np.array(corners, np.int64), table[np.array(uv)])
 
 
@@ -82,6 +82,7 @@ class Proxy:
                 self.scales["xyz".index(words[0][0])] = (int(words[1]), int(words[2]), float(words[3]))
             elif words[0] == "verts":
                 reading = True
+            # A line of one number is a vertex of the base mesh; one of nine is a point on a triangle, and an offset.
             elif reading and len(words) in {1, 9} and words[0].isdigit():
                 numbers = [float(word) for word in (words if len(words) == 9 else [*words * 3, *"100000"])]
                 vertices.append(numbers[:3])

@@ -1,4 +1,4 @@
-"""How skin looks: tint, make-up, stubble, freckles, wrinkles, and clothes below the neck."""
+"""Skin: tint, make-up, stubble, freckles, wrinkles, and clothes below the neck."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from facelattice_synthetic.assets import Assets
 from facelattice_synthetic.config import Config
 from facelattice_synthetic.head import Person
 from facelattice_synthetic.noise import cloth_texture, fractal_noise, to_linear
-from facelattice_synthetic.scene import Painter
 
 NOISE_SIZE = 512
 
@@ -68,7 +67,7 @@ def sample_skin(assets: Assets, person: Person, config: Config, hair_color: np.n
     painted = female and person.age > 0.4 and rng.random() < config.make_up
     red = np.array([rng.uniform(0.15, 0.65), rng.uniform(0.01, 0.15), rng.uniform(0.02, 0.2)])
     shadow = rng.uniform(0.02, 0.4, 3)
-    stubble = rng.beta(1, 2) * 0.8 if not female and person.age > 0.42 and rng.random() < 0.6 else 0.0
+    stubble = rng.beta(1, 2) * 0.8 if not female and person.age > 0.42 and rng.random() < config.stubble else 0.0
     return Skin(
         texture.astype(np.float32),
         rng.uniform(0.05, 0.4),
@@ -113,8 +112,8 @@ def beard_mask(rest: np.ndarray) -> np.ndarray:
     return np.asarray(upper * lower * front * (1 - lip) * (1 - 0.6 * bare))
 
 
-class SkinPainter(Painter):
-    """Paints a person's skin.
+class SkinPainter:
+    """Paints a person's skin pixel by pixel: noise, make-up, wrinkles, stubble, and the clothes below the neck.
 
     Args:
         skin: How it looks.
@@ -131,15 +130,23 @@ class SkinPainter(Painter):
             cv2.GaussianBlur(rng.normal(size=(NOISE_SIZE, NOISE_SIZE)).astype(np.float32), (0, 0), 1.5) * 5
         ).clip(0)
 
-    def __call__(  # noqa: D102
-        self,
-        albedo: np.ndarray,
-        specular: np.ndarray,
-        bump: np.ndarray,
-        rest: np.ndarray,
-        uv: np.ndarray,
+    def paint(
+        self, albedo: np.ndarray, specular: np.ndarray, bump: np.ndarray, rest: np.ndarray, uv: np.ndarray,
         here: np.ndarray,
-    ) -> None:
+    ) -> np.ndarray:  # fmt: skip
+        """Change colors, highlights and heights in place.
+
+        Args:
+            albedo: float32 (S, S, 3), linear color.
+            specular: float32 (S, S), strength of the highlights.
+            bump: float32 (S, S), height in decimeters.
+            rest: float32 (S, S, 3), places on the average head.
+            uv: float32 (S, S, 2), texture coordinates.
+            here: bool (S, S), pixels of the skin of the head.
+
+        Returns:
+            The pixels that are covered by clothes: bool (S, S).
+        """
         skin = self.skin
         x, y, z = rest[..., 0], rest[..., 1], rest[..., 2]
         side = np.abs(x)
@@ -186,10 +193,11 @@ class SkinPainter(Painter):
         albedo *= 1 - inside[..., None] * np.array([0.75, 0.85, 0.85], np.float32)
         specular *= 1 - 0.7 * inside
         low, rise = skin.neckline
-        self.cloth = here & (y < low + rise * np.minimum(side, 1.2) + 0.04 * np.sin(6 * x))
-        albedo[self.cloth] = sample(skin.cloth, 3.0)[self.cloth]
-        specular[self.cloth] = 0.02
-        bump[self.cloth] = 0
+        cloth = here & (y < low + rise * np.minimum(side, 1.2) + 0.04 * np.sin(6 * x))
+        albedo[cloth] = sample(skin.cloth, 3.0)[cloth]
+        specular[cloth] = 0.02
+        bump[cloth] = 0
+        return np.asarray(cloth)
 
     @staticmethod
     def _wrinkles(side: np.ndarray, y: np.ndarray, patches: np.ndarray) -> np.ndarray:

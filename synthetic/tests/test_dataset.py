@@ -10,7 +10,7 @@ from facelattice_synthetic import DatasetError, FaceGenerator, write_dataset
 from facelattice_synthetic.__main__ import main
 
 
-def test_tables_images_and_going_on(tmp_path, generator, capsys):
+def test_tables_images_and_continuing(tmp_path, generator, capsys):
     write_dataset(tmp_path, generator, 2)
     first = (tmp_path / "images" / "000001.jpg").read_bytes()
     assert "2 of 2 faces" in capsys.readouterr().err

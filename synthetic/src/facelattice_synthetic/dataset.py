@@ -34,7 +34,7 @@ def write_dataset(folder: Path, generator: FaceGenerator, count: int, workers: i
     """Write the faces 0 to count - 1: images/*.jpg, points68.csv and points98.csv.
 
     Faces that are there already are kept. The tables are written at the end, also after an interruption by Ctrl-C.
-    After a process was killed, the same call goes on from there.
+    After a process was killed, the same call continues.
 
     Args:
         folder: The folder; it is made if needed.
@@ -56,11 +56,11 @@ def write_dataset(folder: Path, generator: FaceGenerator, count: int, workers: i
                 rows[index] = row
                 file.write(f"{row}\n")
                 file.flush()
-                passed = time.monotonic() - start
-                if passed - reported > REPORT_SECONDS or done == len(missing):
-                    reported = passed
-                    left = passed / done * (len(missing) - done)
-                    print(f"{done} of {len(missing)} faces, {3600 * done / passed:.0f} an hour, {_minutes(left)} left",
+                elapsed = time.monotonic() - start
+                if elapsed - reported > REPORT_SECONDS or done == len(missing):
+                    reported = elapsed
+                    left = elapsed / done * (len(missing) - done)
+                    print(f"{done} of {len(missing)} faces, {3600 * done / elapsed:.0f} an hour, {_minutes(left)} left",
                           file=sys.stderr, flush=True)  # fmt: skip
     finally:
         _write_table(folder / "points98.csv", rows, np.arange(NUM_POINTS))

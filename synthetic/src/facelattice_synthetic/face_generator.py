@@ -35,7 +35,8 @@ from facelattice_synthetic.photo import degrade, expose
 from facelattice_synthetic.pose import Pose, sample_body_rotation, sample_head_rotation
 from facelattice_synthetic.renderer import render
 from facelattice_synthetic.scene import Rendering, Surface
-from facelattice_synthetic.skin import SkinPainter, sample_skin
+from facelattice_synthetic.skin import sample_skin
+from facelattice_synthetic.skin_painter import SkinPainter
 from facelattice_synthetic.visibility import find_visibility
 
 

@@ -148,13 +148,14 @@ def _style_layer(part: Part, vertices: np.ndarray, color: np.ndarray, keep: np.n
 
 
 def _tint(part: Part, color: np.ndarray) -> np.ndarray:
-    """Return the texture of hair in another color: its brightness varies as in MakeHuman's."""
+    """Return the texture of a part in another color, with opacity; its brightness varies as in MakeHuman's."""
     gray, alpha = _gray(part.texture.tobytes(), part.texture.shape)
     return np.ascontiguousarray(np.concatenate([gray[..., None] * color.astype(np.float32), alpha[..., None]], 2))
 
 
 @lru_cache(maxsize=64)
 def _gray(data: bytes, shape: tuple[int, int, int]) -> tuple[np.ndarray, np.ndarray]:
+    """Return brightness, around 1, and opacity of an RGBA texture: float32 (H, W) each."""
     image = np.frombuffer(data, np.uint8).reshape(shape)
     gray, alpha = to_linear(image[..., :3]).mean(2), image[..., 3].astype(np.float32) / 255
     mean = float((gray * alpha).sum() / max(1e-6, alpha.sum()))
@@ -180,14 +181,14 @@ def _fur_layers(
     skin: np.ndarray, normals: np.ndarray, triangles: np.ndarray, uv: np.ndarray, mask: np.ndarray, length: np.ndarray,
     density: float, color: np.ndarray, droop: np.ndarray, seed: int,
 ) -> list[Layer]:  # fmt: skip
-    """Return short hair as layers over the skin, each with fewer dots than the one below.
+    """Return short hair as layers over the skin, each with fewer hairs than the one below.
 
     Args:
         skin: (V, 3), vertices of the skin in the coordinates of the head.
         normals: (V, 3).
         triangles: int32 (T, 3).
         uv: float32 (T, 3, 2).
-        mask: (V,), where hair grows.
+        mask: (V,), how much hair grows, 0 to 1.
         length: (V,), in decimeters.
         density: 0 to 1.
         color: (3,), linear.
@@ -244,7 +245,7 @@ def _sample_beard(
     if kind == 2:
         length = min(length, 0.08)
     droop = rng.uniform(0.2, 1.2) * down
-    # Around the mouth it is kept short.
+    # Around the mouth a beard is short.
     mouth = np.exp(-0.5 * ((x / 0.28) ** 4 + ((y - 6.72) / 0.14) ** 4))
     lengths = np.minimum(length, length * (1 - mouth) + 0.04 * mouth)
     return _fur_layers(skin, normals, assets.skin_triangles, assets.skin_uv, mask, lengths, rng.uniform(0.45, 1), color,

@@ -34,17 +34,8 @@ PLACES = {
 MIRRORED = {55: 59, 56: 58, 60: 72, 61: 71, 62: 70, 63: 69, 64: 68, 65: 75, 66: 74, 67: 73, 76: 82, 77: 81, 78: 80,
             86: 84, 87: 83, 88: 92, 89: 91, 95: 93}  # fmt: skip
 BROW_SHARES = (0.03, 0.25, 0.5, 0.75, 0.97)  # of its length, from the outer end
-LEFT_BROW = (
-    33,
-    34,
-    35,
-    36,
-    37,
-    38,
-    39,
-    40,
-    41,
-)  # left in the image: outer end, upper edge inwards, lower edge outwards
+# Left and right in the image: outer end, upper edge inwards, lower edge outwards.
+LEFT_BROW = (33, 34, 35, 36, 37, 38, 39, 40, 41)
 RIGHT_BROW = (46, 45, 44, 43, 42, 50, 49, 48, 47)
 PUPILS = (96, 97)
 # The outline is searched on lines of the skin that run from the front of the face backwards. They lie in planes that

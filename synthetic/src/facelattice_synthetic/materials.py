@@ -9,7 +9,7 @@ import numpy as np
 
 from facelattice_synthetic.geometry_buffer import GeometryBuffer
 from facelattice_synthetic.scene import SKIN_KINDS, Surface
-from facelattice_synthetic.skin import SkinPainter
+from facelattice_synthetic.skin_painter import SkinImage, SkinPainter
 
 
 @dataclass
@@ -53,5 +53,6 @@ def sample_materials(surfaces: list[Surface], geometry: GeometryBuffer, painter:
         albedo[here], specular[here], shininess[here] = color[here], surface.specular, surface.shininess
         if surface.kind in SKIN_KINDS:
             skin |= here
-    cloth = painter.paint(albedo, specular, bump, geometry.rest, geometry.uv, geometry.surface_ids == 0)
+    image = SkinImage(albedo, specular, bump, geometry.rest, geometry.uv, geometry.surface_ids == 0)
+    cloth = painter.paint(image)
     return Materials(albedo, specular, shininess, bump, skin & ~cloth)

@@ -8,7 +8,7 @@ from numpy.random import Generator
 
 
 def smooth_noise(shape: tuple[int, int], cells: int, rng: Generator) -> np.ndarray:
-    """Return noise with a given number of cells across, mean 0 and deviation of about 1: float32 of the shape."""
+    """Draw noise with a given number of cells across, mean 0 and deviation of about 1: float32 of the shape."""
     height, width = shape
     small = rng.normal(size=(max(2, cells * height // width), max(2, cells))).astype(np.float32)
     return cv2.resize(small, (width, height), interpolation=cv2.INTER_CUBIC)
@@ -17,13 +17,13 @@ def smooth_noise(shape: tuple[int, int], cells: int, rng: Generator) -> np.ndarr
 def fractal_noise(
     shape: tuple[int, int], cells: int, rng: Generator, octaves: int = 4, fall: float = 0.5
 ) -> np.ndarray:
-    """Return a sum of noises, each twice as fine and weaker: float32 of the shape, deviation of about 1."""
+    """Draw a sum of noises, each twice as fine and weaker: float32 of the shape, deviation of about 1."""
     total = sum(fall**k * smooth_noise(shape, min(cells * 2**k, shape[1]), rng) for k in range(octaves))
     return np.asarray(total / np.sqrt(sum(fall ** (2 * k) for k in range(octaves))), np.float32)
 
 
 def cloth_texture(rng: Generator, size: int = 128) -> np.ndarray:
-    """Return a cloth in linear color: plain, striped, checked, dotted or printed; float32 (size, size, 3)."""
+    """Draw a cloth in linear color: plain, striped, checked, dotted or printed; float32 (size, size, 3)."""
     base = rng.uniform(0.02, 0.7) * (0.35 + 0.65 * rng.random(3))
     other = rng.uniform(0.02, 0.8) * (0.35 + 0.65 * rng.random(3))
     y, x = np.mgrid[:size, :size] / size * 2 * np.pi

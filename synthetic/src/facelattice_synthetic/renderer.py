@@ -12,7 +12,7 @@ from facelattice_synthetic.meshes import vertex_normals
 from facelattice_synthetic.rasterizer import blend_triangles
 from facelattice_synthetic.scene import Layer, Rendering, Surface
 from facelattice_synthetic.shading import find_ambient_occlusion, find_shadow, shade
-from facelattice_synthetic.skin import SkinPainter
+from facelattice_synthetic.skin_painter import SkinPainter
 
 
 def render(

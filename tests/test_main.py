@@ -47,6 +47,12 @@ def test_too_little_memory_for_the_imports_is_one_line():
     assert (done.returncode, done.stdout, done.stderr) == (2, "", message)
 
 
+def test_opencv_prints_nothing(tmp_path):
+    command = [sys.executable, "-m", "facelattice", "schemes", "five", "-o", "five.pgm"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    assert done.stderr == "five.pgm: an image of 900 x 900 px cannot be written as .pgm\n"
+
+
 def test_program_is_a_module():
     done = subprocess.run([sys.executable, "-m", "facelattice", "--version"], capture_output=True, text=True)
     assert (done.returncode, done.stdout.split()[0], done.stderr) == (0, "facelattice", "")

@@ -16,6 +16,7 @@ def main() -> None:
     is_ignored = signal.getsignal(signal.SIGINT) is not signal.default_int_handler  # as for background jobs
     if not is_ignored:
         signal.signal(signal.SIGINT, _exit)
+    os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")  # its errors are exceptions; it also prints them
     try:  # not at the top: the imports take a while
         from typer.main import get_command
 

@@ -7,7 +7,6 @@ Example:
 from __future__ import annotations
 
 import glob
-import logging
 import os
 import stat
 from collections import Counter
@@ -16,6 +15,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from facelattice.exceptions import ImageError
+from facelattice.messages import get_logger
 
 IMAGE_SUFFIXES = frozenset({".avif", ".bmp", ".gif", ".jp2", ".jpe", ".jpeg", ".jpg", ".pbm", ".pgm", ".png", ".pnm"})
 IMAGE_SUFFIXES |= {".ppm", ".tif", ".tiff", ".webp"}
@@ -79,7 +79,7 @@ def find_images(inputs: Iterable[str | os.PathLike[str]]) -> list[Path]:
             raise ImageError(f"{item}: no images found there (names that end in {', '.join(sorted(suffixes))}){listed}")
         found.update(dict.fromkeys(images))
     for text in _describe_skipped(skipped):
-        logging.getLogger("facelattice").warning(text)
+        get_logger().warning(text)
     return list(found)
 
 
@@ -121,7 +121,7 @@ def _is_regular_or_missing(path: Path) -> bool:
 
 
 def _warn_unreadable(error: OSError) -> None:
-    logging.getLogger("facelattice").warning("%s: is left out, it cannot be read (%s)", error.filename, error.strerror)
+    get_logger().warning("%s: is left out, it cannot be read (%s)", error.filename, error.strerror)
 
 
 def _describe_skipped(paths: list[Path]) -> list[str]:

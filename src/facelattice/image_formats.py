@@ -58,7 +58,10 @@ def open_image(data: bytes, formats: Sequence[str]) -> Any:
 
 
 def silence_pillow() -> None:
-    """Turn off what Pillow prints about odd files in this process: images that cannot be used are errors."""
+    """Turn off what Pillow prints about odd files in this process: images that cannot be used are errors.
+
+    Each process of the program calls it, but not the library in a process of its user.
+    """
     import logging  # not at the top: it would make every import of facelattice slower
 
     warnings.filterwarnings("ignore", module=r"PIL\.")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -85,6 +86,21 @@ def test_single_image_has_a_line_and_a_drawing(align, tmp_path):
     changed = np.abs(drawing.astype(int) - photo).max(2) > 60
     assert changed[85:180, 175:270].sum() > 200  # on the face
     assert changed[250:].sum() == 0
+
+
+@pytest.mark.parametrize("is_terminal", [False, True])
+def test_control_characters_of_names_are_never_printed(align, copy, monkeypatch, caplog, is_terminal):
+    folder = copy("a\x1b[2J\nb", "face\x1b[31m\n\tb.jpg", "other.\x9bm\n")
+    copy(folder.name, "wall\x1b]0;title\x07\n.png", source="wall.png")
+    (folder / "bad\r\nok.png").write_bytes(b"no image")
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: is_terminal)
+    monkeypatch.setenv("TERM", "dumb")
+    status, out, err = align(folder, "--no-draw")
+    assert status == 1
+    printed = out + err + "\n".join(caplog.messages)
+    assert not re.search(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]", printed)
+    for name in ("face\\x1b[31m\\n\\tb.jpg", "wall\\x1b]0;title\\x07\\n.png", "bad\\r\\nok.png", "other.\\x9bm\\n"):
+        assert name in printed
 
 
 def test_terminal_has_a_table_without_the_common_folder(align, photos, monkeypatch):

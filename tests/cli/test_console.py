@@ -4,7 +4,8 @@ import pytest
 from rich.table import Table
 from rich.text import Text
 
-from facelattice.cli.console import format_error, format_percent, out, pluralize, print_error
+from facelattice.cli.console import format_error, format_percent, out, pluralize, print_error, progress_bar
+from facelattice.terminal import make_console
 
 
 @pytest.mark.parametrize(
@@ -32,8 +33,18 @@ def test_control_characters_are_escaped(capsys):
     table = Table(title=Text("\x1b[2J"))
     table.add_row(Text("a\x9bb\tc"))
     out.print(table)
-    print_error("\x1b]0;title\x00.jpg: no such file")
+    print_error("\x1b]0;title\x00\n.jpg: no such file")
     printed = capsys.readouterr()
     assert "\\x1b[2J" in printed.out
     assert "a\\x9bb" in printed.out
-    assert printed.err == "\\x1b]0;title\\x00.jpg: no such file\n"
+    assert printed.err == "\\x1b]0;title\\x00\\n.jpg: no such file\n"
+
+
+def test_progress_bar_shows_names_in_one_line():
+    with progress_bar() as progress:
+        progress.add_task("[red]a\x1b[31m\n.jpg")
+        row = progress.make_tasks_table(progress.tasks)
+        console = make_console()
+        with console.capture() as capture:
+            console.print(row)
+    assert "[red]a\\x1b[31m\\n.jpg" in capture.get()

@@ -8,10 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.text import Text
 
 from facelattice.cli.app import TRAINING, command
-from facelattice.cli.console import err, pluralize, print_error
+from facelattice.cli.console import pluralize, print_error, print_notice
 from facelattice.cli.signals import exit_status
 from facelattice.exceptions import ImageError
 from facelattice.file_search import find_images, image_suffixes
@@ -96,7 +95,7 @@ def annotate(
     done = sum(record.done for record in project.records)
     summary = f"{pluralize(len(project.records), 'image')}, {done} done, {pluralize(len(chosen), 'point')}"
     address = f"http://{HOST}:{listener.getsockname()[1]}/"
-    err.print(Text(f"{address}    {summary}; table: {output}    (Ctrl-C stops)"), soft_wrap=True)
+    print_notice(f"{address}    {summary}; table: {output}    (Ctrl-C stops)")
     try:
         run_server(create_app(session), Settings(), listener)
     except KeyboardInterrupt as error:  # raised again by the server after it has stopped

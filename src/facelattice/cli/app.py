@@ -10,17 +10,18 @@ import os
 import sys
 import traceback
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from io import TextIOWrapper
 from typing import Annotated, Any, NoReturn, TypeVar
 
 import typer
 
 import facelattice
-from facelattice.cli.console import format_error, out, print_error
+from facelattice.cli.console import err, format_error, out, print_error
 from facelattice.cli.signals import exit_status, raise_on_stop_signals
 from facelattice.exceptions import OUT_OF_MEMORY, FacelatticeError, is_out_of_memory
 from facelattice.image_formats import silence_pillow
+from facelattice.messages import escape
 
 ISSUES = "https://github.com/facelattice/facelattice/issues"
 STATUS_ERROR = 2
@@ -84,12 +85,19 @@ class _Program(typer.core.TyperGroup):
 
 @contextmanager
 def _reported_stop() -> Iterator[None]:
-    """Report Ctrl-C or a signal, and end with its exit status; Typer would end with 130 for each, without a word."""
+    """Report Ctrl-C or a signal, and end with its exit status; Typer would end with 130 for each, without a word.
+
+    Control characters in the errors of usage, which Typer prints, are escaped.
+    """
     try:
         yield
     except KeyboardInterrupt as error:
         print_error("stopped; the files written so far are complete")
         raise typer.Exit(exit_status(error)) from None
+    except Exception as error:
+        if hasattr(error, "format_message"):  # of Click, a copy of which is a private part of Typer
+            error.message = escape(error.message)  # type: ignore[attr-defined]
+        raise
 
 
 @contextmanager
@@ -117,7 +125,8 @@ def _fail(message: str) -> NoReturn:
 
 
 def _report_bug() -> NoReturn:
-    traceback.print_exc()
+    with suppress(OSError):
+        err.print(traceback.format_exc(), markup=False, soft_wrap=True, end="")
     print_error(f"this is a bug in facelattice; please report it at {ISSUES}")
     sys.exit(STATUS_BUG)
 

@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
-from rich.text import Text
 
 from facelattice.cli.app import EVALUATION, command
-from facelattice.cli.console import err, format_percent, out, print_error, progress_bar
+from facelattice.cli.console import format_percent, out, print_error, print_notice, progress_bar
 from facelattice.cli.options import (
     MODEL_OR_PREDICTIONS,
     AnnotatedFaces,
@@ -22,6 +21,7 @@ from facelattice.cli.options import (
     ReportFolder,
     Subset,
 )
+from facelattice.terminal import one_line
 
 if TYPE_CHECKING:
     from facelattice.evaluation.compare import Comparison, MetricComparison
@@ -63,7 +63,7 @@ def compare(
         print_error(message)
     if report is not None:
         write_comparison(result, report)
-        err.print(Text(f"written: {report / 'index.html'}, {report / 'result.json'}"), soft_wrap=True)
+        print_notice(f"written: {report / 'index.html'}, {report / 'result.json'}")
     if as_json:
         print(json.dumps(result.to_dict()))
     else:
@@ -73,7 +73,7 @@ def compare(
 def _print_comparison(result: Comparison) -> None:
     """Print a table for each metric, and below them what they mean."""
     title = f"A is {result.a.name}, B is {result.b.name}, on {result.data}"
-    out.print(Text(title + (f", {result.subset}" if result.subset else "")))
+    out.print(one_line(title + (f", {result.subset}" if result.subset else "")))
     rows = dict(result.subsets)
     rows |= {
         f"{name} landmarks": row for name, row in (("occluded", result.occluded), ("visible", result.visible)) if row
@@ -83,7 +83,7 @@ def _print_comparison(result: Comparison) -> None:
         name = {"nme": "NME", "failure_rate": f"FR@{percent}"}[metric]
         table = Table(name, "faces", "A", "B", "A - B (95 % interval)", "A", box=SIMPLE_HEAD)
         for subset, row in rows.items():
-            table.add_row(Text(subset), str(row.num_faces), *_format_metric(getattr(row, metric)))
+            table.add_row(one_line(subset), str(row.num_faces), *_format_metric(getattr(row, metric)))
         out.print(table)
     out.print(
         f"{result.num_points} landmarks of {result.scheme}. Protocol: {result.protocol.name}. "

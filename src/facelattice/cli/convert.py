@@ -6,10 +6,9 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.text import Text
 
 from facelattice.cli.app import TRAINING, command
-from facelattice.cli.console import out, pluralize, print_error
+from facelattice.cli.console import pluralize, print_error, print_line
 from facelattice.cli.options import Subset
 from facelattice.formats.annotation_writers import FILE_WRITERS, FOLDER_WRITERS
 
@@ -51,4 +50,4 @@ def convert(
     for note in result.notes:
         print_error(f"note: {note}")
     summary = f"{pluralize(result.num_faces, 'face')} in {pluralize(result.num_images, 'image')} as {result.format}"
-    out.print(Text(f"written: {target}, {summary}"), soft_wrap=True)
+    print_line(f"written: {target}, {summary}")

@@ -7,9 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import typer
-from rich.text import Text
 
-from facelattice.cli.console import err, pluralize
+from facelattice.cli.console import err, pluralize, print_notice
 from facelattice.formats.json import images_in_json
 from facelattice.formats.names import escape_non_utf8, relative_path, truncate_stem
 from facelattice.formats.parquet import images_in_parquet, labels_in_parquet
@@ -39,7 +38,7 @@ def without_results(found: list[Path], ending: str, out_dir: Path | None) -> lis
     results = [path for path in found if is_result(path)]
     if results:
         message = f"left out: {pluralize(len(results), 'result')} of an earlier run, such as {results[0]}"
-        err.print(Text(message), soft_wrap=True)
+        print_notice(message)
     left_out = set(results)
     return [path for path in found if path not in left_out]
 

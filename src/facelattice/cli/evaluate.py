@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.table import Table
-from rich.text import Text
 
 from facelattice.cli.app import EVALUATION, command
-from facelattice.cli.console import err, format_percent, out, print_error, progress_bar
+from facelattice.cli.console import format_percent, out, print_error, print_notice, progress_bar
 from facelattice.cli.options import (
     MODEL_OR_PREDICTIONS,
     AnnotatedFaces,
@@ -21,6 +20,7 @@ from facelattice.cli.options import (
     ReportFolder,
     Subset,
 )
+from facelattice.terminal import one_line
 
 if TYPE_CHECKING:
     from facelattice.evaluation.result import EvaluationResult, VisibilityAuroc
@@ -79,7 +79,7 @@ def evaluate(
         print_error(message)
     if report is not None:
         write_report(result, report)
-        err.print(Text(f"written: {report / 'index.html'}, {report / 'result.json'}"), soft_wrap=True)
+        print_notice(f"written: {report / 'index.html'}, {report / 'result.json'}")
     if as_json:
         print(json.dumps(result.to_dict()))
     else:
@@ -91,10 +91,10 @@ def _print_result(result: EvaluationResult) -> None:
     title = f"{result.model} on {result.data}" + (f", {result.subset}" if result.subset else "")
     percent = f"{100 * result.protocol.threshold:g}"
     columns = "subset", "faces", "missed", "NME", f"FR@{percent}", f"AUC@{percent}", "expected NME"
-    table = Table(*columns, title=Text(title), title_justify="left")
+    table = Table(*columns, title=one_line(title), title_justify="left")
     for name, row in result.table.items():
         fractions = row.nme, row.failure_rate, row.auc, row.expected_nme
-        table.add_row(Text(name), str(row.num_faces), str(row.num_missed), *map(format_percent, fractions))
+        table.add_row(one_line(name), str(row.num_faces), str(row.num_missed), *map(format_percent, fractions))
     for name, points in (("occluded", result.occluded), ("visible", result.visible)):
         if points is not None:
             table.add_row(f"{name} landmarks", str(points.num_faces), "", format_percent(points.nme))

@@ -8,15 +8,15 @@ from typing import Annotated
 
 import typer
 from rich.table import Table
-from rich.text import Text
 
 from facelattice.cli.app import MODELS, command
-from facelattice.cli.console import out
+from facelattice.cli.console import out, print_line
 from facelattice.cli.options import AsJson
 from facelattice.exceptions import ImageError
 from facelattice.geometry import box_side
 from facelattice.image_io import load_image
 from facelattice.inference.aligner import FaceAligner
+from facelattice.terminal import one_line
 from facelattice.visualization.edge_weights import EdgeWeightExplanation, draw_edge_weights, explain_point
 from facelattice.visualization.figures import figure_format
 
@@ -70,17 +70,17 @@ def explain(
         out.print(f"{len(faces)} faces were found; the largest is used.")
     size = len(explanation.crops[0])
     moved = f"The occlusion moves the landmark by {explanation.displacement:.1f} px, in a crop of {size} px."
-    out.print(Text(f"{moved} Written: {output}"), soft_wrap=True)
+    print_line(f"{moved} Written: {output}")
 
 
 def _table(explanation: EdgeWeightExplanation, title: str) -> Table:
     table = Table(
-        "neighbor", "edge weight", "edge weight, occluded", "occluded", title=Text(title), title_justify="left"
+        "neighbor", "edge weight", "edge weight, occluded", "occluded", title=one_line(title), title_justify="left"
     )
     for row in explanation.to_dict()["neighbors"]:
         name = "self-loop" if row["point"] == explanation.point else f"{row['point']} {row['name']}"
         table.add_row(
-            Text(name),
+            one_line(name),
             f"{row['edge_weight']:.3f}",
             f"{row['edge_weight_occluded']:.3f}",
             "yes" if row["occluded"] else "",

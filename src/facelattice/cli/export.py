@@ -6,10 +6,9 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.text import Text
 
 from facelattice.cli.app import TRAINING, command
-from facelattice.cli.console import out
+from facelattice.cli.console import print_line
 
 
 @command(TRAINING, "facelattice export runs/recipe/best.pt --out mine.onnx")
@@ -39,4 +38,5 @@ def export(
     line = f"written: {output}, {info.name}, epoch {info.epoch}, validation NME {100 * (info.val_nme or 0):.2f} %"
     if not info.float16:
         line += f"; its weights are float32, because float16 would move points by more than {MAX_ROUNDING} px"
-    out.print(Text(f"{line}\nlicense: {info.license}"), soft_wrap=True)
+    print_line(line)
+    print_line(f"license: {info.license}")

@@ -6,10 +6,9 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.text import Text
 
 from facelattice.cli.app import MODELS, command
-from facelattice.cli.console import out
+from facelattice.cli.console import print_line
 from facelattice.cli.options import Subset
 from facelattice.inference.model_zoo import find_model
 from facelattice.inference.onnx_model import Model
@@ -64,7 +63,7 @@ def graph(
     draw_landmark_graph(landmark_graph, output)
     correlations = sorted(c for _, _, c in landmark_graph.edges)
     span = f", correlations {correlations[0]:.3f} to {correlations[-1]:.3f}" if correlations else ""
-    out.print(Text(f"written: {output}, {len(correlations)} edges{span}"), soft_wrap=True)
+    print_line(f"written: {output}, {len(correlations)} edges{span}")
 
 
 def _graph_of_recipe(path: Path) -> LandmarkGraph:

@@ -11,14 +11,14 @@ from typing import Any
 
 import numpy as np
 from rich.table import Column, Table
-from rich.text import Text
 
-from facelattice.cli.console import CONTROL_CHARACTERS, is_piped, out, pluralize, print_message
+from facelattice.cli.console import is_piped, out, pluralize, print_message
 from facelattice.face import Face
 from facelattice.geometry import box_side
+from facelattice.messages import escape
+from facelattice.terminal import one_line
 
 MAX_ROWS = 60  # a longer table would push the rest off the screen
-_ESCAPED = CONTROL_CHARACTERS | {ord("\t"): "\\t", ord("\n"): "\\n"}
 
 
 @dataclass
@@ -64,7 +64,7 @@ class ImageSummary:
             x0, y0, x1, y1 = face.box
             error = float(np.mean(face.expected_errors))
             table.add_row(
-                Text(_below(image, folder)), f"{face.score:.2f}", f"{x0:.0f}, {y0:.0f}",
+                one_line(_below(image, folder)), f"{face.score:.2f}", f"{x0:.0f}, {y0:.0f}",
                 f"{x1 - x0:.0f} x {y1 - y0:.0f} px",
                 f"{error:.1f} px, {100 * error / max(box_side(face.box), 1e-6):.1f} %",
             )  # fmt: skip
@@ -89,7 +89,7 @@ def _below(image: str, folder: str) -> str:
 
 def print_rows(image: str, faces: Sequence[Face]) -> None:
     """Print a line for each face: image, face, score, x0, y0, x1, y1, expected error (px), separated by tabs."""
-    name = image.translate(_ESCAPED)
+    name = escape(image)
     for k, face in enumerate(faces):
         numbers = [*face.box, np.mean(face.expected_errors)]
         print(name, k, f"{face.score:.4f}", *(f"{value:.2f}" for value in numbers), sep="\t")

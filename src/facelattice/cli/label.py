@@ -6,10 +6,9 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.text import Text
 
 from facelattice.cli.app import TRAINING, command
-from facelattice.cli.console import out, pluralize, print_error, progress_bar
+from facelattice.cli.console import pluralize, print_error, print_line, progress_bar
 from facelattice.exceptions import DataError, ImageError
 from facelattice.file_search import find_images
 from facelattice.formats import write_csv
@@ -66,6 +65,6 @@ def label(
     write_csv(output, ((relative_path(image, output.parent), points, mask) for image, points, mask in labels))
     share = sum(float(mask.mean()) for _, _, mask in labels) / len(labels)
     summary = f"{pluralize(len(labels), 'face')} {source}, with {100 * share:.0f} % of their landmarks"
-    out.print(Text(f"written: {output}, {summary}"), soft_wrap=True)
+    print_line(f"written: {output}, {summary}")
     if unreadable:
         raise typer.Exit(1)

@@ -7,12 +7,12 @@ from typing import Annotated
 
 import typer
 from rich.table import Table
-from rich.text import Text
 
 from facelattice.cli.app import MODELS, command
 from facelattice.cli.console import format_percent, out
 from facelattice.inference.model_zoo import find_model, list_models
 from facelattice.inference.onnx_model import Model
+from facelattice.terminal import one_line
 
 
 @command(MODELS, "facelattice models", "facelattice models mine.onnx")
@@ -42,7 +42,7 @@ def _describe(model: Model) -> Table:
         ("version", f"facelattice {info.version}"),
     ]
     # Without padding, the digest fits into a line of 80 characters.
-    table = Table(title=Text(model.name), title_justify="left", show_header=False, box=None, pad_edge=False)
+    table = Table(title=one_line(model.name), title_justify="left", show_header=False, box=None, pad_edge=False)
     for key, value in rows:
-        table.add_row(Text(key, style="dim"), Text(value, overflow="fold"))
+        table.add_row(one_line(key, style="dim"), one_line(value))
     return table

@@ -7,10 +7,9 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.text import Text
 
 from facelattice.cli.app import EVALUATION, command
-from facelattice.cli.console import out, progress_bar
+from facelattice.cli.console import print_line, progress_bar
 from facelattice.cli.options import Subset
 from facelattice.formats import atomic_write
 
@@ -51,4 +50,4 @@ def robustness(
     values = output.with_suffix(".json")
     with atomic_write(values) as file:
         json.dump(curves.to_dict(), file)
-    out.print(Text(f"written: {output}, {values}"), soft_wrap=True)
+    print_line(f"written: {output}, {values}")

@@ -8,10 +8,9 @@ from typing import Annotated
 import numpy as np
 import typer
 from rich.table import Table
-from rich.text import Text
 
 from facelattice.cli.app import MODELS, command
-from facelattice.cli.console import out
+from facelattice.cli.console import out, print_line
 from facelattice.datasets.pair_check import describe_pairs
 from facelattice.exceptions import DataError
 from facelattice.image_io import save_image
@@ -41,8 +40,8 @@ def schemes(
         line = f"written: {output}, {scheme.name} with {len(scheme)} points"
         if data is None and scheme.name not in SCHEMES:
             line += "; their places are schematic, --data FACES takes them from your faces"
-        out.print(Text(line), soft_wrap=True)
-        out.print(Text(describe_pairs(scheme)), soft_wrap=True)
+        print_line(line)
+        print_line(describe_pairs(scheme))
         return
     table = Table("scheme", "points", "regions")
     for scheme in SCHEMES.values():

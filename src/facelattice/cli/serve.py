@@ -8,10 +8,9 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.text import Text
 
 from facelattice.cli.app import IMAGES, command
-from facelattice.cli.console import err, print_error
+from facelattice.cli.console import print_error, print_notice
 from facelattice.cli.signals import exit_status
 
 TOKEN_VARIABLE = "FACELATTICE_TOKEN"
@@ -92,7 +91,7 @@ def serve(
             f"cannot listen on {host}, port {port} ({error.strerror}): give another --host or --port; 0 is a free port"
         ) from None
     shown = f"[{host}]" if ":" in host else host
-    err.print(Text(f"http://{shown}:{listener.getsockname()[1]}/    (Ctrl-C stops)"), soft_wrap=True)
+    print_notice(f"http://{shown}:{listener.getsockname()[1]}/    (Ctrl-C stops)")
     try:
         run_server(service, settings, listener)
     except KeyboardInterrupt as error:  # raised again by the server after it has stopped

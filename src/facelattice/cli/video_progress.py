@@ -12,12 +12,12 @@ from rich.progress import (
     Progress,
     ProgressColumn,
     TaskProgressColumn,
-    TextColumn,
     TimeElapsedColumn,
     TimeRemainingColumn,
 )
 
 from facelattice.cli.console import err
+from facelattice.terminal import DescriptionColumn
 
 RECENT_FRAMES = 50  # over which the speed is averaged
 LONG_SECONDS = 120.0  # a longer time left is reported
@@ -35,7 +35,7 @@ class FrameProgress:
     def __init__(self, name: str, num_frames: int | None, on_long: Callable[[float], None] | None = None) -> None:
         self._num_frames, self._num_done, self._on_long = num_frames, 0, on_long
         bar: list[ProgressColumn] = [BarColumn(), TaskProgressColumn(), TimeRemainingColumn()] if num_frames else []
-        columns = TimeElapsedColumn(), *bar, TextColumn("{task.description}")
+        columns = TimeElapsedColumn(), *bar, DescriptionColumn()
         self._progress = Progress(*columns, console=err, transient=True, disable=not err.is_terminal)
         self._task = self._progress.add_task(name, total=num_frames)
         self._times = deque([time.monotonic()], maxlen=RECENT_FRAMES)

@@ -20,6 +20,7 @@ from facelattice.formats.annotation import Annotation, AnnotationFile
 from facelattice.formats.csv import Row
 from facelattice.formats.parsing import check_image_name, parse_point
 from facelattice.formats.result_columns import RESULT_COLUMNS
+from facelattice.messages import get_logger
 
 HEADER = "image,x0,y0,x1,y1,..."
 KNOWN_COLUMNS = {"image", "face", "score", "visibility", "done", *RESULT_COLUMNS}
@@ -82,10 +83,8 @@ def read_csv_file(path: str | os.PathLike[str], only_done: bool = True) -> Annot
     used = {columns.image, columns.visibility, *(i for pair in columns.points for i in pair)}
     ignored = [name for i, name in enumerate(header) if i not in used and name and name not in KNOWN_COLUMNS]
     if ignored:
-        import logging  # not at the top: it would make every import of facelattice slower
-
         listed = ", ".join(map(repr, ignored[:10])) + ", ..." * (len(ignored) > 10)
-        logging.getLogger("facelattice").warning("%s: ignored columns: %s", path, listed)
+        get_logger().warning("%s: ignored columns: %s", path, listed)
     return AnnotationFile(faces, columns.names, images_without_faces=tuple(without_faces))
 
 

@@ -20,6 +20,7 @@ import numpy as np
 from facelattice.exceptions import MissingDependencyError
 from facelattice.formats.names import escape_non_utf8
 from facelattice.formats.parquet import face_fields, face_row
+from facelattice.image_formats import silence_pillow
 from facelattice.inference.parallel import single_thread_aligner
 
 if TYPE_CHECKING:
@@ -73,6 +74,7 @@ class Worker:
     """
 
     def __init__(self, column: str, settings: dict[str, Any]):
+        silence_pillow()
         self.column, self.aligner = column, single_thread_aligner(settings)
 
     def __call__(self, batch: dict[str, Any]) -> pyarrow.Table:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import hmac
 import ipaddress
-import logging
 
 from prometheus_client import Counter
 from starlette.datastructures import Headers, MutableHeaders
@@ -13,6 +12,7 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from facelattice.messages import get_logger
 from facelattice.serve.pages import PAGE_FOLDER
 
 SECURITY_HEADERS = {
@@ -78,7 +78,7 @@ class SecurityMiddleware:
         except Exception as error:
             if status != CLIENT_CLOSED_REQUEST:
                 raise
-            logging.getLogger("facelattice").error("a request failed", exc_info=error)
+            get_logger().error("a request failed", exc_info=error)
             await send_error(500, "the server failed")
         finally:
             self.counter.labels(getattr(scope.get("route"), "path", "other"), status).inc()

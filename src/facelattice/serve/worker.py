@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import logging
 import pickle
 import signal
 import time
-import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -17,9 +15,11 @@ import numpy as np
 from facelattice import geometry
 from facelattice.exceptions import FacelatticeError, FormatError, ImageError, ModelError
 from facelattice.face import Face
+from facelattice.image_formats import silence_pillow
 from facelattice.inference.aligner import FaceAligner
 from facelattice.inference.model_zoo import DEFAULT, find_model
 from facelattice.inference.onnx_model import Model
+from facelattice.messages import get_logger
 from facelattice.onnx_session import set_num_threads
 from facelattice.serve.decode import decode
 from facelattice.serve.export import export_faces
@@ -49,7 +49,7 @@ def run_worker(pipe: Connection) -> None:
     """
     for number in STOP_SIGNALS:  # the server handles them: it first completes the requests in progress
         signal.signal(number, signal.SIG_IGN)
-    warnings.simplefilter("ignore")  # Pillow warns of odd headers, and clients could fill the log with that
+    silence_pillow()  # clients could fill the log
     set_num_threads(1)
     models = {DEFAULT: Model(find_model())}
     pipe.send(READY)
@@ -80,7 +80,7 @@ def process_batch(models: dict[str, Model], jobs: Sequence[Job | ExportJob]) -> 
     except Exception as error:
         if len(jobs) > 1:
             return [outcome for job in jobs for outcome in process_batch(models, [job])]
-        logging.getLogger("facelattice").error("a worker process failed", exc_info=error)
+        get_logger().error("a worker process failed", exc_info=error)
         return [WorkerFailedError("the server failed")]
 
 

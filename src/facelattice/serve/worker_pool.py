@@ -12,7 +12,6 @@ free takes the images that wait, up to a batch, and runs their faces together.
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -20,6 +19,7 @@ from dataclasses import dataclass
 
 from facelattice.exceptions import ImageError
 from facelattice.inference.parallel import block_signals
+from facelattice.messages import get_logger
 from facelattice.serve.jobs import (
     ExportJob,
     Job,
@@ -40,7 +40,7 @@ FIRST_ATTEMPT, SECOND_ATTEMPT = 0.25, 0.5
 START_TIMEOUT = 60.0  # seconds for a worker process to get ready
 CHECK_INTERVAL = 1.0  # seconds between checks for a worker that died while idle, and after a failed start
 
-_logger = logging.getLogger("facelattice")
+_logger = get_logger()
 
 
 @dataclass

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TypeVar
 
-from rich.console import Console
 from rich.progress import track
+
+from facelattice.terminal import make_console
 
 Item = TypeVar("Item")
 
 
 def track_progress(items: Sequence[Item], description: str) -> Iterable[Item]:
     """Iterate over the items with a progress bar on stderr, if that is a terminal."""
-    console = Console(stderr=True)
+    console = make_console(stderr=True)
     return track(items, description, console=console, disable=not console.is_terminal)

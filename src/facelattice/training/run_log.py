@@ -10,7 +10,8 @@ from types import TracebackType
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
-from rich.text import Text
+
+from facelattice.terminal import one_line
 
 SECONDS_BETWEEN_LINES = 60.0
 LINES_PER_HEADER = 20
@@ -94,7 +95,7 @@ class RunLog:
         return format_duration(elapsed / (done - self._first_step) * (self._num_steps - done))
 
     def _print(self, line: str) -> None:
-        self._console.print(Text(line), soft_wrap=True)
+        self._console.print(one_line(line), soft_wrap=True)
         self._last_line = time.monotonic()
 
 

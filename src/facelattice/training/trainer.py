@@ -23,7 +23,6 @@ import torch
 from accelerate import Accelerator
 from accelerate.utils import DistributedDataParallelKwargs, gather_object, set_seed
 from rich.console import Console
-from rich.text import Text
 from timm.optim import create_optimizer_v2
 from timm.utils import ModelEmaV3
 from torch import Tensor, nn
@@ -34,8 +33,10 @@ from facelattice.datasets.pair_check import describe_pairs, find_problems
 from facelattice.datasets.sampling import EpochBatchSampler
 from facelattice.exceptions import DataError, TrainingError
 from facelattice.formats import atomic_write
+from facelattice.image_formats import silence_pillow
 from facelattice.modeling.landmark_graph import laplacian
 from facelattice.modeling.losses import sdfl_losses
+from facelattice.terminal import make_console, one_line
 from facelattice.training.checkpoint import Checkpoint
 from facelattice.training.config import Recipe, recipe_to_yaml
 from facelattice.training.initialize import initialize_from, weight_names
@@ -87,14 +88,14 @@ def train(recipe_path: str | Path, overrides: list[str], out: Path, resume: bool
         raise TrainingError(f"{last} exists: continue with --resume, or choose another folder with --out")
     cv2.setNumThreads(0)  # the workers of the loader run in parallel; OpenCV's threads would compete with them
     accelerator = _make_accelerator(recipe)
-    console = Console(quiet=not accelerator.is_main_process)
+    console = make_console(quiet=not accelerator.is_main_process)
     set_seed(recipe.seed)
     data = load_training_data(recipe)
     faces = len(data.train_faces)
     console.print(f"{faces} training faces ({len(data.order)} crops per epoch), {len(data.val)} validation faces")
-    console.print(Text(describe_pairs(data.scheme, recipe.scheme), style="dim"), soft_wrap=True)
+    console.print(one_line(describe_pairs(data.scheme, recipe.scheme), style="dim"), soft_wrap=True)
     for problem in find_problems(data.train_faces):
-        console.print(Text(problem, style="yellow"), soft_wrap=True)
+        console.print(one_line(problem, style="yellow"), soft_wrap=True)
     console.print(f"device: {accelerator.device.type}, processes: {accelerator.num_processes}")
     checkpoint = checkpoint_to_resume(last, recipe, data) if last.exists() else None
     trainer = Trainer(recipe, data, out, accelerator, console, checkpoint)
@@ -104,19 +105,29 @@ def train(recipe_path: str | Path, overrides: list[str], out: Path, resume: bool
         console.print("calibrating the expected errors")
         calibrate_checkpoint(best, data)
         row = min(trainer.history, key=lambda row: row["val_nme"])
-        console.print(Text(f"best: epoch {row['epoch']:.0f}, NME {100 * row['val_nme']:.2f} %, {best}"), soft_wrap=True)
-        console.print(Text(_next_commands(best)), soft_wrap=True)
+        console.print(
+            one_line(f"best: epoch {row['epoch']:.0f}, NME {100 * row['val_nme']:.2f} %, {best}"), soft_wrap=True
+        )
+        for command in _next_commands(best):
+            console.print(one_line(command), soft_wrap=True)
     accelerator.wait_for_everyone()
     return best
 
 
-def _next_commands(best: Path) -> str:
-    """The commands that use a trained checkpoint."""
+def _start_loader_worker(number: int) -> None:
+    """Start a process that loads images."""
+    silence_pillow()
+
+
+def _next_commands(best: Path) -> list[str]:
+    """The lines about the commands that use a trained checkpoint."""
     model = shlex.quote(f"{best.absolute().parent.name}.onnx")
-    return (
-        f"next:\n  facelattice export {shlex.quote(str(best))} -o {model}\n"
-        f"  facelattice evaluate {model} TEST_FACES\n  facelattice align PHOTO --model {model}"
-    )
+    return [
+        "next:",
+        f"  facelattice export {shlex.quote(str(best))} -o {model}",
+        f"  facelattice evaluate {model} TEST_FACES",
+        f"  facelattice align PHOTO --model {model}",
+    ]
 
 
 class Trainer:
@@ -156,6 +167,7 @@ class Trainer:
             self.train_crops,
             batch_sampler=self.batches,
             num_workers=recipe.num_workers,
+            worker_init_fn=_start_loader_worker,
             persistent_workers=recipe.num_workers > 0,
         )
         self.val_crops = make_crops(data.val, recipe)
@@ -327,11 +339,11 @@ class Trainer:
         if checkpoint is not None:
             network.load_state_dict(checkpoint.weights or {})
         elif recipe.init_from is not None:
-            with self.console.status(f"starting from {recipe.init_from}"):
+            with self.console.status(one_line(f"starting from {recipe.init_from}")):
                 origin = initialize_from(recipe.init_from, network, recipe)
             line = f"{origin.num_tensors} of {len(weight_names(network))} tensors are copied from {recipe.init_from}"
             line += "".join(f"; {difference}" for difference in origin.differences)
-            self.console.print(Text(line), soft_wrap=True)
+            self.console.print(one_line(line), soft_wrap=True)
         return network, origin
 
     def _prepare(self, network: nn.Module, checkpoint: Checkpoint | None) -> tuple[nn.Module, Any]:
@@ -358,7 +370,7 @@ class Trainer:
     def _report(self, reason: str, paths: Iterable[Path]) -> None:
         """Say, once for each image, why it is left out."""
         for path in sorted(set(paths) - self.reported):
-            self.console.print(Text(f"left out: {path}: {reason}", style="yellow"), soft_wrap=True)
+            self.console.print(one_line(f"left out: {path}: {reason}", style="yellow"), soft_wrap=True)
             self.reported.add(path)
 
 

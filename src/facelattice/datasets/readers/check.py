@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,6 +11,7 @@ import numpy as np
 from facelattice.datasets.readers.annotations import image_folders
 from facelattice.datasets.sample import Sample
 from facelattice.exceptions import DataError
+from facelattice.messages import get_logger
 
 # Other programs write missing points as 0,0 or -1,-1. Of files that count from 1 they are then -1,-1 or -2,-2.
 PLACEHOLDERS = (0, -1, -2)
@@ -38,6 +38,6 @@ def check_samples(path: Path, samples: Sequence[Sample]) -> None:
         raise DataError(f"{path}: all coordinates are from 0 to 1; multiply them by the size of the image, in pixels")
     num_placeholders = sum(int((points == value).all(1).sum()) for value in PLACEHOLDERS)
     if num_placeholders:
-        logging.getLogger("facelattice").warning(
+        get_logger().warning(
             "%s: %d points are at exactly 0,0 or -1,-1; leave them empty if they are missing", path, num_placeholders
         )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import reprlib
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,6 +10,7 @@ import numpy as np
 
 from facelattice.exceptions import DataError
 from facelattice.formats.annotation import Annotation, AnnotationFile
+from facelattice.messages import get_logger
 from facelattice.point_names import match_names, numbers_of, split_name
 from facelattice.schemes import SCHEMES, Scheme
 
@@ -60,7 +60,7 @@ def order_points(path: Path, file: AnnotationFile, scheme: Scheme | None) -> tup
     _warn_unmatched(path, file.names, scheme, order)
     faces = [_reorder(face, order) for face in file.faces]
     if scheme.name in SCHEMES and _sides_are_swapped(faces, scheme):
-        logging.getLogger("facelattice").warning(
+        get_logger().warning(
             "%s: left and right in its names are those of the person, and those of the image in %s; they are swapped",
             path,
             scheme.name,
@@ -115,7 +115,7 @@ def _warn_unmatched(path: Path, names: Sequence[str], scheme: Scheme, order: Ord
     missing = [scheme.names[i] for i, k in enumerate(order) if k is None]
     for text, some in (("ignored points that are not in", unused), ("without these points of", missing)):
         if some:
-            logging.getLogger("facelattice").warning("%s: %s %s: %s", path, text, scheme.name, _list_names(some))
+            get_logger().warning("%s: %s %s: %s", path, text, scheme.name, _list_names(some))
 
 
 def _sides_are_swapped(faces: Sequence[Annotation], scheme: Scheme) -> bool:

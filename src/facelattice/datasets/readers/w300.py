@@ -10,7 +10,6 @@ Source:
 
 from __future__ import annotations
 
-import logging
 import re
 import unicodedata
 from pathlib import Path
@@ -21,6 +20,7 @@ from facelattice.datasets.sample import Sample, infer_scheme, make_sample
 from facelattice.exceptions import DataError
 from facelattice.file_search import image_suffixes
 from facelattice.formats import read_pts
+from facelattice.messages import get_logger
 from facelattice.schemes import Scheme
 
 FULL = ("common", "challenging")
@@ -57,7 +57,7 @@ def read(folder: Path, subset: str | None = None, scheme: Scheme | None = None) 
     parts = _choose_parts(folder, {part for _, part in found if part}, subset)
     chosen = [(pts, part) for pts, part in found if parts is None or part in parts]
     if subset in NUM_FACES and len(chosen) != NUM_FACES[subset]:
-        logging.getLogger("facelattice").warning(
+        get_logger().warning(
             "%s: %d faces; the subset %s of 300-W has %d", folder, len(chosen), subset, NUM_FACES[subset]
         )
     groups = group_names([pts.name for pts, _ in chosen])

@@ -25,16 +25,16 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from rich.console import Console
 from rich.live import Live
 from rich.table import Table
-from rich.text import Text
 
 from facelattice.evaluation.ablation.measure import face_digests, load_faces, measure_checkpoint
 from facelattice.evaluation.ablation.plan import VALIDATION, AblationRun, load_plan
 from facelattice.evaluation.ablation.table import mean_and_std, mean_nme, to_markdown
 from facelattice.formats import atomic_write
+from facelattice.image_formats import silence_pillow
 from facelattice.inference.parallel import exit_with_parent
+from facelattice.terminal import make_console, one_line
 from facelattice.training.trainer import train
 
 _POLL_SECONDS = 1.0
@@ -67,7 +67,7 @@ def ablate(path: Path, overrides: list[str], out: Path, jobs: int = 1) -> list[A
     context.set_forkserver_preload([__name__])
     start, num_resumed = time.monotonic(), len(results)
     _write_tables(runs, results, out)
-    with Live(console=Console(stderr=True), refresh_per_second=1, transient=True) as live:
+    with Live(console=make_console(stderr=True), refresh_per_second=1, transient=True) as live:
         try:
             while waiting or running:
                 while waiting and len(running) < jobs:
@@ -80,7 +80,7 @@ def ablate(path: Path, overrides: list[str], out: Path, jobs: int = 1) -> list[A
                     result = run.load_result(digests)
                     if result is None:
                         failed.append(run)
-                        live.console.print(Text(f"failed: {_failure(run, process)}", style="red"), soft_wrap=True)
+                        live.console.print(one_line(f"failed: {_failure(run, process)}", style="red"), soft_wrap=True)
                     else:
                         results[run] = result
                     _write_tables(runs, results, out)
@@ -119,6 +119,7 @@ def _run_in_process(run: AblationRun, jobs: int) -> None:
     The process ends with its parent: otherwise it would train beside its own resumed run.
     """
     exit_with_parent()
+    silence_pillow()
     torch.set_num_threads(max(1, torch.get_num_threads() // jobs))
     run.folder.mkdir(parents=True, exist_ok=True)
     with open(run.folder / "output.txt", "a", encoding="utf-8") as log:
@@ -166,6 +167,6 @@ def _progress_table(
         of_row = [run for run in runs if run.row == row]
         states = "".join("✓" if r in results else "✗" if r in failed else "▶" if r in running else "·" for r in of_row)
         table.add_row(
-            Text(row), states, mean_and_std([mean_nme(results[r])[VALIDATION] for r in of_row if r in results])
+            one_line(row), states, mean_and_std([mean_nme(results[r])[VALIDATION] for r in of_row if r in results])
         )
     return table

@@ -1,0 +1,45 @@
+"""Messages in one line. Names of files and texts of users can hold control characters, also newlines.
+
+Printed as they are, these change the title or the text of a terminal, and forge lines of a log.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import logging
+
+_ESCAPES = {code: f"\\x{code:02x}" for code in (*range(32), *range(127, 160))}
+_ESCAPES |= {ord("\t"): "\\t", ord("\n"): "\\n", ord("\r"): "\\r"}
+_ESCAPES_OF_LINES = {code: text for code, text in _ESCAPES.items() if code not in (ord("\t"), ord("\n"))}
+
+
+def escape(text: str) -> str:
+    r"""Return a text without control characters: they become ``\x1b``, ``\n``, ..."""
+    return text.translate(_ESCAPES)
+
+
+def escape_lines(text: str) -> str:
+    """Return a text without control characters other than those of lines and tables, newlines and tabs."""
+    return text.translate(_ESCAPES_OF_LINES)
+
+
+@cache
+def get_logger() -> logging.Logger:
+    """Return the logger "facelattice". Its messages have one line; tracebacks below them keep their lines."""
+    import logging  # not at the top: it would make every import of facelattice slower
+
+    logger = logging.getLogger("facelattice")
+    logger.addFilter(_escape_record)
+    return logger
+
+
+def _escape_record(record: logging.LogRecord) -> bool:
+    import traceback
+
+    record.msg, record.args = escape(record.getMessage()), None
+    if record.exc_info and record.exc_info[1] is not None:
+        record.exc_text = escape_lines("".join(traceback.format_exception(record.exc_info[1]))).rstrip("\n")
+    return True

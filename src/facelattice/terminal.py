@@ -1,0 +1,53 @@
+"""Consoles that print no control characters of names and files, which could change the terminal.
+
+    console = make_console()
+    console.print(one_line(f"written: {path}"), soft_wrap=True)
+
+Texts with names go through `one_line`: the consoles leave newlines as they are, and do not see progress bars.
+"""
+
+from __future__ import annotations
+
+from rich.console import Console, ConsoleOptions, ConsoleRenderable, RenderHook, RenderResult
+from rich.progress import ProgressColumn, Task
+from rich.segment import Segment
+from rich.text import Text
+
+from facelattice.messages import escape, escape_lines
+
+
+class _Escaped:
+    """A renderable without the control characters of its text."""
+
+    def __init__(self, renderable: ConsoleRenderable):
+        self._renderable = renderable
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        for segment in console.render(self._renderable, options):
+            is_text = not segment.control
+            yield Segment(escape_lines(segment.text), segment.style) if is_text else segment
+
+
+class _EscapeControlCharacters(RenderHook):
+    def process_renderables(self, renderables: list[ConsoleRenderable]) -> list[ConsoleRenderable]:
+        return [_Escaped(renderable) for renderable in renderables]
+
+
+def make_console(stderr: bool = False, quiet: bool = False) -> Console:
+    """Return a console that writes to stdout or stderr, or nothing if it is quiet."""
+    console = Console(stderr=stderr, quiet=quiet, highlight=False)
+    console.push_render_hook(_EscapeControlCharacters())
+    return console
+
+
+def one_line(text: str, style: str = "") -> Text:
+    """Return a text of one line in a style, without markup. Control characters, also newlines, are escaped."""
+    return Text(escape(text), style)
+
+
+class DescriptionColumn(ProgressColumn):
+    """The description of a task of a progress bar, which may be the name of a file."""
+
+    def render(self, task: Task) -> Text:
+        """Return the description in one line."""
+        return one_line(task.description)

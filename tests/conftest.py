@@ -1,13 +1,15 @@
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import signal
 import site
+import subprocess
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from fractions import Fraction
 from importlib.util import find_spec
 from pathlib import Path
@@ -17,6 +19,7 @@ import cv2
 import numpy as np
 import pytest
 
+import facelattice
 from facelattice import geometry, onnx_session
 from facelattice.formats import read_pts, write_pts
 from facelattice.image_io import load_image
@@ -156,6 +159,49 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
 def restore_num_threads(monkeypatch) -> None:
     """Undo `set_num_threads` after each test."""
     monkeypatch.setattr(onnx_session, "_max_threads", onnx_session._max_threads)
+
+
+@contextlib.contextmanager
+def _start_program(*command: str, env: Mapping[str, str] | None = None) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    environment = {**os.environ, "PYTHONPATH": str(Path(facelattice.__file__).parents[1]), **(env or {})}
+    # In a process group of its own, as a shell starts it.
+    process = subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    assert process.stderr is not None
+    try:
+        yield process, process.stderr.readline().split("/    ")[0]
+        process.terminate()
+        process.wait(60)
+    finally:
+        process.kill()
+        process.stderr.close()
+
+
+@pytest.fixture(scope="session")
+def start_program() -> Callable[..., Any]:
+    """Start a program that prints its address on stderr: `with start_program(*command) as (process, address)`."""
+    return _start_program
+
+
+@pytest.fixture(scope="session")
+def start_chromium(tmp_path_factory) -> Callable[..., Any]:
+    """Start headless Chromium: `with start_chromium(*arguments) as browser`."""
+
+    @contextlib.contextmanager
+    def start(*arguments: str) -> Iterator[Any]:
+        from playwright.sync_api import Error, sync_playwright
+
+        environment = {**os.environ, "HOME": str(tmp_path_factory.mktemp("home"))}  # it writes there
+        path = shutil.which("chromium") or shutil.which("google-chrome")
+        options = {"executable_path": path, "args": ["--no-sandbox", "--disable-gpu", *arguments], "env": environment}
+        with sync_playwright() as playwright:
+            try:
+                browser = playwright.chromium.launch(**options)
+            except Error:
+                pytest.skip("needs Chromium: playwright install chromium")
+            yield browser
+            browser.close()
+
+    return start
 
 
 @pytest.fixture(scope="session")

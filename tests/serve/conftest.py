@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import subprocess
 import sys
 import time
@@ -14,34 +13,9 @@ import httpx
 import psutil
 import pytest
 
-import facelattice
-
 PHOTO = Path(__file__).parents[2] / "examples" / "astronaut.jpg"
 Server = tuple[subprocess.Popen[str], str]
 StartServer = Callable[..., AbstractContextManager[Server]]
-
-
-@contextlib.contextmanager
-def _start_server(
-    *arguments: str, wait: bool = True, env: dict[str, str] | None = None, ulimit: int = 0
-) -> Iterator[Server]:
-    environment = {**os.environ, "PYTHONPATH": str(Path(facelattice.__file__).parents[1]), **(env or {})}
-    command = [sys.executable, "-m", "facelattice", "serve", "--port", "0", "--workers", "1", *arguments]
-    if ulimit:
-        command = ["sh", "-c", f'ulimit -n {ulimit}; exec "$@"', "sh", *command]
-    # In a process group of its own, as a shell starts it.
-    server = subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True, start_new_session=True)
-    assert server.stderr is not None
-    try:
-        address = server.stderr.readline().split("/    ")[0]
-        if wait:
-            wait_until_ready(server, address)
-        yield server, address
-        server.terminate()
-        server.wait(30)
-    finally:
-        server.kill()
-        server.stderr.close()
 
 
 def wait_until_ready(server: subprocess.Popen[str], address: str) -> None:
@@ -55,9 +29,22 @@ def wait_until_ready(server: subprocess.Popen[str], address: str) -> None:
 
 
 @pytest.fixture(scope="session")
-def start_server() -> StartServer:
+def start_server(start_program) -> StartServer:
     """Start a server with one worker: `with start_server("--timeout", "5") as (process, address)`."""
-    return _start_server
+
+    @contextlib.contextmanager
+    def start(
+        *arguments: str, wait: bool = True, env: dict[str, str] | None = None, ulimit: int = 0
+    ) -> Iterator[Server]:
+        command = [sys.executable, "-m", "facelattice", "serve", "--port", "0", "--workers", "1", *arguments]
+        if ulimit:
+            command = ["sh", "-c", f'ulimit -n {ulimit}; exec "$@"', "sh", *command]
+        with start_program(*command, env=env) as (server, address):
+            if wait:
+                wait_until_ready(server, address)
+            yield server, address
+
+    return start
 
 
 @pytest.fixture(scope="session")

@@ -5,9 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import json
-import os
 import re
-import shutil
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,7 +14,7 @@ import cv2
 import numpy as np
 import pytest
 from PIL import Image
-from playwright.sync_api import Browser, Error, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
 from facelattice.image_io import load_image
 from facelattice.inference.aligner import FaceAligner
@@ -58,19 +56,11 @@ def clips(tmp_path_factory) -> tuple[Path, Path]:
 
 
 @pytest.fixture(scope="module")
-def browser(tmp_path_factory, clips) -> Iterator[Browser]:
-    """Chromium with the clip as its camera, and with a HOME of its own, as it writes there."""
-    environment = {**os.environ, "HOME": str(tmp_path_factory.mktemp("home"))}
+def browser(start_chromium, clips) -> Iterator[Browser]:
+    """Chromium with the clip as its camera."""
     fake = ("--use-fake-ui-for-media-stream", "--use-fake-device-for-media-stream")
-    arguments = ("--no-sandbox", "--disable-gpu", *fake, f"--use-file-for-fake-video-capture={clips[0]}")
-    path = shutil.which("chromium") or shutil.which("google-chrome")
-    with sync_playwright() as playwright:
-        try:
-            browser = playwright.chromium.launch(executable_path=path, args=arguments, env=environment)
-        except Error:
-            pytest.skip("needs Chromium: playwright install chromium")
+    with start_chromium(*fake, f"--use-file-for-fake-video-capture={clips[0]}") as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture

@@ -58,6 +58,6 @@ def create_app(session: Session) -> FastAPI:
     async def report(request: Request, error: OSError) -> JSONResponse:  # a full disk, a folder without permission
         return JSONResponse({"detail": f"{error.filename}: {error.strerror or error}"}, 507)
 
-    app.mount("/shared", StaticFiles(directory=SHARED_FOLDER))  # the modules that both pages use
+    app.mount("/shared", StaticFiles(directory=SHARED_FOLDER))  # the modules and colors that both pages use
     app.mount("/", StaticFiles(directory=PAGE_FOLDER, html=True))
     return app

@@ -6,7 +6,7 @@ import hashlib
 from typing import Annotated
 
 import typer
-from rich.table import Table
+from rich.table import Column, Table
 
 from facelattice.cli.app import MODELS, command
 from facelattice.cli.console import format_percent, out
@@ -42,7 +42,9 @@ def _describe(model: Model) -> Table:
         ("version", f"facelattice {info.version}"),
     ]
     # Without padding, the digest fits into a line of 80 characters.
-    table = Table(title=one_line(model.name), title_justify="left", show_header=False, box=None, pad_edge=False)
+    columns = "", Column(overflow="fold")
+    title = one_line(model.name)
+    table = Table(*columns, title=title, title_justify="left", show_header=False, box=None, pad_edge=False)
     for key, value in rows:
         table.add_row(one_line(key, style="dim"), one_line(value))
     return table

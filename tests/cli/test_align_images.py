@@ -404,7 +404,10 @@ def test_sigterm_keeps_the_rows_so_far(photos, tmp_path):
         [*command, "--format", "csv", "--no-draw"], cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE
     )
     try:
-        while process.poll() is None and not any(path.stat().st_size for path in tmp_path.glob("out/.*.part")):
+        # An image is counted after its row is written, so the first one is counted when there are three lines.
+        while process.poll() is None and not any(
+            path.read_bytes().count(b"\n") > 2 for path in tmp_path.glob("out/.*.part")
+        ):
             time.sleep(0.01)
         process.send_signal(signal.SIGTERM)
         _, err = process.communicate(timeout=60)

@@ -70,13 +70,13 @@ def test_a_face_depends_on_seed_and_index_alone(generator):
 
 
 def test_a_face_does_not_change_between_versions(generator):
-    # The numbers were printed before the package was split into smaller files. They hold whatever else is rendered.
+    # A change of the drawing or of the probabilities changes them: then a folder cannot be continued.
     face = generator(4)
     np.testing.assert_allclose(
         face.points[[0, 16, 54, 96]],
-        [[41.616, 36.813], [32.323, 73.631], [38.862, 37.673], [46.329, 33.229]],
+        [[48.801, 45.341], [65.463, 77.471], [39.255, 52.117], [48.592, 36.308]],
         atol=0.01,
     )
-    np.testing.assert_allclose(face.image.mean((0, 1)), [109.81, 105.60, 101.24], atol=0.3)
-    assert np.bincount(face.visibility).tolist() == [60, 29, 9]
-    assert face.jpeg_quality == 68
+    np.testing.assert_allclose(face.image.mean((0, 1)), [187.22, 171.84, 168.44], atol=0.3)
+    assert np.bincount(face.visibility).tolist() == [44, 22, 32]
+    assert face.jpeg_quality == 50

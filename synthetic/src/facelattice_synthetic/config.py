@@ -32,6 +32,7 @@ class Config:
         identity_deviation: Standard deviation of the sliders of the face, which end at -1 and 1.
         expression: Probability of facial actions other than an open mouth and closed eyes.
         open_mouth: Probability of an open mouth.
+        broad_smile: Probability of a broad smile, mostly with visible teeth.
         closed_eyes: Probability of closed eyes.
         looking_aside: Probability that the eyes don't look straight ahead.
         wide_pose: Probability of a yaw from -95 to 95, cut to -89 to 89; other yaws are normal with a deviation of 16.
@@ -69,6 +70,7 @@ class Config:
     identity_deviation: float = 0.28
     expression: float = 0.85
     open_mouth: float = 0.4
+    broad_smile: float = 0.3
     closed_eyes: float = 0.1
     looking_aside: float = 0.5
     wide_pose: float = 0.35

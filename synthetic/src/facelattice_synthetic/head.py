@@ -27,6 +27,14 @@ ACTIONS = {
     "eyeSquint*": (0.25, 1.0), "eyeWide*": (0.15, 1.0), "noseSneer*": (0.15, 0.9),
 }  # fmt: skip
 
+CLOSING_ACTIONS = ("mouthPress", "mouthRollLower", "mouthRollUpper", "mouthShrug", "cheekPuff")
+POINTING_ACTIONS = ("mouthFrown", "mouthPucker", "mouthFunnel", "mouthLeft", "mouthRight")
+# Smallest and largest strength of each action of a broad smile, as in most photos that people pose for.
+BROAD_SMILE = {
+    "mouthSmile*": (0.6, 1.0), "mouthUpperUp*": (0.0, 0.6), "mouthLowerDown*": (0.0, 0.6), "mouthStretch*": (0.0, 0.5),
+    "mouthDimple*": (0.0, 0.5), "cheekSquint*": (0.2, 0.9), "eyeSquint*": (0.0, 0.6), "jawOpen": (0.0, 0.25),
+}  # fmt: skip
+
 
 @dataclass(frozen=True)
 class Person:
@@ -94,8 +102,9 @@ def sample_expression(config: Config, rng: Generator) -> Expression:
                     actions[name.rstrip("*") + side] = amount * (1 - uneven * rng.random())
     if rng.random() < config.open_mouth:
         actions["jawOpen"] = rng.uniform(0.05, 0.35) if rng.random() < 0.6 else rng.uniform(0.35, 0.95)
-        for name in ("mouthPress", "mouthRollLower", "mouthRollUpper", "mouthShrug", "cheekPuff"):
-            actions = {action: amount for action, amount in actions.items() if not action.startswith(name)}
+        actions = _without(actions, CLOSING_ACTIONS)
+    if rng.random() < config.broad_smile:
+        actions = _without(actions, CLOSING_ACTIONS + POINTING_ACTIONS) | _sample_broad_smile(rng)
     gaze = (0.0, 0.0)
     if rng.random() < config.looking_aside:
         gaze = (float(np.clip(rng.normal(0, 15), -32, 32)), float(np.clip(rng.normal(0, 9), -18, 20)))
@@ -108,6 +117,21 @@ def sample_expression(config: Config, rng: Generator) -> Expression:
             if amount > 0 and blink < 0.6:
                 actions[f"eyeLook{name}{side}"] = min(1.0, amount)
     return Expression(actions, gaze)
+
+
+def _sample_broad_smile(rng: Generator) -> dict[str, float]:
+    """Draw the actions of a broad smile, mostly with visible teeth."""
+    actions = {}
+    for name, strengths in BROAD_SMILE.items():
+        amount = rng.uniform(*strengths)
+        for side in ("Left", "Right") if name.endswith("*") else ("",):
+            actions[name.rstrip("*") + side] = amount * rng.uniform(0.9, 1)
+    return actions
+
+
+def _without(actions: dict[str, float], names: tuple[str, ...]) -> dict[str, float]:
+    """Leave out the actions whose names start with one of ``names``."""
+    return {action: amount for action, amount in actions.items() if not action.startswith(names)}
 
 
 def close_mouth(expression: Expression) -> Expression:

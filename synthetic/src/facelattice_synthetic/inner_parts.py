@@ -30,7 +30,7 @@ def sample_inner_parts(
     """
     iris = _sample_iris(assets, person, rng)
     eyes = rotate_eyes(assets.eyes.proxy.fit(base), base, expression.gaze)
-    brightness = np.float32(rng.uniform(0.45, 0.85))
+    brightness = np.float32(rng.uniform(0.6, 1.1))
     teeth = to_linear(assets.teeth.texture[..., :3]) * np.array([1, 0.93, 0.78], np.float32) * brightness
     tongue = to_linear(assets.tongue.texture[..., :3]) * np.float32(0.5)
     return [

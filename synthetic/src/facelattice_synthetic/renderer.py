@@ -31,8 +31,8 @@ def render(
     geometry = rasterize(surfaces, camera, size)
     materials = sample_materials(surfaces, geometry, painter)
     shadow = find_shadow(surfaces, layers, lights.distant[0], geometry)
-    eyes = np.isin(geometry.surface_ids, [k for k, surface in enumerate(surfaces) if surface.kind == "eyes"])
-    occlusion = find_ambient_occlusion(geometry, eyes, camera.focal)
+    wet = [k for k, surface in enumerate(surfaces) if surface.kind in {"eyes", "teeth"}]
+    occlusion = find_ambient_occlusion(geometry, np.isin(geometry.surface_ids, wet), camera.focal)
     color = shade(geometry, materials, lights, shadow, occlusion)
     opacity, layer_opacity = geometry.covered.astype(np.float32), np.zeros((size, size), np.float32)
     for layer in layers:

@@ -57,12 +57,12 @@ def find_shadow(surfaces: list[Surface], layers: list[Layer], light: Light, geom
     return np.where(covered, smooth, 1).astype(np.float32)
 
 
-def find_ambient_occlusion(geometry: GeometryBuffer, eyes: np.ndarray, focal: float) -> np.ndarray:
+def find_ambient_occlusion(geometry: GeometryBuffer, wet: np.ndarray, focal: float) -> np.ndarray:
     """Return how much of the ambient light reaches each pixel, from the difference of the depth to its blur.
 
     Args:
         geometry: The surfaces.
-        eyes: bool (S, S), pixels of the eyes, which are darkened less.
+        wet: bool (S, S), pixels of eyes and teeth, which are darkened less.
         focal: Focal length in pixels.
     """
     covered = geometry.covered
@@ -74,8 +74,8 @@ def find_ambient_occlusion(geometry: GeometryBuffer, eyes: np.ndarray, focal: fl
         weight = cv2.GaussianBlur(covered.astype(np.float32), (0, 0), sigma)
         blurred = cv2.GaussianBlur(z, (0, 0), sigma) / np.maximum(weight, 1e-3)
         result *= 1 - np.clip(strength * np.clip(z - blurred, 0, 0.25), 0, 0.75)
-    # The white of an eye shines through, and the wet eye mirrors its surroundings.
-    result[eyes] **= 0.4
+    # Light enters the white of an eye and the teeth at their sides, and what is wet mirrors its surroundings.
+    result[wet] **= 0.4
     return result
 
 

@@ -107,15 +107,10 @@ def readme_table(results: Results) -> str:
     for program in PEERS:
         found = {row["set"]: row for row in peers if (row["program"], row["boxes"]) == (program, "detector")}
         if found:
-            parts = [found[one] for one in ("HELEN test", "LFPW test", "iBUG")]
-            count = sum(row["num_found"] for row in parts)
-            full_nme = sum(row["nme"] * row["num_found"] for row in parts) / count
-            wflw_row = found["WFLW subset as 68 points"]
-            missed = wflw_row["num_faces"] - wflw_row["num_found"]
-            rows.append(
-                [program, percent(full_nme), percent(found["iBUG"]["nme"]),
-                 f"{percent(wflw_row['nme'])}, {missed} missed", None, f"{wflw_row['ms']:.1f}"]
-            )  # fmt: skip
+            challenging, wflw = [found["iBUG"]], [found["WFLW subset as 68 points"]]
+            common = [found["HELEN test"], found["LFPW test"]]
+            results_of_sets = (mean_of_found(sets) for sets in (common + challenging, challenging, wflw))
+            rows.append([program, *results_of_sets, None, f"{wflw[0]['ms']:.1f}"])
     header = [
         "",
         "300-W full",
@@ -126,6 +121,14 @@ def readme_table(results: Results) -> str:
     ]
     filled = [column for column in range(len(header)) if column == 0 or any(row[column] for row in rows)]
     return table([header[i] for i in filled], [[row[i] or None for i in filled] for row in rows])
+
+
+def mean_of_found(sets: Sequence[dict[str, Any]]) -> str:
+    """Mean NME of the faces that a program found in several sets, and the number of those that it missed."""
+    num_found = sum(row["num_found"] for row in sets)
+    num_missed = sum(row["num_faces"] for row in sets) - num_found
+    nme = percent(sum(row["nme"] * row["num_found"] for row in sets) / num_found)
+    return f"{nme}, {num_missed} missed" if num_missed else str(nme)
 
 
 def accuracy_table(results: Results) -> str:

@@ -96,7 +96,7 @@ def main() -> None:
 
 
 def choose_faces(data: Path, points: str | None, count: int) -> list[Sample]:
-    """Read the faces, keep the chosen points, and choose complete faces that are alone in their photo."""
+    """Read the faces, keep the chosen points, and choose complete faces that are alone in their photo, which exists."""
     samples = read_samples(data)
     scheme = samples[0].scheme
     ids = list(range(len(scheme))) if points is None else [int(i) for i in points.split(",")]
@@ -104,7 +104,11 @@ def choose_faces(data: Path, points: str | None, count: int) -> list[Sample]:
     pairs = [[position[a], position[b]] for a, b in scheme.pairs if a in position and b in position]
     own = Scheme.from_dict({"name": "chosen", "points": [scheme.names[i] for i in ids], "pairs": pairs})
     paths = [sample.path for sample in samples]
-    alone = [sample for sample in samples if paths.count(sample.path) == 1 and sample.mask[ids].all()]
+    alone = [
+        sample
+        for sample in samples
+        if paths.count(sample.path) == 1 and sample.mask[ids].all() and sample.path.is_file()  # MTFL has rows of LFW
+    ]
     order = np.random.default_rng(0).permutation(len(alone))[:count]
     return [_cut(alone[i], ids, own) for i in sorted(order)]
 

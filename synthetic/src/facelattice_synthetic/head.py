@@ -96,10 +96,9 @@ def sample_expression(config: Config, rng: Generator) -> Expression:
         for name, (probability, largest) in ACTIONS.items():
             if rng.random() < probability:
                 amount = strength * rng.uniform(0.1, largest)
-                sides = ("Left", "Right") if name.endswith("*") else ("",)
                 uneven = 0.6 if rng.random() < 0.15 else 0.1
-                for side in sides:
-                    actions[name.rstrip("*") + side] = amount * (1 - uneven * rng.random())
+                for action in _both_sides(name):
+                    actions[action] = amount * (1 - uneven * rng.random())
     if rng.random() < config.open_mouth:
         actions["jawOpen"] = rng.uniform(0.05, 0.35) if rng.random() < 0.6 else rng.uniform(0.35, 0.95)
         actions = _without(actions, CLOSING_ACTIONS)
@@ -124,9 +123,14 @@ def _sample_broad_smile(rng: Generator) -> dict[str, float]:
     actions = {}
     for name, strengths in BROAD_SMILE.items():
         amount = rng.uniform(*strengths)
-        for side in ("Left", "Right") if name.endswith("*") else ("",):
-            actions[name.rstrip("*") + side] = amount * rng.uniform(0.9, 1)
+        for action in _both_sides(name):
+            actions[action] = amount * rng.uniform(0.9, 1)
     return actions
+
+
+def _both_sides(name: str) -> tuple[str, ...]:
+    """Return the actions that a name stands for: those of both sides if it ends with "*"."""
+    return (f"{name[:-1]}Left", f"{name[:-1]}Right") if name.endswith("*") else (name,)
 
 
 def _without(actions: dict[str, float], names: tuple[str, ...]) -> dict[str, float]:

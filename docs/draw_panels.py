@@ -1,6 +1,7 @@
 """Draw docs/images/panels.jpg, the picture of the README: `python docs/draw_panels.py`.
 
-The photo is the example photo (public domain), changed by the program: covered, turned, darkened, small.
+The photo is the example photo (public domain), changed by the program: covered, turned, darkened, small. The profile is
+a synthetic face (docs/render_profile.py).
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from facelattice.datasets.synthetic_occlusion import draw_accessory
 
 ROOT = Path(__file__).parents[1]
 PATH = ROOT / "docs" / "images" / "panels.jpg"
+PROFILE = ROOT / "src" / "facelattice" / "serve" / "page" / "profile.jpg"
 SIDE = 320  # of a panel, pixels
 CAPTION = 26  # height of a caption, pixels
 ROLLS = (0, -22, 14, 25, 6, -16, -8, 18, -25)  # of the small heads, degrees
@@ -38,11 +40,12 @@ def make_panels(aligner: FaceAligner) -> dict[str, np.ndarray]:
     known = np.ones(len(points), bool)
     covered = {
         kind: draw_accessory(image, points, known, face.scheme, np.random.default_rng(seed), kind)[0]
-        for kind, seed in (("sunglasses", 1), ("mask", 2), ("hand", 6))
+        for kind, seed in (("sunglasses", 1), ("hand", 6))
     }
     dark = cv2.GaussianBlur(image, (0, 0), 4) * 0.22 + np.random.default_rng(0).normal(0, 3, image.shape)
     return {
         **covered,
+        "profile": load_image(PROFILE),
         "turned by 180 degrees": geometry.turn_image(image, 180)[0],
         "dark and blurred": dark.clip(0, 255).astype(np.uint8),
         "small and many": make_group(photo, face.box),

@@ -1,29 +1,34 @@
 /**
- * Five sample images, drawn over one portrait: what is often hard for other programs.
+ * Six sample images: what is often hard for other programs. Five are drawn over one portrait, one is a synthetic face.
  *
  *   await sampleImages()        [{name, label, canvas}], in the order of SAMPLES, their labels
  *
- * Source: the portrait of the astronaut Eileen Collins by NASA (1999, public domain), which facelattice ships.
+ * Sources: the portrait of the astronaut Eileen Collins by NASA (1999, public domain); the profile is rendered by
+ * docs/render_profile.py. facelattice ships both.
  */
 
 import { createCanvas } from "./dom.js";
 import { request } from "./server.js";
 
-export const SAMPLES = ["Sunglasses", "Hand", "Turned", "Dark", "Group"];
+export const SAMPLES = ["Sunglasses", "Hand", "Profile", "Turned", "Dark", "Group"];
 
 const SIDE = 320;
 
 export async function sampleImages() {
-  const photo = await createImageBitmap(await (await request("sample.jpg")).blob());
+  const [photo, profile] = await Promise.all(["sample.jpg", "profile.jpg"].map(loadImage));
   // The face with some room around it. In the crop the eyes are at y = 113, the mouth is at y = 177.
   const portrait = createCanvas(SIDE, SIDE);
   portrait.getContext("2d").drawImage(photo, 92, 10, 240, 240, 0, 0, SIDE, SIDE);
   const [sunglasses, hand, dark] = [drawSunglasses, drawHand, drawNight].map((draw) => drawOver(portrait, draw));
-  const canvases = [sunglasses, hand, turned(photo), dark, group(photo)];
+  const canvases = [sunglasses, hand, drawOver(profile), turned(photo), dark, group(photo)];
   return SAMPLES.map((label, i) => ({ label, name: `${label.toLowerCase()}.png`, canvas: canvases[i] }));
 }
 
-function drawOver(image, draw) {
+async function loadImage(name) {
+  return createImageBitmap(await (await request(name)).blob());
+}
+
+function drawOver(image, draw = () => {}) {
   const canvas = createCanvas(image.width, image.height);
   const context = canvas.getContext("2d");
   context.drawImage(image, 0, 0);

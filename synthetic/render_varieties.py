@@ -2,9 +2,9 @@
 
     python synthetic/render_varieties.py runs/varieties FREE_ASSETS
 
-Writes a folder for each row of the ablation into runs/varieties: "all" with 2400 faces, "validation" with 300 of another
-seed, and 1200 faces without each kind. all/points68-300.csv and the like list the first faces of "all". The same command continues
-after an interruption.
+Writes the folders of the ablation's rows into runs/varieties: "all" with 1600 faces, "validation" with 300 of another
+seed, and folders with 800 faces that lack one kind. all/points68-200.csv and the like list the first faces of "all".
+The same command continues after an interruption.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from pathlib import Path
 from facelattice_synthetic.__main__ import main as render
 
 SIZE = 128  # pixels: the networks of the ablation take crops of 64
-COUNT = 1200
-SUBSETS = (300, 600, 1200)
+COUNT = 800
+SUBSETS = (200, 400, 800)
 WITHOUT = {
     "shapes": ("identity_deviation=0", "child=0"),
     "expressions": ("expression=0", "open_mouth=0", "broad_smile=0", "looking_aside=0", "closed_eyes=0"),

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from facelattice_synthetic import Config, ConfigError, parse_config
+from render_varieties import WITHOUT
 
 
 def test_settings_change_the_named_fields_alone():
@@ -35,5 +36,7 @@ def test_the_settings_of_the_readme_exist():
     text = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
     rows = re.findall(r"^\| .* \| (`\w+=.*) \|$", text, re.MULTILINE)
     assert len(rows) == 11
-    for row in rows:
-        parse_config(re.findall("`([^`]+)`", row))
+    settings = [tuple(re.findall("`([^`]+)`", row)) for row in rows]
+    assert settings == list(WITHOUT.values())
+    for row in settings:
+        parse_config(row)

@@ -11,6 +11,7 @@ model = sys.argv[2] if len(sys.argv) > 2 else "ibug68"
 face = FaceAligner(model)(image)[0]
 for template in ("upright", "arcface", "ffhq"):
     save_image(f"{template}.png", face.crop(template=template))
+print("written: upright.png, arcface.png, ffhq.png")
 
 to_image = geometry.invert(face.crop_matrix(template="arcface"))  # maps points of the crop back
 x, y = geometry.apply(to_image, [55.5, 55.5])

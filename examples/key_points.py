@@ -13,3 +13,4 @@ model = sys.argv[2] if len(sys.argv) > 2 else "ibug68"
 key_points = to_supervision(FaceAligner(model)(image))
 print(key_points.xy.shape)
 save_image("key_points.jpg", sv.VertexAnnotator(radius=2).annotate(image.copy(), key_points))
+print("written: key_points.jpg")

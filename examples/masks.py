@@ -17,3 +17,4 @@ save_image("lips.jpg", np.uint8(image * (1 - 0.5 * lips) + np.array([200, 20, 60
 
 inside = face.mask("face", forehead=True, soft_edge=20)[..., None] / 255
 save_image("background.jpg", np.uint8(image * inside + cv2.GaussianBlur(image, (0, 0), 12) * (1 - inside)))
+print("written: lips.jpg, background.jpg")

@@ -3,7 +3,7 @@
     python synthetic/render_varieties.py runs/varieties FREE_ASSETS
 
 Writes the folders of the ablation's rows into runs/varieties: "all" with 1600 faces, "validation" with 300 of another
-seed, and folders with 800 faces that lack one kind. all/points68-200.csv and the like list the first faces of "all".
+seed, and folders with 600 faces that lack one kind. all/points68-200.csv and the like list the first faces of "all".
 The same command continues after an interruption.
 """
 
@@ -16,8 +16,8 @@ from pathlib import Path
 from facelattice_synthetic.__main__ import main as render
 
 SIZE = 128  # pixels: the networks of the ablation take crops of 64
-COUNT = 800
-SUBSETS = (200, 400, 800)
+COUNT, MOST = 600, 1600
+SUBSETS = (200, COUNT)
 WITHOUT = {
     "shapes": ("identity_deviation=0", "child=0"),
     "expressions": ("expression=0", "open_mouth=0", "broad_smile=0", "looking_aside=0", "closed_eyes=0"),
@@ -37,7 +37,7 @@ def main() -> int:
     """Render all folders; return the exit status of the first that fails, or 0."""
     out, assets = Path(sys.argv[1]), sys.argv[2]
     for name, count, seed, settings in (
-        ("all", 2 * COUNT, 0, ()),
+        ("all", MOST, 0, ()),
         ("validation", 300, 1, ()),
         *((f"without-{name}", COUNT, 0, settings) for name, settings in WITHOUT.items()),
     ):

@@ -20,11 +20,11 @@ IMAGE_SCRIPTS = {  # what each prints, and the files that it writes
     "measures.py": ("eyes open 0.", []),
     "regions.py": ("left_eye: center", []),
     "aligned_crops.py": ("in the image", ["arcface.png", "ffhq.png", "upright.png"]),
-    "masks.py": ("", ["background.jpg", "lips.jpg"]),
+    "masks.py": ("written: lips.jpg, background.jpg", ["background.jpg", "lips.jpg"]),
     "tables.py": ("nose_tip_x", []),
     "key_points.py": ("(1, ", ["key_points.jpg"]),
     "correct_in_cvat.py": ("1 face for CVAT", ["corrected"]),
-    "drawings.py": ("", ["drawings.jpg", "faces.svg", "overlay.png"]),
+    "drawings.py": ("written: drawings.jpg, overlay.png, faces.svg", ["drawings.jpg", "faces.svg", "overlay.png"]),
 }
 WITHOUT_ARGUMENTS = {"python_api.py", "correct_in_cvat.py"}
 VIDEO_SCRIPTS = {

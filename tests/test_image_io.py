@@ -280,6 +280,9 @@ def test_heic_needs_an_extra(tmp_path, monkeypatch):
             load_image(path)
         with pytest.raises(ImageError, match="upload: is a HEIC photo; convert it to JPEG or PNG"):
             decode_image(data, "upload", formats=("JPEG", "PNG"))
+    path.write_bytes(b"text")
+    with pytest.raises(ImageError, match=r"not an image of a supported format \(JPEG, .*PPM\)$"):
+        load_image(path)
 
 
 @pytest.mark.skipif(not Path("/dev/zero").exists(), reason="needs /dev/zero")

@@ -201,3 +201,7 @@ def test_classes_of_merl_rav(shared_data):
     assert 20 < -quartiles["righthalf"][2] < -quartiles["righthalf"][0] < 50
     assert quartiles["left"][0] > 35
     assert -quartiles["right"][2] > 30
+
+
+def test_repr_has_tenths_of_degrees():
+    assert repr(HeadPose(1.92266, -6.1, 3.049)) == "HeadPose(yaw=1.9, pitch=-6.1, roll=3.0)"

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -178,7 +179,8 @@ def _open(data: bytes, name: str, max_pixels: int, formats: Sequence[str], limit
 
 def _describe_unsupported(data: bytes, formats: Sequence[str]) -> str:
     if not is_heif(data):
-        return f"not an image of a supported format ({', '.join(formats)})"
+        readable = [format for format in formats if format != "HEIF" or find_spec("pillow_heif")]
+        return f"not an image of a supported format ({', '.join(readable)})"
     advice = 'run: pip install "facelattice[heif]"' if "HEIF" in formats else "convert it to JPEG or PNG"
     return f"is a HEIC photo; {advice}"
 

@@ -64,6 +64,9 @@ class HeadPose:
     pitch: float
     roll: float
 
+    def __repr__(self) -> str:
+        return f"HeadPose({', '.join(f'{name}={value}' for name, value in self.to_dict().items())})"
+
     def to_dict(self) -> dict[str, float]:
         """Return a dictionary for JSON; angles are rounded to 1/10 degree."""
         return {"yaw": round(self.yaw, 1), "pitch": round(self.pitch, 1), "roll": round(self.roll, 1)}

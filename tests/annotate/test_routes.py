@@ -55,7 +55,11 @@ def test_export(client, tmp_path):
     (sample,) = read_samples(tmp_path / "points-coco" / "landmarks.json")
     assert sample.mask.tolist() == [True, True, False, True, True]
     assert sample.hidden.tolist() == [False, True, False, False, False]
-    for kind, message in (("json", "holds finite points"), ("pts", "holds finite points"), ("png", "body.format: ")):
+    for kind, message in (
+        ("json", "holds finite points"),
+        ("pts", "holds finite points"),
+        ("png", "format=png: must be "),
+    ):
         response = client.post("/api/export", json={"format": kind})
         assert (response.status_code, message in response.json()["detail"]) == (422, True)
 

@@ -61,7 +61,7 @@ def test_wrong_arguments_have_status_2_and_a_reason(run, tmp_path, arguments, me
 
 
 def test_settings_reach_the_aligner(run):
-    assert "no face found" in run("align", PHOTO, "--model", "ibug68-fast", "--min-score", "0.99")[2]
+    assert "no face of score 0.99 or more" in run("align", PHOTO, "--model", "ibug68-fast", "--min-score", "0.99")[2]
     path = find_model("ibug68-fast")
     status, _, err = run("align", PHOTO, "--model", path, "--max-faces", "1", "--detector", "yunet", "--no-draw")
     assert (status, err) == (0, "1 face in 1 image\n")

@@ -111,7 +111,10 @@ def test_terminal_has_a_table_without_the_common_folder(align, photos, monkeypat
     rows = [[cell.strip() for cell in line.split("│")[1:-1]] for line in out.splitlines() if line.startswith("│")]
     assert [row[0] for row in rows] == ["face0.jpg", "face1.jpg", "face2.jpg", "more/face0.jpg"]
     assert rows[0][3].endswith(" px")
-    assert out.splitlines()[-2:] == ["no face found: wall.png", "4 faces in 6 images, 1 could not be read"]
+    assert out.splitlines()[-2:] == [
+        "no face of score 0.18 or more: wall.png",
+        "4 faces in 6 images, 1 could not be read",
+    ]
     assert str(photos) in err  # errors name the whole path
 
 
@@ -153,8 +156,10 @@ def test_folder_with_a_damaged_image(align, photos, tmp_path):
     error, *messages = err.splitlines()
     assert "broken.jpg: not an image" in error
     assert messages == [
-        f"no face found: {photos / 'wall.png'}", "4 faces in 6 images, 1 could not be read", "written: 9 files in out"
-    ]  # fmt: skip
+        f"no face of score 0.18 or more: {photos / 'wall.png'}",
+        "4 faces in 6 images, 1 could not be read",
+        "written: 9 files in out",
+    ]
     assert [line.split("\t")[0] for line in out.splitlines()] == [
         str(photos / name) for name in ("face0.jpg", "face1.jpg", "face2.jpg", "more/face0.jpg")
     ]
@@ -203,7 +208,7 @@ def test_only_errors_are_printed_about_odd_images(tmp_path, copies):
     strips = [f"strip{i}.tif: the TIFF image is cut short or damaged (decoder error -2)\n" for i in range(copies)]
     tags = [f"tag{i}.tif: the image header cannot be read (Missing dimensions)\n" for i in range(copies)]
     *messages, counts = done.stderr.splitlines(keepends=True)
-    assert [message for message in messages if not message.startswith("no face found")] == strips + tags
+    assert [message for message in messages if not message.startswith("no face of")] == strips + tags
     assert counts.endswith(f"in {3 * copies} images, {2 * copies} could not be read\n")
 
 
@@ -268,6 +273,12 @@ def test_shards_have_their_own_tables(align, photos, tmp_path, format, ending):
     for i in (1, 2):
         align(photos, "--out", "out", "--format", format, "--no-draw", "--shard", f"{i}/2")
     assert names(tmp_path / "out") == [f"landmarks-{i}of2{ending}" for i in (1, 2)]
+
+
+def test_parquet_without_its_library_makes_no_folder(align, photos, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "pyarrow", None)  # not installed
+    status, _, err = align(photos, "--out", "out", "--format", "parquet")
+    assert (status, "pyarrow" in err, (tmp_path / "out").exists()) == (2, True, False)
 
 
 @pytest.mark.parametrize("format", ["json", "parquet"])

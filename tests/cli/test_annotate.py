@@ -35,7 +35,7 @@ def test_the_scheme_of_the_command_line_is_a_file(run, folder, tmp_path, monkeyp
         port = server.getsockname()[1]
         status, _, err = run("annotate", "photos", "--points", "left_eye, right_eye,nose", "--port", port)
         assert status == 2
-        assert f"cannot listen on port {port}" in err
+        assert f"port {port} is in use; give another --port" in err
         scheme = get_scheme(tmp_path / "points.yaml")
         assert (scheme.names, scheme.pairs) == (("left_eye", "right_eye", "nose"), ((0, 1),))
         status, _, err = run("annotate", "photos", "--points", "4", "--port", port)

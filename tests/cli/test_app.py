@@ -114,6 +114,7 @@ def test_output_folder_that_is_a_file_is_rejected_first(run, tmp_path, command):
         (["models", "ibug86"], "bundled: ibug68"),
         (["align", "gone.jpg", "--model", "gone.onnx"], "gone.onnx"),
         (["dance"], "No such command"),
+        (["my photo.jpg"], "Did you mean: facelattice align 'my photo.jpg'"),
     ],
 )
 def test_mistakes_of_the_user_have_no_traceback(run, tmp_path, arguments, message):

@@ -14,6 +14,11 @@ def test_training_data_and_license_are_printed(run):
         assert word in out
 
 
+def test_sources_of_the_same_data_are_listed_once(run):
+    lines = run("models", "ibug68")[1].splitlines()
+    assert sum("AFLW with the annotation of MERL-RAV" in line for line in lines) == 1
+
+
 def test_digest_is_that_of_reports(run):
     assert file_digest(find_model("ibug68-fast")) in run("models", "ibug68-fast")[1]
 

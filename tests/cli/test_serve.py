@@ -48,7 +48,8 @@ def test_blank_token_is_rejected(run, monkeypatch, tmp_path, token):
         (("--timeout", "inf"), "less than or equal to"),
         (("--max-body-mb", "inf"), "less than or equal to"),
         (("--token-file", "missing.txt"), "missing.txt: No such file or directory"),
-        (("--port", "PORT"), "give another --host or --port; 0 is a free port"),
+        (("--host", "203.0.113.9", "--token", "secret"), "cannot listen on 203.0.113.9, port 8000: Cannot assign"),
+        (("--port", "PORT"), "is in use; give another --port, 0 for a free one"),
     ],
 )
 def test_wrong_options_are_explained(run, arguments, words):

@@ -110,9 +110,29 @@ def test_formats_for_files_only_are_rejected(client, format):
     assert "not an image of a supported format" in response.json()["detail"]
 
 
-@pytest.mark.parametrize("query", ["model=none", "min_score=2", "max_faces=0", "format=xls", "max_faces=many"])
-def test_wrong_parameter_is_rejected(client, photo, query):
-    assert client.post(f"/v1/align?{query}", content=photo).status_code == 422
+@pytest.mark.parametrize(
+    ("query", "detail"),
+    [
+        ("model=none", "model=none: must be 'ibug68', 'ibug68-fast' or 'wflw98'"),
+        ("min_score=2", "min_score=2: must be less than or equal to 1"),
+        ("max_faces=0", "max_faces=0: must be greater than or equal to 1"),
+        ("format=xls", "format=xls: must be 'json', 'pts' or 'csv'"),
+        ("max_faces=many", "max_faces=many: must be a valid integer, unable to parse string as an integer"),
+        ("format=xls&max_faces=many", "format=xls: must be 'json', 'pts' or 'csv'; max_faces=many: must be a valid "
+         "integer, unable to parse string as an integer"),
+        ("modle=wflw98", "unknown parameter modle; did you mean model?"),
+        ("q=1", "unknown parameter q; known: edge_weights, format, max_faces, min_score, model, stream, time"),
+    ],
+)  # fmt: skip
+def test_wrong_parameter_is_rejected(client, photo, query, detail):
+    response = client.post(f"/v1/align?{query}", content=photo)
+    assert (response.status_code, response.json()["detail"]) == (422, detail)
+
+
+@pytest.mark.parametrize("route", ["video", "export"])
+def test_unknown_parameter_of_the_other_routes_is_rejected(client, route):
+    response = client.post(f"/v1/{route}?modle=wflw98", content=b"{}")
+    assert (response.status_code, response.json()["detail"]) == (422, "unknown parameter modle; did you mean model?")
 
 
 def test_wrong_form_is_rejected(client):

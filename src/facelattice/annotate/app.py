@@ -17,6 +17,7 @@ from facelattice.annotate.routes import create_router
 from facelattice.annotate.session import Session
 from facelattice.exceptions import FacelatticeError
 from facelattice.serve.pages import PAGE_FOLDER as SHARED_FOLDER
+from facelattice.serve.parameters import explain_invalid
 from facelattice.serve.security import SecurityMiddleware
 
 PAGE_FOLDER = Path(__file__).with_name("page")
@@ -43,16 +44,11 @@ def create_app(session: Session) -> FastAPI:
     counter = Counter("facelattice_requests", "Requests.", ["path", "status"], registry=CollectorRegistry())
     app.add_middleware(SecurityMiddleware, token=None, counter=counter)
     app.include_router(create_router(session))
+    app.add_exception_handler(RequestValidationError, explain_invalid)
 
     @app.exception_handler(FacelatticeError)
     async def reject(request: Request, error: FacelatticeError) -> JSONResponse:
         return JSONResponse({"detail": str(error)}, 422)
-
-    @app.exception_handler(RequestValidationError)
-    async def reject_body(request: Request, error: RequestValidationError) -> JSONResponse:
-        # FastAPI's own response repeats the input, which may be NaN.
-        reasons = [f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in error.errors()]
-        return JSONResponse({"detail": "; ".join(reasons)}, 422)
 
     @app.exception_handler(OSError)
     async def report(request: Request, error: OSError) -> JSONResponse:  # a full disk, a folder without permission

@@ -18,6 +18,7 @@ from facelattice.cli.image_summary import ImageSummary, JsonList, print_rows, pr
 from facelattice.exceptions import FacelatticeError, FormatError, ImageError, SchemeError
 from facelattice.face import Face
 from facelattice.formats import FORMATS, Sink, open_sink, unique_stem
+from facelattice.formats.parquet import import_pyarrow
 from facelattice.inference.parallel import align_all
 
 
@@ -74,6 +75,8 @@ def align_images(found: list[Path], options: AlignImagesOptions) -> bool:
     out_dir, format = options.out_dir, options.format
     found = without_results(found, RESULT_NAMES, out_dir)
     images, label = _select_shard(found, options.shard)
+    if format == "parquet":
+        import_pyarrow()  # before the folder is made
     if out_dir is not None:
         out_dir.mkdir(parents=True, exist_ok=True)  # now, so that an error is not reported after the work
         if options.resume:
@@ -95,7 +98,7 @@ def align_images(found: list[Path], options: AlignImagesOptions) -> bool:
     except (KeyboardInterrupt, FacelatticeError, OSError) as error:  # the files are complete with the images so far
         interruption = error
     if not options.as_json and (interruption is None or run.summary.num_images):
-        run.summary.print()
+        run.summary.print(options.settings["min_score"])
         print_written(run.paths, out_dir or Path().absolute())
     if interruption is not None:
         raise interruption

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import socket
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,6 +10,7 @@ import typer
 
 from facelattice.cli.app import TRAINING, command
 from facelattice.cli.console import pluralize, print_error, print_notice
+from facelattice.cli.listener import open_listener
 from facelattice.cli.signals import exit_status
 from facelattice.exceptions import ImageError
 from facelattice.file_search import find_images, image_suffixes
@@ -24,7 +24,7 @@ HOST = "127.0.0.1"
 
 @command(
     TRAINING,
-    "facelattice annotate photos --points left_eye,right_eye,nose",
+    "facelattice annotate photos --points left_eye,right_eye,nose_tip",
     "facelattice annotate photos --scheme dog.yaml --model dog.onnx -o dogs.csv",
 )
 def annotate(
@@ -38,7 +38,7 @@ def annotate(
         str | None,
         typer.Option(
             metavar="POINTS",
-            help="Number or names (left,right,nose) of the points. The scheme is written beside the table.",
+            help="Number or names (left_eye,right_eye,nose_tip) of the points. The scheme is written beside the table.",
         ),
     ] = None,
     scheme: Annotated[
@@ -83,13 +83,10 @@ def annotate(
             raise ImageError(f"{images[0]}: no such file")
     if chosen is None:
         raise typer.BadParameter(
-            "which points? Give their number or names (--points 12, --points left_eye,right_eye,nose), a scheme "
+            "which points? Give their number or names (--points 12, --points left_eye,right_eye,nose_tip), a scheme "
             "(--scheme my.yaml), or a model whose points you want to correct (--model ibug68)"
         )
-    try:
-        listener = socket.create_server((HOST, port))
-    except OSError as error:
-        raise typer.BadParameter(f"cannot listen on port {port} ({error.strerror}): give another --port") from None
+    listener = open_listener(HOST, port)
     project = Project(output, chosen, images, given)
     session = Session(project, model, model or START, scheme_file)
     done = sum(record.done for record in project.records)

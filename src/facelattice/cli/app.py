@@ -7,11 +7,13 @@ exception is a bug: its traceback is printed, and a line that asks for a report.
 from __future__ import annotations
 
 import os
+import shlex
 import sys
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from io import TextIOWrapper
+from pathlib import Path
 from typing import Annotated, Any, NoReturn, TypeVar
 
 import typer
@@ -20,6 +22,7 @@ import facelattice
 from facelattice.cli.console import err, format_error, out, print_error
 from facelattice.cli.signals import exit_status, raise_on_stop_signals
 from facelattice.exceptions import OUT_OF_MEMORY, FacelatticeError, is_out_of_memory
+from facelattice.file_search import IMAGE_SUFFIXES, VIDEO_SUFFIXES
 from facelattice.image_formats import silence_pillow
 from facelattice.messages import escape
 
@@ -49,6 +52,14 @@ class _Program(typer.core.TyperGroup):
         """Return the names of the commands in the order of their groups."""
         groups = {name: getattr(command, "rich_help_panel", "") for name, command in self.commands.items()}
         return sorted(super().list_commands(ctx), key=lambda name: PANELS.index(groups[name]))
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        try:
+            return super().resolve_command(ctx, args)
+        except Exception as error:
+            if hasattr(error, "format_message") and _is_input(args[0]):
+                error.message = f"No such command. Did you mean: facelattice align {shlex.quote(args[0])}"  # type: ignore[attr-defined]
+            raise
 
     def main(self, *args: Any, **kwargs: Any) -> Any:
         if sys.stdout is None:  # its file descriptor would go to the next file that is opened
@@ -81,6 +92,11 @@ class _Program(typer.core.TyperGroup):
     def invoke(self, ctx: Any) -> Any:
         with _reported_stop():
             return super().invoke(ctx)
+
+
+def _is_input(word: str) -> bool:
+    """Return whether the word that stands for a command is an image, a video or a folder."""
+    return Path(word).exists() or Path(word).suffix.lower() in IMAGE_SUFFIXES | VIDEO_SUFFIXES
 
 
 @contextmanager

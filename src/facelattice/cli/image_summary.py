@@ -18,6 +18,7 @@ from facelattice.geometry import box_side
 from facelattice.messages import escape
 from facelattice.terminal import one_line
 
+MAX_NAMES = 3
 MAX_ROWS = 60  # a longer table would push the rest off the screen
 
 
@@ -46,13 +47,14 @@ class ImageSummary:
         if not faces and len(self.without_faces) < MAX_ROWS:
             self.without_faces.append(image)
 
-    def print(self) -> None:
-        """Print the table, on a terminal only, and the counts."""
+    def print(self, min_score: float) -> None:
+        """Print the table, on a terminal only, the images without a face of this score, and the counts."""
         folder = _common_folder([*(image for image, _ in self.rows), *self.without_faces])
         if self.rows and not is_piped():
             self._print_table(folder)
         for image in self.without_faces:
-            print_message(f"no face found: {image if is_piped() else _below(image, folder)}")
+            name = image if is_piped() else _below(image, folder)
+            print_message(f"no face of score {min_score:g} or more: {name}")
         counts = f"{pluralize(self.num_faces, 'face')} in {pluralize(self.num_images + self.num_failed, 'image')}"
         print_message(counts + (f", {self.num_failed} could not be read" if self.num_failed else ""))
 
@@ -96,9 +98,10 @@ def print_rows(image: str, faces: Sequence[Face]) -> None:
 
 
 def print_written(paths: Sequence[Path], folder: Path) -> None:
-    """Print the name of the only file that was written, or the number of files."""
+    """Print the names of up to `MAX_NAMES` files that were written, or the number of files."""
     if paths:
-        print_message(f"written: {str(paths[0]) if len(paths) == 1 else f'{len(paths)} files in {folder}'}")
+        names = ", ".join(map(str, paths))
+        print_message(f"written: {names if len(paths) <= MAX_NAMES else f'{len(paths)} files in {folder}'}")
 
 
 class JsonList:

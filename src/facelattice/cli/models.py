@@ -28,14 +28,14 @@ def models(
 
 
 def _describe(model: Model) -> Table:
-    info, data = model.info, model.path.read_bytes()
+    info, content = model.info, model.path.read_bytes()
     rows = [
-        ("file", f"{model.path} ({len(data) / 1e6:.1f} MB)"),
-        ("sha256", hashlib.sha256(data).hexdigest()),  # of the whole file, as sha256sum and reports show it
+        ("file", f"{model.path} ({len(content) / 1e6:.1f} MB)"),
+        ("sha256", hashlib.sha256(content).hexdigest()),  # of the whole file, as sha256sum and reports show it
         ("scheme", f"{model.scheme.name}, {len(model.scheme)} points"),
         ("crop", f"{model.crop_size} px, {model.crop_margin:g} x the box of the landmarks"),
         ("styles", ", ".join(info.annotation_styles) or "none"),
-        *(("training data", f"{source['name']}: {source['terms']}") for source in info.data),
+        *(("training data", line) for line in dict.fromkeys(f"{data['name']}: {data['terms']}" for data in info.data)),
         ("faces", ", ".join(f"{count} {part}" for part, count in info.faces.items()) or "not stated"),
         ("validation NME", format_percent(info.val_nme)),
         ("license", info.license),

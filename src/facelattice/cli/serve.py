@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import socket
 from pathlib import Path
 from typing import Annotated
 
@@ -11,6 +10,7 @@ import typer
 
 from facelattice.cli.app import IMAGES, command
 from facelattice.cli.console import print_error, print_notice
+from facelattice.cli.listener import open_listener
 from facelattice.cli.signals import exit_status
 
 TOKEN_VARIABLE = "FACELATTICE_TOKEN"
@@ -84,12 +84,7 @@ def serve(
         )
     settings = Settings(secret, workers, queue_size, timeout, round(max_body_mb * 1e6))
     service = create_service(settings)
-    try:
-        listener = socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
-    except OSError as error:
-        raise typer.BadParameter(
-            f"cannot listen on {host}, port {port} ({error.strerror}): give another --host or --port; 0 is a free port"
-        ) from None
+    listener = open_listener(host, port)
     shown = f"[{host}]" if ":" in host else host
     print_notice(f"http://{shown}:{listener.getsockname()[1]}/    (Ctrl-C stops)")
     try:

@@ -8,12 +8,14 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from fastapi import FastAPI, Security
+from fastapi.exceptions import RequestValidationError
 from fastapi.security import HTTPBearer
 
 import facelattice
 from facelattice.onnx_session import num_usable_cpus
 from facelattice.serve.metrics import Metrics
 from facelattice.serve.pages import add_pages
+from facelattice.serve.parameters import explain_invalid
 from facelattice.serve.routes import create_router
 from facelattice.serve.security import SecurityMiddleware
 from facelattice.serve.settings import Settings
@@ -58,6 +60,7 @@ def create_service(settings: Settings | None = None) -> FastAPI:
     app.add_middleware(SecurityMiddleware, token=settings.token, counter=metrics.requests)
     # The middleware checks the token. This is for the documentation.
     dependencies = [Security(HTTPBearer(auto_error=False))] if settings.token else []
+    app.add_exception_handler(RequestValidationError, explain_invalid)
     app.include_router(create_router(settings, pool, videos, metrics, dependencies))
     add_pages(app)
     return app

@@ -25,6 +25,7 @@ EXAMPLES: dict[str, Any] = {
                     "box": [163.6, 72.3, 254, 162],
                     "points": [[163.8, 83.5]],
                     "expected_errors": [1.2],
+                    "visibility": [0.98],
                     "pose": {"yaw": -0.3, "pitch": -4.8, "roll": 3.2},
                     "measures": {"left_eye_openness": 0.327, "mouth_openness": 0.159, "size": 91.8},
                 }

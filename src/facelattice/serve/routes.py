@@ -25,6 +25,7 @@ from facelattice.serve.export import EXPORT_FORMATS
 from facelattice.serve.form import Upload
 from facelattice.serve.jobs import AlignResult, ExportJob, ExportResult, Job, Outcome, QueueFullError, VideoJob
 from facelattice.serve.metrics import Metrics
+from facelattice.serve.parameters import check_names
 from facelattice.serve.request_body import BodyMemory, read_upload
 from facelattice.serve.responses import (
     ALIGN_ERRORS,
@@ -106,6 +107,7 @@ def create_router(
         request: Request, parameters: Collection[str], create_job: Callable[[Upload], Job | ExportJob]
     ) -> tuple[AlignResult | ExportResult, str]:
         """Receive the body of a request and return the result of its job, and the name of the uploaded file."""
+        check_names(request, parameters)
         end = asyncio.get_running_loop().time() + settings.timeout
         if pool.is_full:  # before the body is received, because bodies are large
             raise HTTPException(503, f"{pool.num_waiting} requests wait already", {"Retry-After": "1"})
@@ -174,6 +176,7 @@ def create_router(
     async def follow_video(
         request: Request, model: ModelName = DEFAULT, min_score: MinScore = MIN_SCORE, max_faces: MaxFaces = 100
     ) -> Response:
+        check_names(request, VIDEO_PARAMETERS)
         if videos.is_full:  # before the body is received, because bodies are large
             raise HTTPException(503, "other videos are in progress", {"Retry-After": "5"})
         with body_memory.reservation() as reserve:

@@ -55,13 +55,18 @@ def fill(text: str, results: Results) -> str:
         benchmarks, make = TABLES[match[1]]
         if benchmarks[0] not in results:
             return match[0]
-        return f"{match[1]}{match[2]}\n{make(results)}\n\n{describe(results[benchmarks[0]])}\n\n"
+        return (
+            f"{match[1]}{match[2]}\n{make(results)}\n\n{describe([results[b] for b in benchmarks if b in results])}\n\n"
+        )
 
     return BLOCK.sub(write, text)
 
 
-def describe(result: dict[str, Any]) -> str:
-    """Return the line below a table."""
+def describe(results: Sequence[dict[str, Any]]) -> str:
+    """Return the line below a table: when, where and how its only result was measured, or the names of several."""
+    if len(results) > 1:
+        return "Measured with " + ", ".join(f"`{result['benchmark']}.py` ({result['date'][:10]})" for result in results)
+    (result,) = results
     commit = f"commit {result['commit'][:7]}" if result["commit"] else None
     known = [result["date"][:10], commit, result["machine"]["processor"]]
     return f"{', '.join(filter(None, known))}: `{result['command']}`"
@@ -116,8 +121,8 @@ def readme_table(results: Results) -> str:
         "300-W full",
         "challenging",
         "WFLW subset",
-        "the same turned by 90 degrees, detected: failures",
-        "ms per face",
+        "WFLW subset turned by 90°, detected: failures",
+        "ms per face, detected, one core",
     ]
     filled = [column for column in range(len(header)) if column == 0 or any(row[column] for row in rows)]
     return table([header[i] for i in filled], [[row[i] or None for i in filled] for row in rows])

@@ -99,9 +99,10 @@ def _print_result(result: EvaluationResult) -> None:
         if points is not None:
             table.add_row(f"{name} landmarks", str(points.num_faces), "", format_percent(points.nme))
     out.print(table)
-    style = result.predictions.annotation_style
+    scheme, style = result.samples[0].scheme.name, result.predictions.annotation_style
     style = f" Annotation style: {style}." if style else ""
     lines = [
+        f"Scheme of the annotation: {one_line(scheme)}, {result.num_points} landmarks measured. "
         f"Boxes: {result.box_source}.{style} Protocol: {result.protocol.name}. NME: {result.protocol.normalizer}, mean "
         f"over the faces found. FR@{percent}: fraction of the faces with an NME above {percent} %, or missed. "
         f"AUC@{percent}: area under the cumulative error curve up to {percent} %."

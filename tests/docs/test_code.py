@@ -133,4 +133,4 @@ def test_yaml_blocks_are_schemes_or_recipes(page):
         if "points" in content:
             facelattice.Scheme.from_dict(content)
         else:
-            check_keys(content, Recipe, "", page)
+            check_keys(content, Recipe, page)

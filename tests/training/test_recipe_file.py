@@ -1,14 +1,14 @@
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 
 import pytest
 import yaml
 
 from facelattice.exceptions import RecipeError
-from facelattice.training.config import recipe_from_yaml, recipe_to_yaml
-from facelattice.training.recipe_checks import RENAMED
+from facelattice.training.config import DataSource, Recipe, recipe_from_yaml, recipe_to_yaml
+from facelattice.training.recipe_checks import OTHER_NAMES, OTHER_NAMES_OF_DATA, RENAMED, _full_keys
 from facelattice.training.recipe_file import absolute_overrides, load_recipe
 
 FOLDER = Path(__file__).parents[2] / "recipes"
@@ -124,6 +124,40 @@ def test_other_files_are_rejected(tmp_path):
 def test_old_keys_name_the_new_ones(write_recipe, old, new):
     with pytest.raises(RecipeError, match=f"unknown key {old}; it is now called {new}$"):
         load_recipe(write_recipe(), [f"{old}=1"])
+
+
+@pytest.mark.parametrize(
+    ("key", "meant"),
+    [
+        ("optimizer.learning_rate", "optimizer.lr"), ("learning_rate", "optimizer.lr"), ("lr", "optimizer.lr"),
+        ("network.lr", "optimizer.lr"), ("optimizer.Learning-Rate", "optimizer.lr"), ("learning_rat", "optimizer.lr"),
+        ("weight_decay", "optimizer.weight_decay"), ("rotation", "augmentation.rotation"), ("k", "network.k"),
+        ("n_workers", "num_workers"), ("bs", "batch_size"), ("optimizer.batch_size", "batch_size"),
+        ("epoch", "epochs"), ("image_size", "network.crop_size"), ("pretrained", "network.pretrained or init_from"),
+        ("init_lr", "optimizer.lr"), ("resume", "the option --resume"), ("backbon", "network.backbone"),
+    ],
+)  # fmt: skip
+def test_keys_of_other_trainers_and_of_other_sections_name_the_key(write_recipe, key, meant):
+    with pytest.raises(RecipeError) as raised:
+        load_recipe(write_recipe(), [f"{key}=1"])
+    assert str(raised.value).endswith(f"unknown key {key}; did you mean {meant}?")
+
+
+def test_other_names_stand_for_keys(write_recipe):
+    """Each is a key of the recipe, or of a dataset, and no key has such a name in its own section."""
+    keys = _full_keys(Recipe)
+    assert {key for key in OTHER_NAMES.values() if not key.startswith("the option")} <= set(keys)
+    assert not OTHER_NAMES.keys() & {key for key in keys if "." not in key}
+    data = {field.name for field in fields(DataSource)}
+    assert set(OTHER_NAMES_OF_DATA.values()) <= data
+    assert not OTHER_NAMES_OF_DATA.keys() & data
+    with pytest.raises(RecipeError, match=r"unknown key data\[0\].split; did you mean data\[0\].subset\?"):
+        load_recipe(write_recipe(data=[{"path": "a", "name": "b", "split": "train"}]))
+
+
+def test_unlike_keys_are_listed(write_recipe):
+    with pytest.raises(RecipeError, match=r"unknown key optimizer.foo; known keys: name, lr, weight_decay"):
+        load_recipe(write_recipe(), ["optimizer.foo=1"])
 
 
 def test_validate_of_a_source_names_pseudo_labels(write_recipe):

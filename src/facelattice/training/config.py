@@ -222,7 +222,7 @@ def merge_settings(kind: type[Settings], path: str | Path, *layers: dict[str, An
 
 def _checked(config: Any, kind: type, path: str | Path) -> dict[str, Any]:
     content: Any = OmegaConf.to_container(config)
-    check_keys(content, kind, "", path)
+    check_keys(content, kind, path)
     check_resolvers(content, path)
     return cast(dict[str, Any], content)
 

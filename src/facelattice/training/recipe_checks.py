@@ -67,24 +67,72 @@ RENAMED = {
     "validate": "pseudo_labels (true where validate was false)",
 }  # fmt: skip
 
+# Names that other trainers give to these keys. A key of the recipe that is only in another section needs no entry.
+_OTHER_NAMES = {
+    "init_from": "pretrained, weights, pretrained_weights, model, checkpoint, ckpt, init, finetune, load_from",
+    "network.backbone": "arch, encoder, architecture",
+    "network.crop_size": "crop, imgsz, img_size, image_size, input_size, resolution",
+    "batch_size": "bs, batchsize, train_batch_size, per_device_train_batch_size, samples_per_gpu",
+    "epochs": "epoch, num_epochs, n_epochs, max_epochs, num_train_epochs, total_epochs",
+    "num_workers": "n_workers, dataloader_num_workers, workers_per_gpu, loader_workers",
+    "seed": "random_seed, random_state, manual_seed",
+    "precision": "amp, fp16, half, mixed_precision",
+    "val_fraction": "val_split, validation_split, valid_fraction, validation_fraction, test_size",
+    "optimizer.name": "opt, type",
+    "optimizer.lr": "learning_rate, learningrate, lr0, base_lr, init_lr, max_lr, peak_lr, initial_lr",
+    "optimizer.weight_decay": "wd, decay, l2",
+    "optimizer.schedule": "scheduler, lr_scheduler, lr_schedule, lr_policy, sched",
+    "optimizer.milestones": "steps, lr_steps, decay_epochs, step_size",
+    "optimizer.decay_factor": "lr_gamma, decay_rate, lrf",
+    "optimizer.warmup_epochs": "warmup, warm_up, warmup_steps, lr_warmup",
+    "optimizer.max_grad_norm": "clip, clip_grad, grad_clip, clip_grad_norm, gradient_clip_val, max_norm",
+    "optimizer.ema_decay": "ema, model_ema, model_ema_decay",
+    "augmentation.mirror": "flip, fliplr, hflip, horizontal_flip, random_flip",
+    "augmentation.rotation": "rotate, degrees, random_rotation",
+    "augmentation.shift": "translate, translation",
+    "data": "dataset, datasets, train_data, training_data, train, data_dir, data_path",
+    "scheme": "keypoints, num_keypoints, num_points, num_landmarks, landmarks, points, kpt_shape, classes, num_classes",
+    "the option --out": "out, output, out_dir, output_dir, save_dir, work_dir, project, log_dir",
+    "the option --resume": "resume, resume_from, continue",
+}
+OTHER_NAMES = {name: key for key, names in _OTHER_NAMES.items() for name in names.split(", ")}
+OTHER_NAMES_OF_DATA = {
+    "root": "path", "file": "path", "folder": "path", "dir": "path", "csv": "path", "split": "subset", "part": "subset",
+    "license": "terms", "style": "annotation_style", "weight": "repeat", "repeats": "repeat", "points": "scheme",
+}  # fmt: skip
 
-def check_keys(given: Any, kind: type, prefix: str, path: str | Path) -> None:
-    """Raise RecipeError for a key that ``kind`` does not have; the message names the most similar one."""
+
+def check_keys(given: Any, kind: type, path: str | Path) -> None:
+    """Raise RecipeError for a key that ``kind`` does not have; the message names the key that is probably meant."""
+    _check_keys(given, kind, "", path, _full_keys(kind))
+
+
+def _full_keys(kind: type, prefix: str = "") -> list[str]:
+    """The keys of a dataclass, such as ``optimizer`` and ``optimizer.lr``; without those of the entries of lists."""
+    keys = []
+    for name, value in get_type_hints(kind).items():
+        keys.append(f"{prefix}{name}")
+        if is_dataclass(value):
+            keys += _full_keys(value, f"{prefix}{name}.")  # type: ignore[arg-type]
+    return keys
+
+
+def _check_keys(given: Any, kind: type, prefix: str, path: str | Path, all_keys: list[str]) -> None:
     if not isinstance(given, dict):
         raise RecipeError(f"{path}: {prefix.rstrip('.') or 'the file'} must be keys with values, not {given!r}")
     known = get_type_hints(kind)
     for key, value in given.items():
         if key not in known:
-            raise RecipeError(f"{path}: unknown key {prefix}{key}; {_hint(str(key), prefix, list(known))}")
+            raise RecipeError(f"{path}: unknown key {prefix}{key}; {_hint(str(key), prefix, list(known), all_keys)}")
         item = next(iter(get_args(known[key])), None)
         if is_dataclass(known[key]):
-            check_keys(value, known[key], f"{prefix}{key}.", path)
+            _check_keys(value, known[key], f"{prefix}{key}.", path, all_keys)
         elif is_dataclass(item):
             if not isinstance(value, list):
                 names = ", ".join(f.name for f in fields(item) if f.default is MISSING)
                 raise RecipeError(f"{path}: {key} must be a list, each with {names}, not {value!r}")
             for i, entry in enumerate(value):
-                check_keys(entry, item, f"{key}[{i}].", path)  # type: ignore[arg-type]
+                _check_keys(entry, item, f"{key}[{i}].", path, all_keys)  # type: ignore[arg-type]
 
 
 def check_resolvers(value: Any, path: str | Path) -> None:
@@ -95,12 +143,32 @@ def check_resolvers(value: Any, path: str | Path) -> None:
         check_resolvers(item, path)
 
 
-def _hint(key: str, prefix: str, known: list[str]) -> str:
-    new = RENAMED.get(f"{prefix}{key}") or RENAMED.get(key if prefix.startswith("data[") else "")
+def _hint(key: str, prefix: str, known: list[str], all_keys: list[str]) -> str:
+    """What to write in place of an unknown key: a new name, the key of another section, or the most similar one."""
+    in_data = prefix.startswith("data[")
+    new = RENAMED.get(f"{prefix}{key}") or RENAMED.get(key if in_data else "")
     if new is not None:
         return f"it is now called {new}"
-    similar = difflib.get_close_matches(key, known, n=1, cutoff=0.3)
+    name = key.lower().replace("-", "_")
+    if in_data and name in OTHER_NAMES_OF_DATA:
+        return f"did you mean {prefix}{OTHER_NAMES_OF_DATA[name]}?"
+    meant = _keys_named(name, prefix, all_keys)
+    if not meant and not (similar := difflib.get_close_matches(name, known, n=1, cutoff=0.75)):
+        names = sorted({*OTHER_NAMES, *(full.rpartition(".")[2] for full in all_keys)})
+        for near in difflib.get_close_matches(name, names, n=1, cutoff=0.8):
+            meant = _keys_named(near, prefix, all_keys)
+        similar = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+    if meant:
+        return f"did you mean {' or '.join(meant)}?"
     return f"did you mean {prefix}{similar[0]}?" if similar else f"known keys: {', '.join(known)}"
+
+
+def _keys_named(name: str, prefix: str, all_keys: list[str]) -> list[str]:
+    """The full keys that have this name in any section, or that other trainers call so."""
+    keys = [full for full in all_keys if full.rpartition(".")[2] == name]
+    other = OTHER_NAMES.get(name, "")
+    is_option = other.startswith("the option") and not prefix and "epochs" in all_keys  # the keys of a recipe
+    return keys + [other] * (other in all_keys or is_option)
 
 
 def check_values(recipe: Any, path: str | Path) -> None:

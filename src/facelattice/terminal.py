@@ -45,6 +45,19 @@ def one_line(text: str, style: str = "") -> Text:
     return Text(escape(text), style)
 
 
+def format_duration(seconds: float) -> str:
+    """Return a duration in at most six characters, such as "45 s", "59 min" or "2.5 h"."""
+    for limit, unit, name in ((100, 1, "s"), (100 * 60, 60, "min")):
+        if seconds < limit:
+            return f"{seconds / unit:.0f} {name}"
+    return f"{seconds / 3600:.1f} h"
+
+
+def format_rate(per_second: float) -> str:
+    """Return a number per second, such as "123", "1.3" or "0.04"."""
+    return f"{per_second:.{0 if per_second >= 9.95 else 1 if per_second >= 0.095 else 2}f}"
+
+
 class DescriptionColumn(ProgressColumn):
     """The description of a task of a progress bar, which may be the name of a file."""
 

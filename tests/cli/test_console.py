@@ -4,6 +4,7 @@ import pytest
 from rich.table import Table
 from rich.text import Text
 
+from facelattice.cli import console
 from facelattice.cli.console import format_error, format_percent, out, pluralize, print_error, progress_bar
 from facelattice.terminal import make_console
 
@@ -40,11 +41,31 @@ def test_control_characters_are_escaped(capsys):
     assert printed.err == "\\x1b]0;title\\x00\\n.jpg: no such file\n"
 
 
+def test_progress_without_a_terminal_is_a_line_now_and_then(monkeypatch, capsys):
+    with progress_bar("faces") as progress:
+        assert list(progress.track([1, 2, 3])) == [1, 2, 3]
+        assert capsys.readouterr().err == ""  # not a minute has passed
+        monkeypatch.setattr(console, "SECONDS_BETWEEN_LINES", 0.0)
+        monkeypatch.setattr(console.time, "monotonic", iter(range(0, 1000, 4)).__next__)
+        assert list(progress.track([1, 2, 3])) == [1, 2, 3]
+    printed = capsys.readouterr()
+    assert printed.err.splitlines() == ["1/3 faces  0.1 faces/s  16 s left", "2/3 faces  0.2 faces/s  6 s left"]
+    assert printed.out == ""
+
+
+def test_progress_of_other_processes_is_not_printed(monkeypatch, capsys):
+    monkeypatch.setattr(console, "SECONDS_BETWEEN_LINES", 0.0)
+    monkeypatch.setenv("RANK", "1")
+    with progress_bar() as progress:
+        assert list(progress.track([1, 2, 3])) == [1, 2, 3]
+    assert capsys.readouterr().err == ""
+
+
 def test_progress_bar_shows_names_in_one_line():
     with progress_bar() as progress:
         progress.add_task("[red]a\x1b[31m\n.jpg")
         row = progress.make_tasks_table(progress.tasks)
-        console = make_console()
-        with console.capture() as capture:
-            console.print(row)
+        terminal = make_console()
+        with terminal.capture() as capture:
+            terminal.print(row)
     assert "[red]a\\x1b[31m\\n.jpg" in capture.get()

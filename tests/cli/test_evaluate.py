@@ -10,6 +10,7 @@ import sys
 import numpy as np
 import pytest
 
+from facelattice.cli import console
 from facelattice.datasets.readers.detect_layout import read_samples
 from facelattice.formats import write_csv
 
@@ -22,6 +23,14 @@ def test_table_names_metrics_and_protocol(run, faces):
     assert re.search(r"FR@8.*AUC@8", out)
     assert "Protocol: 300w-pupil. NME: inter-pupil" in out
     assert re.search(r"Rank correlation \(Spearman\) of expected and true errors: -?0\.\d+ over landmarks", out)
+
+
+def test_progress_goes_to_stderr_without_a_terminal(run, faces, monkeypatch):
+    monkeypatch.setattr(console, "SECONDS_BETWEEN_LINES", 0.0)
+    status, out, err = run("evaluate", MODEL, faces, "--json")
+    assert status == 0
+    assert json.loads(out)["num_faces"] == 12
+    assert re.fullmatch(r"(\d+/12 images  [\d.]+ images/s  \d+ s left\n){11}", err)
 
 
 @pytest.mark.parametrize("box", ["annotation", "detector"])

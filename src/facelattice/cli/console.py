@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import sys
+import time
+from collections.abc import Iterator
 from contextlib import suppress
+from typing import Any
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
 
-from facelattice.terminal import DescriptionColumn, make_console, one_line
+from facelattice import distributed
+from facelattice.terminal import DescriptionColumn, format_duration, format_rate, make_console, one_line
 
+SECONDS_BETWEEN_LINES = 60.0  # of progress without a terminal
 out = make_console()
 err = make_console(stderr=True)
 
@@ -57,7 +62,31 @@ def format_percent(fraction: float | None) -> str:
     return "-" if fraction is None else f"{100 * fraction:.2f} %"
 
 
-def progress_bar() -> Progress:
-    """Return a progress bar with the remaining time. It is shown on a terminal only."""
-    columns = BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), DescriptionColumn()
-    return Progress(*columns, console=err, transient=True, disable=not err.is_terminal)
+class WorkProgress(Progress):
+    """A progress bar with the remaining time on stderr. Without a terminal, `track` prints a line every minute.
+
+    Args:
+        noun: What the items of `track` are.
+    """
+
+    def __init__(self, noun: str):
+        columns = BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), DescriptionColumn()
+        super().__init__(*columns, console=err, transient=True, disable=not err.is_terminal)
+        self._noun = noun
+
+    def track(self, sequence: Any, *args: Any, **settings: Any) -> Iterator[Any]:
+        """Iterate over a list and show the progress."""
+        start = last_line = time.monotonic()
+        for number, item in enumerate(super().track(sequence, *args, **settings)):
+            now = time.monotonic()
+            if self.disable and number and now - last_line >= SECONDS_BETWEEN_LINES and distributed.is_main():
+                rate = number / (now - start)
+                left = format_duration((len(sequence) - number) / rate)
+                print_notice(f"{number}/{len(sequence)} {self._noun}  {format_rate(rate)} {self._noun}/s  {left} left")
+                last_line = now
+            yield item
+
+
+def progress_bar(noun: str = "images") -> WorkProgress:
+    """Return the progress of work on images, or on other items."""
+    return WorkProgress(noun)

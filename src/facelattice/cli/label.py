@@ -51,8 +51,9 @@ def label(
         print_error(str(error))
 
     table = Path(inputs[0])
-    with progress_bar() as progress:
-        if len(inputs) == 1 and table.suffix.lower() in TABLES:
+    is_table = len(inputs) == 1 and table.suffix.lower() in TABLES
+    with progress_bar("faces" if is_table else "images") as progress:
+        if is_table:
             samples = read_samples_for(aligner.model.scheme, table)
             source = f"of {pluralize(len(samples), 'annotated face')}"
             labels = list(relabel_samples(aligner.predictor, samples, on_error, progress.track))

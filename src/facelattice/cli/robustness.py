@@ -44,7 +44,7 @@ def robustness(
     for model in models:
         label, _, path = model.rpartition("=")
         runs.setdefault(label or Path(path).stem, []).append(path)
-    with progress_bar() as progress:
+    with progress_bar("settings") as progress:
         curves = compute_curves(runs, data, subset, progress=progress.track)
     draw_curves(curves, output)
     values = output.with_suffix(".json")

@@ -17,7 +17,7 @@ from rich.progress import (
 )
 
 from facelattice.cli.console import err
-from facelattice.terminal import DescriptionColumn
+from facelattice.terminal import DescriptionColumn, format_rate
 
 RECENT_FRAMES = 50  # over which the speed is averaged
 LONG_SECONDS = 120.0  # a longer time left is reported
@@ -49,7 +49,7 @@ class FrameProgress:
         self._times.append(time.monotonic())
         self._num_done += 1
         rate = (len(self._times) - 1) / max(self._times[-1] - self._times[0], 1e-3)
-        self._progress.update(self._task, advance=1, description=f"{rate:.0f} frames/s")
+        self._progress.update(self._task, advance=1, description=f"{format_rate(rate)} frames/s")
         if self._num_done == RECENT_FRAMES and self._num_frames is not None and self._on_long is not None:
             seconds_left = (self._num_frames - self._num_done) / rate
             if seconds_left > LONG_SECONDS:

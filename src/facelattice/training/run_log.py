@@ -11,7 +11,7 @@ from types import TracebackType
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 
-from facelattice.terminal import one_line
+from facelattice.terminal import format_duration, format_rate, one_line
 
 SECONDS_BETWEEN_LINES = 60.0
 LINES_PER_HEADER = 20
@@ -61,7 +61,7 @@ class RunLog:
             images_per_second: Speed.
         """
         title = self._title(epoch)
-        status = f"{step}/{self._steps}  {images_per_second:.0f} images/s  {self._time_left(epoch, step)} left"
+        status = f"{step}/{self._steps}  {format_rate(images_per_second)} images/s  {self._time_left(epoch, step)} left"
         self._bar.update(self._task, completed=step, description=title, status=status)
         if self._bar.disable and time.monotonic() - self._last_line >= SECONDS_BETWEEN_LINES:
             self._print(f"{title}  step {status}")
@@ -102,11 +102,3 @@ class RunLog:
 def format_loss(value: float) -> str:
     """A loss in at most six characters."""
     return f"{value:.2f}" if abs(value) < 1000 else f"{value:.0f}" if abs(value) < 100_000 else f"{value:.0e}"
-
-
-def format_duration(seconds: float) -> str:
-    """A duration in at most six characters, such as "45 s", "59 min" or "2.5 h"."""
-    for limit, unit, name in ((100, 1, "s"), (100 * 60, 60, "min")):
-        if seconds < limit:
-            return f"{seconds / unit:.0f} {name}"
-    return f"{seconds / 3600:.1f} h"

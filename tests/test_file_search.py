@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from facelattice.exceptions import ImageError
-from facelattice.file_search import find_images, image_suffixes
+from facelattice.file_search import find_images, image_suffixes, suggest_path
 
 
 def touch(folder: Path, *names: str) -> None:
@@ -34,6 +34,20 @@ def test_find_images(tmp_path):
         find_images([tmp_path / "none"])
     with pytest.raises(ImageError, match=r"\*\.gif: no images"):
         find_images([f"{tmp_path}/*.gif"])
+
+
+def test_similar_names_are_suggested(tmp_path, monkeypatch):
+    touch(tmp_path, "my-points.yaml", "Faces.csv", "data/300W/a.jpg", ".my-pionts.yaml")
+    monkeypatch.chdir(tmp_path)
+    assert suggest_path(tmp_path / "my-pionts.yaml") == "; did you mean my-points.yaml?"
+    assert suggest_path(Path("my-pionts.yaml")) == "; did you mean my-points.yaml?"
+    assert suggest_path(Path("my-points.yml")) == "; did you mean my-points.yaml?"
+    assert suggest_path(Path("faces.csv")) == "; did you mean Faces.csv?"
+    assert suggest_path(tmp_path / "zzz") == ""
+    missing = tmp_path / "dta"
+    assert suggest_path(missing / "300W") == f"; there is no folder {missing}; did you mean data?"
+    file = tmp_path / "Faces.csv"
+    assert suggest_path(file / "a") == f"; {file} is a file"
 
 
 @pytest.mark.skipif(os.name == "nt", reason="links need rights on Windows")

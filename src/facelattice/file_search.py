@@ -6,12 +6,14 @@ Example:
 
 from __future__ import annotations
 
+import difflib
 import glob
 import os
 import stat
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from importlib.util import find_spec
+from itertools import islice
 from pathlib import Path
 
 from facelattice.exceptions import ImageError
@@ -25,6 +27,8 @@ VIDEO_SUFFIXES |= {".mjpeg", ".mjpg", ".mkv", ".mov", ".mp4", ".mpe", ".mpeg", "
 VIDEO_SUFFIXES |= {".ogv", ".qt", ".rm", ".rmvb", ".ts", ".vob", ".webm", ".wmv", ".wtv", ".y4m"}
 
 MAX_NAMES = 3  # of skipped files in a message
+MAX_SIMILAR_NAMES = 2  # in the hint for a missing file
+MAX_COMPARED_NAMES = 10_000  # of a folder
 
 # Files that people take for images of a folder, and what to do with them.
 _SKIPPED = {
@@ -98,6 +102,29 @@ def walk_files(folder: Path) -> Iterator[Path]:
         visited.add(real)
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         yield from (Path(parent, name) for name in names if not name.startswith("."))
+
+
+def suggest_path(path: Path) -> str:
+    """Return a hint for a path that does not exist: the first part of it that is missing, and similar names there.
+
+    Returns:
+        Such as "; did you mean points.yaml?", or "" if there is no hint.
+    """
+    missing = path.absolute()
+    while missing != missing.parent and not missing.parent.is_dir():
+        missing = missing.parent
+    if missing.exists():  # the path goes on behind the name of a file
+        return f"; {missing} is a file"
+    try:
+        names = sorted(islice(os.listdir(missing.parent), MAX_COMPARED_NAMES))
+    except OSError:
+        return ""
+    by_lower = {name.lower(): name for name in names if not name.startswith(".")}
+    near = difflib.get_close_matches(missing.name.lower(), by_lower, n=MAX_SIMILAR_NAMES, cutoff=0.7)
+    same_stem = [name for name in by_lower if Path(name).stem == missing.stem.lower()]  # such as .yml for .yaml
+    similar = list(dict.fromkeys([*near, *same_stem]))[:MAX_SIMILAR_NAMES]
+    folder = f"; there is no folder {missing}" if missing != path.absolute() else ""
+    return folder + (f"; did you mean {' or '.join(by_lower[name] for name in similar)}?" if similar else "")
 
 
 def check_path(path: str | os.PathLike[str]) -> str | os.PathLike[str]:

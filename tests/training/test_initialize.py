@@ -57,6 +57,12 @@ def test_run_with_other_points_starts_from_a_checkpoint(write_recipe, four, tmp_
 @pytest.mark.parametrize(
     ("changes", "kind", "message"),
     [
+        ({"init_from": "ibug68-fsat"}, CheckpointError, r"init_from: .*ibug68-fsat: .*; did you mean ibug68-fast\?"),
+        (
+            {"init_from": "tiny.pt"},
+            CheckpointError,
+            r"init_from: .*tiny.pt: no such file.*; did you mean tiny.yaml\?",
+        ),
         ({"init_from": "gone.pt"}, CheckpointError, "no such file; bundled models: ibug68, ibug68-fast, wflw98"),
         ({"init_from": "gone.onnx"}, ModelError, "cannot read"),
         (

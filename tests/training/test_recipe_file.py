@@ -155,6 +155,18 @@ def test_other_names_stand_for_keys(write_recipe):
         load_recipe(write_recipe(data=[{"path": "a", "name": "b", "split": "train"}]))
 
 
+def test_missing_scheme_names_the_key_and_similar_files(write_recipe, tmp_path):
+    (tmp_path / "my-points.yaml").write_text("name: dog\npoints: [left_eye, right_eye, nose]\n")
+    file = f"{tmp_path}/my-pionts.yaml: no such file; did you mean my-points.yaml"
+    with pytest.raises(RecipeError, match=rf"tiny.yaml: scheme: {file}\?$"):
+        load_recipe(write_recipe(scheme="my-pionts.yaml"))
+    data = [{"path": "a.csv", "name": "a"}, {"path": "b.csv", "name": "b", "scheme": "my-pionts.yaml"}]
+    with pytest.raises(RecipeError, match=rf"tiny.yaml: data\[1\].scheme: {file}\?$"):
+        load_recipe(write_recipe(data=data))
+    with pytest.raises(RecipeError, match=r"tinny.yaml: cannot be read \(No such file .*\); did you mean tiny.yaml\?"):
+        load_recipe(tmp_path / "tinny.yaml")
+
+
 def test_unlike_keys_are_listed(write_recipe):
     with pytest.raises(RecipeError, match=r"unknown key optimizer.foo; known keys: name, lr, weight_decay"):
         load_recipe(write_recipe(), ["optimizer.foo=1"])

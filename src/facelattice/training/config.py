@@ -16,6 +16,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from facelattice.datasets.augmentation import AugmentationConfig
 from facelattice.exceptions import RecipeError
+from facelattice.file_search import suggest_path
 from facelattice.modeling.config import LossConfig, SDFLConfig
 from facelattice.training.recipe_checks import check_keys, check_resolvers, check_values
 from facelattice.yaml_check import check_yaml
@@ -175,7 +176,8 @@ def read_text(path: str | Path) -> str:
     try:
         return Path(path).read_text(encoding="utf-8")
     except OSError as error:
-        raise RecipeError(f"{path}: cannot be read ({error.strerror or error})") from error
+        hint = suggest_path(Path(path)) if isinstance(error, FileNotFoundError) else ""
+        raise RecipeError(f"{path}: cannot be read ({error.strerror or error}){hint}") from error
     except UnicodeDecodeError as error:
         raise RecipeError(f"{path}: {error}") from error
 

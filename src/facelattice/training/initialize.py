@@ -5,6 +5,7 @@ num_copied, sources = initialize_from("ibug68-fast", network, recipe)     # in p
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -17,6 +18,7 @@ from onnx import numpy_helper
 from torch import Tensor
 
 from facelattice.exceptions import CheckpointError
+from facelattice.file_search import suggest_path
 from facelattice.inference.model_zoo import find_model, list_models
 from facelattice.inference.onnx_model import Model
 from facelattice.modeling.edge_weights import EdgeWeights
@@ -180,7 +182,9 @@ def read_model(path: Path) -> InitialWeights:
 
 def _read_checkpoint(path: Path) -> InitialWeights:
     if not path.is_file():
-        raise CheckpointError(f"{path}: no such file; bundled models: {', '.join(list_models())}")
+        near = difflib.get_close_matches(path.name, list_models(), n=1)
+        hint = f"; did you mean {near[0]}?" if near else suggest_path(path)
+        raise CheckpointError(f"init_from: {path}: no such file; bundled models: {', '.join(list_models())}{hint}")
     checkpoint = Checkpoint.load(path)
     network = vars(recipe_from_yaml(checkpoint.recipe).network)
     graph = checkpoint.metadata["graph"]

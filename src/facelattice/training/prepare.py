@@ -19,6 +19,7 @@ from facelattice.datasets.sample import Sample, convert_samples, default_scheme,
 from facelattice.datasets.sampling import pose_repeats, split_validation
 from facelattice.detection import fit_box_mapping, get_detector
 from facelattice.exceptions import DataError, ImageError, RecipeError
+from facelattice.file_search import suggest_path
 from facelattice.image_io import load_image
 from facelattice.modeling.landmark_graph import adjacency, correlation, normalize_shapes
 from facelattice.modeling.sdfl import SDFL
@@ -63,6 +64,9 @@ def load_training_data(recipe: Recipe) -> TrainingData:
     Raises:
         DataError: If a dataset cannot be read, or no faces are left for training or for validation.
     """
+    for i, source in enumerate(recipe.data):
+        if not (path := Path(source.path)).exists():
+            raise DataError(f"data[{i}].path: {path}: no such file or folder{suggest_path(path)}")
     target = get_scheme(recipe.scheme)
     default = default_scheme(target)
     sources = [

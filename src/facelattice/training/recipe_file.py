@@ -14,6 +14,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from facelattice.exceptions import RecipeError
+from facelattice.file_search import suggest_path
 from facelattice.inference.model_zoo import list_models
 from facelattice.schemes import get_scheme
 from facelattice.training.config import Recipe, merge_settings, parse_overrides, parse_settings, read_text
@@ -53,6 +55,7 @@ def load_recipe(path: str | Path, overrides: Sequence[str] = (), resumed: Path |
     stated = {*given, *changes, *given.get("network", {}), *changes.get("network", {})}
     if recipe.init_from is not None:
         recipe = _with_settings_of_model(recipe, recipe.init_from if resumed is None else str(resumed), stated)
+    _check_schemes(recipe, path)
     if "k" not in stated:
         recipe.network.k = min(recipe.network.k, len(get_scheme(recipe.scheme)) - 1)
     check_values(recipe, path)
@@ -94,6 +97,14 @@ def absolute_overrides(overrides: Sequence[str], folder: Path, path: Path) -> li
         after = absolute_paths(before, folder)
         result += [override] if after == before else [f"{key}={json.dumps(value)}" for key, value in after.items()]
     return result
+
+
+def _check_schemes(recipe: Recipe, path: str | Path) -> None:
+    """Raise RecipeError for a scheme whose file does not exist; the message names the key and similar files."""
+    schemes = {"scheme": recipe.scheme} | {f"data[{i}].scheme": source.scheme for i, source in enumerate(recipe.data)}
+    for key, scheme in schemes.items():
+        if scheme is not None and _is_path("scheme", scheme) and not Path(scheme).exists():
+            raise RecipeError(f"{path}: {key}: {scheme}: no such file{suggest_path(Path(scheme))}")
 
 
 def _with_settings_of_model(recipe: Recipe, source: str, stated: set[str]) -> Recipe:

@@ -27,6 +27,7 @@ from facelattice.datasets.readers.check import check_samples
 from facelattice.datasets.readers.files import find_annotation_files, find_files, has_files
 from facelattice.datasets.sample import Sample, default_scheme
 from facelattice.exceptions import DataError
+from facelattice.file_search import suggest_path
 from facelattice.schemes import Scheme
 
 LAYOUTS = (
@@ -133,7 +134,7 @@ def find_test_subset(path: Path) -> str | None:
 
 def _find_layout(path: Path, scheme: Scheme | None) -> Layout:
     if not path.exists():
-        raise DataError(f"{path}: there is no such file or folder")
+        raise DataError(f"{path}: there is no such file or folder{suggest_path(path)}")
     if not path.is_dir() and not path.is_file():
         raise DataError(f"{path}: is neither a file nor a folder")
     found = _find_layouts(path, scheme)

@@ -55,6 +55,13 @@ def test_graph_of_a_recipe_with_its_own_scheme(run, write_dogs):
     assert "3 edges" in out
     drawn = re.findall(r'id="edge-(\d+)-(\d+)"', Path("dog.svg").read_text(encoding="utf-8"))
     assert len(set(drawn)) in (2, 3)  # two of the edges may be a pair
+    status, out, err = run("graph", "recipe.yaml", "network.k=2", "-o", "two.svg")
+    assert (status, err) == (0, "")
+    assert "6 edges" in out
+    status, _, err = run("graph", "recipe.yaml", "network.kk=2", "-o", "none.svg")
+    assert (status, "did you mean network.k?" in err) == (2, True)
+    status, _, err = run("graph", "dogs.csv", "network.k=2", "-o", "none.svg")
+    assert (status, "only a training recipe has keys" in err) == (2, True)
     Path("recipe.yaml").write_text(RECIPE.replace("K", "3"), encoding="utf-8")
     status, _, err = run("graph", "recipe.yaml", "-o", "none.svg")
     assert status == 2

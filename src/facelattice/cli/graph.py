@@ -22,6 +22,7 @@ DEFAULT_K = 3
 @command(
     MODELS,
     "facelattice graph ibug68 --out graph.svg",
+    "facelattice graph recipe.yaml network.k=5 --out graph.svg",
     "facelattice graph faces.csv -k 5 --symmetric --out graph.png",
 )
 def graph(
@@ -30,6 +31,9 @@ def graph(
         Path,
         typer.Option("--out", "-o", metavar="FILE.png", dir_okay=False, help="Drawing: .png, .jpg, .svg or .pdf."),
     ],
+    overrides: Annotated[
+        list[str] | None, typer.Argument(metavar="KEY=VALUE", help="Training recipe: keys to override.")
+    ] = None,
     k: Annotated[
         int | None,
         typer.Option(
@@ -54,10 +58,13 @@ def graph(
     scheme has are numbered; `--scheme` names them, and adds the mirror images of the faces.
     """
     figure_format(output)  # before the work
-    if source.endswith(".onnx") or not Path(source).exists():
+    is_recipe = source.lower().endswith((".yaml", ".yml"))
+    if overrides and not is_recipe:
+        raise typer.BadParameter(f"{overrides[0]}: only a training recipe has keys to override")
+    if is_recipe:
+        landmark_graph = _graph_of_recipe(Path(source), overrides or [])
+    elif source.endswith(".onnx") or not Path(source).exists():
         landmark_graph = LandmarkGraph.from_model(Model(find_model(source)))
-    elif source.endswith((".yaml", ".yml")):
-        landmark_graph = _graph_of_recipe(Path(source))
     else:
         landmark_graph = _graph_of_data(Path(source), subset, scheme, k, symmetric)
     draw_landmark_graph(landmark_graph, output)
@@ -66,11 +73,11 @@ def graph(
     print_line(f"written: {output}, {len(correlations)} edges{span}")
 
 
-def _graph_of_recipe(path: Path) -> LandmarkGraph:
+def _graph_of_recipe(path: Path, overrides: list[str]) -> LandmarkGraph:
     from facelattice.training.prepare import graph_metadata, load_training_data
     from facelattice.training.recipe_file import load_recipe
 
-    recipe = load_recipe(path)
+    recipe = load_recipe(path, overrides)
     data = load_training_data(recipe)
     metadata = graph_metadata(data.train, recipe.network.k, recipe.network.symmetric)
     return LandmarkGraph.from_metadata(data.scheme, metadata)

@@ -2,10 +2,13 @@ from __future__ import annotations
 
 import io
 import logging
+import os
+import shutil
+import subprocess
 
 import pytest
 
-from facelattice.messages import escape, escape_lines, get_logger
+from facelattice.messages import escape, escape_lines, get_logger, shell_command
 
 TEXT = "a\tb\r\n\x00\x1b[31m\x7f\x9bä\u2028.jpg"
 
@@ -13,6 +16,22 @@ TEXT = "a\tb\r\n\x00\x1b[31m\x7f\x9bä\u2028.jpg"
 def test_control_characters_are_escaped():
     assert escape(TEXT) == "a\\tb\\r\\n\\x00\\x1b[31m\\x7f\\x9bä\u2028.jpg"
     assert escape_lines(TEXT) == "a\tb\\r\n\\x00\\x1b[31m\\x7f\\x9bä\u2028.jpg"
+
+
+def test_shell_command_is_quoted_in_one_line():
+    assert (
+        shell_command("facelattice", "train", "my run.yaml", "a=[1,2]") == "facelattice train 'my run.yaml' 'a=[1,2]'"
+    )
+    assert shell_command("a'\n\\b\udce9\x9b") == "$'a\\'\\x0a\\\\b\\xe9\\u009b'"
+
+
+@pytest.mark.skipif(shutil.which("bash") is None, reason="needs bash")
+def test_shell_reads_the_words_of_a_command():
+    words = [TEXT.replace("\x00", ""), "it's", "$HOME", "a b", "", "back\\slash\n", os.fsdecode(b"caf\xe9"), "\n5"]
+    command = shell_command("printf", r"%s\0", *words)
+    assert escape(command) == command
+    done = subprocess.run(["bash", "-c", command], capture_output=True, env={**os.environ, "LC_ALL": "C.UTF-8"})
+    assert [os.fsdecode(word) for word in done.stdout.split(b"\0")[:-1]] == words
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ Printed as they are, these change the title or the text of a terminal, and forge
 
 from __future__ import annotations
 
+import shlex
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -24,6 +25,20 @@ def escape(text: str) -> str:
 def escape_lines(text: str) -> str:
     """Return a text without control characters other than those of lines and tables, newlines and tabs."""
     return text.translate(_ESCAPES_OF_LINES)
+
+
+def shell_command(*words: str) -> str:
+    r"""Return a command line for the shell. Words with control characters are quoted as ``$'a\x0ab'``, in one line."""
+    return " ".join(_quote(word) for word in words)
+
+
+def _quote(word: str) -> str:
+    if escape(word) == word and not any(0xD800 <= ord(c) < 0xE000 for c in word):
+        return shlex.quote(word)
+    codes = {ord("\\"): "\\\\", ord("'"): "\\'"}
+    codes |= {code: f"\\{'x' if code < 128 else 'u00'}{code:02x}" for code in _ESCAPES}
+    codes |= {0xDC00 + byte: f"\\x{byte:02x}" for byte in range(128, 256)}  # bytes of a file name that are not text
+    return f"$'{word.translate(codes)}'"
 
 
 @cache

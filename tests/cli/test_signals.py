@@ -23,14 +23,37 @@ def test_exit_status_is_128_plus_the_signal(run, monkeypatch, number):
     monkeypatch.setattr(FaceAligner, "batch", lambda *_: os.kill(os.getpid(), number))
     status, _, err = run("align", PHOTO)
     assert status == 128 + number
-    assert err == "stopped; the files written so far are complete\n"
+    assert err == "stopped\n"  # nothing was written
     assert all(signal.getsignal(number) is signal.SIG_DFL for number in STOP_SIGNALS)
 
 
 def test_signal_before_the_command_starts(run, monkeypatch):
     monkeypatch.setattr(TyperGroup, "parse_args", lambda *_: os.kill(os.getpid(), signal.SIGTERM))
     status, _, err = run("align", PHOTO)
-    assert (status, err) == (128 + signal.SIGTERM, "stopped; the files written so far are complete\n")
+    assert (status, err) == (128 + signal.SIGTERM, "stopped\n")
+
+
+@pytest.mark.parametrize("command", [("evaluate", "ibug68-fast"), ("graph",), ("explain", "ibug68-fast")])
+def test_commands_that_write_nothing_before_their_end_only_stop(run, faces, monkeypatch, command):
+    def stop(*arguments, **settings):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(FaceAligner, "__init__", stop)
+    monkeypatch.setattr("facelattice.cli.graph._graph_of_data", stop)
+    status, _, err = run(*command, faces, *(["-o", "a.png"] if command != ("evaluate", "ibug68-fast") else []))
+    assert (status, err) == (130, "stopped\n")
+
+
+def test_hint_follows_the_message(run, faces, monkeypatch, tmp_path):
+    def stop(*arguments, **settings):
+        if (tmp_path / "out").exists():
+            raise KeyboardInterrupt
+        (tmp_path / "out").mkdir()
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("facelattice.datasets.convert.convert_dataset", stop)
+    assert run("convert", faces, "out.csv")[2] == "stopped\n"
+    assert run("convert", faces, "out", "--format", "pts")[2] == "stopped; the files written so far are complete\n"
 
 
 def test_only_the_first_signal_interrupts():
@@ -72,7 +95,7 @@ def test_files_are_complete_after_a_signal(tmp_path, number):
     finally:
         process.kill()
     assert process.returncode == 128 + number, err
-    assert "stopped" in err
+    assert "stopped; the files written so far are complete" in err
     assert "Traceback" not in err + out
     written = list((tmp_path / "out").iterdir())
     assert 0 < len(written) < 300

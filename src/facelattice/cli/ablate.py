@@ -10,6 +10,7 @@ import typer
 from facelattice.cli.app import TRAINING, command
 from facelattice.cli.console import out
 from facelattice.cli.options import Overrides
+from facelattice.cli.signals import hint_on_stop
 
 
 @command(
@@ -43,7 +44,8 @@ def ablate(
     from facelattice.evaluation.ablation.runner import ablate as run_ablation
 
     out_dir = out_dir or Path("runs") / plan.stem
-    failed = run_ablation(plan, overrides or [], out_dir, jobs)
+    with hint_on_stop(lambda: "the same command continues"):
+        failed = run_ablation(plan, overrides or [], out_dir, jobs)
     out.print((out_dir / "ablation.md").read_text(encoding="utf-8"), markup=False, soft_wrap=True)
     if failed:
         raise typer.Exit(1)

@@ -15,6 +15,7 @@ from facelattice.cli.console import is_piped, print_error, progress_bar
 from facelattice.cli.drawings import RESULT_NAMES, DrawingOptions, PictureWriter
 from facelattice.cli.earlier_results import check_parquet_folder, without_done, without_results
 from facelattice.cli.image_summary import ImageSummary, JsonList, print_rows, print_written
+from facelattice.cli.signals import FILES_COMPLETE, hint_on_stop
 from facelattice.exceptions import FacelatticeError, FormatError, ImageError, SchemeError
 from facelattice.face import Face
 from facelattice.formats import FORMATS, Sink, open_sink, unique_stem
@@ -93,7 +94,7 @@ def align_images(found: list[Path], options: AlignImagesOptions) -> bool:
     run = _Run(options, stems, sink, pictures)
     interruption: BaseException | None = None
     try:
-        with sink or nullcontext():
+        with hint_on_stop(lambda: FILES_COMPLETE if run.paths else ""), sink or nullcontext():
             run.process(images)
     except (KeyboardInterrupt, FacelatticeError, OSError) as error:  # the files are complete with the images so far
         interruption = error

@@ -10,6 +10,7 @@ import typer
 from facelattice.cli.console import format_error, pluralize, print_error, print_message, print_notice
 from facelattice.cli.drawings import DrawingOptions
 from facelattice.cli.earlier_results import without_results
+from facelattice.cli.signals import FILES_COMPLETE, hint_on_stop
 from facelattice.cli.video_inputs import output_stem
 from facelattice.cli.video_outputs import VideoOutputs
 from facelattice.cli.video_progress import FrameProgress
@@ -108,12 +109,13 @@ def _track_faces(
     interruption: KeyboardInterrupt | VideoError | None = None
     with progress, outputs:
         try:
-            for frame in video:
-                faces = tracker(frame.image, frame.time)
-                outputs.write(frame, faces)
-                num_frames, num_faces = num_frames + 1, num_faces + len(faces)
-                tracks |= {face.track for face in faces}
-                progress.advance()
+            with hint_on_stop(lambda: FILES_COMPLETE if num_frames else ""):
+                for frame in video:
+                    faces = tracker(frame.image, frame.time)
+                    outputs.write(frame, faces)
+                    num_frames, num_faces = num_frames + 1, num_faces + len(faces)
+                    tracks |= {face.track for face in faces}
+                    progress.advance()
         except (KeyboardInterrupt, VideoError) as error:  # the files are finished with the frames so far
             interruption = error
             outputs.end_audio_here()

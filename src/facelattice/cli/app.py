@@ -20,7 +20,7 @@ import typer
 
 import facelattice
 from facelattice.cli.console import err, format_error, out, print_error
-from facelattice.cli.signals import exit_status, raise_on_stop_signals
+from facelattice.cli.signals import describe_stop, exit_status, raise_on_stop_signals
 from facelattice.exceptions import OUT_OF_MEMORY, FacelatticeError, is_out_of_memory
 from facelattice.file_search import IMAGE_SUFFIXES, VIDEO_SUFFIXES
 from facelattice.image_formats import silence_pillow
@@ -108,7 +108,7 @@ def _reported_stop() -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt as error:
-        print_error("stopped; the files written so far are complete")
+        print_error(describe_stop(error))
         raise typer.Exit(exit_status(error)) from None
     except Exception as error:
         if hasattr(error, "format_message"):  # of Click, a copy of which is a private part of Typer

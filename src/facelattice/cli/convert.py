@@ -10,6 +10,7 @@ import typer
 from facelattice.cli.app import TRAINING, command
 from facelattice.cli.console import pluralize, print_error, print_line
 from facelattice.cli.options import Subset
+from facelattice.cli.signals import FILES_COMPLETE, hint_on_stop
 from facelattice.formats.annotation_writers import FILE_WRITERS, FOLDER_WRITERS
 
 
@@ -46,7 +47,8 @@ def convert(
     """
     from facelattice.datasets.convert import convert_dataset
 
-    result = convert_dataset(source, target, scheme, format, subset)
+    with hint_on_stop(lambda: FILES_COMPLETE if target.is_dir() else ""):  # a single file is written at the end
+        result = convert_dataset(source, target, scheme, format, subset)
     for note in result.notes:
         print_error(f"note: {note}")
     summary = f"{pluralize(result.num_faces, 'face')} in {pluralize(result.num_images, 'image')} as {result.format}"

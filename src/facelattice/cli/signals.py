@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
 STOP_SIGNALS = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name))
+
+FILES_COMPLETE = "the files written so far are complete"
 
 
 class Terminated(KeyboardInterrupt):
@@ -53,6 +55,26 @@ def raise_on_stop_signals() -> Iterator[None]:
     finally:
         for number in changed:
             signal.signal(number, signal.SIG_DFL)
+
+
+@contextmanager
+def hint_on_stop(find_hint: Callable[[], str]) -> Iterator[None]:
+    """Add a hint to the message about a stop within the context.
+
+    Args:
+        find_hint: Returns what to say after "stopped", or "".
+    """
+    try:
+        yield
+    except KeyboardInterrupt as error:
+        error.hint = find_hint()  # type: ignore[attr-defined]
+        raise
+
+
+def describe_stop(error: KeyboardInterrupt) -> str:
+    """Return the message about a stop, with the hint of `hint_on_stop`."""
+    hint = getattr(error, "hint", "")
+    return f"stopped; {hint}" if hint else "stopped"
 
 
 def exit_status(error: KeyboardInterrupt) -> int:

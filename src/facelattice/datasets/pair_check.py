@@ -6,13 +6,13 @@ one, is then trained to be on both sides.
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Sequence
 
 import numpy as np
 
 from facelattice import geometry
 from facelattice.datasets.sample import Sample
+from facelattice.messages import shell_command
 from facelattice.point_names import states_side
 from facelattice.schemes import Scheme
 
@@ -34,7 +34,8 @@ def describe_pairs(scheme: Scheme, source: str | None = None) -> str:
     single = [scheme.names[i] for i, k in enumerate(scheme.mirror) if i == k]
     count = f"{len(pairs)} mirror pair{'s' * (len(pairs) != 1)}"
     if source is not None and len(scheme) > MAX_LISTED:
-        return f"{count}, {len(single)} points without a partner; names: facelattice schemes {shlex.quote(source)}"
+        command = shell_command("facelattice", "schemes", source)
+        return f"{count}, {len(single)} points without a partner; names: {command}"
     return f"{count}: {', '.join(pairs) or 'none'}; without a partner: {', '.join(single) or 'none'}"
 
 

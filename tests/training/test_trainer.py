@@ -5,7 +5,9 @@ from __future__ import annotations
 import csv
 import math
 import os
+import re
 import resource
+import shlex
 import shutil
 import signal
 import subprocess
@@ -88,7 +90,8 @@ def stop_in_step(monkeypatch, step: int) -> None:
     monkeypatch.setattr(trainer, "sdfl_losses", stopping)
 
 
-def test_run_writes_recipe_log_pictures_and_checkpoints(write_recipe, tmp_path, capsys):
+def test_run_writes_recipe_log_pictures_and_checkpoints(write_recipe, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(trainer, "MAX_USEFUL_NME", 10.0)
     recipe, out = write_recipe(), tmp_path / "run 1"
     assert train(recipe, ["epochs=3"], out) == out / "best.pt"
     lines = capsys.readouterr().out.splitlines()
@@ -225,14 +228,51 @@ def test_earlier_run_is_not_overwritten(write_recipe, tmp_path):
     train(recipe, [], out)
     with pytest.raises(TrainingError, match="--resume"):
         train(recipe, [], out)
-    differences = r"another recipe: epochs is 2, there 1; optimizer.lr is 0.1, there 0.001. Train that one"
-    with pytest.raises(TrainingError, match=differences):
+    differences = (
+        r"another recipe: epochs is 2, there 1; optimizer.lr is 0.1, there 0.001. To continue that one: (.*); to"
+    )
+    with pytest.raises(TrainingError, match=differences) as raised:
         train(recipe, ["epochs=2", "optimizer.lr=0.1"], out, resume=True)
+    command = shlex.split(re.search(differences, str(raised.value))[1])
+    assert command[:2] == ["facelattice", "train"]
+    continued = CliRunner().invoke(app, command[1:])
+    assert continued.exit_code == 0, continued.output
+    assert "nothing to resume" not in continued.output
     shown = CliRunner().invoke(app, ["train", str(recipe), "--out", str(out)])
     assert shown.exit_code == 2
     assert "--resume" in shown.stderr
     assert "Traceback" not in shown.output
     assert isinstance(shown.exception, SystemExit)
+
+
+def test_resume_without_a_run_says_that_it_starts(write_recipe, tmp_path, capsys):
+    recipe, out = write_recipe(epochs=1), tmp_path / "run"
+    train(recipe, [], out, resume=True)
+    assert f"nothing to resume in {out}: training starts at epoch 1\n" in capsys.readouterr().out
+    train(recipe, [], out, resume=True)
+    assert "nothing to resume" not in capsys.readouterr().out
+    train(out / "recipe.yaml", [], tmp_path / "other", resume=True)  # the recorded recipe, but not --out
+    shown = capsys.readouterr().out
+    command = f"facelattice train {out}/recipe.yaml --out {out} --resume"
+    assert f"training starts at epoch 1; to continue the run in {out}: {command}\n" in shown
+
+
+def test_few_steps_and_a_large_error_are_reported(write_recipe, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(trainer, "MAX_USEFUL_NME", 0.0)
+    train(write_recipe(), [], tmp_path / "run")
+    lines = capsys.readouterr().out.splitlines()
+    advice = "set repeat of the data, more epochs or a smaller batch_size"
+    start = f"8 training faces and batch_size 4 make 4 steps in all, too few to learn; {advice}, for at least"
+    assert [line.startswith(start) for line in lines].count(True) == 1
+    assert lines[-1].startswith("this model is not useful: its NME on the validation faces is ")
+    assert lines[-1].endswith(f"The run had 4 steps; {advice}. See whether the points are right in "
+                              f"{tmp_path}/run/train_batch.png")  # fmt: skip
+    assert "next:" not in lines
+    monkeypatch.setattr(trainer, "MIN_STEPS", 4)
+    train(write_recipe(), [], tmp_path / "enough")
+    shown = capsys.readouterr().out
+    assert "too few" not in shown
+    assert "Start from a bundled model (init_from: ibug68-fast)" in shown
 
 
 def test_run_is_resumed_after_its_folders_moved(write_recipe, faces, tmp_path):
@@ -343,7 +383,7 @@ def test_pairs_of_the_scheme_are_printed_and_checked(write_recipe, faces, tmp_pa
     )
 
 
-def test_missing_data_is_an_error(write_recipe, tmp_path):
+def test_missing_data_is_an_error(write_recipe, faces, tmp_path):
     (tmp_path / "empty").mkdir()
     with pytest.raises(DataError, match="empty: "):
         train(write_recipe(data=[{"path": str(tmp_path / "empty"), "name": "none"}]), [], tmp_path / "run")
@@ -351,6 +391,11 @@ def test_missing_data_is_an_error(write_recipe, tmp_path):
         DataError, match=r"0 training faces and 12 validation faces.* 12 groups .*val_fraction \(0.999\)"
     ):
         train(write_recipe(val_fraction=0.999), [], tmp_path / "run")
-    with pytest.raises(DataError, match="no such file"):
-        train(write_recipe(data=[{"path": str(tmp_path / "gone"), "name": "none"}]), [], tmp_path / "run")
+    with pytest.raises(
+        DataError, match=rf"data\[0\].path: {tmp_path}/emtpy: no such file or folder; did you mean empty\?"
+    ):
+        train(write_recipe(data=[{"path": str(tmp_path / "emtpy"), "name": "none"}]), [], tmp_path / "run")
+    table = [{"path": str(faces), "name": "a"}, {"path": str(tmp_path / "b.csv"), "name": "b", "background": True}]
+    with pytest.raises(DataError, match=r"data\[1\].path: .*b.csv: no such file"):
+        train(write_recipe(data=table), [], tmp_path / "run")
     assert not (tmp_path / "run").exists()

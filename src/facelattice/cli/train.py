@@ -7,13 +7,17 @@ from typing import Annotated
 
 import typer
 
+from facelattice import distributed
 from facelattice.cli.app import TRAINING, command
 from facelattice.cli.options import Overrides
+from facelattice.cli.signals import hint_on_stop
+from facelattice.messages import shell_command
 
 
 @command(
     TRAINING,
     "facelattice train recipe.yaml epochs=60 batch_size=16",
+    "facelattice train recipe.yaml epochs=60 --check",
     "facelattice train recipe.yaml --resume",
     "accelerate launch -m facelattice train recipe.yaml",
 )
@@ -29,12 +33,32 @@ def train(
     resume: Annotated[
         bool, typer.Option("--resume", metavar="", help="Continue from the last checkpoint in --out.")
     ] = False,
+    check: Annotated[
+        bool, typer.Option("--check", metavar="", help="Check recipe, data and a few steps; write nothing.")
+    ] = False,
 ) -> None:
     """Train a model from a recipe.
 
     Ctrl-C or a killed process loses at most the current epoch. Several GPUs need `accelerate launch`, and several
     processes on a CPU `torchrun --nproc-per-node 2 -m facelattice train RECIPE`.
     """
-    from facelattice.training.trainer import train
+    out = out_dir or Path("runs") / recipe.stem
+    if check:
+        from facelattice.training.dry_run import check_run
 
-    train(recipe, overrides or [], out_dir or Path("runs") / recipe.stem, resume)
+        check_run(recipe, overrides or [], out, resume)
+        return
+
+    def find_hint() -> str:
+        if not distributed.is_main():
+            return ""
+        if not (out / "last.pt").exists():
+            return "no epoch is finished"
+        folder = [] if out_dir is None else ["--out", str(out_dir)]
+        command = shell_command("facelattice", "train", str(recipe), *(overrides or []), *folder, "--resume")
+        return f"continue with: {command}"
+
+    with hint_on_stop(find_hint):
+        from facelattice.training.trainer import train
+
+        train(recipe, overrides or [], out, resume)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from facelattice.exceptions import TrainingError
+from facelattice.messages import shell_command
 from facelattice.training.checkpoint import Checkpoint
 from facelattice.training.config import Recipe, recipe_from_yaml
 from facelattice.training.prepare import TrainingData
@@ -37,8 +38,8 @@ def checkpoint_to_resume(last: Path, recipe: Recipe, data: TrainingData) -> Chec
             len(different) > MAX_LISTED
         )
         raise TrainingError(
-            f"{last} belongs to another recipe: {listed}. Train that one ({last.with_name('recipe.yaml')}) or change "
-            "--out"
+            f"{last} belongs to another recipe: {listed}. To continue that one: {continue_command(last.parent)}; to "
+            "start a run of this one, change --out"
         )
     if (counts := checkpoint.metadata["faces"]) != data.counts:  # it might train on its validation faces
         raise TrainingError(
@@ -46,6 +47,19 @@ def checkpoint_to_resume(last: Path, recipe: Recipe, data: TrainingData) -> Chec
             f"{len(data.train)} and {len(data.val)}; change --out"
         )
     return checkpoint
+
+
+def describe_nothing_to_resume(recipe_path: Path, out: Path) -> str:
+    """What to say about --resume without a checkpoint, also if the recipe is the one that another run recorded."""
+    text = f"nothing to resume in {out}: training starts at epoch 1"
+    other = recipe_path.parent
+    is_of_run = recipe_path.name == "recipe.yaml" and (other / "last.pt").exists()
+    return f"{text}; to continue the run in {other}: {continue_command(other)}" if is_of_run else text
+
+
+def continue_command(out: Path) -> str:
+    """The command that continues the run in a folder with the recipe that it recorded there."""
+    return shell_command("facelattice", "train", str(out / "recipe.yaml"), "--out", str(out), "--resume")
 
 
 def recipe_differences(recipe: Recipe, other: Recipe) -> list[str]:

@@ -10,7 +10,6 @@ with the same weights as one that was not, and two processes compute what one do
 from __future__ import annotations
 
 import csv
-import shlex
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
@@ -34,6 +33,7 @@ from facelattice.datasets.sampling import EpochBatchSampler
 from facelattice.exceptions import DataError, TrainingError
 from facelattice.formats import atomic_write
 from facelattice.image_formats import silence_pillow
+from facelattice.messages import shell_command
 from facelattice.modeling.landmark_graph import laplacian
 from facelattice.modeling.losses import sdfl_losses
 from facelattice.terminal import make_console, one_line
@@ -51,7 +51,7 @@ from facelattice.training.prepare import (
     make_network,
 )
 from facelattice.training.recipe_file import load_recipe
-from facelattice.training.resume import checkpoint_to_resume
+from facelattice.training.resume import checkpoint_to_resume, describe_nothing_to_resume
 from facelattice.training.run_files import RunFiles, writing_to
 from facelattice.training.run_log import RunLog
 from facelattice.training.schedule import learning_rate
@@ -60,6 +60,9 @@ from facelattice.training.uncertainty import calibrate_checkpoint
 from facelattice.training.validation import Validation
 
 VAL_BATCH_SIZE = 64
+# Below these, and above this error, the run is reported; docs/your-own-data.md has the measurements.
+MIN_STEPS = 100
+MAX_USEFUL_NME = 0.2
 
 
 def train(recipe_path: str | Path, overrides: list[str], out: Path, resume: bool = False) -> Path:
@@ -82,6 +85,37 @@ def train(recipe_path: str | Path, overrides: list[str], out: Path, resume: bool
         ModelError: If the model file to start from cannot be used.
         TrainingError: If training cannot start or continue.
     """
+    trainer = prepare_run(recipe_path, overrides, out, resume)
+    trainer.fit()
+    best, console = out / "best.pt", trainer.console
+    if trainer.accelerator.is_main_process:
+        console.print("calibrating the expected errors")
+        calibrate_checkpoint(best, trainer.data)
+        row = min(trainer.history, key=lambda row: row["val_nme"])
+        console.print(
+            one_line(f"best: epoch {row['epoch']:.0f}, NME {100 * row['val_nme']:.2f} %, {best}"), soft_wrap=True
+        )
+        if row["val_nme"] > MAX_USEFUL_NME:
+            console.print(one_line(_describe_failure(trainer, row["val_nme"]), style="yellow"), soft_wrap=True)
+        else:
+            for command in _next_commands(best):
+                console.print(one_line(command), soft_wrap=True)
+    trainer.accelerator.wait_for_everyone()
+    return best
+
+
+def prepare_run(recipe_path: str | Path, overrides: list[str], out: Path, resume: bool = False) -> Trainer:
+    """Read the recipe and its data, print what they are, and make the network. Nothing is written.
+
+    Args:
+        recipe_path: The recipe, a YAML file.
+        overrides: Changes of the recipe, each ``key=value``.
+        out: Folder of the run.
+        resume: Continue from ``out``/last.pt, if it exists.
+
+    Raises:
+        The same as `train`.
+    """
     last = out / "last.pt"
     recipe = load_recipe(recipe_path, overrides, last if resume and last.exists() else None)
     if last.exists() and not resume:
@@ -90,6 +124,8 @@ def train(recipe_path: str | Path, overrides: list[str], out: Path, resume: bool
     accelerator = _make_accelerator(recipe)
     console = make_console(quiet=not accelerator.is_main_process)
     set_seed(recipe.seed)
+    if resume and not last.exists():
+        console.print(one_line(describe_nothing_to_resume(Path(recipe_path), out)), soft_wrap=True)
     data = load_training_data(recipe)
     faces = len(data.train_faces)
     console.print(f"{faces} training faces ({len(data.order)} crops per epoch), {len(data.val)} validation faces")
@@ -99,19 +135,25 @@ def train(recipe_path: str | Path, overrides: list[str], out: Path, resume: bool
     console.print(f"device: {accelerator.device.type}, processes: {accelerator.num_processes}")
     checkpoint = checkpoint_to_resume(last, recipe, data) if last.exists() else None
     trainer = Trainer(recipe, data, out, accelerator, console, checkpoint)
-    trainer.fit()
-    best = out / "best.pt"
-    if accelerator.is_main_process:
-        console.print("calibrating the expected errors")
-        calibrate_checkpoint(best, data)
-        row = min(trainer.history, key=lambda row: row["val_nme"])
-        console.print(
-            one_line(f"best: epoch {row['epoch']:.0f}, NME {100 * row['val_nme']:.2f} %, {best}"), soft_wrap=True
+    if trainer.num_steps < MIN_STEPS:
+        text = (
+            f"{faces} training faces and batch_size {recipe.batch_size} make {trainer.num_steps} steps in all, too few "
+            f"to learn; set repeat of the data, more epochs or a smaller batch_size, for at least {MIN_STEPS} steps"
         )
-        for command in _next_commands(best):
-            console.print(one_line(command), soft_wrap=True)
-    accelerator.wait_for_everyone()
-    return best
+        console.print(one_line(text, style="yellow"), soft_wrap=True)
+    return trainer
+
+
+def _describe_failure(trainer: Trainer, val_nme: float) -> str:
+    """What to do about a model with a large error."""
+    text = f"this model is not useful: its NME on the validation faces is {100 * val_nme:.0f} %. "
+    if trainer.num_steps < MIN_STEPS:
+        text += f"The run had {trainer.num_steps} steps; set repeat of the data, more epochs or a smaller batch_size. "
+    elif trainer.recipe.init_from is None:
+        text += "Start from a bundled model (init_from: ibug68-fast), or train more epochs. "
+    else:
+        text += "Train more epochs, or with more faces. "
+    return f"{text}See whether the points are right in {trainer.out / 'train_batch.png'}"
 
 
 def _start_loader_worker(number: int) -> None:
@@ -121,13 +163,11 @@ def _start_loader_worker(number: int) -> None:
 
 def _next_commands(best: Path) -> list[str]:
     """The lines about the commands that use a trained checkpoint."""
-    model = shlex.quote(f"{best.absolute().parent.name}.onnx")
-    return [
-        "next:",
-        f"  facelattice export {shlex.quote(str(best))} -o {model}",
-        f"  facelattice evaluate {model} TEST_FACES",
-        f"  facelattice align PHOTO --model {model}",
-    ]
+    model = f"{best.absolute().parent.name}.onnx"
+    commands = [
+        ("export", str(best), "-o", model), ("evaluate", model, "TEST_FACES"), ("align", "PHOTO", "--model", model),
+    ]  # fmt: skip
+    return ["next:", *(f"  {shell_command('facelattice', *words)}" for words in commands)]
 
 
 class Trainer:
@@ -156,7 +196,7 @@ class Trainer:
         self.history: list[dict[str, float]] = [] if checkpoint is None else checkpoint.history or []
         graph = landmark_graph(data, recipe) if checkpoint is None else checkpoint.metadata["graph"]
         self.laplacian = laplacian(graph).to(accelerator.device)
-        network, origin = self._initial_network(graph, checkpoint)
+        network, self._origin = self._initial_network(graph, checkpoint)
         self.ema = ModelEmaV3(network, decay=recipe.optimizer.ema_decay, use_warmup=True, device=accelerator.device)
         self.network, self.optimizer = self._prepare(network, checkpoint)
         self.batches = EpochBatchSampler(
@@ -174,11 +214,12 @@ class Trainer:
         self.annotated = torch.from_numpy(data.annotated)
         self.readable: dict[int, bool] = {}
         self.reported: set[Path] = set()
-        self.metadata: dict[str, Any] = {}
-        if accelerator.is_main_process:
-            self.metadata = (
-                checkpoint_metadata(data, recipe, graph, origin) if checkpoint is None else checkpoint.metadata
-            )
+        self._graph, self.metadata = graph, {} if checkpoint is None else checkpoint.metadata
+
+    @property
+    def num_steps(self) -> int:
+        """The number of steps of the whole run."""
+        return len(self.batches) * self.recipe.epochs
 
     def fit(self) -> None:
         """Train, validate and save, epoch by epoch."""
@@ -323,6 +364,7 @@ class Trainer:
 
     def _start_files(self) -> RunFiles:
         """Write the recipe and the picture of the first batch."""
+        self.metadata = self.metadata or checkpoint_metadata(self.data, self.recipe, self._graph, self._origin)
         with atomic_write(self.out / "recipe.yaml") as file:
             file.write(recipe_to_yaml(self.recipe))
         files = RunFiles(self.out, self.data.scheme, self.recipe.epochs, self.first_epoch)
@@ -363,9 +405,8 @@ class Trainer:
         return prepared
 
     def _divergence(self, what: str) -> TrainingError:
-        return TrainingError(
-            f"{what}; {self.out} holds the epochs before. A lower optimizer.lr or optimizer.max_grad_norm often helps."
-        )
+        kept = f"; {self.out} holds the epochs before" if self.history else ""
+        return TrainingError(f"{what}{kept}. A lower optimizer.lr or optimizer.max_grad_norm often helps.")
 
     def _report(self, reason: str, paths: Iterable[Path]) -> None:
         """Say, once for each image, why it is left out."""

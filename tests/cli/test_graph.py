@@ -15,7 +15,7 @@ RECIPE = "name: dog\nscheme: dog.yaml\ndata: [{name: dogs, path: dogs.csv}]\nnet
 def test_graph_of_a_model(run):
     status, out, err = run("graph", "ibug68", "-o", "model.png")
     assert (status, err) == (0, "")
-    assert "written: model.png, 204 edges, correlations 0.540 to 0.995" in out
+    assert "written: model.png, 204 edges, correlations 0.543 to 0.995" in out
     assert load_image("model.png").shape[0] > 500
 
 

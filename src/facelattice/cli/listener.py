@@ -21,5 +21,5 @@ def open_listener(host: str, port: int) -> socket.socket:
         if error.errno == errno.EADDRINUSE:
             raise typer.BadParameter(f"port {port} is in use; give another --port, 0 for a free one") from None
         # Python adds the address to the reason of the system.
-        reason = os.strerror(error.errno) if (error.errno or 0) > 0 else error.strerror
+        reason = os.strerror(error.errno) if error.errno is not None and error.errno > 0 else error.strerror
         raise typer.BadParameter(f"cannot listen on {host}, port {port}: {reason}") from None

@@ -294,7 +294,7 @@ def test_a_killed_server_loses_nothing_that_was_saved(open_page, start_annotate,
 def test_training_from_the_page(open_page, start_annotate, photos, tmp_path, write_recipe):
     """Five images are done, a round is trained from a tiny model, and its model suggests the next image."""
     from facelattice.training.onnx_export import export
-    from facelattice.training.trainer import train
+    from facelattice.training.training_run import train
 
     tiny = tmp_path / "tiny.onnx"
     export(train(write_recipe(epochs=1, network={"k": 3}), [], tmp_path / "tiny"), tiny)

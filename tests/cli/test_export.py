@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from facelattice.training.trainer import train
+from facelattice.training.training_run import train
 
 
 def test_license_of_the_weights_is_printed(run, write_recipe, tmp_path):

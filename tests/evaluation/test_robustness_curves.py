@@ -35,8 +35,8 @@ def test_curves_of_a_model(three):
 
 
 def test_checkpoints_of_one_label_are_averaged(write_recipe, three, tmp_path):
-    trainer = pytest.importorskip("facelattice.training.trainer", reason="needs torch")
-    runs = [str(trainer.train(write_recipe(epochs=1, seed=seed), [], tmp_path / str(seed))) for seed in (0, 1)]
+    training_run = pytest.importorskip("facelattice.training.training_run", reason="needs torch")
+    runs = [str(training_run.train(write_recipe(epochs=1, seed=seed), [], tmp_path / str(seed))) for seed in (0, 1)]
     curves = compute_curves({"both": runs, "one": runs[:1]}, three)
     blurred = {p.model: p for p in curves.points if (p.perturbation, p.level) == ("blur", 0.03)}
     assert blurred["one"].std is None

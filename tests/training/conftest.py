@@ -10,7 +10,7 @@ import torch
 from facelattice.training.checkpoint import Checkpoint
 from facelattice.training.config import recipe_from_yaml
 from facelattice.training.onnx_export import load_network
-from facelattice.training.trainer import train
+from facelattice.training.training_run import train
 
 
 def _shake(network: torch.nn.Module, by: float) -> None:

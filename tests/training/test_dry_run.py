@@ -11,7 +11,7 @@ from facelattice.training import dry_run, trainer
 from facelattice.training.dry_run import check_run, format_seconds
 from facelattice.training.prepare import load_training_data
 from facelattice.training.recipe_file import load_recipe
-from facelattice.training.trainer import train
+from facelattice.training.training_run import train
 
 
 def test_check_prints_the_run_and_writes_nothing(write_recipe, tmp_path, monkeypatch, capsys):

@@ -20,7 +20,7 @@ from facelattice.training.initialize import initialize_from, match_edge_weights,
 from facelattice.training.onnx_export import export, load_network, sample_crops
 from facelattice.training.prepare import make_network
 from facelattice.training.recipe_file import load_recipe
-from facelattice.training.trainer import train
+from facelattice.training.training_run import train
 
 FROZEN = {"epochs": 1, "optimizer": {"lr": 1e-12, "ema_decay": 0.0}}  # a run that keeps its initial weights
 

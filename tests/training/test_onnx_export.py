@@ -21,7 +21,7 @@ from facelattice.training import onnx_export
 from facelattice.training.checkpoint import Checkpoint
 from facelattice.training.config import recipe_from_yaml
 from facelattice.training.onnx_export import ExportedNetwork, export, load_network, to_onnx
-from facelattice.training.trainer import train
+from facelattice.training.training_run import train
 
 
 @pytest.mark.parametrize("shaken", [[], ["network.stride4_features=true"]], indirect=True)

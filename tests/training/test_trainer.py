@@ -26,12 +26,12 @@ from facelattice.datasets.sampling import EpochBatchSampler
 from facelattice.exceptions import CheckpointError, DataError, TrainingError
 from facelattice.formats import write_pts
 from facelattice.image_io import load_image
-from facelattice.training import trainer
+from facelattice.training import trainer, training_run
 from facelattice.training.checkpoint import Checkpoint
 from facelattice.training.onnx_export import export
 from facelattice.training.prepare import load_training_data
 from facelattice.training.recipe_file import load_recipe
-from facelattice.training.trainer import train
+from facelattice.training.training_run import train
 
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(Path(facelattice.__file__).parents[1])}
 
@@ -39,7 +39,7 @@ ENVIRONMENT = {**os.environ, "PYTHONPATH": str(Path(facelattice.__file__).parent
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-from facelattice.training import trainer
+from facelattice.training import trainer, training_run
 
 recipe, out, what, count = sys.argv[1:]
 losses, replace, left = trainer.sdfl_losses, os.replace, int(count)
@@ -60,7 +60,7 @@ def dying_replace(source, target):
     replace(source, target)
 
 trainer.sdfl_losses, os.replace = dying_losses, dying_replace
-trainer.train(recipe, [], Path(out), resume=True)
+training_run.train(recipe, [], Path(out), resume=True)
 """
 
 
@@ -91,7 +91,7 @@ def stop_in_step(monkeypatch, step: int) -> None:
 
 
 def test_run_writes_recipe_log_pictures_and_checkpoints(write_recipe, tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr(trainer, "MAX_USEFUL_NME", 10.0)
+    monkeypatch.setattr(training_run, "MAX_USEFUL_NME", 10.0)
     recipe, out = write_recipe(), tmp_path / "run 1"
     assert train(recipe, ["epochs=3"], out) == out / "best.pt"
     lines = capsys.readouterr().out.splitlines()
@@ -258,7 +258,7 @@ def test_resume_without_a_run_says_that_it_starts(write_recipe, tmp_path, capsys
 
 
 def test_few_steps_and_a_large_error_are_reported(write_recipe, tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr(trainer, "MAX_USEFUL_NME", 0.0)
+    monkeypatch.setattr(training_run, "MAX_USEFUL_NME", 0.0)
     train(write_recipe(), [], tmp_path / "run")
     lines = capsys.readouterr().out.splitlines()
     advice = "set repeat of the data, more epochs or a smaller batch_size"
@@ -268,7 +268,7 @@ def test_few_steps_and_a_large_error_are_reported(write_recipe, tmp_path, capsys
     assert lines[-1].endswith(f"The run had 4 steps; {advice}. See whether the points are right in "
                               f"{tmp_path}/run/train_batch.png")  # fmt: skip
     assert "next:" not in lines
-    monkeypatch.setattr(trainer, "MIN_STEPS", 4)
+    monkeypatch.setattr(training_run, "MIN_STEPS", 4)
     train(write_recipe(), [], tmp_path / "enough")
     shown = capsys.readouterr().out
     assert "too few" not in shown

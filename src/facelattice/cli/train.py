@@ -59,6 +59,6 @@ def train(
         return f"continue with: {command}"
 
     with hint_on_stop(find_hint):
-        from facelattice.training.trainer import train
+        from facelattice.training.training_run import train
 
         train(recipe, overrides or [], out, resume)

@@ -1,8 +1,8 @@
 """Training: from a recipe to checkpoints and a model file.
 
-A recipe (`config`) gives data, graph and network (`prepare`); `trainer` writes checkpoints, and `onnx_export` the model
-file. `initialize` copies weights of other models, `uncertainty` calibrates the expected errors, and `pseudo_labels`
-labels images without annotations.
+A recipe (`config`) gives data, graph and network (`prepare`); `training_run` trains with the loop of `trainer`, which
+writes checkpoints, and `onnx_export` writes the model file. `initialize` copies weights of other models, `uncertainty`
+calibrates the expected errors, and `pseudo_labels` labels images without annotations.
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from facelattice.training.prepare import TrainingData, load_training_data
     from facelattice.training.pseudo_labels import label_images, relabel_samples
     from facelattice.training.recipe_file import load_recipe
-    from facelattice.training.trainer import Trainer, train
+    from facelattice.training.trainer import Trainer
+    from facelattice.training.training_run import train
 else:
     __getattr__, __dir__ = lazy_names(
         __name__,
@@ -34,7 +35,7 @@ else:
             "load_recipe": "recipe_file",
             "load_training_data": "prepare",
             "relabel_samples": "pseudo_labels",
-            "train": "trainer",
+            "train": "training_run",
         },
     )
 

@@ -9,7 +9,8 @@ from pathlib import Path
 from facelattice.exceptions import ImageError, TrainingError
 from facelattice.image_io import image_size
 from facelattice.terminal import format_duration, one_line
-from facelattice.training.trainer import Trainer, prepare_run
+from facelattice.training.trainer import Trainer
+from facelattice.training.training_run import prepare_run
 
 NUM_TIMED_STEPS = 4
 MAX_SECONDS = 30.0  # of the timed steps

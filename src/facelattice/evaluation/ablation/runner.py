@@ -35,7 +35,7 @@ from facelattice.formats import atomic_write
 from facelattice.image_formats import silence_pillow
 from facelattice.inference.parallel import exit_with_parent
 from facelattice.terminal import make_console, one_line
-from facelattice.training.trainer import train
+from facelattice.training.training_run import train
 
 _POLL_SECONDS = 1.0
 

@@ -24,6 +24,7 @@ def plan(write_recipe, tmp_path) -> Path:
     return path
 
 
+@pytest.mark.slow
 def test_ablation_in_a_locale_without_utf8(plan, tmp_path):
     """The command prints the table, and fails because a run failed."""
     environment = os.environ | {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}

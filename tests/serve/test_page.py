@@ -244,6 +244,7 @@ def png(image: np.ndarray) -> str:
     return base64.b64encode(cv2.imencode(".png", image[..., ::-1])[1].tobytes()).decode()
 
 
+@pytest.mark.slow
 def test_thirty_dropped_images_and_everything_exported(page, tmp_path):
     photo = load_image(PHOTO)
     blurred = cv2.GaussianBlur(photo, (0, 0), 6)

@@ -129,6 +129,7 @@ def test_run_writes_recipe_log_pictures_and_checkpoints(write_recipe, tmp_path, 
     assert last.metadata["faces"] == {"train": 8, "val": 4}
 
 
+@pytest.mark.slow
 def test_killed_and_resumed_run_ends_with_the_same_weights(write_recipe, tmp_path):
     recipe, out = write_recipe(epochs=3, num_workers=1), tmp_path / "killed"
     # Two steps an epoch: the third is the first of epoch 2. The second run's first last.pt is that of epoch 2.

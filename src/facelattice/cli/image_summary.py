@@ -100,8 +100,8 @@ def print_rows(image: str, faces: Sequence[Face]) -> None:
 def print_written(paths: Sequence[Path], folder: Path) -> None:
     """Print the names of up to `MAX_NAMES` files that were written, or the number of files."""
     if paths:
-        names = ", ".join(map(str, paths))
-        print_message(f"written: {names if len(paths) <= MAX_NAMES else f'{len(paths)} files in {folder}'}")
+        written = ", ".join(map(str, paths)) if len(paths) <= MAX_NAMES else f"{len(paths)} files in {folder}"
+        print_message(f"written: {written}")
 
 
 class JsonList:

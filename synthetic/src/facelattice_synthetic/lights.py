@@ -8,6 +8,7 @@ import numpy as np
 from numpy.random import Generator
 
 from facelattice_synthetic.config import Config
+from facelattice_synthetic.panorama import PanoramaView
 
 
 @dataclass(frozen=True)
@@ -26,26 +27,37 @@ class Light:
 
 
 @dataclass(frozen=True)
+class TwoColors:
+    """Ambient light of one color from above and of another from below.
+
+    Attributes:
+        above: (3,), linear.
+        below: (3,), linear.
+    """
+
+    above: np.ndarray
+    below: np.ndarray
+
+    def ambient(self, normals: np.ndarray) -> np.ndarray:
+        """Return the light (..., 3) on surfaces, from their unit normals (..., 3) before the camera."""
+        return np.asarray(self.below + (self.above - self.below) * (0.5 - 0.5 * normals[..., 1:2]), np.float32)
+
+
+@dataclass(frozen=True)
 class Lights:
     """All lights.
 
     Attributes:
         distant: The distant lights. The first casts shadows.
-        above: (3,), color of the ambient light from above.
-        below: (3,), color of the ambient light from below.
+        surroundings: Give the ambient light.
     """
 
     distant: list[Light]
-    above: np.ndarray
-    below: np.ndarray
-
-    def ambient(self, normal_y: np.ndarray) -> np.ndarray:
-        """Return the ambient light (..., 3) on surfaces, from the y of their normals (..., 1) before the camera."""
-        return np.asarray(self.below + (self.above - self.below) * (0.5 - 0.5 * normal_y))
+    surroundings: TwoColors | PanoramaView
 
 
-def sample_lights(config: Config, rng: Generator) -> Lights:
-    """Draw the lights."""
+def sample_lights(config: Config, view: PanoramaView | None, rng: Generator) -> Lights:
+    """Draw the lights. The ambient light is that of the panorama, if there is one."""
     hard = rng.random() < config.hard_light
     warmth = rng.normal(0, 0.09)
     white = np.exp(np.array([warmth, 0, -warmth]))
@@ -62,7 +74,7 @@ def sample_lights(config: Config, rng: Generator) -> Lights:
         distant.append(Light(direction / np.linalg.norm(direction), white * rng.uniform(0.5, 3), 0.3))
     above = np.exp(rng.normal(0, 0.12, 3) + np.array([-warmth / 2, 0, warmth / 2])) * rng.uniform(0.35, 0.8)
     below = np.exp(rng.normal(0, 0.2, 3)) * rng.uniform(0.12, 0.5)
-    return Lights(distant, above, below)
+    return Lights(distant, view or TwoColors(above, below))
 
 
 def _sample_direction(rng: Generator, deviation: float) -> np.ndarray:

@@ -52,7 +52,7 @@ def _blend(
     normals = vertex_normals(layer.vertices, layer.triangles) if layer.normals is None else layer.normals
     view = -layer.vertices / np.linalg.norm(layer.vertices, axis=1, keepdims=True)
     normals = np.where((normals * view).sum(1, keepdims=True) < 0, -normals, normals)
-    light = lights.ambient(normals[:, 1:2])
+    light = lights.surroundings.ambient(normals)
     for source in lights.distant:
         cosine = (normals @ source.direction)[:, None]
         light = light + np.clip((cosine + 0.3) / 1.3, 0, 1) * source.color

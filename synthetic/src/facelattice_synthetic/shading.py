@@ -113,11 +113,11 @@ def shade(
         unshadowed = shadow if number == 0 else np.ones_like(shadow)
         diffuse += received * color * unshadowed[..., None]
         highlights += (materials.specular * peak * fresnel * unshadowed)[..., None] * color
-    ambient = lights.ambient(normals[..., 1:2])
-    diffuse += (ambient * occlusion[..., None]).astype(np.float32)
+    ambient = lights.surroundings.ambient(normals)
+    diffuse += ambient * occlusion[..., None]
     diffuse *= 0.4 + 0.6 * occlusion[..., None]
     rim = np.clip(1 - (normals * view).sum(2), 0, 1) ** 4
-    highlights += (0.35 * materials.specular * rim * occlusion)[..., None] * ambient.astype(np.float32)
+    highlights += (0.35 * materials.specular * rim * occlusion)[..., None] * ambient
     _scatter(diffuse, skin)
     color = (materials.albedo * diffuse + highlights) * geometry.covered[..., None]
     return np.ascontiguousarray(color.astype(np.float32))

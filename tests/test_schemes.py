@@ -117,7 +117,7 @@ def test_to_dict_and_from_dict_round_trip(scheme):
 
 
 def test_unknown_name_suggests_the_nearest_and_lists_all():
-    with pytest.raises(SchemeError, match=r"'ibug86'; did you mean 'ibug68'\?.*wflw98, cofw29, aflw19, five"):
+    with pytest.raises(SchemeError, match=r"'ibug86'; did you mean ibug68\?.*wflw98, cofw29, aflw19, five"):
         get_scheme("ibug86")
 
 
@@ -267,7 +267,7 @@ def test_schemes_with_the_same_names_are_converted_by_name():
         ("name: dog\npoints: 3\npairs: [[0, 1], [2, 0]]", r"pairs: point 0 \(point_0\) is in 2 pairs"),
         ("name: dog\npoints: 3\npairs: [[1, 1]]", r"pairs: \[1, 1\] is not two different points"),
         ("name: dog\npoints: 3\npairs: [[0, 1, 2]]", r"pairs: \[0, 1, 2\] is not two"),
-        ("name: dog\npoints: [nose, eye]\nlines: [[nose, eyes]]", "lines: there is no point 'eyes'; did you mean 'eye"),
+        ("name: dog\npoints: [nose, eye]\nlines: [[nose, eyes]]", "lines: there is no point 'eyes'; did you mean eye"),
         ("name: dog\npoints: 3\nlines: [0, 1]", "lines: must consist of lists of points"),
         ("name: dog\npoints: 3\nregions: [0]", "regions: must map names"),
         ("name: dog\npoints: 3\nocular: [0]", "ocular: must be two"),

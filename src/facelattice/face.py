@@ -13,7 +13,6 @@ Example:
 
 from __future__ import annotations
 
-import difflib
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -25,6 +24,7 @@ from facelattice.crops import TEMPLATES, crop_matrix
 from facelattice.exceptions import ArgumentError, FacelatticeError, SchemeError
 from facelattice.masks import face_mask
 from facelattice.measures import FaceMeasures
+from facelattice.messages import suggest_name
 from facelattice.pose import HeadPose, head_pose
 from facelattice.schemes import Scheme
 
@@ -90,11 +90,9 @@ class Face:
             return self.points[self.scheme.regions[name]]
         if name in self.scheme.names:
             return self.points[self.scheme.names.index(name)]
-        near = difflib.get_close_matches(str(name), [*self.scheme.regions, *self.scheme.names], n=1)
-        hint = f"did you mean {near[0]!r}? " if near else ""
-        raise SchemeError(
-            f"{self.scheme.name} has no region or point {name!r}; {hint}Regions: {', '.join(self.scheme.regions)}"
-        )
+        hint = suggest_name(name, [*self.scheme.regions, *self.scheme.names])
+        regions = f"Regions: {', '.join(self.scheme.regions)}"
+        raise SchemeError(f"{self.scheme.name} has no region or point {name!r}; {hint}{' ' if hint else ''}{regions}")
 
     @cached_property
     def pose(self) -> HeadPose:

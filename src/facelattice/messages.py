@@ -6,6 +6,7 @@ Printed as they are, these change the title or the text of a terminal, and forge
 from __future__ import annotations
 
 import shlex
+from collections.abc import Iterable
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -30,6 +31,14 @@ def escape_lines(text: str) -> str:
 def shell_command(*words: str) -> str:
     r"""Return a command line for the shell. Words with control characters are quoted as ``$'a\x0ab'``, in one line."""
     return " ".join(_quote(word) for word in words)
+
+
+def suggest_name(name: object, known: Iterable[str]) -> str:
+    """Return "did you mean X?" with the known name that is most like a wrong one, or "" if none is like it."""
+    import difflib  # not at the top: it is needed for errors alone
+
+    near = difflib.get_close_matches(str(name), list(known), n=1)
+    return f"did you mean {near[0]}?" if near else ""
 
 
 def _quote(word: str) -> str:

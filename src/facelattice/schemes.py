@@ -19,7 +19,6 @@ A scheme of your own is a YAML file:
 
 from __future__ import annotations
 
-import difflib
 import os
 import reprlib
 from collections import Counter
@@ -32,6 +31,7 @@ import numpy as np
 
 from facelattice.builtin_schemes import BUILT_IN, CONVERSIONS, MEAN_98, MEAN_FROM_98, Conversion
 from facelattice.exceptions import ArgumentError, SchemeError
+from facelattice.messages import suggest_name
 from facelattice.point_names import find_pairs, numbers_of
 from facelattice.yaml_check import load_yaml
 
@@ -118,8 +118,9 @@ class Scheme:
                 raise SchemeError(f"{key}: must consist of lists of points such as [0, 1], not {ids!r}")
             for i in ids:
                 if type(i) is not int or not 0 <= i < len(self):  # not isinstance, because True is an int
-                    near = difflib.get_close_matches(i, self.names, n=1) if isinstance(i, str) else []
-                    hint = f"did you mean {near[0]!r}?" if near else f"indices go from 0 to {len(self) - 1}"
+                    hint = (
+                        isinstance(i, str) and suggest_name(i, self.names)
+                    ) or f"indices go from 0 to {len(self) - 1}"
                     raise SchemeError(f"{key}: there is no point {i!r}; {hint}")
 
     def __len__(self) -> int:
@@ -208,11 +209,9 @@ def get_scheme(name: str | os.PathLike[str]) -> Scheme:
         return _read_yaml(Path(name))
     if str(name) in SCHEMES:
         return SCHEMES[str(name)]
-    near = difflib.get_close_matches(str(name), SCHEMES, n=1, cutoff=0.4)
-    hint = f"did you mean {near[0]!r}? " if near else ""
-    raise SchemeError(
-        f"unknown point scheme {str(name)!r}; {hint}Use {', '.join(SCHEMES)}, or the path of a .yaml file"
-    )
+    hint = suggest_name(name, SCHEMES)
+    use = f"Use {', '.join(SCHEMES)}, or the path of a .yaml file"
+    raise SchemeError(f"unknown point scheme {str(name)!r}; {hint}{' ' if hint else ''}{use}")
 
 
 def convert(points: np.ndarray, mask: np.ndarray, source: Scheme, target: Scheme) -> tuple[np.ndarray, np.ndarray]:

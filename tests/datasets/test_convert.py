@@ -266,7 +266,7 @@ def test_files_in_the_target_are_not_replaced(table, tmp_path):
     ("out.csv", {"format": "voc"}, ArgumentError, "unknown format 'voc'; expected one of csv, coco, dlib, cvat"),
     ("in", {"format": "csv"}, ArgumentError, "is a folder, but csv is a file"),
     ("notes.txt", {"format": "yolo"}, ArgumentError, "is a file, but yolo is a folder"),
-    ("out.csv", {"scheme": "ibug86"}, SchemeError, "unknown point scheme 'ibug86'; did you mean 'ibug68'"),
+    ("out.csv", {"scheme": "ibug86"}, SchemeError, "unknown point scheme 'ibug86'; did you mean ibug68"),
     ("out.csv", {"scheme": "ibug68"}, SchemeError, "no conversion from faces to ibug68"),
     ("out.csv", {"subset": "train"}, DataError, "a table has no subsets"),
 ])  # fmt: skip

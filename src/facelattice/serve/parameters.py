@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Collection, Sequence
 from typing import Any
 
 from fastapi import HTTPException, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+
+from facelattice.messages import suggest_name
 
 _MAX_SHOWN = 80  # characters of a value
 
@@ -21,8 +22,7 @@ def check_names(request: Request, parameters: Collection[str]) -> None:
     """
     for name in request.query_params:
         if name not in parameters:
-            near = difflib.get_close_matches(name, parameters, n=1)
-            hint = f"did you mean {near[0]}?" if near else f"known: {', '.join(sorted(parameters))}"
+            hint = suggest_name(name, parameters) or f"known: {', '.join(sorted(parameters))}"
             raise HTTPException(422, f"unknown parameter {name[:_MAX_SHOWN]}; {hint}")
 
 

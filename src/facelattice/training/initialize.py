@@ -5,7 +5,6 @@ num_copied, sources = initialize_from("ibug68-fast", network, recipe)     # in p
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -21,6 +20,7 @@ from facelattice.exceptions import CheckpointError
 from facelattice.file_search import suggest_path
 from facelattice.inference.model_zoo import find_model, list_models
 from facelattice.inference.onnx_model import Model
+from facelattice.messages import suggest_name
 from facelattice.modeling.edge_weights import EdgeWeights
 from facelattice.modeling.sdfl import SDFL
 from facelattice.training.checkpoint import Checkpoint
@@ -182,9 +182,9 @@ def read_model(path: Path) -> InitialWeights:
 
 def _read_checkpoint(path: Path) -> InitialWeights:
     if not path.is_file():
-        near = difflib.get_close_matches(path.name, list_models(), n=1)
-        hint = f"; did you mean {near[0]}?" if near else suggest_path(path)
-        raise CheckpointError(f"init_from: {path}: no such file; bundled models: {', '.join(list_models())}{hint}")
+        hint = suggest_name(path.name, list_models())
+        known = f"bundled models: {', '.join(list_models())}{f'; {hint}' if hint else suggest_path(path)}"
+        raise CheckpointError(f"init_from: {path}: no such file; {known}")
     checkpoint = Checkpoint.load(path)
     network = vars(recipe_from_yaml(checkpoint.recipe).network)
     graph = checkpoint.metadata["graph"]

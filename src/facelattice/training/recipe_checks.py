@@ -12,6 +12,7 @@ from typing import Any, get_args, get_type_hints
 from omegaconf import MISSING
 
 from facelattice.exceptions import RecipeError
+from facelattice.messages import suggest_name
 from facelattice.modeling import config as modeling
 from facelattice.modeling.losses import LOSSES
 
@@ -183,9 +184,9 @@ def check_values(recipe: Any, path: str | Path) -> None:
     for key, choices in CHOICES.items():
         if value(key) not in choices:
             names = [str(choice) for choice in choices]
-            similar = difflib.get_close_matches(str(value(key)), names, n=1)
-            hint = f"; did you mean {similar[0]!r}?" if similar else ""
-            raise RecipeError(f"{path}: {key} is one of {', '.join(names)}, not {value(key)!r}{hint}")
+            hint = suggest_name(value(key), names)
+            known = ", ".join(names)
+            raise RecipeError(f"{path}: {key} is one of {known}, not {value(key)!r}{'; ' if hint else ''}{hint}")
     for bound, (is_valid, keys) in BOUNDS.items():
         for key in keys:
             if not is_valid(value(key)):

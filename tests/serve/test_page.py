@@ -228,7 +228,7 @@ def test_points_are_moved_by_mouse_and_keys_and_restored(page):
     assert not moved[:30].any()
     page.keyboard.press("Control+z")  # the keys are one step
     page.keyboard.press("Control+z")
-    expect(page.locator("#undo")).to_be_disabled()
+    expect(page.locator("#undo")).to_have_attribute("title", "Undo: Open astronaut.jpg")
     assert json.loads(export(page, "json")[1]["astronaut.json"]) == original
     page.keyboard.press("Control+Shift+z")
     page.focus("#view")
@@ -292,6 +292,33 @@ def test_thirty_dropped_images_and_everything_exported(page, tmp_path):
     page.click("#close-all")
     expect(page.locator("#empty")).to_be_visible()
     expect(page.locator("#export-button")).to_be_disabled()
+
+
+def test_moved_points_and_hidden_faces_outlast_another_minimum_score(page, tmp_path):
+    photo = cv2.imread(str(PHOTO))
+    cv2.imwrite(str(tmp_path / "pair.png"), np.hstack([photo, photo[:, ::-1]]))
+    page.set_input_files("#files", str(tmp_path / "pair.png"))
+    expect_message(page, "2 faces.")
+    page.get_by_role("button", name="Hide face 2").click()
+    page.focus("#view")
+    page.keyboard.press("m")
+    page.keyboard.press("n")
+    page.keyboard.press("Shift+ArrowRight")
+    before = json.loads(export(page, "json")[1]["pair.json"])["faces"]
+    page.locator("#min-score").fill("0.3")
+    expect(page.locator("#undo")).to_have_attribute("title", "Undo: Change the minimum score")
+    expect(page.get_by_role("button", name="Show face 2")).to_be_visible()
+    after = json.loads(export(page, "json")[1]["pair.json"])["faces"]
+    assert [face["points"] for face in after] == [face["points"] for face in before]
+
+
+def test_opening_is_undone_and_redone(page):
+    open_photo(page)
+    page.click("#undo")
+    expect(page.locator("#empty")).to_be_visible()
+    page.click("#redo")
+    expect_message(page, "One face.")
+    expect(page.locator("#queue li")).to_have_count(1)
 
 
 def test_settings_and_hidden_faces(page, tmp_path):

@@ -46,7 +46,7 @@ export class Aligner {
     const key = photo.key(settings);
     try {
       const result = await align(photo, settings, job.edges);
-      addResult(photo, key, result);
+      addResult(photo, settings, result);
       this.#pause = 0;
       this.#options.onresult(photo);
     } catch (error) {
@@ -93,11 +93,12 @@ function scaledFace(face, scale) {
 }
 
 // Edge weights are added to the faces that are there, as the user may have moved their points or hidden some.
-function addResult(photo, key, result) {
+function addResult(photo, settings, result) {
+  const key = photo.key(settings);
   const old = photo.results.get(key);
   if (old?.faces.length === result.faces.length) {
     old.faces.forEach((face, i) => (face.edge_weights ??= result.faces[i].edge_weights));
   } else {
-    photo.results.set(key, result);
+    photo.results.set(key, { ...result, faces: photo.knownFaces(settings, result.faces) });
   }
 }

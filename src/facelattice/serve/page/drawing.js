@@ -55,7 +55,7 @@ export function drawFaces(context, view, faces, options) {
   faces.forEach((face, f) => {
     if (face.excluded) return;
     const style = faceStyle(face, view);
-    if (options.labels !== false) drawBox(context, view, face, selected?.face === f);
+    if (options.labels !== false) texts.avoidLabels(drawBox(context, view, face, selected?.face === f));
     drawLines(context, view, face, lines, (i) => face.points[i] && isShown(face, i), style);
     face.points.forEach((point, i) => {
       if (!point || !isShown(face, i)) return;
@@ -88,6 +88,7 @@ function faceStyle(face, view) {
   };
 }
 
+// Draws the box of a face and its label; returns the Labels.
 function drawBox(context, view, face, isSelected) {
   const [x0, y0, x1, y1] = faceBox(face);
   const corners = [view.toScreen([x0, y0]), view.toScreen([x1, y1])];
@@ -96,12 +97,13 @@ function drawBox(context, view, face, isSelected) {
   context.lineWidth = isSelected ? 2 : 1;
   context.strokeStyle = isSelected ? SELECTED_COLOR : "rgb(255 255 255 / 0.6)";
   context.strokeRect(left, top, right - left, bottom - top);
-  if (right - left < 28) return; // no room for a label
   const labels = new Labels(context, { size: 12, bold: true });
+  if (right - left < 28) return labels; // no room for a label
   const name = [face.track ? `#${face.track}` : "", face.score === undefined ? "" : face.score.toFixed(2)];
   const text = name.filter(Boolean).join("  ");
-  if (text) labels.add(text, [left + context.measureText(text).width / 2, top], { gap: 3, away: [left, bottom], required: true });
+  if (text) labels.add(text, [left + labels.width(text) / 2, top], { gap: 3, away: [left, bottom], required: true });
   labels.draw();
+  return labels;
 }
 
 function drawLines(context, view, face, lines, isShown, style) {

@@ -2,6 +2,8 @@
  * Opens, shows and closes images and videos.
  *
  *   openFiles(files), addItem(item), closeItem(item), closeAll()
+ *
+ * All of them can be undone.
  */
 
 import { Clip } from "./clip.js";
@@ -61,7 +63,10 @@ export async function openFiles(files) {
   }
   numOpening--;
   const problem = problems.length > 3 ? `${problems[0]} ${problems.length - 1} other files cannot be opened.` : problems.join(" ");
-  if (opened.length) opened[0].problem = problem; // shown together with its result
+  if (opened.length) {
+    opened[0].problem = problem; // shown together with its result
+    recordOpened(opened);
+  }
   showEmpty();
   update();
   if (!opened.length && problem) showMessage(problem, true);
@@ -70,6 +75,16 @@ export async function openFiles(files) {
 export function addItem(item) {
   queue.add(item);
   queue.select(item);
+  recordOpened([item]);
+}
+
+function recordOpened(items) {
+  const label = `Open ${items.length === 1 ? items[0].name : `${items.length} files`}`;
+  const reopen = () => {
+    items.forEach((item) => queue.add(item));
+    queue.select(items[0]);
+  };
+  history.record({ label, apply: reopen, revert: () => items.forEach(remove) });
 }
 
 function remove(item) {

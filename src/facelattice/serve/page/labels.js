@@ -3,6 +3,7 @@
  *
  *   const labels = new Labels(context, { size: 11 });
  *   labels.avoid([x, y], radius)                  a place that no label may cover
+ *   labels.avoidLabels(others)                    the places of other labels
  *   labels.add("12", [x, y], { gap: 5, away: [x, y], color: "#fff", required: false })
  *   labels.draw()
  *
@@ -15,6 +16,7 @@ const DIRECTIONS = [0, 1, -1, 2, -2, 3, -3, 4].map((k) => (k * Math.PI) / 4);
 
 export class Labels {
   #context;
+  #font;
   #size;
   #obstacles = [];
   #placed = [];
@@ -22,15 +24,28 @@ export class Labels {
   constructor(context, { size = 11, bold = false } = {}) {
     this.#context = context;
     this.#size = size;
-    context.font = `${bold ? 600 : 400} ${size}px system-ui, sans-serif`;
+    this.#font = `${bold ? 600 : 400} ${size}px system-ui, sans-serif`;
   }
 
   avoid([x, y], radius) {
     this.#obstacles.push([x - radius, y - radius, x + radius, y + radius]);
   }
 
+  width(text) {
+    this.#context.font = this.#font;
+    return this.#context.measureText(text).width;
+  }
+
+  avoidLabels({ boxes }) {
+    this.#obstacles.push(...boxes);
+  }
+
+  get boxes() {
+    return this.#placed.map(({ box }) => box);
+  }
+
   add(text, [x, y], { gap = 5, away = null, color = "#fff", required = false } = {}) {
-    const width = this.#context.measureText(text).width + 2;
+    const width = this.width(text) + 2;
     const height = this.#size + 1;
     const start = away ? Math.atan2(y - away[1], x - away[0]) : -Math.PI / 4;
     let box = null;
@@ -52,6 +67,7 @@ export class Labels {
 
   draw() {
     const context = this.#context;
+    context.font = this.#font;
     context.textBaseline = "middle";
     context.textAlign = "center";
     context.lineJoin = "round";

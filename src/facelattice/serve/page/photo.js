@@ -7,6 +7,7 @@
  *   await photo.encode()                                    {body, scale}: what is sent to the server
  *   photo.width, photo.height                               of the file; faces are in these pixels
  *   photo.key(settings)                                     the results are stored by this key, see `results`
+ *   photo.knownFaces(settings, faces)                       the same faces as another minimum score gave them
  *
  * Canvases need much memory, so only those of the last images are kept; the others are decoded again.
  */
@@ -18,6 +19,7 @@ const MAX_SHOWN_SIDE = 4096;
 const MAX_SENT_SIDE = 1600;
 const THUMBNAIL_SIDE = 128;
 const NUM_KEPT = 4;
+const MAX_SAME = 1; // pixels between the sides of boxes of the same face
 const PAINT_COLOR = "#8a7a6c";
 
 const kept = []; // the photos whose canvas is in memory, the newest first
@@ -33,6 +35,7 @@ export class Photo {
   failures = new Map();
   #file;
   #canvas = null;
+  #found = []; // {key, box, face}: all faces, with the box that was found
 
   static async open(file, name) {
     if (file.size > MAX_FILE_BYTES) throw new Error(`${name} is larger than 60 MB. Make it smaller first.`);
@@ -51,8 +54,22 @@ export class Photo {
   }
 
   key({ model, minScore }) {
-    const paint = this.strokes.map(({ id }) => id).join(" ");
-    return `${model}|${minScore}|${paint}`;
+    return `${minScore}|${this.#imageKey(model)}`;
+  }
+
+  #imageKey(model) {
+    return `${model}|${this.strokes.map(({ id }) => id).join(" ")}`;
+  }
+
+  // Faces that were found before, with another minimum score, are the same objects: the user may have changed them.
+  knownFaces({ model }, faces) {
+    const key = this.#imageKey(model);
+    return faces.map((face) => {
+      const isSame = (other) => other.key === key && other.box.every((value, k) => Math.abs(value - face.box[k]) < MAX_SAME);
+      const known = this.#found.find(isSame) ?? { key, box: face.box, face };
+      if (known.face === face) this.#found.push(known);
+      return known.face;
+    });
   }
 
   async image() {

@@ -4,7 +4,7 @@
  *   await sampleImages()        [{name, label, canvas}], in the order of SAMPLES, their labels
  *
  * Sources: the portrait of the astronaut Eileen Collins by NASA (1999, public domain); the profile is rendered by
- * docs/render_profile.py. facelattice ships both.
+ * docs/render_profile.py. facelattice ships both. The dialog "About" says so.
  */
 
 import { createCanvas } from "./dom.js";

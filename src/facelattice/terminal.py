@@ -8,12 +8,21 @@ Texts with names go through `one_line`: the consoles leave newlines as they are,
 
 from __future__ import annotations
 
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from typing import TypeVar
+
 from rich.console import Console, ConsoleOptions, ConsoleRenderable, RenderHook, RenderResult
 from rich.progress import ProgressColumn, Task
 from rich.segment import Segment
 from rich.text import Text
 
+from facelattice import distributed
 from facelattice.messages import escape, escape_lines
+
+Item = TypeVar("Item")
+SECONDS_BETWEEN_LINES = 60.0  # of progress without a terminal
 
 
 class _Escaped:
@@ -56,6 +65,28 @@ def format_duration(seconds: float) -> str:
 def format_rate(per_second: float) -> str:
     """Return a number per second, such as "123", "1.3" or "0.04"."""
     return f"{per_second:.{0 if per_second >= 9.95 else 1 if per_second >= 0.095 else 2}f}"
+
+
+def track_in_lines(items: Iterable[Item], count: int, noun: str, console: Console) -> Iterator[Item]:
+    """Iterate over items and print a line every minute: the progress for logs, where a bar cannot be drawn.
+
+    Args:
+        items: The items.
+        count: Number of items.
+        noun: What the items are.
+        console: Where the lines are printed.
+    """
+    start = last_line = time.monotonic()
+    for number, item in enumerate(items):
+        now = time.monotonic()
+        if number and now - last_line >= SECONDS_BETWEEN_LINES and distributed.is_main():
+            rate = number / (now - start)
+            left = format_duration((count - number) / rate)
+            with suppress(OSError):  # a closed terminal must not end the work
+                line = f"{number}/{count} {noun}  {format_rate(rate)} {noun}/s  {left} left"
+                console.print(one_line(line), soft_wrap=True)
+            last_line = now
+        yield item
 
 
 class DescriptionColumn(ProgressColumn):

@@ -4,7 +4,7 @@ import pytest
 from rich.table import Table
 from rich.text import Text
 
-from facelattice.cli import console
+from facelattice import terminal
 from facelattice.cli.console import format_error, format_percent, out, pluralize, print_error, progress_bar
 from facelattice.terminal import make_console
 
@@ -45,8 +45,8 @@ def test_progress_without_a_terminal_is_a_line_now_and_then(monkeypatch, capsys)
     with progress_bar("faces") as progress:
         assert list(progress.track([1, 2, 3])) == [1, 2, 3]
         assert capsys.readouterr().err == ""  # not a minute has passed
-        monkeypatch.setattr(console, "SECONDS_BETWEEN_LINES", 0.0)
-        monkeypatch.setattr(console.time, "monotonic", iter(range(0, 1000, 4)).__next__)
+        monkeypatch.setattr(terminal, "SECONDS_BETWEEN_LINES", 0.0)
+        monkeypatch.setattr(terminal.time, "monotonic", iter(range(0, 1000, 4)).__next__)
         assert list(progress.track([1, 2, 3])) == [1, 2, 3]
     printed = capsys.readouterr()
     assert printed.err.splitlines() == ["1/3 faces  0.1 faces/s  16 s left", "2/3 faces  0.2 faces/s  6 s left"]
@@ -54,7 +54,7 @@ def test_progress_without_a_terminal_is_a_line_now_and_then(monkeypatch, capsys)
 
 
 def test_progress_of_other_processes_is_not_printed(monkeypatch, capsys):
-    monkeypatch.setattr(console, "SECONDS_BETWEEN_LINES", 0.0)
+    monkeypatch.setattr(terminal, "SECONDS_BETWEEN_LINES", 0.0)
     monkeypatch.setenv("RANK", "1")
     with progress_bar() as progress:
         assert list(progress.track([1, 2, 3])) == [1, 2, 3]

@@ -10,7 +10,7 @@ import sys
 import numpy as np
 import pytest
 
-from facelattice.cli import console
+from facelattice import terminal
 from facelattice.datasets.readers.detect_layout import read_samples
 from facelattice.formats import write_csv
 
@@ -26,7 +26,7 @@ def test_table_names_metrics_and_protocol(run, faces):
 
 
 def test_progress_goes_to_stderr_without_a_terminal(run, faces, monkeypatch):
-    monkeypatch.setattr(console, "SECONDS_BETWEEN_LINES", 0.0)
+    monkeypatch.setattr(terminal, "SECONDS_BETWEEN_LINES", 0.0)
     status, out, err = run("evaluate", MODEL, faces, "--json")
     assert status == 0
     assert json.loads(out)["num_faces"] == 12

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from dataclasses import replace
 
@@ -9,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 
+from facelattice import terminal
 from facelattice.datasets.face_crops import FaceCrops
 from facelattice.modeling.losses import expected_error_loss
 from facelattice.training.exported_network import ExportedNetwork
@@ -68,6 +70,14 @@ def test_progress_bars_go_to_stderr(untrained, monkeypatch, capsys):
     out, err = capsys.readouterr()
     assert out == ""
     assert "calibrating the expected errors" in err
+
+
+def test_progress_is_lines_without_a_terminal(untrained, monkeypatch, capsys):
+    monkeypatch.setattr(terminal, "SECONDS_BETWEEN_LINES", 0.0)
+    calibrate_uncertainty(*untrained)
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert re.search(r"^\d+/24 epochs of the uncertainty head  [\d.]+ .*/s  \d+ s left$", err, re.MULTILINE)
 
 
 def test_pseudo_labels_alone_change_nothing(untrained):

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
 
-from facelattice import distributed
-from facelattice.terminal import DescriptionColumn, format_duration, format_rate, make_console, one_line
+from facelattice.terminal import DescriptionColumn, make_console, one_line, track_in_lines
 
-SECONDS_BETWEEN_LINES = 60.0  # of progress without a terminal
 out = make_console()
 err = make_console(stderr=True)
 
@@ -76,15 +73,8 @@ class WorkProgress(Progress):
 
     def track(self, sequence: Any, *args: Any, **settings: Any) -> Iterator[Any]:
         """Iterate over a list and show the progress."""
-        start = last_line = time.monotonic()
-        for number, item in enumerate(super().track(sequence, *args, **settings)):
-            now = time.monotonic()
-            if self.disable and number and now - last_line >= SECONDS_BETWEEN_LINES and distributed.is_main():
-                rate = number / (now - start)
-                left = format_duration((len(sequence) - number) / rate)
-                print_notice(f"{number}/{len(sequence)} {self._noun}  {format_rate(rate)} {self._noun}/s  {left} left")
-                last_line = now
-            yield item
+        items = super().track(sequence, *args, **settings)
+        return iter(track_in_lines(items, len(sequence), self._noun, err) if self.disable else items)
 
 
 def progress_bar(noun: str = "images") -> WorkProgress:

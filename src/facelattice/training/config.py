@@ -16,7 +16,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from facelattice.datasets.augmentation import AugmentationConfig
 from facelattice.exceptions import RecipeError
-from facelattice.file_search import suggest_path
+from facelattice.file_search import is_device, suggest_path
 from facelattice.modeling.config import LossConfig, SDFLConfig
 from facelattice.training.recipe_checks import check_keys, check_resolvers, check_values
 from facelattice.yaml_check import check_yaml
@@ -173,6 +173,8 @@ def read_text(path: str | Path) -> str:
     Raises:
         RecipeError: If the file cannot be read.
     """
+    if is_device(path):
+        raise RecipeError(f"{path}: is a device, not a recipe")
     try:
         return Path(path).read_text(encoding="utf-8")
     except OSError as error:

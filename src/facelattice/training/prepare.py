@@ -192,7 +192,7 @@ def fit_detector(data: TrainingData, detector: str, max_faces: int = 300, min_fa
     step = max(1, len(complete) // max_faces)
     detect = get_detector(detector)
     found, annotated = [], []
-    for sample in track_progress(complete[::step][:max_faces], "fitting detector boxes"):
+    for sample in track_progress(complete[::step][:max_faces], "fitting detector boxes", "images with a detected box"):
         try:
             boxes, _ = detect(load_image(sample.path))
         except ImageError:

@@ -1,4 +1,4 @@
-"""A progress bar for long loops."""
+"""The progress of long loops."""
 
 from __future__ import annotations
 
@@ -7,12 +7,20 @@ from typing import TypeVar
 
 from rich.progress import track
 
-from facelattice.terminal import make_console
+from facelattice.terminal import make_console, track_in_lines
 
 Item = TypeVar("Item")
 
 
-def track_progress(items: Sequence[Item], description: str) -> Iterable[Item]:
-    """Iterate over the items with a progress bar on stderr, if that is a terminal."""
+def track_progress(items: Sequence[Item], description: str, noun: str) -> Iterable[Item]:
+    """Iterate over the items with a progress bar on stderr; if that is no terminal, with a line every minute.
+
+    Args:
+        items: The items.
+        description: What is done.
+        noun: What the items are.
+    """
     console = make_console(stderr=True)
-    return track(items, description, console=console, disable=not console.is_terminal)
+    if console.is_terminal:
+        return track(items, description, console=console)
+    return track_in_lines(items, len(items), noun, console)

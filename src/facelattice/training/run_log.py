@@ -11,9 +11,8 @@ from types import TracebackType
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 
-from facelattice.terminal import format_duration, format_rate, one_line
+from facelattice.terminal import SECONDS_BETWEEN_LINES, format_duration, format_rate, one_line
 
-SECONDS_BETWEEN_LINES = 60.0
 LINES_PER_HEADER = 20
 # Columns of the losses. With the longest names and three-digit epochs, a line has 80 characters.
 LOSS_NAMES = {"uncertainty": "uncert.", "visibility": "visible"}

@@ -75,13 +75,15 @@ def calibrate_uncertainty(network: SDFL, data: TrainingData, recipe: Recipe) -> 
     keys = [(each, (recipe.epochs, position, index)) for each in crops for position, index in enumerate(chosen)]
     parts = [
         _head_inputs(network, [each[key] for each, key in keys[start : start + BATCH_SIZE]], recipe)
-        for start in track_progress(range(0, len(keys), BATCH_SIZE), "collecting inputs of the uncertainty head")
+        for start in track_progress(
+            range(0, len(keys), BATCH_SIZE), "collecting inputs of the uncertainty head", "batches"
+        )
     ]
     inputs, distance, known = (torch.cat(tensors) for tensors in zip(*parts, strict=True))
     head = network.uncertainty_head.train()
     optimizer = torch.optim.AdamW(head.parameters(), LEARNING_RATE, weight_decay=recipe.optimizer.weight_decay)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, EPOCHS * len(parts))
-    for _ in track_progress(range(EPOCHS), "calibrating the expected errors"):
+    for _ in track_progress(range(EPOCHS), "calibrating the expected errors", "epochs of the uncertainty head"):
         for batch in torch.randperm(len(inputs), generator=generator).split(BATCH_SIZE):
             loss = expected_error_loss(head(inputs[batch].float()), distance[batch], known[batch])
             optimizer.zero_grad()
@@ -105,7 +107,7 @@ def fit_error_scale(outputs: ExportedNetwork, faces: FaceCrops) -> float:
         The factor; 1 if no image can be read.
     """
     expected = true = 0.0
-    for i in track_progress(range(len(faces)), "scaling the expected errors"):
+    for i in track_progress(range(len(faces)), "scaling the expected errors", "faces"):
         face = faces[0, i, i]
         if face["readable"]:
             points, expected_errors, *_ = outputs(face["crop"][None], torch.tensor([face["style"]]))

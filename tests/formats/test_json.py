@@ -53,7 +53,7 @@ def test_images_of_a_folder_with_other_files(make_face, tmp_path):
         ("", "a.json: not JSON"),
         ("[" * 100_000, "a.json: not JSON"),
         ("[1, 2]", "expected an object with an image and a list of faces"),
-        ('{"image": "a.jpg", "faces": [{}]}', "face 0: points and expected_errors must be lists of numbers"),
+        ('{"image": "a.jpg", "faces": [{}]}', "face 0: points, expected_errors and visibility must be"),
         (
             '{"image": "a.jpg", "faces": [{"points": [[1, 2]], "expected_errors": [1, 2]}]}',
             "face 0: .*one expected error",

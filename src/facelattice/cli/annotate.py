@@ -132,26 +132,34 @@ def _choose_scheme(points: str | None, scheme: str | None, model: str | None, fi
 
 
 def _is_dataset(inputs: list[str]) -> bool:
-    """Whether the input is one dataset of annotated faces: a file that is no image, or a folder with .pts files."""
+    """Whether the input is one dataset of faces to correct.
+
+    That is a file that is no image, or a folder with .pts files or with the JSON files of `facelattice align`.
+    """
     from facelattice.datasets.readers.files import has_files
+    from facelattice.formats.json import images_in_json
 
     path = Path(inputs[0])
     if len(inputs) > 1:
         return False
-    return has_files(path, ".pts") if path.is_dir() else path.is_file() and path.suffix.lower() not in image_suffixes()
+    if path.is_dir():
+        return has_files(path, ".pts") or bool(images_in_json(path))
+    return path.is_file() and path.suffix.lower() not in image_suffixes()
 
 
 def _read_dataset(path: Path, scheme: Scheme | None, output: Path) -> tuple[Scheme, dict[Path, list[FaceAnnotation]]]:
     """Read the annotated faces of a dataset, by image, and their scheme."""
     from facelattice.annotate.table import FaceAnnotation
-    from facelattice.datasets.readers.detect_layout import read_samples
+    from facelattice.datasets.readers.detect_layout import read_dataset
     from facelattice.datasets.sample import convert_samples, default_scheme
 
     if path.exists() and output.exists() and os.path.samefile(path, output):
         raise typer.BadParameter(f"{path} is the table of --out already: give the images, or another --out")
-    samples = read_samples(path, None, None if scheme is None else default_scheme(scheme))
+    samples, without_faces = read_dataset(path, None, None if scheme is None else default_scheme(scheme))
     scheme = scheme or samples[0].scheme
     given: dict[Path, list[FaceAnnotation]] = {}
     for sample in convert_samples(samples, scheme, None):
         given.setdefault(sample.path, []).append(FaceAnnotation(sample.points, sample.hidden & sample.mask))
+    for image in without_faces:
+        given.setdefault(image, [])
     return scheme, given

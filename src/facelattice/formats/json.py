@@ -26,6 +26,7 @@ class JsonFace(NamedTuple):
         mask: bool (N,), which points are present.
         expected_errors: float32 (N,), pixels.
         scheme: Name of the point scheme; "" if the file states none.
+        visibility: float32 (N,), how likely each point is visible, NaN if the file does not state it.
     """
 
     image: str
@@ -33,6 +34,7 @@ class JsonFace(NamedTuple):
     mask: np.ndarray
     expected_errors: np.ndarray
     scheme: str
+    visibility: np.ndarray
 
 
 def write_json(path: str | os.PathLike[str], image: str, faces: Sequence[Face], overwrite: bool = True) -> None:
@@ -82,16 +84,17 @@ def read_json(path: str | os.PathLike[str]) -> list[JsonFace]:
         try:
             points = np.asarray(face["points"], dtype=np.float64).reshape(-1, 2)
             errors = np.asarray(face["expected_errors"], dtype=np.float64)
-        except (KeyError, TypeError, ValueError, OverflowError) as error:
-            reason = f"points and expected_errors must be lists of numbers: {error!r}"
+            visibility = np.asarray(face.get("visibility", [np.nan] * len(points)), dtype=np.float32)
+        except (AttributeError, KeyError, TypeError, ValueError, OverflowError) as error:
+            reason = f"points, expected_errors and visibility must be lists of numbers: {error!r}"
             raise FormatError(f"{path}, face {i}: {reason}") from error
         mask = np.asarray(np.isfinite(points).all(1))
-        if errors.shape != mask.shape or len(mask) == 0:
-            raise FormatError(f"{path}, face {i}: expected points, and one expected error for each")
+        if not errors.shape == visibility.shape == mask.shape or len(mask) == 0:
+            raise FormatError(f"{path}, face {i}: expected points, and one expected error and visibility for each")
         if np.abs(points[mask]).max(initial=0) > MAX_COORDINATE or np.abs(errors).max(initial=0) > MAX_COORDINATE:
             raise FormatError(f"{path}, face {i}: coordinates or expected errors are too large")
         scheme = face.get("scheme", "")
         if not isinstance(scheme, str):
             raise FormatError(f"{path}, face {i}: scheme must be a name, not {reprlib.repr(scheme)}")
-        faces.append(JsonFace(image, points.astype(np.float32), mask, errors.astype(np.float32), scheme))
+        faces.append(JsonFace(image, points.astype(np.float32), mask, errors.astype(np.float32), scheme, visibility))
     return faces

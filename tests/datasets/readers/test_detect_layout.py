@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import os
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -151,3 +152,9 @@ def test_groups_are_the_same_in_all_formats(tmp_path, write_image, format):
         samples = read_samples(folder)
         assert len(samples) == len(names)
         assert {sample.group for sample in samples} == expected
+
+
+def test_urls_are_not_fetched():
+    for path in (Path("https://example.org/points.csv"), "https://example.org/points.csv"):
+        with pytest.raises(DataError, match="URLs are not fetched; download the dataset and pass its path"):
+            read_samples(Path(path))

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from facelattice.datasets.readers import (
     aflw,
+    align_json,
     coco,
     cofw,
     cofw68,
@@ -27,13 +28,13 @@ from facelattice.datasets.readers.check import check_samples
 from facelattice.datasets.readers.files import find_annotation_files, find_files, has_files
 from facelattice.datasets.sample import Sample, default_scheme
 from facelattice.exceptions import DataError
-from facelattice.file_search import suggest_path
+from facelattice.file_search import check_path, suggest_path
 from facelattice.schemes import Scheme
 
 LAYOUTS = (
     ".pts files (300-W), WFLW_annotations/, COFW_train_color.mat or COFW_test_color.mat, test_annotations/ (COFW68), "
-    f"{aflw.NAME}, a .csv table, the .json of COCO, Label Studio or labelme, the .xml of dlib or CVAT, "
-    "data.yaml of YOLO, annotations/ with a COCO .json"
+    f"{aflw.NAME}, a .csv table, the .json of COCO, Label Studio, labelme or facelattice align, the .xml of dlib or "
+    "CVAT, data.yaml of YOLO, annotations/ with a COCO .json"
 )
 
 
@@ -54,10 +55,12 @@ class FileKind:
 
 YOLO = FileKind((".yaml", ".yml"), r"(?m)^kpt_shape\s*:", yolo.read)
 LABELME = FileKind((".json",), r'\A\s*\{.*"(shapes|imagePath|imageData)"\s*:', labelme.read)
+ALIGN = FileKind((".json",), r'\A\s*\{\s*"image"\s*:.*"faces"\s*:\s*\[', align_json.read)
 # A file with a suffix but no head of its kinds is read as the last one, whose error says what is wrong.
 FILE_KINDS = (
     FileKind((".csv",), r"\A[^\n]*\bimage\b[^\n]*(\bx_?0\b|[\W_]x\b)", csv.read),
     LABELME,
+    ALIGN,
     FileKind((".json",), r'\A\s*\[.*"(data|completed_by|from_name)"\s*:', label_studio.read),
     FileKind((".json",), r'"(images|annotations|categories)"\s*:\s*\[', coco.read),
     FileKind((".xml",), r"<annotations\b", cvat.read),
@@ -133,6 +136,7 @@ def find_test_subset(path: Path) -> str | None:
 
 
 def _find_layout(path: Path, scheme: Scheme | None) -> Layout:
+    check_path(path, "dataset", DataError)
     if not path.exists():
         raise DataError(f"{path}: there is no such file or folder{suggest_path(path)}")
     if not path.is_dir() and not path.is_file():
@@ -165,8 +169,10 @@ def _find_layouts(path: Path, scheme: Scheme | None) -> list[Layout]:
         found.append(
             _benchmark(".pts files", partial(w300.read, path, scheme=scheme), partial(w300.find_test_subset, path))
         )
-    if any(_file_kind(file) is LABELME for file in find_files(path, ".json")):
-        found.append(Layout("the .json files of labelme", partial(labelme.read, path, scheme=scheme)))
+    kinds = {_file_kind(file) for file in find_files(path, ".json")}
+    for kind, program in ((LABELME, "labelme"), (ALIGN, "facelattice align")):
+        if kind in kinds:
+            found.append(Layout(f"the .json files of {program}", partial(kind.read, path, scheme=scheme)))
     files = _candidate_files(path)
     if not found and not files:
         files = find_annotation_files(path / "annotations", [".json"])
@@ -182,7 +188,7 @@ def _candidate_files(folder: Path) -> list[Path]:
     return [
         file
         for file, kind in zip(files, kinds, strict=True)
-        if kind is not LABELME and (kind is YOLO or file.suffix.lower() not in YOLO.suffixes)
+        if kind not in (LABELME, ALIGN) and (kind is YOLO or file.suffix.lower() not in YOLO.suffixes)
     ]
 
 

@@ -116,7 +116,7 @@ def test_csv(run, clip, tmp_path):
     with open(tmp_path / "out" / "clip.csv", newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     assert len(rows) == 25
-    assert (rows[0]["track"], len(rows[0])) == ("1", 4 + 3 * 68 + 10)
+    assert (rows[0]["track"], len(rows[0])) == ("1", 5 + 3 * 68 + 10)
     np.testing.assert_allclose(float(rows[-1]["x30"]) - float(rows[0]["x30"]), -48, atol=3)
     assert float(rows[0]["e30"]) > 0
 
@@ -143,6 +143,17 @@ def test_existing_video_with_a_percent_sign(run, short_clip, tmp_path):
     short_clip("50%d.mp4")
     assert run("align", "50%d.mp4", "--out", "out", *FAST)[0] == 0
     assert names(tmp_path / "out") == ["50%d.jsonl", "50%d_faces.mp4"]
+
+
+@pytest.mark.parametrize(("format", "suffix"), [("json", ".jsonl"), ("csv", ".csv")])
+def test_results_of_another_video_of_the_same_name_are_kept(run, short_clip, tmp_path, format, suffix):
+    for folder in ("a", "b"):
+        (tmp_path / folder).mkdir()
+        short_clip("clip.mp4").rename(tmp_path / folder / "clip.mp4")
+        for _ in range(2):  # a second run replaces the results of the same video
+            assert run("align", f"{folder}/clip.mp4", "--out", "out", "--format", format, *FAST)[0] == 0
+    assert names(tmp_path / "out") == [f"clip-2{suffix}", "clip-2_faces.mp4", f"clip{suffix}", "clip_faces.mp4"]
+    assert "../b/clip.mp4" in (tmp_path / "out" / f"clip-2{suffix}").read_text(encoding="utf-8")
 
 
 def test_quoted_glob(run, short_clip, tmp_path):

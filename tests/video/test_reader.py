@@ -82,6 +82,20 @@ def test_unspecified_color_space_is_read_as_in_players(tmp_path, height, colorsp
     np.testing.assert_allclose(seen[100, 100], (60, 180, 75), atol=4)
 
 
+def test_frames_over_the_limit_are_rejected_before_they_are_decoded(write_clip):
+    clip = write_clip("clip.mp4", ((i / 10, gray_with_square(40 * i)) for i in range(3)))
+    with pytest.raises(VideoError, match=r"clip\.mp4: frames of 64 x 48 are more than the limit of 0\.003071 million"):
+        open_video(clip, max_pixels=64 * 48 - 1)
+    with open_video(clip, max_pixels=64 * 48) as video:
+        assert len(list(video)) == 3
+
+
+@pytest.mark.parametrize("source", ["https://example.org/a.mp4", "file:///a.mp4"])
+def test_urls_are_not_fetched(source):
+    with pytest.raises(VideoError, match=f"{source}: URLs are not fetched; download the video and pass its path"):
+        open_video(source)
+
+
 def test_cover_image_is_not_the_video(tmp_path):
     with av.open(str(tmp_path / "film.mkv"), "w") as out:
         cover, film = (out.add_stream(codec, rate=25) for codec in ("mjpeg", "libx264"))

@@ -12,14 +12,13 @@ from facelattice.cli.drawings import DrawingOptions
 from facelattice.cli.earlier_results import without_results
 from facelattice.cli.signals import FILES_COMPLETE, hint_on_stop
 from facelattice.cli.video_inputs import output_stem
-from facelattice.cli.video_outputs import VideoOutputs
+from facelattice.cli.video_outputs import VideoOutputs, choose_stem
 from facelattice.cli.video_progress import FrameProgress
 from facelattice.exceptions import VideoError
-from facelattice.formats.names import unique_stem
 from facelattice.inference.aligner import FaceAligner
 from facelattice.video.landmark_writer import LANDMARK_FORMATS
 from facelattice.video.numbered_images import NumberedImages
-from facelattice.video.reader import Video, open_camera, open_video
+from facelattice.video.reader import CAMERA, Video, open_camera, open_video
 from facelattice.video.tracker import Tracker
 
 FAST_MODEL = "ibug68-fast"
@@ -74,7 +73,14 @@ def align_videos(videos: list[str], camera: int | None, options: AlignVideosOpti
     taken_stems: set[str] = set()
     has_failed = False
     for source in sources:
-        stem = unique_stem(f"camera{source}" if isinstance(source, int) else output_stem(source), taken_stems)
+        is_camera = isinstance(source, int)
+        stem = choose_stem(
+            f"camera{source}" if is_camera else output_stem(Path(source)),
+            f"{CAMERA}{source}" if is_camera else str(source),
+            options.out_dir or Path(),
+            None if options.out_dir is None else options.format,
+            taken_stems,
+        )
         try:
             has_failed |= not _align_video(source, stem, options)
         except BrokenPipeError:  # nobody reads the standard output any more

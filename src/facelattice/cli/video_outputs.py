@@ -11,11 +11,12 @@ from facelattice.cli.console import print_error, print_message
 from facelattice.cli.drawings import DrawingOptions
 from facelattice.exceptions import VideoError
 from facelattice.face import Face
+from facelattice.formats.names import escape_non_utf8, relative_path, unique_stem
 from facelattice.video.crops import CropWriter
 from facelattice.video.frame import Frame
-from facelattice.video.landmark_writer import SUFFIXES, LandmarkWriter
+from facelattice.video.landmark_writer import SUFFIXES, LandmarkWriter, video_in_landmarks
 from facelattice.video.numbered_images import NumberedImages
-from facelattice.video.reader import Video
+from facelattice.video.reader import CAMERA, Video
 from facelattice.video.track_writer import TrackWriter
 from facelattice.video.writer import VideoWriter
 
@@ -140,7 +141,8 @@ class VideoOutputs:
             self._exits.push(_finish_despite_errors(self._crop_writer))
         if self._landmark_format is not None:
             path = self._stem.with_name(self._stem.name + SUFFIXES[self._landmark_format])
-            self._landmark_writer = self._exits.enter_context(LandmarkWriter(path, self._landmark_format))
+            name = name_in_results(self._video.name, self._stem.parent)
+            self._landmark_writer = self._exits.enter_context(LandmarkWriter(path, self._landmark_format, name))
 
     def _give_up(self, name: str, error: VideoError) -> None:
         self.is_incomplete = True
@@ -148,6 +150,29 @@ class VideoOutputs:
         if self._landmark_writer is None and not self._active:
             raise error
         print_error(f"{error}; continuing without {name}")
+
+
+def choose_stem(stem: str, video: str, folder: Path, landmark_format: str | None, taken: set[str]) -> str:
+    """Choose the start of the names of a video's files: the results of another video are not overwritten.
+
+    Args:
+        stem: The stem that is preferred.
+        video: Name of the video.
+        folder: Folder of the files.
+        landmark_format: "json" or "csv", for the files that name their video; None if there is none.
+        taken: Stems in use, see `unique_stem`.
+    """
+    while True:
+        chosen = unique_stem(stem, taken)
+        other = None if landmark_format is None else video_in_landmarks(folder / f"{chosen}{SUFFIXES[landmark_format]}")
+        if other in (None, name_in_results(video, folder)):
+            return chosen
+
+
+def name_in_results(video: str, folder: Path) -> str:
+    """Return the name of a video as its results state it: the path from their folder, or the name of a camera."""
+    name = video if video.startswith(CAMERA) else relative_path(video, folder)
+    return escape_non_utf8(name)
 
 
 def _finish_despite_errors(writer: VideoWriter | CropWriter | TrackWriter) -> Callable[..., None]:

@@ -144,12 +144,12 @@ def _results(faces: list[Face], job: ExportJob) -> list[dict[str, Any]]:
 
 
 def _video_table(frames: list[ImageFaces]) -> str:
-    """Return the table that `facelattice align --format csv` writes for a video."""
+    """Return the table that `facelattice align --format csv` writes for a video, without the name of the video."""
     lines: list[str] = []
     for frame in frames:
         if not frame.name.isdecimal() or any(face.track is None for face in frame.faces):
             raise FormatError(f"{frame.name!r}: a frame of a video needs its number as image, and faces with a track")
-        lines.append(csv_lines(int(frame.name), round(frame.time, 6), frame.faces, header=not any(lines)))
+        lines.append(csv_lines("", int(frame.name), round(frame.time, 6), frame.faces, header=not any(lines)))
     return "".join(lines)
 
 

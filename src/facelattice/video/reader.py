@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from facelattice.exceptions import MissingDependencyError, VideoError
+from facelattice.file_search import check_path
 from facelattice.image_io import MAX_PIXELS
 from facelattice.video.frame import Frame, display_matrix, is_transposed, upright_image
 from facelattice.video.frame_numbers import FrameNumbers
@@ -25,6 +26,7 @@ from facelattice.video.numbered_images import NumberedImages, is_numbered_patter
 UNKNOWN_RATE = 25.0  # frames per second, for a video that names no rate
 VP8_SHOW_FRAME = 0x10  # in the first byte of a packet
 CAMERA_POLL = 0.005  # seconds
+CAMERA = "camera "  # the start of its name
 
 
 class Video:
@@ -33,6 +35,7 @@ class Video:
     Args:
         container: An open `av.container.InputContainer`.
         name: The name for messages.
+        max_pixels: Maximum number of pixels of a frame.
 
     Attributes:
         name: The name for messages.
@@ -43,16 +46,23 @@ class Video:
             standard-definition television.
 
     Raises:
-        VideoError: If the file contains no video stream.
+        VideoError: If the file contains no video stream, or its frames are too large.
     """
 
-    def __init__(self, container: Any, name: str) -> None:
+    def __init__(self, container: Any, name: str, max_pixels: int = MAX_PIXELS) -> None:
         self._container, self.name = container, name
         self._num_breaks = 0
         self.start, self.pixel_aspect = 0.0, Fraction(1)
         self._stream = container.streams.best("video")  # not the cover image of a film
         if self._stream is None:
             raise VideoError(f"{name}: the file contains no video stream")
+        width, height = self._stream.width, self._stream.height
+        if width * height > max_pixels:
+            raise VideoError(
+                f"{name}: frames of {width} x {height} are more than the limit of {max_pixels / 1e6:g} million pixels; "
+                "resize the video, or raise the limit (max_pixels; align: --max-megapixels)"
+            )
+        self._stream.codec_context.options = {"max_pixels": str(max_pixels)}  # of frames that differ from the header
         self._stream.thread_type = "AUTO"
         self.rate = float(self._stream.average_rate or self._stream.guessed_rate or UNKNOWN_RATE)
         self.num_frames: int | None = self._stream.frames or None
@@ -145,7 +155,7 @@ def open_video(source: str | Path, max_pixels: int = MAX_PIXELS) -> Video | Numb
 
     Args:
         source: The path of a video file, or a pattern such as ``frames/%04d.png``.
-        max_pixels: Maximum number of pixels of a numbered image; a larger one cannot be read.
+        max_pixels: Maximum number of pixels of a frame; a video or a numbered image with more cannot be read.
 
     Returns:
         A context manager that yields a `Frame` for each readable frame.
@@ -154,14 +164,15 @@ def open_video(source: str | Path, max_pixels: int = MAX_PIXELS) -> Video | Numb
         VideoError: If the file is missing or is not a video, or if no image matches the pattern.
         MissingDependencyError: If PyAV is not installed; numbered images do not need it.
     """
-    path = Path(source)
+    path = Path(check_path(source, "video", VideoError))
     if is_numbered_pattern(path):
         return NumberedImages(path, max_pixels)
     av = import_av()
     try:
         if not path.exists():
             raise VideoError(f"{path}: no such file")
-        return Video(av.open(str(path.absolute())), str(path))  # FFmpeg reads a relative name with a colon as a URL
+        # FFmpeg reads a relative name with a colon as a URL.
+        return Video(av.open(str(path.absolute())), str(path), max_pixels)
     except (av.error.FFmpegError, OSError) as error:
         raise VideoError(f"{path}: not a video, or a damaged one ({error_reason(error)})") from None
 
@@ -186,7 +197,7 @@ def open_camera(number: int) -> Video:
         )
     name, format = (f"{number}:none", "avfoundation") if sys.platform == "darwin" else (f"/dev/video{number}", "v4l2")
     try:
-        return Video(av.open(name, format=format), f"camera {number}")
+        return Video(av.open(name, format=format), f"{CAMERA}{number}")
     except (av.error.FFmpegError, OSError, ValueError) as error:
         raise VideoError(
             f"camera {number} cannot be opened ({error_reason(error)}); check that it is connected and that no other "

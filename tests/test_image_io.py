@@ -291,6 +291,14 @@ def test_device_is_not_an_image():
         load_image("/dev/zero")
 
 
+def test_file_that_is_larger_than_any_image_is_named_before_it_is_read(tmp_path):
+    path = tmp_path / "disk.jpg"
+    with open(path, "wb") as file:
+        file.truncate(20_000_000_000)  # a sparse file
+    with pytest.raises(ImageError, match=r"disk\.jpg: has 20\.0 GB, more than an image of 50 million pixels needs"):
+        load_image(path)
+
+
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs FIFOs")
 def test_fifo_given_by_name_is_read(tmp_path, photo):
     """As bash passes `facelattice align <(command)`."""

@@ -28,6 +28,9 @@ def test_names_are_split_into_words(name, words):
         "LEFTEYE RIGHTEYE", "l_eye r_eye", "L_eye R_eye", "eye_L eye_R", "LEye REye", "eyeL1 eyeR1", "l1 r1",
         "leye reye", "Leye Reye", "eyel eyer", "LE RE", "upper_leye upper_reye", "lt_ear rt_ear", "左眼 右眼",
         "linkes_auge rechtes_auge", "ceja_izquierda ceja_derecha", "olho_esquerdo olho_direito",
+        "linke_braue rechte_braue", "linker_mundwinkel rechter_mundwinkel", "oeil_gauche oeil_droit", "ojo_izq ojo_der",
+        "olho_esq olho_dir", "occhio_sx occhio_dx", "vänster_öga höger_öga", "левый_глаз правый_глаз",
+        "왼쪽_눈 오른쪽_눈",
     ],
 )  # fmt: skip
 def test_common_ways_to_name_sides_are_paired(names):

@@ -9,6 +9,7 @@ from __future__ import annotations
 import difflib
 import glob
 import os
+import re
 import stat
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -16,7 +17,7 @@ from importlib.util import find_spec
 from itertools import islice
 from pathlib import Path
 
-from facelattice.exceptions import ImageError
+from facelattice.exceptions import FacelatticeError, ImageError
 from facelattice.messages import get_logger
 
 IMAGE_SUFFIXES = frozenset({".avif", ".bmp", ".gif", ".jp2", ".jpe", ".jpeg", ".jpg", ".pbm", ".pgm", ".png", ".pnm"})
@@ -75,7 +76,7 @@ def find_images(inputs: Iterable[str | os.PathLike[str]]) -> list[Path]:
         else:
             matches = sorted(Path(match) for match in glob.glob(str(item), recursive=True))
             candidates = [match for match in matches if not match.is_dir()]
-        images = [path for path in candidates if path.suffix.lower() in suffixes and _is_regular_or_missing(path)]
+        images = [path for path in candidates if path.suffix.lower() in suffixes and is_regular_or_missing(path)]
         others = [path for path in candidates if path.suffix.lower() not in suffixes]
         skipped += others
         if not images:
@@ -127,20 +128,38 @@ def suggest_path(path: Path) -> str:
     return folder + (f"; did you mean {' or '.join(by_lower[name] for name in similar)}?" if similar else "")
 
 
-def check_path(path: str | os.PathLike[str]) -> str | os.PathLike[str]:
-    """Return the path of an image.
+def check_path(
+    path: str | os.PathLike[str], noun: str = "image", error: type[FacelatticeError] = ImageError
+) -> str | os.PathLike[str]:
+    """Return the path of a file or folder of the user.
+
+    Args:
+        path: The path.
+        noun: What the path should be of.
+        error: The error to raise.
 
     Raises:
-        ImageError: It is empty or a URL.
+        FacelatticeError: It is empty or a URL.
     """
-    if not os.fspath(path):
-        raise ImageError("the path of the image is empty")
-    if isinstance(path, str) and path.lower().startswith(("http://", "https://", "ftp://", "data:", "file://")):
-        raise ImageError(f"{path[:200]}: URLs are not fetched; download the image and pass its path")
+    text = os.fsdecode(path)
+    if not text:
+        raise error(f"the path of the {noun} is empty")
+    if re.match(r"(https?|ftp|file):/|data:\w+/", text, re.IGNORECASE):  # Path makes one slash of two
+        raise error(f"{text[:200]}: URLs are not fetched; download the {noun} and pass its path")
     return path
 
 
-def _is_regular_or_missing(path: Path) -> bool:
+def is_device(path: str | os.PathLike[str]) -> bool:
+    """Return whether a path is a device, such as /dev/zero: reading it may never end."""
+    try:
+        mode = os.stat(path).st_mode
+    except (OSError, ValueError):  # ValueError: a null byte in the name
+        return False
+    return stat.S_ISCHR(mode) or stat.S_ISBLK(mode)
+
+
+def is_regular_or_missing(path: Path) -> bool:
+    """Return whether a path is neither a device, a FIFO, a socket nor a folder."""
     try:
         return stat.S_ISREG(path.stat().st_mode)
     except OSError:

@@ -7,7 +7,6 @@ Example:
 from __future__ import annotations
 
 import os
-import stat
 from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
@@ -17,10 +16,12 @@ import cv2
 import numpy as np
 
 from facelattice.exceptions import ArgumentError, ImageError, is_out_of_memory
-from facelattice.file_search import check_path
+from facelattice.file_search import check_path, is_device
 from facelattice.image_formats import FORMATS, is_heif, open_image
 
 MAX_PIXELS = 50_000_000
+_MAX_PIXEL_BYTES = 16  # of a file: four channels of 32 bits
+_MAX_HEADER_BYTES = 200_000_000  # of a file, for metadata and further frames
 _ORIENTATION = 0x0112  # the EXIF tag
 _TRANSPOSED = (5, 6, 7, 8)  # the orientations that swap width and height
 
@@ -46,7 +47,7 @@ def load_image(source: Any, shrink: int = 1, max_pixels: int = MAX_PIXELS) -> np
     """
     if isinstance(source, (str, os.PathLike)):
         advice = ", or raise the limit (max_pixels; align: --max-megapixels)"
-        return _decode(_read_file(source), os.fspath(source), max_pixels, FORMATS, shrink, advice)
+        return _decode(_read_file(source, max_pixels), os.fspath(source), max_pixels, FORMATS, shrink, advice)
     if shrink != 1:
         raise ArgumentError("shrink is only for files; resize an image in memory yourself")
     if isinstance(source, np.ndarray):
@@ -91,7 +92,7 @@ def image_size(path: str | os.PathLike[str]) -> tuple[int, int]:
         ImageError: The file is missing, damaged, too large or not an image.
     """
     name = os.fspath(path)
-    image = _open(_read_file(path), name, MAX_PIXELS, FORMATS)
+    image = _open(_read_file(path, MAX_PIXELS), name, MAX_PIXELS, FORMATS)
     try:
         orientation = image.getexif().get(_ORIENTATION)
     except Exception as error:
@@ -129,14 +130,20 @@ def save_image(path: str | os.PathLike[str], image: np.ndarray, overwrite: bool 
         file.write(data.tobytes())
 
 
-def _read_file(source: str | os.PathLike[str]) -> bytes:
+def _read_file(source: str | os.PathLike[str], max_pixels: int) -> bytes:
     path = Path(check_path(source))
+    if is_device(path):
+        raise ImageError(f"{path}: is a device, not an image")
     try:
         with open(path, "rb") as file:
-            mode = os.fstat(file.fileno()).st_mode
-            if stat.S_ISCHR(mode) or stat.S_ISBLK(mode):  # reading it may never end
-                raise ImageError(f"{path}: is a device, not an image")
+            size = os.fstat(file.fileno()).st_size
+            if size > _MAX_HEADER_BYTES + _MAX_PIXEL_BYTES * max_pixels:
+                raise ImageError(
+                    f"{path}: has {size / 1e9:.1f} GB, more than an image of {max_pixels / 1e6:g} million pixels needs"
+                )
             return file.read()
+    except MemoryError:
+        raise ImageError(f"{path}: there is not enough memory to read it") from None
     except FileNotFoundError:
         raise ImageError(f"{path}: no such file") from None
     except IsADirectoryError:

@@ -19,11 +19,16 @@ Key = TypeVar("Key")
 SIDES = (
     ("left", "right"), ("左", "右"), ("links", "rechts"), ("linkes", "rechtes"), ("gauche", "droite"),
     ("izquierdo", "derecho"), ("izquierda", "derecha"), ("esquerdo", "direito"), ("esquerda", "direita"),
-    ("sinistro", "destro"), ("sinistra", "destra"),
+    ("sinistro", "destro"), ("sinistra", "destra"), ("linke", "rechte"), ("linker", "rechter"),
+    ("vänster", "höger"), ("левый", "правый"), ("левая", "правая"), ("levý", "pravý"), ("levé", "pravé"),
+    ("lewy", "prawy"), ("lewe", "prawe"), ("왼쪽", "오른쪽"),
 )  # fmt: skip
-LETTERS = (("l", "r"), ("lt", "rt"), ("lft", "rgt"))
+# Whole words alone: the short ones are parts of many other words.
+SHORT_SIDES = (
+    ("l", "r"), ("lt", "rt"), ("lft", "rgt"), ("izq", "der"), ("esq", "dir"), ("sx", "dx"), ("gauche", "droit"),
+)  # fmt: skip
 _SIDE_WORDS = {a: b for pair in SIDES for a, b in (pair, pair[::-1])}
-_SIDE_LETTERS = {a: b for pair in LETTERS for a, b in (pair, pair[::-1])}
+_SHORT_SIDES = {a: b for pair in SHORT_SIDES for a, b in (pair, pair[::-1])}
 _SIDE_PARTS = re.compile("|".join(map(re.escape, _SIDE_WORDS)))
 
 # Between a lower-case and an upper-case letter, before the last of several upper-case letters, and at digits.
@@ -50,7 +55,7 @@ def find_pairs(names: Sequence[str]) -> tuple[tuple[int, int], ...]:
     """
     partners: dict[int, int] = {}
     words = [split_name(name) for name in names]
-    for mirror in (_swap_words_and_letters, _swap_words, _swap_letters, _swap_parts):
+    for mirror in (_swap_all_words, _swap_words, _swap_short_sides, _swap_parts):
         _pair_up(words, mirror, partners)
     for place in range(max(map(len, words), default=0)):
         for edge in (0, -1):
@@ -61,7 +66,7 @@ def find_pairs(names: Sequence[str]) -> tuple[tuple[int, int], ...]:
 def states_side(name: str) -> bool:
     """Whether a name says left or right."""
     words = split_name(name)
-    return any(word in _SIDE_LETTERS or _SIDE_PARTS.search(word) for word in words)
+    return any(word in _SHORT_SIDES or _SIDE_PARTS.search(word) for word in words)
 
 
 def numbers_of(names: Sequence[str]) -> list[int] | None:
@@ -133,12 +138,12 @@ def _swap_words(key: Words) -> Words:
     return tuple(_SIDE_WORDS.get(word, word) for word in key)
 
 
-def _swap_letters(key: Words) -> Words:
-    return tuple(_SIDE_LETTERS.get(word, word) for word in key)
+def _swap_short_sides(key: Words) -> Words:
+    return tuple(_SHORT_SIDES.get(word, word) for word in key)
 
 
-def _swap_words_and_letters(key: Words) -> Words:
-    return _swap_words(_swap_letters(key))
+def _swap_all_words(key: Words) -> Words:
+    return _swap_words(_swap_short_sides(key))
 
 
 def _swap_parts(key: Words) -> Words:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from facelattice.exceptions import MissingDependencyError
+from facelattice.file_search import is_device
 
 MAX_DEPTH = 20
 
@@ -41,6 +42,8 @@ def load_yaml(path: Path) -> Any:
         import yaml
     except ImportError as error:
         raise MissingDependencyError(f'{path}: YAML files need: pip install "facelattice[evaluate]"') from error
+    if is_device(path):
+        raise ValueError("is a device, not a file")
     try:
         text = path.read_text(encoding="utf-8")
         check_yaml(text)

@@ -15,8 +15,8 @@ PHOTO = Path(__file__).parents[2] / "examples" / "astronaut.jpg"
     ("arguments", "message"),
     [
         ([], "give images, folders or videos"),
-        ([""], "the path of the image is empty"),
-        ([PHOTO, "--out", ""], "the name of the folder is empty"),
+        ([""], "an argument is empty"),
+        ([PHOTO, "--out", ""], "an argument is empty"),
         ([PHOTO, "--out", PHOTO], "is a file, not a folder"),
         ([PHOTO, "--out", PHOTO / "sub"], "Not a directory"),
         ([PHOTO, "--model", "ibug86"], "no model is named 'ibug86'"),

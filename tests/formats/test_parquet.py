@@ -18,7 +18,7 @@ def test_labels_of_parts(tmp_path):
     assert labels_in_parquet(tmp_path) == {"", "1of2", "a-b"}
 
 
-@pytest.mark.parametrize("kind", ["no table", "other columns", "damaged", "not UTF-8"])
+@pytest.mark.parametrize("kind", ["no table", "other columns", "damaged", "not UTF-8", "lists"])
 def test_damaged_and_foreign_tables_are_named(tmp_path, kind):
     table = tmp_path / "landmarks-of-maps.parquet"
     names = [f"{i:09}.jpg" for i in range(999)]
@@ -28,6 +28,8 @@ def test_damaged_and_foreign_tables_are_named(tmp_path, kind):
     elif kind == "not UTF-8":
         column = pa.StringArray.from_buffers(1, pa.array([0, 1], pa.int32()).buffers()[1], pa.py_buffer(b"\xff"))
         pq.write_table(pa.table({"image": column}), table)
+    elif kind == "lists":
+        pq.write_table(pa.table({"image": [[name] for name in names]}), table)
     elif kind == "damaged":
         data = bytearray(table.read_bytes())
         data[60:200] = bytes(140)

@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import pytest
 
 from facelattice.exceptions import ModelError
@@ -14,6 +16,19 @@ def test_bundled_models_are_found_by_name():
 def test_unknown_name_lists_the_bundled_models():
     with pytest.raises(ModelError, match=r"no model is named 'ibug86'; bundled: .*ibug68"):
         find_model("ibug86")
+
+
+def test_empty_paths_and_urls_are_no_models():
+    with pytest.raises(ModelError, match="the path of the model is empty"):
+        find_model("")
+    with pytest.raises(ModelError, match=r"https://example\.org/m\.onnx: URLs are not fetched; download the model"):
+        find_model("https://example.org/m.onnx")
+
+
+@pytest.mark.skipif(not Path("/dev/zero").exists(), reason="needs /dev/zero")
+def test_device_is_not_a_model():
+    with pytest.raises(ModelError, match="/dev/zero: is a device, not a model file"):
+        Model(Path("/dev/zero"))
 
 
 def test_paths_are_returned_as_given(tmp_path, monkeypatch):

@@ -30,8 +30,6 @@ DRAWINGS, FACES, MANY_IMAGES, VIDEOS = "Drawings, crops and masks", "Faces", "Ma
 
 
 def _parse_folder(name: str) -> Path:
-    if not name:
-        raise typer.BadParameter("the name of the folder is empty")
     if Path(name).is_file():
         raise typer.BadParameter(f"{name!r} is a file, not a folder")
     return Path(name)

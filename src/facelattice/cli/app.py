@@ -68,6 +68,9 @@ class _Program(typer.core.TyperGroup):
             if isinstance(stream, TextIOWrapper):
                 stream.reconfigure(errors="backslashreplace")
         silence_pillow()
+        words = args[0] if args else kwargs.get("args")
+        if "" in (sys.argv[1:] if words is None else words):  # as a path it would be the current folder
+            _fail("an argument is empty: a variable of the shell may not be set")
         try:
             with raise_on_stop_signals(), _flushed_stdout():
                 return super().main(*args, **kwargs)

@@ -20,7 +20,7 @@ import numpy as np
 
 from facelattice import geometry
 from facelattice.exceptions import FormatError
-from facelattice.file_search import image_suffixes, walk_files
+from facelattice.file_search import image_suffixes, is_regular_or_missing, walk_files
 from facelattice.formats.annotation import AnnotatedImage, Annotation, AnnotationFile
 from facelattice.formats.keypoints import MISSING, VISIBLE, interpret_keypoints, visibility_flags
 from facelattice.formats.names import relative_path
@@ -176,7 +176,11 @@ def _list_images(entry: Any, split: str, content: dict[str, Any], path: Path) ->
         if not place.exists() and name.startswith("../"):  # Roboflow counts from another folder
             place = root / name[3:]
         if place.is_dir():
-            images += sorted(file for file in walk_files(place) if file.suffix.lower() in image_suffixes())
+            images += sorted(
+                file
+                for file in walk_files(place)
+                if file.suffix.lower() in image_suffixes() and is_regular_or_missing(file)
+            )
         elif place.is_file():
             lines = place.read_text(encoding="utf-8", errors="surrogateescape").splitlines()
             images += [place.parent / line.strip() for line in lines if line.strip() and "\0" not in line]

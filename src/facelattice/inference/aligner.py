@@ -135,10 +135,14 @@ class FaceAligner:
 
         Raises:
             ImageError: An image cannot be used, and there is no ``on_error``.
-            ArgumentError: ``images`` is a single path, or the detector returns a wrong result.
+            ArgumentError: ``images`` is a single path or image, or the detector returns a wrong result.
         """
         if isinstance(images, (str, bytes, os.PathLike)):
             raise ArgumentError(f"batch() expects several images, not the path {images!r}; call the aligner with it")
+        if isinstance(images, np.ndarray) and images.ndim < 4:
+            raise ArgumentError(
+                f"batch() expects several images, not an array of shape {images.shape}; call the aligner with it"
+            )
         return self._batch(images, on_error)
 
     def detect(self, image: np.ndarray, roll: float = 0.0) -> np.ndarray:

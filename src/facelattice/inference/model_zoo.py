@@ -12,6 +12,7 @@ import os
 from pathlib import Path
 
 from facelattice.exceptions import ModelError
+from facelattice.file_search import check_path
 
 DEFAULT = "ibug68"
 _FOLDER = Path(__file__).parents[1] / "models"
@@ -33,9 +34,9 @@ def find_model(name: str | os.PathLike[str] | None = None) -> Path:
         The path of the model file.
 
     Raises:
-        ModelError: No bundled model has the name.
+        ModelError: No bundled model has the name, or it is empty or a URL.
     """
-    path = Path(DEFAULT if name is None else name)
+    path = Path(DEFAULT if name is None else check_path(name, "model", ModelError))
     is_name = path.name == str(path) and path.suffix.lower() != ".onnx" and not path.is_file()
     if not is_name:
         return path

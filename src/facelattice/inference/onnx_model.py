@@ -20,6 +20,7 @@ import numpy as np
 import onnxruntime
 
 from facelattice.exceptions import ArgumentError, ModelError, is_out_of_memory
+from facelattice.file_search import is_device
 from facelattice.inference.model_info import ModelInfo
 from facelattice.onnx_session import find_provider, session_options
 
@@ -160,6 +161,8 @@ class Model:
     def _open(self) -> onnxruntime.InferenceSession:
         """Read the file, check its digest and start ONNX Runtime."""
         providers = list(dict.fromkeys((find_provider(self._provider), find_provider("cpu"))))
+        if is_device(self.path):
+            raise ModelError(f"{self.path}: is a device, not a model file")
         try:
             data = self.path.read_bytes()
         except OSError as error:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import os
+
 import pytest
 
 from facelattice.datasets.readers import yolo
@@ -38,3 +40,12 @@ def test_points_without_names_need_a_scheme(tmp_path, write_image):
     (tmp_path / "val" / "images").mkdir()
     with pytest.raises(DataError, match="no built-in scheme has 3 points"):
         yolo.read(file, "train")
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs FIFOs")
+def test_fifo_among_the_images_is_passed_over(tmp_path, write_image):
+    file = write(tmp_path)
+    image = write_image(tmp_path / "train" / "images" / "a.png")
+    (tmp_path / "val" / "images").mkdir()
+    os.mkfifo(tmp_path / "train" / "images" / "b.png")
+    assert [sample.path for sample in yolo.read(file, "train", DOG).samples] == [image]

@@ -23,7 +23,7 @@ LEFT_OUT = {
 WORDS = {
     "metaphors and private words": [
         "listens? to", "who hears", "at the door", "worn", "quick look", "turned looks?", "stays? honest",
-        "being honest", "keep_to", "unfold(s|ed)?", "tells? a face from", "says? of itself",
+        "being honest", "presence", "glances?", "keep_to", "unfold(s|ed)?", "tells? a face from", "says? of itself",
     ],
     "words with a standard name": ["held[- ]out", "hold[- ]out", "amid", "anchors? loss", "agreement filter"],
     "inverted or long-winded phrases": [

@@ -235,7 +235,7 @@ class FaceAligner:
         groups = [
             [candidates[i] for i in self._select([candidate.face for candidate in candidates])]
             if self.max_faces is not None
-            else [candidate for candidate in candidates if _presence(candidate.face) >= self.min_score]
+            else [candidate for candidate in candidates if _weighted_score(candidate.face) >= self.min_score]
             for candidates in found
         ]
         kept = [candidate for group in groups for candidate in group]
@@ -290,7 +290,7 @@ class FaceAligner:
         """Return the indices of the faces of an image to keep, best first: different faces with the highest scores."""
         boxes = np.array([face.box for face in faces]).reshape(-1, 4)
         scores = np.array([face.score for face in faces])
-        good = np.flatnonzero([_presence(face) >= self.min_score for face in faces])
+        good = np.flatnonzero([_weighted_score(face) >= self.min_score for face in faces])
         return good[geometry.nms(boxes[good], scores[good], _NMS_THRESHOLD)][: self.max_faces].tolist()
 
 
@@ -326,8 +326,8 @@ class _Pending:
     detections: _Detections
 
 
-def _presence(face: Face) -> float:
-    """Return how certain a face is one: false detections have less confidence or a lower score than most faces."""
+def _weighted_score(face: Face) -> float:
+    """Return the score times the confidence: false detections have less of either than most faces."""
     return face.score * face.confidence
 
 

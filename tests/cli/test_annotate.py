@@ -1,7 +1,10 @@
 from __future__ import annotations
 
+import json
+
 import pytest
 
+from facelattice.cli.annotate import _read_dataset
 from facelattice.schemes import get_scheme
 
 
@@ -40,3 +43,21 @@ def test_the_scheme_of_the_command_line_is_a_file(run, folder, tmp_path, monkeyp
         assert (scheme.names, scheme.pairs) == (("left_eye", "right_eye", "nose"), ((0, 1),))
         status, _, err = run("annotate", "photos", "--points", "4", "--port", port)
         assert "points.yaml has 3 points, not 4: give another --out" in " ".join(err.replace("│", " ").split())
+
+
+def test_what_align_found_is_corrected(run, folder, tmp_path):
+    """Also the images in which it found no face. The command ends because its port is in use."""
+    import socket
+
+    found = tmp_path / "found"
+    found.mkdir()
+    face = {"scheme": "five", "points": [[k, 2 * k] for k in range(5)], "expected_errors": [1] * 5}
+    for name, faces in (("ann.jpg", [face]), ("wall.png", [])):
+        text = json.dumps({"image": f"../{folder.name}/{name}", "faces": faces})
+        (found / name).with_suffix(".json").write_text(text, encoding="utf-8")
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        status, _, err = run("annotate", "found", "--port", server.getsockname()[1])
+    assert (status, "is in use" in err) == (2, True)
+    scheme, given = _read_dataset(found, None, tmp_path / "points.csv")
+    assert scheme.name == "five"
+    assert [(path.name, len(faces)) for path, faces in given.items()] == [("ann.jpg", 1), ("wall.png", 0)]

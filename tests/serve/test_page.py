@@ -395,7 +395,7 @@ def test_video(page, clips):
     points = np.array([line["faces"][0]["points"] for line in lines])
     np.testing.assert_allclose((points[-1] - points[0]).mean(0), [-36, -18], atol=3)  # as the photo moves
     header, *rows = files["clip.csv"].decode().splitlines()
-    assert (header.split(",")[:4], len(rows)) == (["frame", "time", "track", "score"], 10)
+    assert (header.split(",")[:4], len(rows)) == (["video", "frame", "time", "track"], 10)
     page.click("#keep-frame")
     expect_message(page, "One face.")
     expect(page.locator("#queue li")).to_have_count(2)
@@ -617,7 +617,7 @@ def test_accessible_names(page):
             - button "Move"
             - button "Neighbors"
             - button "Paint"
-            - button "Undo" [disabled]
+            - button "Undo"
             - button "Redo" [disabled]
           - application /N and P select a point/
           - list "Opened images":

@@ -73,10 +73,12 @@ def align_videos(videos: list[str], camera: int | None, options: AlignVideosOpti
     taken_stems: set[str] = set()
     has_failed = False
     for source in sources:
-        is_camera = isinstance(source, int)
+        stem, name = (
+            (f"camera{source}", f"{CAMERA}{source}") if isinstance(source, int) else (output_stem(source), str(source))
+        )
         stem = choose_stem(
-            f"camera{source}" if is_camera else output_stem(Path(source)),
-            f"{CAMERA}{source}" if is_camera else str(source),
+            stem,
+            name,
             options.out_dir or Path(),
             None if options.out_dir is None else options.format,
             taken_stems,

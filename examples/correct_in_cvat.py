@@ -11,6 +11,6 @@ with open_sink("csv", "corrected") as sink:
     sink.write(image, FaceAligner()(image))
 
 result = convert_dataset("corrected/landmarks.csv", "corrected/annotations.xml", format="cvat")
-print(f"{result.num_faces} face for CVAT; not kept: {', '.join(result.notes) or 'nothing'}")
+print(f"{result.num_faces} face for CVAT; notes: {', '.join(result.notes) or 'none'}")
 
 # The corrected file can be trained on. Reading it needs: pip install "facelattice[evaluate]"

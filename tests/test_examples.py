@@ -13,7 +13,7 @@ import cv2
 import pytest
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
-PACKAGES = {"tables.py": "pandas", "key_points.py": "supervision"}
+PACKAGES = {"tables.py": "pandas", "key_points.py": "supervision", "data_loader.py": "torch"}
 IMAGE_SCRIPTS = {  # what each prints, and the files that it writes
     "python_api.py": ("nose tip at", ["astronaut_faces.jpg"]),
     "head_pose.py": ("yaw ", []),
@@ -23,12 +23,14 @@ IMAGE_SCRIPTS = {  # what each prints, and the files that it writes
     "masks.py": ("written: lips.jpg, background.jpg", ["background.jpg", "lips.jpg"]),
     "tables.py": ("nose_tip_x", []),
     "key_points.py": ("(1, ", ["key_points.jpg"]),
+    "data_loader.py": ("(1, 3, 112, 112), faces in 1 of 1 images", []),
     "correct_in_cvat.py": ("1 face for CVAT", ["corrected"]),
     "drawings.py": ("written: drawings.jpg, overlay.png, faces.svg", ["drawings.jpg", "faces.svg", "overlay.png"]),
 }
 WITHOUT_ARGUMENTS = {"python_api.py", "correct_in_cvat.py"}
 VIDEO_SCRIPTS = {
     "blinks.py": ("face 1: 0 blinks", []),
+    "camera.py": ("frame 3: face 1 with yaw ", ["camera.jpg"]),
     "tracks.py": ("clip_track1.nk", ["clip_track1.nk", "clip_track1_aftereffects", "clip_track1_blender.py"]),
 }
 

@@ -33,6 +33,16 @@ def test_key_points_of_supervision(faces):
         to_supervision(faces)
 
 
+def test_one_face_is_a_table_of_one_row(faces):
+    pytest.importorskip("pandas", reason="needs pandas")
+    assert to_dataframe(faces[0]).equals(to_dataframe(faces[:1]))
+
+
+def test_one_face_is_a_list_of_one_for_supervision(faces):
+    pytest.importorskip("supervision", reason="needs supervision")
+    np.testing.assert_array_equal(to_supervision(faces[0]).xy, to_supervision(faces[:1]).xy)
+
+
 @pytest.mark.parametrize(("function", "package"), [(to_dataframe, "pandas"), (to_supervision, "supervision")])
 def test_missing_package_is_named(function, package, monkeypatch):
     monkeypatch.setitem(sys.modules, package, None)

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from facelattice import geometry
+from facelattice import geometry, pose
 from facelattice.exceptions import ArgumentError, SchemeError
 from facelattice.masks import REGIONS, face_mask
 from facelattice.schemes import Scheme, get_scheme, mean_shape
@@ -57,6 +57,42 @@ def test_forehead_is_above_the_brows(rotation):
     assert (added - points[33:51].mean(0)) @ up > 0
 
 
+def turned_face(yaw: float) -> tuple[np.ndarray, Scheme]:
+    """The mean 3D face with a yaw in degrees.
+
+    The 3D face lacks the jaw. Here it goes back to the ear at the near side; at the far side, where annotators mark the
+    visible outline, to the brow.
+    """
+    scheme = get_scheme("wflw98")
+    points = pose._built_in("wflw98")[0].copy()
+    frontal = mean_shape(scheme)
+    points[:33, :2] = frontal[:33] + (points[33:, :2] - frontal[33:]).mean(0)
+    chin = points[scheme.regions["mouth"], 2].mean()
+    ends = np.where((np.arange(33) < 16) == (yaw > 0), points[33:51, 2].max() + 0.2, points[33:51, 2].max())
+    points[:33, 2] = chin + (ends - chin) * (points[16, 1] - points[:33, 1]) / np.ptp(points[:33, 1])
+    return 200 * (points @ pose._rotation(yaw, 0.0).T)[:, :2] + [180, 200], scheme
+
+
+@pytest.mark.parametrize("yaw", [50, -50])
+def test_forehead_of_a_turned_face_is_at_the_front(yaw):
+    points, scheme = turned_face(yaw)
+    plain, full = (face_mask(points, scheme, SHAPE, forehead=forehead) > 127 for forehead in (False, True))
+    assert (full[plain]).all()
+    forward = np.sign(yaw)
+    near_end, far_brow = points[0 if yaw > 0 else 32], max(points[33:51], key=lambda point: forward * point[0])
+    height = points[33:51, 1].min() - np.argwhere(full)[:, 0].min()  # of the forehead
+    assert 0.6 < height / (points[55:60, 1].max() - points[33:51, 1].mean()) < 1.2
+    brow_x, brow_y = np.round(far_brow - [4 * forward, 0.5 * height]).astype(int)
+    assert full[brow_y, brow_x]  # over the front brow
+    ear_x, ear_y = np.round(near_end - [-4 * forward, 0.5 * height]).astype(int)
+    assert not full[ear_y, ear_x]  # the hair over the near ear
+    columns = np.flatnonzero((full & ~plain).any(0))
+    assert columns.min() >= points[:, 0].min() - 2
+    assert columns.max() <= points[:, 0].max() + 2
+    top = np.flatnonzero(full[np.argwhere(full)[0, 0] + 2]).mean()
+    assert forward * (top - (points[0, 0] + points[32, 0]) / 2) > 0.05 * np.ptp(points[:, 0])
+
+
 def test_soft_edge_is_as_wide_as_asked():
     points, scheme = face("ibug68")
     sharp, soft = (face_mask(points, scheme, SHAPE, soft_edge=width)[240] for width in (0, 20))
@@ -74,6 +110,20 @@ def test_soft_edge_is_as_wide_as_asked():
 def test_scheme_without_the_points_says_which_are_missing(scheme_name, region, message):
     with pytest.raises(SchemeError, match=message):
         face_mask(*face(scheme_name), SHAPE, region)
+
+
+@pytest.mark.parametrize(("region", "changes", "message"), [
+    ("lips", {}, "an outline of mouth, but the scheme 'dog' has none; add to its YAML file, under lines, a closed"),
+    ("lips", {"lines": [["a", "b", "c", "d", "a"]]}, r"and under regions, mouth: \[names of its points\]$"),
+    ("lips", {"lines": [["a", "b", "c", "d", "a"]], "regions": {"mouth": ["a", "b", "c", "d"]}},
+     "an inner outline of mouth, .*, under lines, a second closed line, which ends with its first point"),
+    ("nose", {}, r"at least 3 points of nose, but the scheme 'dog' has 0; .*, under regions, nose: \[names"),
+])  # fmt: skip
+def test_scheme_of_ones_own_says_what_to_add(region, changes, message):
+    scheme = Scheme.from_dict({"name": "dog", "points": ["a", "b", "c", "d"], **changes})
+    points = np.array([[10, 10], [30, 10], [30, 30], [10, 30]])
+    with pytest.raises(SchemeError, match=message):
+        face_mask(points, scheme, SHAPE, region)
 
 
 @pytest.mark.parametrize(("arguments", "message"), [

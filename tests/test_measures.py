@@ -64,12 +64,19 @@ def test_available_measures_of_the_schemes():
 
 def test_scheme_without_the_points_says_which_are_missing():
     with pytest.raises(
-        SchemeError, match=r"left_eye_openness: the scheme 'five' lacks the points left_eye_top, left_eye_bottom"
+        SchemeError, match=r"left_eye_openness: the scheme 'five' lacks the points left_eye_top, left_eye_bottom$"
     ):
         measures("five").left_eye_openness  # noqa: B018
-    dog = Scheme.from_dict({"name": "dog", "points": ["left_eye", "right_eye", "nose"]})
-    with pytest.raises(SchemeError, match="mouth_width: the scheme 'dog' lacks the points pupils, ocular"):
-        FaceMeasures(np.zeros((3, 2)), dog).mouth_width  # noqa: B018
+    dog = {"name": "dog", "points": ["left_eye", "right_eye", "nose"]}
+    ocular = {"ocular": ["left_eye", "right_eye"]}
+    for changes, measure, message in (
+        ({}, "mouth_width", r"lacks pupils or ocular, the points of the eyes; add to its YAML file ocular: \[point of"),
+        (ocular, "mouth_width", "lacks the points left_mouth, right_mouth; points in its YAML file need these names"),
+        (ocular, "brow_raise", r"lacks the region left_brow; add to its YAML file, under regions, left_brow: \["),
+    ):
+        scheme = Scheme.from_dict(dog | changes)
+        with pytest.raises(SchemeError, match=f"{measure}: the scheme 'dog' {message}"):
+            getattr(FaceMeasures(np.zeros((3, 2)), scheme), measure)
 
 
 def test_missing_points_are_left_out():

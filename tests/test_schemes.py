@@ -283,8 +283,12 @@ def test_wrong_yaml_is_rejected_with_file_and_key(tmp_path, text, message):
 
 
 def test_missing_yaml_file_and_missing_package(tmp_path, monkeypatch):
-    with pytest.raises(FileNotFoundError, match=r"none\.yaml"):
+    (tmp_path / "nome.yml").touch()
+    with pytest.raises(SchemeError, match=r"none\.yaml: cannot be read \(No such file .*\); did you mean nome\.yml\?"):
         get_scheme(tmp_path / "none.yaml")
+    (tmp_path / "folder.yaml").mkdir()
+    with pytest.raises(SchemeError, match=r"folder\.yaml: cannot be read \(.*\)$"):
+        get_scheme(tmp_path / "folder.yaml")
     monkeypatch.setitem(sys.modules, "yaml", None)
     with pytest.raises(MissingDependencyError, match=r'pip install "facelattice\[evaluate\]"'):
         get_scheme(tmp_path / "none.yaml")

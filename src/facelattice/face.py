@@ -13,6 +13,7 @@ Example:
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -228,6 +229,11 @@ class Faces(list[Face]):
         ]
         height, width = (max(1, round(side * scale)) for side in image.shape[:2])
         return _draw_png(geometry.warp(image, matrix, (width, height)), shown)
+
+
+def list_faces(faces: Iterable[Face] | Face) -> list[Face]:
+    """Return faces as a list. One face is accepted as well, because it can only mean a list of one."""
+    return [faces] if isinstance(faces, Face) else list(faces)
 
 
 def _draw_png(image: np.ndarray, faces: list[Face]) -> bytes:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from facelattice.exceptions import ArgumentError, MissingDependencyError
-from facelattice.face import Face
+from facelattice.face import Face, list_faces
 from facelattice.formats.result_columns import result_values
 
 if TYPE_CHECKING:
@@ -22,11 +22,11 @@ if TYPE_CHECKING:
     import supervision
 
 
-def to_supervision(faces: Sequence[Face]) -> supervision.KeyPoints:
+def to_supervision(faces: Sequence[Face] | Face) -> supervision.KeyPoints:
     """Convert faces to the key points of supervision.
 
     Args:
-        faces: Faces of one scheme.
+        faces: Faces of one scheme, or one face.
 
     Returns:
         ``supervision.KeyPoints`` with ``xy`` (M, N, 2) and, in ``data``, arrays (M,) of scores, tracks (0 for none) and
@@ -40,6 +40,7 @@ def to_supervision(faces: Sequence[Face]) -> supervision.KeyPoints:
         import supervision as sv
     except ImportError as error:
         raise MissingDependencyError("to_supervision needs supervision; run: pip install supervision") from error
+    faces = list_faces(faces)
     if not faces:
         return sv.KeyPoints.empty()
     names = {face.scheme.name for face in faces}
@@ -56,11 +57,11 @@ def to_supervision(faces: Sequence[Face]) -> supervision.KeyPoints:
     )
 
 
-def to_dataframe(faces: Sequence[Face]) -> pandas.DataFrame:
+def to_dataframe(faces: Sequence[Face] | Face) -> pandas.DataFrame:
     """Convert faces to a pandas table with one row for each.
 
     Args:
-        faces: Faces, also of several schemes.
+        faces: Faces, also of several schemes, or one face.
 
     Returns:
         A ``pandas.DataFrame`` with the columns scheme, score, track, x0, y0, x1, y1 (the box), yaw, pitch, roll and the
@@ -74,7 +75,7 @@ def to_dataframe(faces: Sequence[Face]) -> pandas.DataFrame:
     except ImportError as error:
         raise MissingDependencyError("to_dataframe needs pandas; run: pip install pandas") from error
     rows = []
-    for face in faces:
+    for face in list_faces(faces):
         row = {"scheme": face.scheme.name, "score": face.score, "track": face.track}
         row |= dict(zip(("x0", "y0", "x1", "y1"), face.box.tolist(), strict=True)) | result_values(face)
         for name, (x, y), expected in zip(face.scheme.names, face.points.tolist(), face.expected_errors, strict=True):

@@ -13,10 +13,11 @@ import cv2
 import numpy as np
 
 from facelattice.exceptions import ArgumentError, SchemeError
-from facelattice.schemes import Scheme
+from facelattice.schemes import SCHEMES, Scheme
 
 BROW_THICKNESS = 0.22  # of the length of a brow, for schemes with one line of points on a brow
 FOREHEAD_HEIGHT = 0.9  # of the distance from the base of the nose to the brows
+HAIRLINE_SHARE = 0.4  # of the way from the ends of the jaw to the root of the nose, as foreheads slope back
 _SHIFT = 4  # OpenCV draws in units of 1/16 pixel
 
 
@@ -94,9 +95,8 @@ class _Canvas:
         """Return the points (n, 2) of a part of the face."""
         ids = self.scheme.regions.get(name, [])
         if len(ids) < min_points:
-            raise SchemeError(
-                f"the region {self.region!r} needs at least {min_points} points of {name}, but the scheme "
-                f"{self.scheme.name!r} has {len(ids)}"
+            raise self._error(
+                f"at least {min_points} points of {name}", len(ids), f"under regions, {name}: [names of its points]"
             )
         return self.points[ids]
 
@@ -110,11 +110,18 @@ class _Canvas:
         """Return a closed line (n, 2) of a part of the face: 0 for the outer one, 1 for the inner one."""
         lines = self.outlines(name)
         if len(lines) <= number:
-            kind = "an inner outline" if number else "an outline"
-            raise SchemeError(
-                f"the region {self.region!r} needs {kind} of {name}, but the scheme {self.scheme.name!r} has none"
-            )
+            raise self._error(
+                f"{'an inner' if number else 'an'} outline of {name}", "none",
+                f"under lines, {'a second' if number else 'a'} closed line, which ends with its first point, and under "
+                f"regions, {name}: [names of its points]",
+            )  # fmt: skip
         return lines[number]
+
+    def _error(self, needed: str, found: object, missing: str) -> SchemeError:
+        advice = "" if self.scheme.name in SCHEMES else f"; add to its YAML file, {missing}"
+        return SchemeError(
+            f"the region {self.region!r} needs {needed}, but the scheme {self.scheme.name!r} has {found}{advice}"
+        )
 
 
 def _area(polygon: np.ndarray) -> float:
@@ -135,19 +142,32 @@ def _face(canvas: _Canvas, forehead: bool) -> np.ndarray:
 
 
 def _forehead(canvas: _Canvas) -> np.ndarray:
-    """Return points of a half ellipse over the ends of the jaw.
+    """Return points of a half ellipse from one end of the jaw over the middle of the hairline to the other.
 
-    Its height follows the rule of thirds: a face is as long above its brows as from the brows to the base of the nose.
+    On a turned face, the middle of the hairline is nearer to the front than the middle of the ends of the jaw. So the
+    ellipse is sheared: it rises from the front brow, and leaves out the hair behind the temple. Its height follows the
+    rule of thirds: a face is as long above its brows as from the brows to the base of the nose.
     """
     jaw, nose = canvas.part("jaw", min_points=5), canvas.part("nose")
-    brows = np.concatenate([canvas.part("left_brow"), canvas.part("right_brow")])
+    left_brow, right_brow = canvas.part("left_brow"), canvas.part("right_brow")
+    brows, between = np.concatenate([left_brow, right_brow]), right_brow.mean(0) - left_brow.mean(0)
     chin = jaw[np.argmax(sum(np.linalg.norm(jaw - end, axis=1) for end in (jaw[0], jaw[-1])))]
     center = (jaw[0] + jaw[-1]) / 2
-    up = (center - chin) / max(float(np.linalg.norm(center - chin)), 1e-6)
+    root = nose[np.argmax(np.linalg.norm(nose - chin, axis=1))]  # of the nose
+    # From the chin to the root of the nose, and at a right angle to the brows. On a turned face that looks up or down,
+    # the two lean to different sides.
+    up = root - chin + np.array([between[1], -between[0]])
+    up /= max(float(np.linalg.norm(up)), 1e-6)
+    along = np.array([-up[1], up[0]])
     brow_height = brows.mean(0) @ up
     height = brow_height - center @ up + FOREHEAD_HEIGHT * (brow_height - (nose @ up).min())
+    shear = HAIRLINE_SHARE * ((root - center) @ along)
     angles = np.linspace(0, np.pi, 19)[:, None]
-    return center + np.cos(angles) * (jaw[-1] - jaw[0]) / 2 + np.sin(angles) * max(height, 0.0) * up
+    curve = center + np.cos(angles) * (jaw[-1] - jaw[0]) / 2 + np.sin(angles) * (max(height, 0.0) * up + shear * along)
+    # Foreheads do not bulge over the front brow.
+    limits = np.concatenate([jaw[[0, -1]], brows]) @ along
+    places = curve @ along
+    return curve + (np.clip(places, limits.min(), limits.max()) - places)[:, None] * along
 
 
 def _brow(name: str) -> Callable[[_Canvas], np.ndarray]:

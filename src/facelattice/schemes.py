@@ -31,6 +31,7 @@ import numpy as np
 
 from facelattice.builtin_schemes import BUILT_IN, CONVERSIONS, MEAN_98, MEAN_FROM_98, Conversion
 from facelattice.exceptions import ArgumentError, SchemeError
+from facelattice.file_search import suggest_path
 from facelattice.messages import suggest_name
 from facelattice.point_names import find_pairs, numbers_of
 from facelattice.yaml_check import load_yaml
@@ -201,8 +202,7 @@ def get_scheme(name: str | os.PathLike[str]) -> Scheme:
         name: Name of a built-in scheme, or path of a .yaml or .yml file (its keys are described in `Scheme.from_dict`).
 
     Raises:
-        SchemeError: The name is unknown, or the content of the file is wrong.
-        OSError: The file cannot be read.
+        SchemeError: The name is unknown, or the file cannot be read, or its content is wrong.
         MissingDependencyError: PyYAML is not installed.
     """
     if Path(name).suffix.lower() in (".yaml", ".yml"):
@@ -294,5 +294,8 @@ def _conversion(source: str, target: str) -> Conversion:
 def _read_yaml(path: Path) -> Scheme:
     try:
         return Scheme.from_dict(load_yaml(path))
+    except OSError as error:
+        hint = suggest_path(path) if isinstance(error, FileNotFoundError) else ""
+        raise SchemeError(f"{path}: cannot be read ({error.strerror or error}){hint}") from error
     except ValueError as error:  # also a SchemeError
         raise SchemeError(f"{path}: {error}") from error

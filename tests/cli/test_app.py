@@ -110,7 +110,7 @@ def test_output_folder_that_is_a_file_is_rejected_first(run, tmp_path, command):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["schemes", "ibug86"], "id you mean 'ibug68'"),
+        (["schemes", "ibug86"], "id you mean ibug68"),
         (["models", "ibug86"], "bundled: ibug68"),
         (["align", "gone.jpg", "--model", "gone.onnx"], "gone.onnx"),
         (["dance"], "No such command"),

@@ -53,7 +53,12 @@ def read_rows(path: Path) -> list[tuple[list[list[float]], list[bool], list[bool
 def test_round_trip_keeps_points_visibility_and_images(table, tmp_path, format):
     target = tmp_path / "out" / NAMES.get(format, "dataset")
     result = convert_dataset(table, target, format=format)
-    assert (result.format, result.num_images, result.num_faces, result.notes) == (format, 2, 3, ())
+    assert (result.format, result.num_images, result.num_faces) == (format, 2, 3)
+    program = {"cvat": "CVAT", "label-studio": "Label Studio"}.get(format)
+    assert result.notes == (() if program is None else (
+        f"not loaded by {program}: images outside of the folder of the file (2 of 2); "
+        f"write the file into {tmp_path / 'in' / 'photos'}",
+    ))  # fmt: skip
     back = tmp_path / "elsewhere" / "back.csv"
     convert_dataset(target, back)
     rows = back.read_text(encoding="utf-8").splitlines()
@@ -66,6 +71,13 @@ def test_round_trip_keeps_points_visibility_and_images(table, tmp_path, format):
     photos = "../out/dataset/images" if format == "yolo" else "../in/photos"
     names = [row.split(",", 1)[0] for row in rows[1:]]
     assert names == [f"{photos}/{name}" for name in ("ann.png", "ann.png", "more/bob.png")]
+
+
+@pytest.mark.parametrize(("folder", "num_outside"), [("in", 0), ("in/photos", 0), ("in/photos/more", 1), ("other", 2)])
+@pytest.mark.parametrize("format", ["cvat", "label-studio"])
+def test_images_that_the_program_does_not_load_are_noted(table, tmp_path, format, folder, num_outside):
+    notes = convert_dataset(table, tmp_path / folder / NAMES[format], format=format).notes
+    assert [f"({num_outside} of 2)" in note for note in notes] == [True] * (num_outside > 0)
 
 
 def test_round_trip_through_dlib_rounds_to_pixels(table, tmp_path):

@@ -42,7 +42,7 @@ def test_overrides_take_precedence(write_recipe):
         ({"data": ["faces"]}, r"data\[0\] must be keys with values, not 'faces'"),
         ({"data": [{"name": "b"}]}, "path"),
         ({"data": []}, "data lists no dataset"),
-        ({"network": {"edge_weights": "dinamic"}}, "network.edge_weights is one of dynamic, .* did you mean 'dynamic'"),
+        ({"network": {"edge_weights": "dinamic"}}, "network.edge_weights is one of dynamic, .* did you mean dynamic"),
         ({"precision": "fp64"}, "precision is one of bf16, fp32, not 'fp64'"),
         ({"epochs": 0}, "epochs must be above 0, not 0"),
         ({"batch_size": 1}, "batch_size must be 2 or more, .*, not 1"),

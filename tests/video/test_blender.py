@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 
 from facelattice.video.blender import tracking_script
@@ -23,7 +24,7 @@ class Markers(dict):
 def run_script(monkeypatch):
     """Run a script of Blender; returns the markers of each track."""
 
-    def run(script: str) -> dict[str, Markers]:
+    def run(script: str, num_clips: int = 1) -> dict[str, Markers]:
         tracks: dict[str, Markers] = {}
 
         def new(name: str, frame: int) -> SimpleNamespace:
@@ -36,6 +37,9 @@ def run_script(monkeypatch):
             def __getitem__(self, key):
                 assert key in ("clip.mp4", 0)
                 return clip
+
+            def __len__(self):
+                return num_clips
 
         monkeypatch.setitem(sys.modules, "bpy", SimpleNamespace(data=SimpleNamespace(movieclips=Clips())))
         exec(compile(script, "tracks.py", "exec"), {})
@@ -57,3 +61,18 @@ def test_odd_names(run_script, square_tracks):
     names = ('a"""\\n', "{b}\\")
     tracks = PointTracks(1, names, 10, 10, 25.0, square_tracks.frames, square_tracks.points)
     assert list(run_script(tracking_script(tracks, 'c"\\.mp4'))) == ['face 1, 0 a"""\\n', "face 1, 1 {b}\\"]
+
+
+def test_tracks_are_muted_before_the_face_appears(run_script):
+    points = [np.array([[50 + i, 20]], np.float32) for i in range(3)]
+    tracks = PointTracks(1, ("nose",), 200, 100, 25.0, [40, 41, 42], points)
+    (markers,) = run_script(tracking_script(tracks, "clip.mp4")).values()
+    assert {frame: marker.mute for frame, marker in markers.items()} == {
+        40: True, 41: False, 42: False, 43: False, 44: True,
+    }  # fmt: skip
+    assert markers[40].co == markers[41].co
+
+
+def test_script_without_a_loaded_clip_says_so(run_script, square_tracks):
+    with pytest.raises(RuntimeError, match="open the clip first"):
+        run_script(tracking_script(square_tracks, "clip.mp4"), num_clips=0)

@@ -2,7 +2,11 @@ from __future__ import annotations
 
 import re
 
+import numpy as np
+import pytest
+
 from facelattice.video.nuke import tracker_script
+from facelattice.video.point_tracks import PointTracks
 
 
 def test_tracker_node(square_tracks):
@@ -27,3 +31,13 @@ def test_each_column_has_a_value(square_tracks):
     )  # fmt: skip
     (row,) = re.findall(r'^ \{ (.*"1 nose".*) \}$', script, re.MULTILINE)
     assert len(re.findall(r'\{[^}]*\}|"[^"]*"|\S+', row)) == 31
+
+
+@pytest.mark.parametrize(("frames", "keys"), [
+    ([40, 41, 42], "x1 0 x41 1 x44 0"),
+    ([1, 3], "x1 0 x2 1 x3 0 x4 1 x5 0"),
+    ([0], "x1 1 x2 0"),
+])  # fmt: skip
+def test_tracks_are_disabled_before_the_face_appears(frames, keys):
+    tracks = PointTracks(1, ("nose",), 200, 100, 25.0, frames, [np.zeros((1, 2), np.float32)] * len(frames))
+    assert re.findall(r'\{curve K (.*?)\} "0 nose"', tracker_script(tracks)) == [keys]

@@ -33,7 +33,7 @@ def test_mesh_of_a_scheme_of_ones_own_is_that_of_its_points():
     assert mesh_edges(scheme, np.full((5, 2), np.nan)) == []
 
 
-@pytest.mark.parametrize(("size", "num_labels"), [(60, 10), (600, 68)])
+@pytest.mark.parametrize(("size", "num_labels"), [(60, 20), (92, 35), (600, 68)])
 def test_numbers_that_have_no_room_are_left_out(size, num_labels):
     marks = face_marks(make_face(get_scheme("ibug68"), size), "numbers", "error", 1e4)
     boxes = [(label.center, np.array(text_size(label.text, label.height))) for label in marks.labels]

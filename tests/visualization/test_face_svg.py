@@ -40,6 +40,7 @@ def test_points_and_lines_of_each_face():
     assert (nose.get("fill"), circles["face-1-point-8"].get("fill")) == ("none", "#8ad7ba")
     assert [label.text for label in second.findall(f"{SVG}text")] == ["#7"]
     assert len(second.findall(f"{SVG}line")) == 2 * 63  # each with its edge
+    assert faces_to_svg((240, 320), make_face()) == faces_to_svg((240, 320), [make_face()])
 
 
 def test_names_are_escaped():

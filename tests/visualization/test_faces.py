@@ -1,14 +1,15 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
-from facelattice.exceptions import ArgumentError
+from facelattice.exceptions import ArgumentError, ImageError
 from facelattice.face import Face
 from facelattice.geometry import points_box
+from facelattice.image_io import save_image
 from facelattice.schemes import Scheme, get_scheme, mean_shape
 from facelattice.visualization.face_marks import COLORINGS, ERROR_COLORS, OTHER_COLORS, REGION_COLORS, STYLES
 from facelattice.visualization.faces import DARK, draw_faces, draw_overlay
@@ -44,16 +45,34 @@ def test_image_without_faces_is_not_changed():
     np.testing.assert_array_equal(draw_faces(image, []), image)
 
 
-@pytest.mark.parametrize("path", ["a.jpg", Path("a.jpg")])
-def test_path_instead_of_an_array_is_rejected(path):
-    with pytest.raises(ArgumentError, match=r"not a path: use load_image\('a\.jpg'\)"):
-        draw_faces(path, [])
+def test_image_may_be_a_path_or_a_pil_image(tmp_path):
+    image = np.random.default_rng(0).integers(0, 256, (300, 320, 3), np.uint8)
+    save_image(tmp_path / "a.png", image)
+    expected = draw_faces(image, [make_face(200)])
+    for source in (str(tmp_path / "a.png"), tmp_path / "a.png", Image.fromarray(image)):
+        np.testing.assert_array_equal(draw_faces(source, [make_face(200)]), expected)
+    assert (expected != image).any()
 
 
-@pytest.mark.parametrize("shape", [(20, 30), (20, 30, 4)])
-def test_array_that_is_not_rgb_is_rejected(shape):
-    with pytest.raises(ArgumentError, match=r"uint8 \(H, W, 3\), not one of shape"):
-        draw_faces(np.zeros(shape, np.uint8), [])
+def test_one_face_is_drawn_as_a_list_of_one():
+    face = make_face(200)
+    np.testing.assert_array_equal(draw_faces(gray(), face), draw_faces(gray(), [face]))
+    np.testing.assert_array_equal(draw_overlay((400, 400), face), draw_overlay((400, 400), [face]))
+
+
+@pytest.mark.parametrize("shape", [(20, 30), (20, 30, 1), (20, 30, 4)])
+def test_gray_and_rgba_arrays_are_drawn_as_rgb(shape):
+    np.testing.assert_array_equal(draw_faces(np.full(shape, 128, np.uint8), []), gray(20, 30))
+
+
+@pytest.mark.parametrize(("image", "message"), [
+    ("missing.jpg", r"missing\.jpg: no such file"),
+    (np.zeros((3, 20, 30), np.uint8), "move the channels to the end"),
+    (None, "an image must be a path, an RGB array or a PIL image, not NoneType"),
+])  # fmt: skip
+def test_image_that_cannot_be_loaded_is_rejected(image, message):
+    with pytest.raises(ImageError, match=message):
+        draw_faces(image, [])
 
 
 def test_points_have_the_color_of_their_region():

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
+from facelattice.exceptions import FormatError
 from facelattice.face import Face
 from facelattice.formats.annotation import AnnotatedImage, Annotation
 from facelattice.formats.atomic import atomic_write
@@ -64,13 +65,19 @@ def _write_dlib(target: Path, images: Images, scheme: Scheme) -> Notes:
 
 
 def _write_cvat(target: Path, images: Images, scheme: Scheme) -> Notes:
-    _write_text(target, cvat_text(_name_images(images, target.parent), scheme.names))
-    return _note_visibility(images)
+    named = _name_images(images, target.parent)
+    _write_text(target, cvat_text(named, scheme.names))
+    return [*_note_visibility(images), *_note_outside(target, images, named, "CVAT")]
 
 
 def _write_label_studio(target: Path, images: Images, scheme: Scheme) -> Notes:
-    _write_text(target, label_studio_text(_name_images(images, target.parent), scheme.names))
-    return [*_note_visibility(images), *_note_absent(images, scheme)]
+    named = _name_images(images, target.parent)
+    _write_text(target, label_studio_text(named, scheme.names))
+    return [
+        *_note_visibility(images),
+        *_note_absent(images, scheme),
+        *_note_outside(target, images, named, "Label Studio"),
+    ]
 
 
 def _write_text(target: Path, text: str) -> None:
@@ -195,6 +202,20 @@ def _note_absent(images: Images, scheme: Scheme) -> Notes:
         if names
         else []
     )
+
+
+def _note_outside(target: Path, images: Images, named: Sequence[AnnotatedImage], program: str) -> Notes:
+    """Describe images that a program does not load, because their paths lead out of the folder of the file."""
+    count = sum(image.name.startswith("../") or Path(image.name).is_absolute() for image in named)
+    if not count:
+        return []
+    try:
+        folder = common_folder(list(images), target.parent)
+    except FormatError:  # several drives
+        folder = Path(target.anchor)
+    # A file in the root of a drive would be no help.
+    advice = "copy them into it" if folder == Path(folder.anchor) else f"write the file into {folder}"
+    return [f"not loaded by {program}: images outside of the folder of the file ({count} of {len(named)}); {advice}"]
 
 
 def _note_names(scheme: Scheme) -> Notes:

@@ -24,9 +24,13 @@ FRAMES = json.loads("{frames}")
 POINTS = json.loads("""{points}""")  # by name: x, y of each frame
 
 clips = bpy.data.movieclips
+if not clips:
+    raise RuntimeError("no movie clip is loaded: open the clip first, in the Movie Clip Editor, and run this again")
 clip = clips[CLIP] if CLIP in clips else clips[0]
 for name, positions in POINTS.items():
     track = clip.tracking.tracks.new(name=name, frame=FRAMES[0])
+    if FRAMES[0] > {first_frame}:  # Blender holds the first marker to the left
+        track.markers.insert_frame(FRAMES[0] - 1, co=positions[0]).mute = True
     for i, (frame, position) in enumerate(zip(FRAMES, positions)):
         track.markers.insert_frame(frame, co=position)
         if i + 1 == len(FRAMES) or FRAMES[i + 1] > frame + 1:  # the face is not found in the next frame
@@ -35,7 +39,9 @@ for name, positions in POINTS.items():
 
 
 def tracking_script(tracks: PointTracks, clip: str) -> str:
-    """Return a Python script that adds a track for each point. Its markers are muted while the face is not found.
+    """Return a Python script that adds a track for each point.
+
+    Its markers are muted while the face is not found, also before the first frame with the face.
 
     Args:
         tracks: The points of a face.
@@ -49,4 +55,4 @@ def tracking_script(tracks: PointTracks, clip: str) -> str:
     # Backslashes of JSON would be read by Python first.
     text = ("{" + ",\n".join(lines) + "}").replace("\\", "\\\\").replace('"""', '\\"\\"\\"')
     frames = json.dumps([frame + FIRST_FRAME for frame in tracks.frames])
-    return _SCRIPT.format(clip=repr(clip), frames=frames, points=text)
+    return _SCRIPT.format(clip=repr(clip), frames=frames, points=text, first_frame=FIRST_FRAME)

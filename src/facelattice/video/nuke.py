@@ -32,7 +32,7 @@ _NUM_KEY_COLUMNS = 11  # the last ones, which only Nuke's own tracking uses
 def tracker_script(tracks: PointTracks) -> str:
     """Return a Nuke script with a Tracker4 node that has a track for each point.
 
-    A point is disabled in frames in which the face was not found.
+    A point is disabled in frames in which the face was not found, also before the first one.
 
     Args:
         tracks: The points of a face.
@@ -40,9 +40,10 @@ def tracker_script(tracks: PointTracks) -> str:
     positions = tracks.positions()
     positions[..., 1] = tracks.height - positions[..., 1]
     frames = [frame + FIRST_FRAME for frame in tracks.frames]
-    enabled = [
-        key for first, last in tracks.runs() for key in (f"x{first + FIRST_FRAME} 1", f"x{last + FIRST_FRAME + 1} 0")
-    ]
+    # Nuke holds the first key to the left, so a face that appears later needs a key at the start of the clip.
+    enabled = [f"x{FIRST_FRAME} 0"] if tracks.frames[0] > 0 else []
+    for first, last in tracks.runs():
+        enabled += [f"x{first + FIRST_FRAME} 1", f"x{last + FIRST_FRAME + 1} 0"]
     rows = [
         _row(f"{i} {name}", enabled, *(_curve(frames, positions[:, i, axis]) for axis in (0, 1)))
         for i, name in enumerate(tracks.names)

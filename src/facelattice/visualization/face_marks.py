@@ -18,7 +18,7 @@ from facelattice.exceptions import ArgumentError
 from facelattice.face import Face
 from facelattice.geometry import box_side, points_box
 from facelattice.schemes import SCHEMES, Scheme, get_scheme, mean_shape
-from facelattice.visualization.label_placement import place_labels
+from facelattice.visualization.label_placement import place_near_labels
 
 STYLES = ("points", "lines", "mesh", "numbers")
 COLORINGS = ("error", "region")
@@ -216,18 +216,13 @@ def region_colors(scheme: Scheme) -> list[Color]:
 
 
 def _number_labels(face: Face, points: np.ndarray, colors: Sequence[Color], scale: float, radius: float) -> list[Label]:
-    """Return the numbers of the points, without those that have no room."""
+    """Return the numbers of the points, without those that have no room near their point."""
     height = float(np.clip(scale / 45, 6, 30))
     sizes = np.array([text_size(str(i), height) for i in range(len(points))])
     far_away = np.where(np.isfinite(points), points, 1e6)  # where they are in no one's way
-    centers = place_labels(face.scheme, far_away, sizes, radius + 2)
-    labels: list[Label] = []
-    taken: list[int] = []
-    for i in np.flatnonzero(np.isfinite(points).all(1)).tolist():
-        if (np.abs(centers[taken] - centers[i]) >= (sizes[taken] + sizes[i]) / 2).any(1).all():
-            taken.append(i)
-            labels.append(Label(str(i), centers[i], height, colors[i]))
-    return labels
+    centers = place_near_labels(face.scheme, far_away, sizes, radius + 2)
+    shown = np.isfinite(points).all(1) & np.isfinite(centers).all(1)
+    return [Label(str(i), centers[i], height, colors[i]) for i in np.flatnonzero(shown).tolist()]
 
 
 def _track_label(face: Face, scale: float) -> Label:

@@ -11,12 +11,14 @@ from html import escape
 
 import numpy as np
 
-from facelattice.face import Face
+from facelattice.face import Face, list_faces
 from facelattice.visualization.face_marks import Color, FaceMarks, check_drawing, face_marks
 from facelattice.visualization.faces import DARK, EDGE_OPACITY, FAINT_OPACITY, LINE_OPACITY
 
 
-def faces_to_svg(shape: tuple[int, ...], faces: Iterable[Face], style: str = "lines", color: str = "error") -> str:
+def faces_to_svg(
+    shape: tuple[int, ...], faces: Iterable[Face] | Face, style: str = "lines", color: str = "error"
+) -> str:
     """Draw faces as SVG on a transparent background, as `draw_faces` draws them.
 
     Each face is a group with the id face-0, face-1, ... Each point is a circle with the id face-0-point-30, and its
@@ -24,7 +26,7 @@ def faces_to_svg(shape: tuple[int, ...], faces: Iterable[Face], style: str = "li
 
     Args:
         shape: Height and width of the image.
-        faces: The faces, in pixels of the image.
+        faces: The faces, or one face, in pixels of the image.
         style: As for `draw_faces`.
         color: As for `draw_faces`.
 
@@ -37,7 +39,7 @@ def faces_to_svg(shape: tuple[int, ...], faces: Iterable[Face], style: str = "li
     check_drawing(style, color)
     height, width = shape[:2]
     groups = []
-    for number, face in enumerate(faces):
+    for number, face in enumerate(list_faces(faces)):
         marks = face_marks(face, style, color, 2.0 * max(height, width))
         if marks is not None:
             groups += [f'<g id="face-{number}">', *_elements(marks, face.scheme.names, f"face-{number}"), "</g>"]

@@ -1,20 +1,20 @@
 """Drawings of faces over their image, or on a transparent overlay.
 
 Example:
-    image = draw_faces(image, FaceAligner()(image))
+    drawing = draw_faces("photo.jpg", FaceAligner()("photo.jpg"))
     overlay = draw_overlay(image.shape, faces, style="mesh")
 """
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable
+from typing import Any
 
 import cv2
 import numpy as np
 
-from facelattice.exceptions import ArgumentError
-from facelattice.face import Face
+from facelattice.face import Face, list_faces
+from facelattice.image_io import load_image
 from facelattice.visualization.face_marks import (
     FONT,
     HERSHEY_HEIGHT,
@@ -33,15 +33,15 @@ FixedPoint = tuple[int, int]
 """x and y in units of 1/16 pixel."""
 
 
-def draw_faces(image: np.ndarray, faces: Iterable[Face], style: str = "lines", color: str = "error") -> np.ndarray:
+def draw_faces(image: Any, faces: Iterable[Face] | Face, style: str = "lines", color: str = "error") -> np.ndarray:
     """Draw faces over a copy of an image.
 
     Widths grow with the face. Faces below 100 px have thin lines without a dark edge. Points that are probably hidden
     are hollow. A face with a track has its number. Points that are not finite are left out.
 
     Args:
-        image: RGB uint8 (H, W, 3).
-        faces: The faces, in pixels of the image.
+        image: Anything that `load_image` takes: a path, an array, or a PIL image.
+        faces: The faces, or one face, in pixels of the image.
         style: "points", "lines" of the scheme, "mesh" (triangles between the points), or "numbers" with the lines.
         color: "error": from blue over yellow to red for expected errors of 1, 3 and 8 % of the size of the face. Or
             "region": by the region of the scheme; points with an expected error above 5 % are faint.
@@ -50,15 +50,12 @@ def draw_faces(image: np.ndarray, faces: Iterable[Face], style: str = "lines", c
         RGB uint8 (H, W, 3).
 
     Raises:
-        ArgumentError: If ``image`` is not an RGB array, or ``style`` or ``color`` is unknown.
+        ArgumentError: If ``style`` or ``color`` is unknown.
+        ImageError: If ``image`` cannot be loaded.
     """
-    if isinstance(image, (str, bytes, os.PathLike)):
-        raise ArgumentError(f"draw_faces takes an RGB array, not a path: use load_image({str(image)!r})")
     check_drawing(style, color)
-    canvas = np.array(image, dtype=np.uint8, order="C")
-    if canvas.ndim != 3 or canvas.shape[2] != 3:
-        raise ArgumentError(f"draw_faces takes an RGB array uint8 (H, W, 3), not one of shape {canvas.shape}")
-    for face in faces:
+    canvas = np.array(load_image(image), order="C")  # a copy: load_image returns an array that is RGB uint8 as it is
+    for face in list_faces(faces):
         marks = face_marks(face, style, color, 2.0 * max(canvas.shape))
         if marks is not None:
             _draw_marks(canvas, marks)
@@ -66,13 +63,13 @@ def draw_faces(image: np.ndarray, faces: Iterable[Face], style: str = "lines", c
 
 
 def draw_overlay(
-    shape: tuple[int, ...], faces: Iterable[Face], style: str = "lines", color: str = "error"
+    shape: tuple[int, ...], faces: Iterable[Face] | Face, style: str = "lines", color: str = "error"
 ) -> np.ndarray:
     """Draw faces on a transparent image, to be laid over their image.
 
     Args:
         shape: Height and width.
-        faces: The faces, in pixels of the image.
+        faces: The faces, or one face, in pixels of the image.
         style: As for `draw_faces`.
         color: As for `draw_faces`.
 
@@ -82,7 +79,7 @@ def draw_overlay(
     Raises:
         ArgumentError: If ``style`` or ``color`` is unknown.
     """
-    faces = list(faces)
+    faces = list_faces(faces)
     # What is drawn over black and over white differs by the transparency.
     over_black, over_white = (
         draw_faces(np.full((*shape[:2], 3), value, np.uint8), faces, style, color).astype(np.float32)

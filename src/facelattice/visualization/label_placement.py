@@ -11,6 +11,8 @@ from facelattice.schemes import Scheme
 NUM_ANGLES = 24
 RINGS = (1.0, 1.5, 2.2, 3.2, 4.5)  # distances from the point to the label, in gaps
 NUM_ROUNDS = 4
+MAX_DISTANCE = 1.0  # heights of a label from its edge to its point, where labels may be left out
+MAX_DISTANCE_RATIO = 1.25  # of the distances to its point and to another, so that pupils have labels in large faces
 # Costs of a candidate position.
 POINT_COST = 12.0  # each point under the label
 LINE_COST = 1.5  # each line under it
@@ -41,6 +43,47 @@ def place_labels(scheme: Scheme, points: np.ndarray, sizes: np.ndarray, gap: flo
             overlap[:, i] = 0
             centers[i] = places[(costs[i] + OVERLAP_COST * overlap.sum(1)).argmin()]
     return centers
+
+
+def place_near_labels(scheme: Scheme, points: np.ndarray, sizes: np.ndarray, gap: float) -> np.ndarray:
+    """Place labels as `place_labels`, without those that would be far from their point or look like another's.
+
+    A label is left out if it would be farther from its point than `MAX_DISTANCE`, clearly nearer to another point, or
+    over a point or another label. If there is room after that, it gets another place.
+
+    Args:
+        scheme: As for `place_labels`.
+        points: As for `place_labels`.
+        sizes: As for `place_labels`.
+        gap: As for `place_labels`.
+
+    Returns:
+        Centers of the labels, (N, 2); NaN for labels that are left out.
+    """
+    placed = place_labels(scheme, points, sizes, gap)
+    candidates = _candidates(points, sizes, gap)
+    centers = np.full_like(points, np.nan)
+    for only_placed in (True, False):
+        for i in np.flatnonzero(np.isnan(centers[:, 0])).tolist():
+            places = placed[i][None] if only_placed else candidates[i]
+            usable = _is_clear(points, sizes, i, places)
+            overlaps = (np.abs(places[:, None] - centers) < (sizes[i] + sizes) / 2).all(2)  # false for NaN
+            usable &= ~overlaps.any(1)
+            if usable.any():
+                costs = (
+                    _costs(scheme, points, i, places, sizes[i] / 2 + gap / 4, gap) if len(places) > 1 else np.zeros(1)
+                )
+                centers[i] = places[np.where(usable, costs, np.inf).argmin()]
+    return centers
+
+
+def _is_clear(points: np.ndarray, sizes: np.ndarray, i: int, places: np.ndarray) -> np.ndarray:
+    """Return for each place (C, 2) of label i whether it is near to its point, and not clearly nearer to another."""
+    gaps = (np.abs(places[:, None] - points) - sizes[i] / 2).clip(0)
+    distances = np.linalg.norm(gaps, axis=2)  # from the edge of the label to each point
+    own = distances[:, i].copy()
+    distances[:, i] = np.inf
+    return (own <= MAX_DISTANCE * sizes[i, 1]) & (own <= MAX_DISTANCE_RATIO * distances.min(1))
 
 
 def _directions() -> np.ndarray:

@@ -24,7 +24,7 @@ from typing import IO, Any
 # Writing to an open file raises these without a file name.
 WRITE_ERRORS = {errno.ENOSPC, errno.EFBIG, errno.EIO, errno.EROFS, getattr(errno, "EDQUOT", errno.ENOSPC)}
 TEMPORARY = re.compile(r"\.facelattice-([0-9a-f]{8})-(\d+)-[0-9a-f]+\.part")
-MAX_AGE = 7 * 24 * 3600  # seconds after which a temporary file of another machine counts as stale
+MAX_AGE = 24 * 3600  # seconds without a change after which a temporary file of another machine counts as stale
 
 
 @contextmanager

@@ -18,7 +18,8 @@ from facelattice.training.checkpoint import Checkpoint
 from facelattice.training.config import recipe_from_yaml
 from facelattice.training.initialize import initialize_from, match_edge_weights, read_model
 from facelattice.training.onnx_export import export, load_network, sample_crops
-from facelattice.training.prepare import make_network
+from facelattice.training.origin import Origin
+from facelattice.training.prepare import checkpoint_metadata, landmark_graph, load_training_data, make_network
 from facelattice.training.recipe_file import load_recipe
 from facelattice.training.training_run import train
 
@@ -196,7 +197,14 @@ def test_terms_of_the_data_are_inherited_once(write_recipe, tmp_path):
         ("research use only", "mine", "mine; initial weights: research use only"),
     ],
 )
-def test_license_of_the_initial_weights_is_inherited(write_recipe, tmp_path, first, second, expected):
-    best = train(write_recipe(epochs=1, license=first), [], tmp_path / "first")
-    again = train(write_recipe(epochs=1, license=second, init_from=str(best)), [], tmp_path / "again")
-    assert export(again, tmp_path / "model.onnx").license == expected
+def test_license_of_the_initial_weights_is_inherited(write_recipe, first, second, expected):
+    recipe = load_recipe(write_recipe(license=second))
+    data = load_training_data(recipe)
+    metadata = checkpoint_metadata(data, recipe, landmark_graph(data, recipe), Origin([], first))
+    assert metadata["license"] == expected
+
+
+def test_license_of_the_initial_weights_is_exported(write_recipe, tmp_path):
+    best = train(write_recipe(epochs=1, license="research use only"), [], tmp_path / "first")
+    again = train(write_recipe(epochs=1, license="mine", init_from=str(best)), [], tmp_path / "again")
+    assert export(again, tmp_path / "model.onnx").license == "mine; initial weights: research use only"

@@ -204,3 +204,10 @@ def test_files_without_usable_points_are_an_error(tmp_path):
         write_pts(tmp_path / "mixed" / f"{name}.pts", np.arange(2.0 * count).reshape(count, 2))
     with pytest.raises(DataError, match="faces with 3 and 4 points; evaluate them separately"):
         load_predictions(tmp_path / "mixed")
+
+
+def test_points_that_look_like_missing_ones_are_reported(tmp_path, caplog):
+    path = tmp_path / "points.csv"
+    path.write_text("image,x0,y0,x1,y1\na.png,-1,-1,5,6\nb.png,3,4,0,0\nc.png,1,2,,\n", encoding="utf-8")
+    load_predictions(path)
+    assert f"{path}: 2 points are at exactly 0,0 or -1,-1; leave them empty if they are missing" in caplog.messages

@@ -17,6 +17,7 @@ import numpy as np
 
 from facelattice import geometry
 from facelattice.datasets.readers.annotations import image_folders
+from facelattice.datasets.readers.check import warn_of_placeholders
 from facelattice.datasets.readers.files import ImageFinder, find_annotation_files, find_files
 from facelattice.datasets.readers.point_order import order_points
 from facelattice.datasets.sample import Sample
@@ -123,6 +124,7 @@ def load_predictions(path: Path, data: Path | None = None) -> PredictionFile:
     if len(counts) > 1:
         numbers = " and ".join(map(str, sorted(counts)))
         raise DataError(f"{path}: contains faces with {numbers} points; evaluate them separately")
+    warn_of_placeholders(path, np.concatenate([prediction.points for _, prediction in faces]))
     return PredictionFile(path, next(iter(counts)), faces, scheme, bool(pts_files), paths_are_ids)
 
 

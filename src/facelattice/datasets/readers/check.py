@@ -36,6 +36,11 @@ def check_samples(path: Path, samples: Sequence[Sample]) -> None:
     points = np.concatenate([sample.points[sample.mask] for sample in samples])
     if points.min() >= 0 and points.max() <= 1:
         raise DataError(f"{path}: all coordinates are from 0 to 1; multiply them by the size of the image, in pixels")
+    warn_of_placeholders(path, points)
+
+
+def warn_of_placeholders(path: Path, points: np.ndarray) -> None:
+    """Warn of points (M, 2) of a file that may be missing."""
     num_placeholders = sum(int((points == value).all(1).sum()) for value in PLACEHOLDERS)
     if num_placeholders:
         get_logger().warning(

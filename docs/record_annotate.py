@@ -32,8 +32,7 @@ FACE = np.array([179, 80, 271, 178])  # its box in the example photo
 ROLLS = (-14, 10, 22, -24, 6, -4, 18, -20)  # of the views, degrees; every second one is mirrored
 SIDE = 320  # of a view, pixels
 NUM_ANNOTATED = 6  # views before the training
-EPOCHS = 20
-RECORDED_EPOCHS = 2  # between two recorded states of the training
+EPOCHS = 10
 VIEWPORT = {"width": 1000, "height": 590}
 WIDTH = 800  # of the animation, pixels
 CAPTION = 30  # height of the caption, pixels
@@ -178,8 +177,7 @@ def record_loop(recording: Recording, annotator: Annotator) -> None:
     while epoch != str(EPOCHS):
         expect(bar).not_to_have_attribute("value", str(epoch))
         epoch = bar.get_attribute("value")
-        if int(epoch or 0) % RECORDED_EPOCHS == 0:
-            recording.add(100)
+        recording.add(100)
     expect(page.locator("#training-state")).to_contain_text("is finished")
     recording.add(900)
     recording.move(*center(page, "#training [data-close]"), steps=2)

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from facelattice.cli.annotate import _read_dataset
+from facelattice.cli.annotate import _is_dataset, _read_dataset
 from facelattice.schemes import get_scheme
 
 
@@ -58,6 +58,7 @@ def test_what_align_found_is_corrected(run, folder, tmp_path):
     with socket.create_server(("127.0.0.1", 0)) as server:
         status, _, err = run("annotate", "found", "--port", server.getsockname()[1])
     assert (status, "is in use" in err) == (2, True)
+    assert not _is_dataset([str(found)], get_scheme("ibug68"))  # the points of another scheme are annotated
     scheme, given = _read_dataset(found, None, tmp_path / "points.csv")
     assert scheme.name == "five"
     assert [(path.name, len(faces)) for path, faces in given.items()] == [("ann.jpg", 1), ("wall.png", 0)]

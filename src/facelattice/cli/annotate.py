@@ -74,7 +74,7 @@ def annotate(
     scheme_file = output.with_suffix(".yaml") if points is not None else None
     given: dict[Path, list[FaceAnnotation]] = {}
     chosen = _choose_scheme(points, scheme, model, scheme_file)
-    if _is_dataset(inputs):
+    if _is_dataset(inputs, chosen):
         chosen, given = _read_dataset(Path(inputs[0]), chosen, output)
         images = list(given)
     else:
@@ -131,20 +131,28 @@ def _choose_scheme(points: str | None, scheme: str | None, model: str | None, fi
     return chosen or of_model
 
 
-def _is_dataset(inputs: list[str]) -> bool:
+def _is_dataset(inputs: list[str], scheme: Scheme | None) -> bool:
     """Whether the input is one dataset of faces to correct.
 
-    That is a file that is no image, or a folder with .pts files or with the JSON files of `facelattice align`.
+    That is a file that is no image, or a folder with .pts files or with the JSON files of `facelattice align`. JSON
+    files with another number of points than the scheme are not meant: they lie beside the images.
     """
     from facelattice.datasets.readers.files import has_files
-    from facelattice.formats.json import images_in_json
 
     path = Path(inputs[0])
     if len(inputs) > 1:
         return False
     if path.is_dir():
-        return has_files(path, ".pts") or bool(images_in_json(path))
+        return has_files(path, ".pts") or _has_results(path, scheme)
     return path.is_file() and path.suffix.lower() not in image_suffixes()
+
+
+def _has_results(folder: Path, scheme: Scheme | None) -> bool:
+    """Whether a folder has JSON files of `facelattice align`, with the points of the scheme if it is known."""
+    from facelattice.formats.json import image_in_json, read_json
+
+    faces = [face for file in sorted(folder.glob("*.json")) if image_in_json(file) for face in read_json(file)]
+    return bool(faces) and (scheme is None or all(len(face.points) == len(scheme) for face in faces))
 
 
 def _read_dataset(path: Path, scheme: Scheme | None, output: Path) -> tuple[Scheme, dict[Path, list[FaceAnnotation]]]:

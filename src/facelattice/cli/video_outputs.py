@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
@@ -171,8 +172,8 @@ def choose_stem(stem: str, video: str, folder: Path, landmark_format: str | None
 
 def name_in_results(video: str, folder: Path) -> str:
     """Return the name of a video as its results state it: the path from their folder, or the name of a camera."""
-    name = video if video.startswith(CAMERA) else relative_path(video, folder)
-    return escape_non_utf8(name)
+    is_camera = re.fullmatch(rf"{CAMERA}\d+", video) is not None
+    return escape_non_utf8(video if is_camera else relative_path(video, folder))
 
 
 def _finish_despite_errors(writer: VideoWriter | CropWriter | TrackWriter) -> Callable[..., None]:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import io
 import re
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -17,8 +16,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import numpy as np
+from chromium import open_page
 from PIL import Image, ImageDraw, ImageFont
-from playwright.sync_api import Page, expect, sync_playwright
+from playwright.sync_api import Page, ViewportSize, expect
 
 from facelattice import geometry
 from facelattice.image_io import load_image, save_image
@@ -33,7 +33,7 @@ ROLLS = (-14, 10, 22, -24, 6, -4, 18, -20)  # of the views, degrees; every secon
 SIDE = 320  # of a view, pixels
 NUM_ANNOTATED = 6  # views before the training
 EPOCHS = 10
-VIEWPORT = {"width": 1000, "height": 590}
+VIEWPORT: ViewportSize = {"width": 1000, "height": 590}
 WIDTH = 800  # of the animation, pixels
 CAPTION = 30  # height of the caption, pixels
 STEP = 60  # of the moved mouse, milliseconds
@@ -126,18 +126,11 @@ class Annotator:
 
 def main() -> None:
     """Annotate, train, and look at the suggestions of the new model."""
-    with TemporaryDirectory() as folder, sync_playwright() as playwright:
+    with TemporaryDirectory() as folder:
         truth = write_views(Path(folder, "photos"))
-        with start_annotate(folder) as address:
-            path = shutil.which("chromium") or shutil.which("google-chrome")
-            browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
-            page = browser.new_page(viewport=VIEWPORT)
-            page.set_default_timeout(TIMEOUT)
-            expect.set_options(timeout=TIMEOUT)
-            page.goto(address)
+        with start_annotate(folder) as address, open_page(address, VIEWPORT, TIMEOUT) as page:
             recording = Recording(page)
             record_loop(recording, Annotator(recording, address, truth))
-            browser.close()
     recording.save(PATH)
     print(
         f"{len(recording.frames)} frames, {sum(recording.durations) / 1000:.1f} s, {PATH.stat().st_size / 1000:.0f} kB"

@@ -7,34 +7,27 @@ from __future__ import annotations
 
 import contextlib
 import io
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from chromium import open_page
 from PIL import Image
-from playwright.sync_api import Page, expect, sync_playwright
+from playwright.sync_api import Page, ViewportSize, expect
 
 ROOT = Path(__file__).parents[1]
 PATH = ROOT / "docs" / "images" / "page.jpg"
-VIEWPORT = {"width": 1280, "height": 720}
+VIEWPORT: ViewportSize = {"width": 1280, "height": 720}
 NUM_STEPS = 31  # of the key N, to the nose tip
 TIMEOUT = 60_000  # milliseconds
 
 
 def main() -> None:
     """Open the example photo, and show the neighbors of the nose tip."""
-    with start_server() as address, sync_playwright() as playwright:
-        path = shutil.which("chromium") or shutil.which("google-chrome")
-        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
-        page = browser.new_page(viewport=VIEWPORT)
-        page.set_default_timeout(TIMEOUT)
-        expect.set_options(timeout=TIMEOUT)
-        page.goto(address)
+    with start_server() as address, open_page(address, VIEWPORT, TIMEOUT) as page:
         show_neighbors(page)
         screen = Image.open(io.BytesIO(page.screenshot())).convert("RGB")
-        browser.close()
     screen.save(PATH, quality=90)
 
 

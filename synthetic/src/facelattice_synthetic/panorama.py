@@ -121,17 +121,17 @@ def evaluate(directions: np.ndarray) -> np.ndarray:
 
 def _read_exr(path: Path) -> np.ndarray:
     """Read an image of linear color (H, W, 3) from a .exr or .exr.js file."""
-    name = path
+    exr = path
     try:
         with tempfile.TemporaryDirectory() as folder:
             if path.suffix != ".exr":
                 encoded = re.split("base64,|['\"]", path.read_text(encoding="ascii"))[2]
-                path = Path(folder, "panorama.exr")
-                path.write_bytes(base64.b64decode(encoded))
-            image = OpenEXR.File(str(path)).channels()["RGB"].pixels
+                exr = Path(folder, "panorama.exr")
+                exr.write_bytes(base64.b64decode(encoded))
+            image = OpenEXR.File(str(exr)).channels()["RGB"].pixels
     except (OSError, ValueError, LookupError, RuntimeError) as error:
-        raise AssetError(f"{name}: not an OpenEXR image of red, green and blue: {error}") from error
+        raise AssetError(f"{path}: not an OpenEXR image of red, green and blue: {error}") from error
     height, width = image.shape[:2]
     if width != 2 * height or not np.isfinite(image).all():
-        raise AssetError(f"{name}: not a panorama: {width} x {height} px, or pixels that are no numbers")
+        raise AssetError(f"{path}: not a panorama: {width} x {height} px, or pixels that are no numbers")
     return np.asarray(image, np.float32)

@@ -27,10 +27,10 @@ def read(path: Path, subset: str | None = None, scheme: Scheme | None = None) ->
         FormatError: If a file is damaged; it names file and face.
     """
     check_no_subset(path, subset, "the JSON of facelattice align")
-    files = [file for file in find_files(path, ".json") if image_in_json(file)] if path.is_dir() else [path]
-    found = {file: read_json(file) for file in files}
+    images = {file: image_in_json(file) for file in (find_files(path, ".json") if path.is_dir() else [path])}
+    found = {file: read_json(file) for file, image in images.items() if image or not path.is_dir()}
     faces = [face for of_file in found.values() for face in of_file]
-    without_faces = [str(image_in_json(file)) for file, of_file in found.items() if not of_file]
+    without_faces = [str(images[file]) for file, of_file in found.items() if not of_file]
     names = {face.scheme for face in faces}
     if len(names) > 1:
         raise DataError(f"{path}: the files have different point schemes: {', '.join(sorted(names))}")

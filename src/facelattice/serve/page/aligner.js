@@ -96,9 +96,8 @@ function scaledFace(face, scale) {
 function addResult(photo, settings, result) {
   const key = photo.key(settings);
   const old = photo.results.get(key);
-  if (old?.faces.length === result.faces.length) {
-    old.faces.forEach((face, i) => (face.edge_weights ??= result.faces[i].edge_weights));
-  } else {
-    photo.results.set(key, { ...result, faces: photo.knownFaces(settings, result.faces) });
-  }
+  const isSame = old?.faces.length === result.faces.length;
+  const faces = isSame ? old.faces : photo.knownFaces(settings, result.faces);
+  faces.forEach((face, i) => (face.edge_weights ??= result.faces[i].edge_weights));
+  if (!isSame) photo.results.set(key, { ...result, faces });
 }

@@ -1,36 +1,37 @@
 """Play an annotator with the truth of a dataset: how much work does the loop of `facelattice annotate` save?
 
     python benchmarks/annotation_loop.py DATA/300W/helen/trainset --points 17,21,22,26,36,39,42,45,30,48,54,8 \
-        --faces 120 --rounds 10,20,40,80 --json loop.json -o loop.svg
-    python benchmarks/annotation_loop.py DATA/mtfl5/points.csv --faces 200 --rounds 10,20,40,80 \
-        --json loop.json -o loop.svg
+        --json benchmarks/results -o docs/images/annotation_loop.svg
+    python benchmarks/annotation_loop.py DATA/mtfl5/points.csv --faces 200 --json benchmarks/results
 
 The played annotator takes over the suggested face that overlaps the true one most, or draws the true box if there is
-none, and drags each point that is farther from the truth than the tolerance, each with one drag. A share of the box's
-longer side is the unit of the tolerance and of the drags; the errors of a point that is not dragged stay. Two ways are
-compared on the same images: the loop, in which a model is trained after each round and the most uncertain images come
-first, and mean shapes of the faces that are done, in the order of the files. At the end the labels of both have the
-same tolerance, and their NME to the truth is stated. The bundled models have seen HELEN's and AFLW's training photos
-with other points, so on photos of your own the first rounds save less.
+none, and drags each point that is farther from the truth than the tolerance, each with one drag. It ends anywhere
+within the tolerance, so that the labels are as exact whether they were dragged or not. A share of the box's longer side
+is the unit of the tolerance and of the drags. Two ways are compared on the same images: the loop, in which a model is
+trained after each round and the most uncertain images come first, and mean shapes of the faces that are done, in the
+order of the files. The bundled models have seen HELEN's and AFLW's training photos with other points, so on photos of
+your own the first rounds save less.
+
+The seconds of a drag are those of Fitts' law for a mouse, as measured by MacKenzie, Sellen and Buxton (CHI 1991):
+0.135 s + 0.249 s * log2(distance / width + 1), where the width is twice the tolerance. The time to decide and to reach
+the point is not included.
 """
 
 from __future__ import annotations
 
 import argparse
 import itertools
-import json
-import platform
-import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
+from result import add_json_option, write_result
+from tables import annotation_table
 
-import facelattice
 from facelattice import geometry
 from facelattice.annotate.prediction import Suggestions, sort_by_uncertainty
 from facelattice.annotate.project import Project
@@ -42,6 +43,7 @@ from facelattice.inference.onnx_model import Model
 from facelattice.schemes import Scheme
 
 TOLERANCE = 0.02  # of the box's longer side; about the spread of two annotators
+DRAG_START, DRAG_PER_BIT = 0.135, 0.249  # seconds, see above
 
 
 @dataclass
@@ -51,17 +53,19 @@ class Work:
     Attributes:
         corrections: Number of points that were dragged.
         distance: Sum of the lengths of the drags, in sides of the box.
+        seconds: Sum of the times of the drags.
         boxes: Number of boxes that were drawn.
         nme: Mean distance of the final points from the truth, in sides of the box.
     """
 
     corrections: int
     distance: float
+    seconds: float
     boxes: int
     nme: float
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     """Run both ways, print a table, and write the figures and the curve."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("data", type=Path, help="annotated faces; photos with several faces are left out")
@@ -73,26 +77,28 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, help="epochs of each round (default: as the page suggests)")
     parser.add_argument("--start", default=START, help="the model that each round starts from")
     parser.add_argument("--tolerance", type=float, default=TOLERANCE, help="of the box's longer side")
-    parser.add_argument("--json", type=Path, help="file for the figures")
+    add_json_option(parser)
     parser.add_argument("-o", "--out", type=Path, help="file for the curve")
-    options = parser.parse_args()
+    options = parser.parse_args(arguments)
     samples = choose_faces(options.data, options.points, options.faces)
-    rounds = [int(number) for number in options.rounds.split(",")]
-    start = time.monotonic()
+    rounds = [number for number in map(int, options.rounds.split(",")) if number < len(samples)]
     with TemporaryDirectory() as folder:
-        shapes = play(samples, Path(folder) / "shapes.csv", [], options)
-        loop = play(samples, Path(folder) / "loop.csv", rounds, options)
-    figures = {
-        "version": facelattice.__version__, "machine": platform.processor() or platform.machine(),
-        "command": " ".join(sys.argv), "faces": len(samples), "points": len(samples[0].scheme),
-        "tolerance": options.tolerance, "rounds": rounds, "seconds": round(time.monotonic() - start),
-        "mean_shape": summarize(shapes), "loop": summarize(loop),
-    }  # fmt: skip
-    print_table(figures, rounds)
-    if options.json:
-        options.json.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
+        ways = {
+            "mean shape": play(samples, Path(folder) / "shapes.csv", [], options),
+            "the loop": play(samples, Path(folder) / "loop.csv", rounds, options),
+        }
+    edges = [0, *rounds, len(samples)]
+    rows = [{"suggestions": name, **summarize(work, edges)} for name, work in ways.items()]
+    print(annotation_table({"rows": rows, "edges": edges}))
+    num_points = len(samples[0].scheme)
+    faces = f"{len(samples)} photos with one face, chosen at random, {num_points} points"
+    boxes = "suggested by the model, or drawn around the annotated points"
+    more = {"num_points": num_points, "tolerance": options.tolerance, "edges": edges}
+    images = {name: [vars(item) for item in work] for name, work in ways.items()}
+    benchmark = f"annotation_loop_{num_points}_points"
+    write_result(options.json, benchmark, rows, faces, boxes, **more, images=images)
     if options.out:
-        draw_curve(shapes, loop, rounds, options.out)
+        draw_curve(ways, rounds, options.out)
 
 
 def choose_faces(data: Path, points: str | None, count: int) -> list[Sample]:
@@ -150,17 +156,26 @@ def next_image(project: Project, suggestions: Suggestions) -> int | None:
 
 def annotate(project: Project, suggestions: Suggestions, index: int, truth: Sample, tolerance: float) -> Work:
     """Correct the suggestion for an image, and mark the image as done."""
+    rng = np.random.default_rng(index)  # both ways end their drags at the same places
     faces = [face.annotation.points for face in suggestions.of_image(index).faces]
     best = geometry.highest_iou([geometry.face_box(points) for points in faces], truth.box, 0.1)
     points = suggestions.in_box(index, truth.box).annotation.points if best is None else faces[best]
     side = geometry.box_side(truth.box)
     errors = np.linalg.norm(points - truth.points, axis=1) / side
     is_wrong = errors > tolerance
-    final = np.where(is_wrong[:, None], truth.points, points).astype(np.float32)
+    radius, angle = np.sqrt(rng.random(len(points))), 2 * np.pi * rng.random(len(points))  # even in a disc
+    ends = truth.points + tolerance * side * radius[:, None] * np.stack([np.cos(angle), np.sin(angle)], axis=1)
+    final = np.where(is_wrong[:, None], ends, points).astype(np.float32)
+    drags = np.linalg.norm(ends - points, axis=1)[is_wrong] / side
     face = FaceAnnotation(final, np.zeros(len(final), bool))
     project.update(index, project.records[index].version, [face], done=True)
     nme = float(np.linalg.norm(final - truth.points, axis=1).mean()) / side
-    return Work(int(is_wrong.sum()), float(errors[is_wrong].sum()), int(best is None), nme)
+    return Work(len(drags), float(drags.sum()), drag_seconds(drags, tolerance), int(best is None), nme)
+
+
+def drag_seconds(distances: np.ndarray, tolerance: float) -> float:
+    """Return the time for drags of these lengths by Fitts' law."""
+    return float((DRAG_START + DRAG_PER_BIT * np.log2(distances / (2 * tolerance) + 1)).sum())
 
 
 def train(job: TrainingJob, epochs: int | None) -> None:
@@ -174,38 +189,19 @@ def train(job: TrainingJob, epochs: int | None) -> None:
           f"validation NME {100 * min(status.val_nme):.2f} %", flush=True)  # fmt: skip
 
 
-def summarize(work: Sequence[Work]) -> dict[str, Any]:
-    """Return the sums over all images, and the values of each image in the order of the work."""
+def summarize(work: Sequence[Work], edges: Sequence[int]) -> dict[str, Any]:
+    """Return the sums over all images, and the mean number of corrections of an image between the rounds."""
     return {
         "corrections": sum(item.corrections for item in work),
-        "distance": round(sum(item.distance for item in work), 2),
+        "distance": sum(item.distance for item in work),
+        "seconds": sum(item.seconds for item in work),
         "boxes": sum(item.boxes for item in work),
-        "nme": round(float(np.mean([item.nme for item in work])), 5),
-        "images": [[item.corrections, round(item.distance, 4), item.boxes] for item in work],
+        "nme": float(np.mean([item.nme for item in work])),
+        "by_round": [float(np.mean([item.corrections for item in work[a:b]])) for a, b in itertools.pairwise(edges)],
     }
 
 
-def print_table(figures: dict[str, Any], rounds: Sequence[int]) -> None:
-    """Print the sums, and the means between the rounds."""
-    count, points = figures["faces"], figures["points"]
-    edges = [0, *[number for number in rounds if number < count], count]
-    print("| way | corrections | of all points | dragged, sides of the box | boxes drawn | NME of the labels |")
-    print("|---|---|---|---|---|---|")
-    for name in ("mean_shape", "loop"):
-        row = figures[name]
-        print(
-            f"| {name} | {row['corrections']} | {100 * row['corrections'] / (count * points):.0f} % | "
-            f"{row['distance']:.1f} | {row['boxes']} | {100 * row['nme']:.2f} % of the side |"
-        )
-    print("\n| images | " + " | ".join(f"{a + 1} to {b}" for a, b in itertools.pairwise(edges)) + " |")
-    print("|---|" + "---|" * (len(edges) - 1))
-    for name in ("mean_shape", "loop"):
-        images = np.array(figures[name]["images"])
-        means = [images[a:b, 0].mean() for a, b in itertools.pairwise(edges)]
-        print(f"| corrections an image, {name} | " + " | ".join(f"{mean:.1f}" for mean in means) + " |")
-
-
-def draw_curve(shapes: Sequence[Work], loop: Sequence[Work], rounds: Sequence[int], path: Path) -> None:
+def draw_curve(ways: Mapping[str, Sequence[Work]], rounds: Sequence[int], path: Path) -> None:
     """Draw the corrections so far over the images that are done."""
     import matplotlib
 
@@ -213,11 +209,10 @@ def draw_curve(shapes: Sequence[Work], loop: Sequence[Work], rounds: Sequence[in
     import matplotlib.pyplot as plt
 
     figure, axes = plt.subplots(figsize=(6.4, 3.6))
-    for name, work in (("from the mean shape", shapes), ("with the loop", loop)):
+    for name, work in ways.items():
         axes.plot(np.cumsum([0, *(item.corrections for item in work)]), label=name)
     for number in rounds:
-        if number < len(loop):
-            axes.axvline(number, color="gray", linewidth=0.7, linestyle=":")
+        axes.axvline(number, color="gray", linewidth=0.7, linestyle=":")
     axes.set_xlabel("images done (dotted: a round of training)")
     axes.set_ylabel("points dragged so far")
     axes.legend()

@@ -5,6 +5,7 @@ A table stands between `<!-- table: NAME -->` and `<!-- end -->`. A table whose 
 
 from __future__ import annotations
 
+import itertools
 import re
 import sys
 from collections.abc import Callable, Iterable, Sequence
@@ -268,6 +269,21 @@ def speed_table(results: Results) -> str:
     return table(["", *(f"`{part}`" if part in MODELS else part for part in parts)], body)
 
 
+def annotation_table(result: dict[str, Any]) -> str:
+    """The work of an annotator with mean shapes and with models."""
+    images = [f"{a + 1} to {b}" for a, b in itertools.pairwise(result["edges"])]
+    header = [
+        "suggestions", "points dragged", "length of the drags, sides of the box", "drags, seconds", "boxes drawn",
+        "NME of the labels", f"corrections per image: {images[0]}", *images[1:],
+    ]  # fmt: skip
+    rows = [
+        [r["suggestions"], r["corrections"], f"{r['distance']:.1f}", f"{r['seconds']:.0f}", r["boxes"],
+         percent(r["nme"]), *(f"{mean:.1f}" for mean in r["by_round"])]
+        for r in result["rows"]
+    ]  # fmt: skip
+    return table(header, rows)
+
+
 # The benchmarks of each table, the first of which it needs.
 TABLES: dict[str, tuple[tuple[str, ...], Callable[[Results], str]]] = {
     "results": (("accuracy", "peers", "turned_faces"), readme_table),
@@ -282,6 +298,14 @@ TABLES: dict[str, tuple[tuple[str, ...], Callable[[Results], str]]] = {
     "serve": (("serve",), serve_table),
     "rejected": (("serve",), rejected_table),
     "video": (("video",), video_table),
+    "annotation-loop": (
+        ("annotation_loop_12_points",),
+        lambda results: annotation_table(results["annotation_loop_12_points"]),
+    ),
+    "annotation-loop-small": (
+        ("annotation_loop_5_points",),
+        lambda results: annotation_table(results["annotation_loop_5_points"]),
+    ),
 }
 
 if __name__ == "__main__":

@@ -27,11 +27,20 @@ def shake() -> Callable[[torch.nn.Module, float], None]:
     return _shake
 
 
+@pytest.fixture(scope="session")
+def shaken_checkpoints() -> dict[tuple[str, ...], Checkpoint]:
+    """The checkpoints of `shaken` so far, by their overrides: each is trained once."""
+    return {}
+
+
 @pytest.fixture
-def shaken(write_recipe, tmp_path, request) -> Path:
+def shaken(write_recipe, tmp_path, request, shaken_checkpoints) -> Path:
     """A checkpoint of one epoch with changed weights; the parameter is a list of overrides of the recipe."""
-    state = Checkpoint.load(train(write_recipe(epochs=1), getattr(request, "param", []), tmp_path / "run"))
-    network = load_network(state, recipe_from_yaml(state.recipe))
-    _shake(network, 0.2)
-    replace(state, ema_weights=network.state_dict()).save(tmp_path / "shaken.pt")
+    overrides = tuple(getattr(request, "param", []))
+    if overrides not in shaken_checkpoints:
+        state = Checkpoint.load(train(write_recipe(epochs=1), list(overrides), tmp_path / "run"))
+        network = load_network(state, recipe_from_yaml(state.recipe))
+        _shake(network, 0.2)
+        shaken_checkpoints[overrides] = replace(state, ema_weights=network.state_dict())
+    shaken_checkpoints[overrides].save(tmp_path / "shaken.pt")
     return tmp_path / "shaken.pt"

@@ -198,7 +198,7 @@ def test_terms_of_the_data_are_inherited_once(write_recipe, tmp_path):
     ],
 )
 def test_license_of_the_initial_weights_is_inherited(write_recipe, first, second, expected):
-    recipe = load_recipe(write_recipe(license=second))
+    recipe = load_recipe(write_recipe(license=second, detector=None))
     data = load_training_data(recipe)
     metadata = checkpoint_metadata(data, recipe, landmark_graph(data, recipe), Origin([], first))
     assert metadata["license"] == expected

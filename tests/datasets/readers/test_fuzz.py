@@ -26,7 +26,7 @@ from facelattice.formats.coco_reader import read_coco_results
 from facelattice.schemes import get_scheme, mean_shape
 
 NUM_MUTANTS = 2000
-NUM_MATLAB_MUTANTS = 60  # each is parsed in a process of its own, which takes a second
+NUM_MATLAB_MUTANTS = 40  # each is parsed in a process of its own, which takes a second
 SECONDS, MEMORY = 10.0, 2**30
 POINTS = mean_shape(get_scheme("five")) * 100 + 5
 

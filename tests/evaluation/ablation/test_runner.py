@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -16,9 +17,9 @@ from facelattice.evaluation.ablation.plan import load_plan
 from facelattice.evaluation.ablation.runner import ablate
 from facelattice.exceptions import DataError
 
-ROWS: dict[str, list[str]] = {"the method": [], "head: fully connected": ["network.head=linear"]}
-ONE_RUN = {"rows": {"the method": []}, "seeds": [0]}
-RUN = Path("the-method", "seed-0")
+BROKEN = ["network.backbone=no_such_backbone"]
+ONE_RUN: dict[str, Any] = {"rows": {"tête": []}, "seeds": [0]}
+RUN = Path("t-te", "seed-0")
 
 
 @pytest.fixture(scope="module")
@@ -43,18 +44,17 @@ def out(finished, tmp_path) -> Path:
 
 def test_tables_contain_every_run(write_plan, tmp_path):
     """A failed run is reported and skipped; after a repair only its row is trained."""
-    broken = {**ROWS, "broken": ["network.backbone=no_such_backbone"]}
-    plan = write_plan(rows=broken)
+    plan = write_plan(rows={"the method": [], "broken": BROKEN})
     failed = ablate(plan, [], tmp_path, jobs=2)
     assert [(run.row, run.seed) for run in failed] == [("broken", 0), ("broken", 1)]
     failure = tmp_path / "broken" / "seed-0" / "failure.txt"
     assert "no_such_backbone" in failure.read_text(encoding="utf-8")
     with open(tmp_path / "ablation.csv", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
-    assert [(row["row"], row["seed"]) for row in rows] == [(row, str(seed)) for seed in (0, 1) for row in ROWS]
+    assert [(row["row"], row["seed"]) for row in rows] == [("the method", "0"), ("the method", "1")]
     assert {"validation", "occluded", "visible", "located", "located occluded", "minutes"} <= set(rows[0])
-    assert (tmp_path / "ablation.md").read_text(encoding="utf-8").count("±") == 10
-    result = tmp_path / RUN / "result.json"
+    assert (tmp_path / "ablation.md").read_text(encoding="utf-8").count("±") == 5
+    result = tmp_path / "the-method" / "seed-0" / "result.json"
     trained = result.stat().st_mtime_ns
     plan.write_text(plan.read_text(encoding="utf-8").replace("backbone=no_such_backbone", "head=linear"), "utf-8")
     assert ablate(plan, [], tmp_path, jobs=2) == []
@@ -86,22 +86,23 @@ def test_changed_test_faces_are_measured_again_without_training(plan, faces, out
 
 
 def test_truncated_result_is_measured_again(plan, out):
-    (out / RUN / "result.json").write_text('{"row": "the me', encoding="utf-8")
+    (out / RUN / "result.json").write_text('{"row": "t', encoding="utf-8")
     assert ablate(plan, [], out) == []
     assert len(json.loads((out / RUN / "result.json").read_text(encoding="utf-8"))["nme"]["validation"]) == 4
 
 
-def test_locale_need_not_be_utf8(plan, out):
+def test_command_in_a_locale_without_utf8(plan, out):
+    """It prints the table and names the run that failed."""
     text = plan.read_text(encoding="utf-8")
-    plan = plan.with_name("comment.yaml")
-    plan.write_text(f"{text}# ±\n", encoding="utf-8")
-    table = (out / "ablation.md").read_bytes()
-    (out / "ablation.md").unlink()
+    plan = plan.with_name("broken.yaml")
+    plan.write_text(text.replace("rows:\n", f"rows:\n  broken: {BROKEN}\n"), encoding="utf-8")
     environment = {**os.environ, "LC_ALL": "C", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0"}
     command = [sys.executable, "-m", "facelattice", "ablate", str(plan), "--out", str(out)]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, encoding="utf-8")
-    assert done.returncode == 0, done.stderr
-    assert (out / "ablation.md").read_bytes() == table
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, encoding="ascii")
+    assert done.returncode == 1, done.stderr
+    assert r"| t\xeate | 1 |" in done.stdout
+    assert "failed: broken, seed 0: " in done.stderr
+    assert "| tête | 1 |" in (out / "ablation.md").read_text(encoding="utf-8")
 
 
 def test_missing_test_faces_are_an_error_before_training(write_plan, tmp_path):

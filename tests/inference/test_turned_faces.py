@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 from PIL import Image
@@ -107,6 +108,37 @@ def test_all_faces_of_a_turned_photo_are_found(photo):
     upright, turned = aligner(group), aligner(np.rot90(group, 2))
     assert len(upright) == len(turned) == 6
     assert {face.roll for face in turned} == {180}
+
+
+def test_faces_more_turned_than_the_others_are_found(photo):
+    """The clear face is tilted by 25 degrees: the photo is searched again with its roll, 60 degrees from the other."""
+    tilted, lying = (geometry.turn_image(photo[20:220, 120:320], -roll)[0] for roll in (25, 85))
+    height = max(len(tilted), len(lying))
+    rows = [np.pad(image, ((0, height - len(image)), (0, 0), (0, 0))) for image in (tilted, lying)]
+    faces = FaceAligner("ibug68-fast")(np.hstack(rows))
+    assert sorted(round(face.pose.roll, -1) for face in faces) == [30, 90]
+
+
+def test_sure_detection_without_a_face_does_not_end_the_search(photo):
+    class FalseAlarm(CountingDetector):
+        def __call__(self, image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+            boxes, confidences = super().__call__(image)
+            if self.num_calls == 1:
+                return np.array([[20.0, 20, 120, 120]]), np.array([0.95])
+            return boxes, confidences
+
+    (face,) = FaceAligner("ibug68-fast", FalseAlarm())(np.rot90(photo, 2))
+    assert face.roll == 180
+
+
+def test_uncertain_face_is_also_turned_by_eighths(photo):
+    aligner = FaceAligner("ibug68-fast")
+    (upright,) = aligner(photo)
+    blurred, matrix = geometry.turn_image(cv2.GaussianBlur(photo, (0, 0), 5), -45)
+    expected = geometry.apply(matrix, upright.points)
+    (face,) = aligner(blurred, boxes=[geometry.points_box(expected)])
+    assert face.roll == 45  # not the roll that was measured in a quarter turn
+    assert np.linalg.norm(face.points - expected, axis=1).mean() < 3
 
 
 def test_image_without_a_face_has_none_when_it_is_turned(photo):

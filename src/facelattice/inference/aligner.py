@@ -35,12 +35,20 @@ from facelattice.inference.predictor import (
     LandmarkPredictor,
     check_boxes,
 )
+from facelattice.inference.roll import measure_roll, normalize_roll
 
 OnError = Callable[[Any, ImageError], None]
 """A function that is called with an image as given and the error."""
 
 _MAX_PENDING_PIXELS = 64_000_000  # in images that `batch` holds while it collects crops: 192 MB
 _NMS_THRESHOLD = 0.6
+
+# Turned faces rarely have this score, or this product of score and confidence, in an image that was not turned.
+_MIN_SURE_SCORE, _CLEAR_WEIGHTED_SCORE = 0.25, 0.5
+
+# Of the faces in a photo that is turned by 45 degrees, the detector finds some. If the roll of the clear ones is larger
+# than this, the others are searched with this roll.
+_MAX_TILT = 20.0  # degrees
 
 
 class FaceAligner:
@@ -229,7 +237,7 @@ class FaceAligner:
         """Predict the faces that were detected first, search again where none is clear, and select the best."""
         found = [
             self._search_again(*of_image)
-            for of_image in zip(images, first, self._predict_detections(images, first), strict=True)
+            for of_image in zip(images, self._predict_detections(images, first), strict=True)
         ]
         # Only faces that may be kept are predicted again; of a crowd only the best.
         groups = [
@@ -262,29 +270,27 @@ class FaceAligner:
             for found in detections
         ]
 
-    def _search_again(
-        self, image: np.ndarray, detections: _Detections, candidates: list[_Candidate]
-    ) -> list[_Candidate]:
+    def _search_again(self, image: np.ndarray, candidates: list[_Candidate]) -> list[_Candidate]:
         """Detect more faces: of other sizes after a quick detection, and turned ones."""
         if self._can_be_quick() and _surest(candidates) is None:
-            detections, candidates = self._search(image, 0.0)
+            candidates = self._search(image, 0.0)
         if not isinstance(self.detector, YuNetDetector):
             return candidates
+        more = candidates
         for turn in TURNS:
-            if detections.is_sure or _surest(candidates) is not None:
+            if any(map(_is_sure, more)) or _surest(candidates) is not None:
                 break
-            detections, more = self._search(image, turn)
+            more = self._search(image, turn)
             if any(candidate.face.score >= MIN_TURNED_SCORE for candidate in more):  # others are mostly no faces
                 candidates = candidates + more
-        surest = _surest(candidates)
-        if surest is not None and surest.face.roll != surest.roll:  # other faces of the image may be turned too
-            candidates = candidates + self._search(image, surest.face.roll)[1]
+        roll = _common_roll(candidates)
+        if roll is not None and self.max_faces != 1:
+            candidates = candidates + self._search(image, roll)
         return candidates
 
-    def _search(self, image: np.ndarray, roll: float) -> tuple[_Detections, list[_Candidate]]:
+    def _search(self, image: np.ndarray, roll: float) -> list[_Candidate]:
         """Detect and predict the faces with a roll."""
-        detections = self._detect(image, roll)
-        return detections, self._predict_detections([image], [detections])[0]
+        return self._predict_detections([image], [self._detect(image, roll)])[0]
 
     def _select(self, faces: Sequence[Face]) -> list[int]:
         """Return the indices of the faces of an image to keep, best first: different faces with the highest scores."""
@@ -301,11 +307,6 @@ class _Detections:
     boxes: np.ndarray
     confidences: np.ndarray
     roll: float
-
-    @property
-    def is_sure(self) -> bool:
-        """Whether a face is certain to have this roll."""
-        return bool((self.confidences >= SURE_CONFIDENCE).any())
 
 
 @dataclass(frozen=True)
@@ -331,7 +332,28 @@ def _weighted_score(face: Face) -> float:
     return face.score * face.confidence
 
 
+def _is_sure(candidate: _Candidate) -> bool:
+    """Return whether a face is certain to have the roll that was searched, though it may be hard to see."""
+    return candidate.face.confidence >= SURE_CONFIDENCE and candidate.face.score >= _MIN_SURE_SCORE
+
+
+def _is_clear(face: Face) -> bool:
+    return face.score >= CLEAR_SCORE and _weighted_score(face) >= _CLEAR_WEIGHTED_SCORE
+
+
 def _surest(candidates: Sequence[_Candidate]) -> _Candidate | None:
-    """Return the candidate with the highest score, None if that is not clear."""
-    best = max(candidates, key=lambda candidate: candidate.face.score, default=None)
-    return best if best is not None and best.face.score >= CLEAR_SCORE else None
+    """Return the clear candidate with the highest score, None if none is clear."""
+    clear = [candidate for candidate in candidates if _is_clear(candidate.face)]
+    return max(clear, key=lambda candidate: candidate.face.score, default=None)
+
+
+def _common_roll(candidates: Sequence[_Candidate]) -> float | None:
+    """Return the roll of the clear faces of an image, with which others may be found; None if it was searched."""
+    surest = _surest(candidates)
+    if surest is None:
+        return None
+    clear = [candidate.face for candidate in candidates if _is_clear(candidate.face)]
+    measured = [measure_roll(face.points, face.scheme) for face in clear]
+    rolls = [face.roll if roll is None else roll for face, roll in zip(clear, measured, strict=True)]
+    tilt = float(np.median([normalize_roll(roll - surest.roll) for roll in rolls]))
+    return surest.roll + tilt if abs(tilt) > _MAX_TILT else None

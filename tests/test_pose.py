@@ -4,7 +4,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from facelattice import geometry, pose
+from facelattice import FaceAligner, geometry, load_image, pose
+from facelattice.datasets.readers.detect_layout import read_samples
 from facelattice.exceptions import ArgumentError, SchemeError
 from facelattice.face import Face
 from facelattice.formats import read_pts
@@ -201,6 +202,28 @@ def test_classes_of_merl_rav(shared_data):
     assert 20 < -quartiles["righthalf"][2] < -quartiles["righthalf"][0] < 50
     assert quartiles["left"][0] > 35
     assert -quartiles["right"][2] > 30
+
+
+@pytest.mark.data
+def test_turned_and_mirrored_photos(shared_data):
+    """Predicted landmarks of 20 training photos of HELEN: the roll follows the photo, the yaw changes its sign."""
+    aligner = FaceAligner("ibug68-fast")
+    samples = read_samples(shared_data / "300W/helen/trainset")[::43]
+    assert len(samples) >= 20
+    roll_errors, yaw_errors = [], []
+    for sample in samples:
+        image = load_image(sample.path)
+        turned, matrix = geometry.turn_image(image, -30)
+        x0, y0, x1, y1 = sample.box
+        right = image.shape[1] - 1
+        (face,) = aligner(image, boxes=[sample.box])
+        (lying,) = aligner(turned, boxes=[geometry.points_box(geometry.apply(matrix, sample.points))])
+        (mirrored,) = aligner(np.ascontiguousarray(image[:, ::-1]), boxes=[[right - x1, y0, right - x0, y1]])
+        roll_errors.append(abs(lying.pose.roll - face.pose.roll - 30))
+        yaw_errors.append(abs(mirrored.pose.yaw + face.pose.yaw))
+    assert max(roll_errors) < 2
+    assert np.median(yaw_errors) < 2
+    assert max(yaw_errors) < 6
 
 
 def test_repr_has_tenths_of_degrees():

@@ -9,8 +9,8 @@
  *
  * A face is {points: [[x, y], ...]} in image coordinates, and may have box, score, expected_errors, visibility, track
  * and edge_weights as the service returns them. A point may be null: it is not drawn. `view` needs toScreen and scale,
- * see canvas.js. A face that is `excluded` is not drawn. `lines` are lists of points to connect. `selected` is {face, point}: the index of the face and of the
- * point, or null. Points more likely hidden than visible are hollow.
+ * see canvas.js. A face that is `excluded` is not drawn. `lines` are lists of points to connect. `selected` is
+ * {face, point}: the index of the face and of the point, or null. Points more likely hidden than visible are hollow.
  */
 
 import { Labels } from "./labels.js";

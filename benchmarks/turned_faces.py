@@ -78,8 +78,10 @@ def turn_samples(samples: list[Sample], degrees: float, folder: Path) -> list[Sa
 def without_turned_faces() -> Iterator[None]:
     """Switch off all parts of the library that look for turned faces."""
     with ExitStack() as stack:
-        for module, name, value in ((predictor, "_TURNS", ()), (roll, "MAX_ROLL", inf), (aligner_module, "TURNS", ())):
-            stack.enter_context(patch.object(module, name, value))
+        for name in ("_QUARTERS", "_EIGHTHS"):
+            stack.enter_context(patch.object(predictor, name, ()))
+        stack.enter_context(patch.object(roll, "MAX_ROLL", inf))
+        stack.enter_context(patch.object(aligner_module, "TURNS", ()))
         yield
 
 

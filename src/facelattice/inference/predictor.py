@@ -37,7 +37,7 @@ _MIN_REFINE_IOU = 0.1
 # Nearly all upright faces score CLEAR_SCORE and more, and nearly all that are turned by 90 degrees and more score less
 # (docs/experiments.md), so the image is turned by quarters until a crop reaches it, then the surest crop by eighths.
 # The points of a clear crop show the roll of the face.
-CLEAR_SCORE, _TURNS = 0.6, ((90, -90, 180), (45, -45))
+CLEAR_SCORE, _QUARTERS, _EIGHTHS = 0.6, (90, -90, 180), (45, -45)
 
 # A turned crop is taken if it has this score: turned crops of hands and clothes have less, hard faces often have more.
 MIN_TURNED_SCORE = 0.4
@@ -138,16 +138,16 @@ class LandmarkPredictor:
         faces = list(faces)
         if self.refine == 0:
             return faces
-        for turns in _TURNS:
+        for turns in (_QUARTERS, _EIGHTHS):
             rolls = [face.roll for face in faces]
             for turn in turns:
                 # Turned faces often score less than the minimum.
                 uncertain = [i for i, face in enumerate(faces) if 0 < face.score < CLEAR_SCORE]
                 turned = [rolls[i] + turn for i in uncertain]
-                self._keep_surer(faces, boxes, uncertain, turned, min_score=MIN_TURNED_SCORE)
+                self._keep_surer(faces, boxes, uncertain, turned, MIN_TURNED_SCORE, must_be_upright=turns is _EIGHTHS)
         uncertain = self._uncertain(faces, _RETRY_BELOW)
         rolls = [follow_roll(faces[i].roll, faces[i].points, self.model.scheme) for i in uncertain]
-        self._keep_surer(faces, boxes, uncertain, rolls, _RETRY_SCALE)
+        self._keep_surer(faces, boxes, uncertain, rolls, scale=_RETRY_SCALE)
         uncertain = self._uncertain(faces, self.model.extra_views_below)
         for i, face in zip(uncertain, self._average_views([faces[i] for i in uncertain]), strict=True):
             faces[i] = face
@@ -163,14 +163,20 @@ class LandmarkPredictor:
         boxes: Sequence[np.ndarray] | np.ndarray,
         indices: list[int],
         rolls: list[float],
-        scale: float = 1.0,
         min_score: float = 0.0,
+        scale: float = 1.0,
+        must_be_upright: bool = False,
     ) -> None:
-        """Predict the faces with these indices with other rolls or scaled boxes, and keep those with a higher score."""
+        """Predict the faces with these indices with other rolls or scaled boxes, and keep those with a higher score.
+
+        With ``must_be_upright``, a face is kept only if it is upright in its crop.
+        """
         scaled = [_scaled_square(boxes[i], scale) for i in indices]
         retried = self.predict_and_refine([_image(faces[i]) for i in indices], scaled, rolls)
         for i, face in zip(indices, retried, strict=True):
-            if face.score > max(faces[i].score, min_score) and geometry.iou(face.box, boxes[i]) >= _MIN_RETRY_IOU:
+            is_surer = face.score > max(faces[i].score, min_score)
+            is_upright = not must_be_upright or follow_roll(face.roll, face.points, face.scheme) == face.roll
+            if is_surer and is_upright and geometry.iou(face.box, boxes[i]) >= _MIN_RETRY_IOU:
                 faces[i] = face
 
     def _average_views(self, faces: list[Face]) -> list[Face]:

@@ -302,10 +302,6 @@ TABLES: dict[str, tuple[tuple[str, ...], Callable[[Results], str]]] = {
         ("annotation_loop_12_points",),
         lambda results: annotation_table(results["annotation_loop_12_points"]),
     ),
-    "annotation-loop-small": (
-        ("annotation_loop_5_points",),
-        lambda results: annotation_table(results["annotation_loop_5_points"]),
-    ),
 }
 
 if __name__ == "__main__":

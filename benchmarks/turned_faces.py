@@ -82,6 +82,7 @@ def without_turned_faces() -> Iterator[None]:
             stack.enter_context(patch.object(predictor, name, ()))
         stack.enter_context(patch.object(roll, "MAX_ROLL", inf))
         stack.enter_context(patch.object(aligner_module, "TURNS", ()))
+        stack.enter_context(patch.object(aligner_module, "_MAX_TILT", inf))
         yield
 
 

@@ -206,7 +206,7 @@ def test_classes_of_merl_rav(shared_data):
 
 @pytest.mark.data
 def test_turned_and_mirrored_photos(shared_data):
-    """Predicted landmarks of 20 training photos of HELEN: the roll follows the photo, the yaw changes its sign."""
+    """Predicted landmarks of training photos of HELEN: the roll follows the photo, the yaw changes its sign."""
     aligner = FaceAligner("ibug68-fast")
     samples = read_samples(shared_data / "300W/helen/trainset")[::43]
     assert len(samples) >= 20

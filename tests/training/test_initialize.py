@@ -122,6 +122,27 @@ def test_network_of_a_bundled_model_equals_the_model(name):
     torch.testing.assert_close(points, torch.from_numpy(model(crops)[0]), atol=1e-3, rtol=0)
 
 
+def test_annotation_styles_are_copied_by_name():
+    """A network with other styles, or none, gives the points of the model it starts from."""
+    model = Model(find_model("ibug68-fast"))
+    initial = read_model(model.path)
+    crops = torch.from_numpy(sample_crops(model.crop_size, model.crop_margin)[:2])
+
+    def points(styles: list[str]) -> dict[str, torch.Tensor]:
+        recipe = recipe_from_yaml(json.dumps(model.info.recipe))
+        recipe.network.annotation_styles = styles
+        network = make_network(initial.graph, recipe, pretrained=False).eval()
+        initialize_from("ibug68-fast", network, recipe)
+        with torch.inference_mode():
+            found = {name: network(crops, torch.tensor([i])).points for i, name in enumerate(styles)}
+            return {"mean": network(crops).points} | found
+
+    own, other, none = points(model.info.annotation_styles), points(["mine", "WFLW"]), points([])
+    assert (own["WFLW"] - own["300-W"]).abs().max() > 0.2
+    for found, expected in ((other["WFLW"], own["WFLW"]), (other["mine"], own["mean"]), (none["mean"], own["mean"])):
+        torch.testing.assert_close(found, expected, atol=1e-4, rtol=0)
+
+
 def test_run_starts_from_a_bundled_model(write_recipe, four, tmp_path, capsys):
     recipe = write_recipe(**four, **FROZEN, init_from="ibug68-fast")
     settings = yaml.safe_load(recipe.read_text()) | {"network": {"depth": 1}}

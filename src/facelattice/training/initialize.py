@@ -5,7 +5,7 @@ num_copied, sources = initialize_from("ibug68-fast", network, recipe)     # in p
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -32,6 +32,8 @@ from facelattice.training.origin import Origin
 BACKBONE_KEYS = ("backbone", "embedding", "max_stride", "stride4_features")
 HEAD_KEYS = ("separable", "head", "edge_weights", "depth", "maps_per_point", "global_features", "output_bias")
 
+POINT_VECTORS, STYLE_VECTORS = "embedding.point_embedding", "embedding.style_embedding"
+
 
 @dataclass(frozen=True, eq=False)
 class InitialWeights:
@@ -54,7 +56,8 @@ def initialize_from(source: str, network: SDFL, recipe: Recipe) -> Origin:
     """Copy the weights that fit a network by name and shape.
 
     If only the points differ, these are all but the layers whose size depends on the number of points. Other faces give
-    another graph: weights of an edge are copied to the same edge, and the other edges keep their initial weights.
+    another graph: weights of an edge are copied to the same edge, and the other edges keep their initial weights. The
+    vectors of annotation styles are copied by name; a new style starts from the mean of the others.
 
     Args:
         source: A checkpoint, a model file, or the name of a bundled model.
@@ -69,6 +72,7 @@ def initialize_from(source: str, network: SDFL, recipe: Recipe) -> Origin:
         ModelError: If the model file cannot be used.
     """
     initial = read_model(find_model(source)) if _is_model(source) else _read_checkpoint(Path(source))
+    initial.weights.update(match_styles(initial, recipe.network.annotation_styles))
     own = network.state_dict()
     fitting = {
         name: tensor for name, tensor in initial.weights.items() if name in own and tensor.shape == own[name].shape
@@ -127,6 +131,26 @@ def _differences(initial: InitialWeights, recipe: Recipe, keys: Iterable[str]) -
         for key in keys
         if key in initial.network and initial.network[key] != own[key]
     ]
+
+
+def match_styles(initial: InitialWeights, styles: Sequence[str]) -> dict[str, Tensor]:
+    """The vectors of annotation styles for a network with other styles.
+
+    Args:
+        initial: Weights of a network, with or without styles.
+        styles: Names of the styles of the new network. If it has none, its landmarks get the mean of the vectors.
+
+    Returns:
+        Tensors by name, the vectors in the order of ``styles``; nothing if the initial weights have no styles.
+    """
+    vectors = initial.weights.get(STYLE_VECTORS)
+    if vectors is None:
+        return {}
+    mean = vectors.mean(0)
+    if not styles:
+        return {POINT_VECTORS: initial.weights[POINT_VECTORS] + mean}
+    by_name = dict(zip(initial.network["annotation_styles"], vectors, strict=True))
+    return {STYLE_VECTORS: torch.stack([by_name.get(style, mean) for style in styles])}
 
 
 def match_edge_weights(module: EdgeWeights, state: dict[str, Tensor], graph: Tensor) -> dict[str, Tensor]:

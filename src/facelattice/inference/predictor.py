@@ -144,7 +144,7 @@ class LandmarkPredictor:
                 # Turned faces often score less than the minimum.
                 uncertain = [i for i, face in enumerate(faces) if 0 < face.score < CLEAR_SCORE]
                 turned = [rolls[i] + turn for i in uncertain]
-                self._keep_surer(faces, boxes, uncertain, turned, MIN_TURNED_SCORE, must_be_upright=turns is _EIGHTHS)
+                self._keep_surer(faces, boxes, uncertain, turned, MIN_TURNED_SCORE)
         uncertain = self._uncertain(faces, _RETRY_BELOW)
         rolls = [follow_roll(faces[i].roll, faces[i].points, self.model.scheme) for i in uncertain]
         self._keep_surer(faces, boxes, uncertain, rolls, scale=_RETRY_SCALE)
@@ -165,18 +165,13 @@ class LandmarkPredictor:
         rolls: list[float],
         min_score: float = 0.0,
         scale: float = 1.0,
-        must_be_upright: bool = False,
     ) -> None:
-        """Predict the faces with these indices with other rolls or scaled boxes, and keep those with a higher score.
-
-        With ``must_be_upright``, a face is kept only if it is upright in its crop.
-        """
+        """Predict the faces with these indices with other rolls or scaled boxes, and keep those with a higher score."""
         scaled = [_scaled_square(boxes[i], scale) for i in indices]
         retried = self.predict_and_refine([_image(faces[i]) for i in indices], scaled, rolls)
         for i, face in zip(indices, retried, strict=True):
             is_surer = face.score > max(faces[i].score, min_score)
-            is_upright = not must_be_upright or follow_roll(face.roll, face.points, face.scheme) == face.roll
-            if is_surer and is_upright and geometry.iou(face.box, boxes[i]) >= _MIN_RETRY_IOU:
+            if is_surer and geometry.iou(face.box, boxes[i]) >= _MIN_RETRY_IOU:
                 faces[i] = face
 
     def _average_views(self, faces: list[Face]) -> list[Face]:

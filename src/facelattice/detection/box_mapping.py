@@ -22,11 +22,11 @@ def fit_box_mapping(detector_boxes: np.ndarray, landmark_boxes: np.ndarray) -> d
         landmark_boxes: Landmark boxes (M, 4) of the same faces.
 
     Returns:
-        ``{"offset": [x, y], "scale": s}``, medians over the faces: the shift of the center and the longer side of the
-        landmark box, in units of sqrt(width * height) of the detector's box.
+        ``{"offset": [x, y], "scale": s}``, medians over the faces: the offset of the landmark box's center and its
+        longer side, in units of sqrt(width * height) of the detector's box.
 
     Raises:
-        ArgumentError: There are no boxes, or the shapes differ.
+        ArgumentError: If there are no boxes, or the shapes differ.
     """
     detected = np.asarray(detector_boxes, dtype=np.float64)
     truth = np.asarray(landmark_boxes, dtype=np.float64)

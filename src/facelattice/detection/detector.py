@@ -7,8 +7,8 @@ A detector is any callable that takes an image and returns boxes and confidences
 
     aligner = FaceAligner(detector=detect)
 
-Its `name` selects the box mapping in a model file (see `detection.box_mapping`). A wrapper around the bundled detector
-that has the name "yunet" too gets the same mapping.
+The `name` of a detector selects the box mapping in a model file (see `detection.box_mapping`). A wrapper around the
+bundled detector can use the name "yunet" to get the same mapping.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class Detector(Protocol):
 
     @property
     def name(self) -> str:
-        """Name under which model files store the mapping of the detector's boxes; a plain attribute is enough."""
+        """Name under which model files store the mapping of the detector's boxes; may be a plain attribute."""
 
     def __call__(self, image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Detect faces.
@@ -56,7 +56,7 @@ def get_detector(detector: str | Detector | DetectFunction) -> Detector:
         The detector. If it wraps a callable, its call raises ArgumentError for results of the wrong form.
 
     Raises:
-        ArgumentError: The name is unknown, or ``detector`` is neither a name nor callable.
+        ArgumentError: If the name is unknown, or ``detector`` is neither a name nor callable.
     """
     if isinstance(detector, YuNetDetector | _CheckedDetector):
         return detector

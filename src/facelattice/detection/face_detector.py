@@ -12,8 +12,8 @@ import numpy as np
 from facelattice import geometry
 from facelattice.detection.yunet import detect_faces
 
-# Some true faces have this little confidence. Most detections of less than 0.5 are backs of heads, hands and blur: the
-# score of the landmarks tells them, see `FaceAligner`.
+# Some true faces have no higher confidence. Most detections below 0.5 are backs of heads, hands and blur, which
+# `FaceAligner` rejects by the score of their landmarks.
 _MIN_CONFIDENCE = 0.3
 _NMS_THRESHOLD = 0.6
 
@@ -21,15 +21,15 @@ _NMS_THRESHOLD = 0.6
 # those that are 12 px wide, so the base scale misses faces below 4 % of the image's longer side.
 _BASE_SIDE = 640
 
-# Images with a longer side above _FINE_FROM are also processed at FINE_SIDE, for faces up to _MAX_FINE_FACE px there.
-# Larger detections at that scale are known from the base scale, halves of faces, or plain surfaces.
+# Images with a longer side above _FINE_FROM are also processed at FINE_SIDE, for faces up to _MAX_FINE_FACE px at that
+# scale. Larger detections there are found at the base scale as well, or are parts of faces or plain surfaces.
 _FINE_FROM, FINE_SIDE, _MAX_FINE_FACE = 960, 1824, 96
 
-# Some large faces, above all painted ones, are only found at a coarse scale. It is used if no face fills
-# _MIN_COARSE_SHARE of the image's longer side; smaller detections at these scales are mostly hands.
+# Some large faces, especially painted ones, are only found at a coarse scale. These scales are used if no face fills
+# _MIN_COARSE_SHARE of the image's longer side. Most smaller detections at these scales are hands.
 _COARSE_SIDES, _MIN_COARSE_SHARE = (320, 160), 0.2
 
-# `quick_detect`: smaller faces are located too roughly at this scale.
+# For `quick_detect`. Smaller faces are located too roughly at this scale.
 _QUICK_SIDE, _MIN_QUICK_CONFIDENCE, _MIN_QUICK_SHARE = 128, 0.8, 0.25
 
 _TILE_SIDE = 672  # the network's maps of a larger tile do not fit into the processor's cache
@@ -95,7 +95,7 @@ def _detect_at_scale(
     matrix = geometry.downscale_transform(factor)
     if factor > 1:
         size = max(1, round(width / factor)), max(1, round(height / factor))
-        image = geometry.warp(image, matrix, size, blur=False)  # blur takes time and does not change what is found
+        image = geometry.warp(image, matrix, size, blur=False)  # blur takes time and does not change the detections
     found = []
     for rows in _tiles(image.shape[0]):
         for columns in _tiles(image.shape[1]):

@@ -10,11 +10,11 @@ import numpy as np
 from facelattice import geometry
 from facelattice.detection.face_detector import FINE_SIDE, YuNetDetector
 
-# Hardly any turned face has this confidence. Two of three upright crowds have a face that has it.
+# Faces that are not upright rarely have this confidence. Two thirds of upright crowds contain a face that has it.
 SURE_CONFIDENCE = 0.9
 TURNS = (90.0, -90.0, 180.0, 45.0, -45.0, 135.0, -135.0)  # most turned photos are turned by quarters
 
-# Most detections with less confidence are hands and clothes if no face in the turned image is certain.
+# If no face in the turned image has SURE_CONFIDENCE, most detections below this are hands and clothes.
 _MIN_TURNED_CONFIDENCE = 0.6
 
 
@@ -27,7 +27,7 @@ def detect_turned(detector: YuNetDetector, image: np.ndarray, roll: float) -> tu
         roll: Roll of the faces in degrees, clockwise; faces within about 45 degrees of it are found.
 
     Returns:
-        Boxes float32 (M, 4) in pixels of the image, best first, each as tight as if its face was upright (see
+        Boxes float32 (M, 4) in pixels of the image, best first, of the size that they have around upright faces (see
         `geometry.upright_box`), and confidences float32 (M,), 0.3 to 1.
     """
     turned, matrix = geometry.turn_image(image, roll, FINE_SIDE)

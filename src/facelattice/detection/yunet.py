@@ -20,8 +20,7 @@ _STRIDES = (8, 16, 32)
 _OUTPUTS = ("cls", "obj", "bbox")  # for each stride: (1, 1, h, w), (1, 1, h, w), (1, 4, h, w)
 _MIN_CONFIDENCE, _NMS_IOU = 0.2, 0.45  # the values of libfacedetection
 
-# Images up to this many pixels run on one thread: with more, the threads of the sixty short operations wait for each
-# other.
+# Images up to this size run on one thread: the sixty operations are too short to share.
 _MAX_SINGLE_THREAD_PIXELS = 256 * 256
 
 

@@ -5,7 +5,7 @@
         print(face.score, face.points)
 
 A detector finds boxes, `LandmarkPredictor` predicts the landmarks in them, and the best faces are selected. If no face
-is clear, or a clear one is turned, the bundled detector searches the turned image too.
+is clear, or a clear face is turned, the bundled detector also searches the turned image.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ from facelattice.inference.predictor import (
 from facelattice.inference.roll import measure_roll, normalize_roll
 
 OnError = Callable[[Any, ImageError], None]
-"""A function that is called with an image as given and the error."""
+"""A function that is called with the image, as it was given, and the error."""
 
 _MAX_PENDING_PIXELS = 64_000_000  # in images that `batch` holds while it collects crops: 192 MB
 _NMS_THRESHOLD = 0.6
@@ -46,8 +46,8 @@ _NMS_THRESHOLD = 0.6
 # Turned faces rarely have this score, or this product of score and confidence, in an image that was not turned.
 _MIN_SURE_SCORE, _CLEAR_WEIGHTED_SCORE = 0.25, 0.5
 
-# Of the faces in a photo that is turned by 45 degrees, the detector finds some. If the roll of the clear ones is larger
-# than this, the others are searched with this roll.
+# In a photo that is turned by 45 degrees, the detector finds only some of the faces. If the clear ones have a larger
+# roll than this, the image is searched again with their roll.
 _MAX_TILT = 20.0  # degrees
 
 
@@ -61,20 +61,21 @@ class FaceAligner:
         detector: "yunet" for the bundled detector, a `Detector`, or a function from an image, RGB uint8 (H, W, 3), to
             boxes (M, 4) and confidences (M,). The boxes of your own detector should be landmark boxes, from brows to
             chin; refinement corrects rough ones.
-        refine: Largest number of times that a crop around the found points is predicted again because their box differs
-            from the first one. With 0, faces with a low score are not predicted again either.
-        min_score: Detected faces are left out if their score (0 to 1, see `face_score`), multiplied by the confidence
-            of the detector, is lower.
-        max_faces: Largest number of faces of an image; the best by score are kept. With 1, the bundled detector first
-            searches the image at a small scale, which is enough for a large clear face.
+        refine: Maximum number of refinements: the landmarks are predicted again in a crop around the found points, if
+            their box differs from that of the previous crop. With 0, faces with a low score are not predicted again
+            either.
+        min_score: Minimum score of detected faces (0 to 1, see `face_score`), multiplied by the confidence of the
+            detector. Others are left out.
+        max_faces: Maximum number of faces per image; those with the highest scores are kept. With 1, the bundled
+            detector first searches the image at a small scale, which is enough for a large clear face.
         batch_size: Number of crops in one run; memory grows with it.
         provider: Execution provider of ONNX Runtime for a model given by name or path: "cpu", "cuda", "openvino" or
             "coreml".
         max_pixels: Maximum number of pixels of an image file; a larger one is rejected before it is decoded.
 
     Raises:
-        ModelError: The model file cannot be used.
-        ArgumentError: Another argument has a value that is not allowed.
+        ModelError: If the model file cannot be used.
+        ArgumentError: If another argument has a value that is not allowed.
     """
 
     def __init__(
@@ -103,7 +104,7 @@ class FaceAligner:
 
     @property
     def min_score(self) -> float:
-        """Faces with a lower score are left out."""
+        """Minimum score of detected faces."""
         return self.predictor.min_score
 
     def __call__(self, image: Any, boxes: Boxes | None = None) -> list[Face]:
@@ -118,8 +119,8 @@ class FaceAligner:
             given, whatever its score.
 
         Raises:
-            ImageError: The image cannot be used.
-            ArgumentError: The boxes are not (M, 4), finite and of positive size, or the detector's result is not.
+            ImageError: If the image cannot be used.
+            ArgumentError: If the boxes are not (M, 4), finite and of positive size, or the detector's result is not.
         """
         image = load_image(image, max_pixels=self.max_pixels)
         if boxes is None:
@@ -142,8 +143,8 @@ class FaceAligner:
             The faces of each image in order, equal to those of a call.
 
         Raises:
-            ImageError: An image cannot be used, and there is no ``on_error``.
-            ArgumentError: ``images`` is a single path or image, or the detector returns a wrong result.
+            ImageError: If an image cannot be used, and there is no ``on_error``.
+            ArgumentError: If ``images`` is a single path or image, or the detector returns a wrong result.
         """
         if isinstance(images, (str, bytes, os.PathLike)):
             raise ArgumentError(f"batch() expects several images, not the path {images!r}; call the aligner with it")
@@ -154,12 +155,12 @@ class FaceAligner:
         return self._batch(images, on_error)
 
     def detect(self, image: np.ndarray, roll: float = 0.0) -> np.ndarray:
-        """Detect the upright faces of an image, or those with another roll.
+        """Detect the faces of an image that have a given roll.
 
         Args:
             image: RGB uint8 (H, W, 3).
-            roll: Roll of the faces in degrees, clockwise. Only the bundled detector finds turned faces; another one is
-                called with the image as it is.
+            roll: Roll of the faces in degrees, clockwise. Other detectors than the bundled one are called with the
+                image as it is, whatever the roll.
 
         Returns:
             Landmark boxes (M, 4), in the order of the detector.
@@ -180,12 +181,12 @@ class FaceAligner:
         )
 
     def _detect_first(self, image: np.ndarray) -> _Detections:
-        """Detect upright faces, at a small scale if that may be enough."""
-        if self._can_be_quick():
+        """Detect upright faces; at a small scale if one face is wanted."""
+        if self._uses_quick_detection():
             return self._landmark_boxes(*quick_detect(image), 0.0)
         return self._detect(image, 0.0)
 
-    def _can_be_quick(self) -> bool:
+    def _uses_quick_detection(self) -> bool:
         return self.max_faces == 1 and isinstance(self.detector, YuNetDetector)
 
     def _detect(self, image: np.ndarray, roll: float) -> _Detections:
@@ -234,12 +235,13 @@ class FaceAligner:
                 yield Faces()
 
     def _find_faces(self, images: Sequence[np.ndarray], first: Sequence[_Detections]) -> list[list[Face]]:
-        """Predict the faces that were detected first, search again where none is clear, and select the best."""
+        """Predict the detected faces, search again in images without a clear face, and select the best."""
+        candidates_of_images = self._predict_detections(images, first)
         found = [
-            self._search_again(*of_image)
-            for of_image in zip(images, self._predict_detections(images, first), strict=True)
+            self._search_again(image, candidates)
+            for image, candidates in zip(images, candidates_of_images, strict=True)
         ]
-        # Only faces that may be kept are predicted again; of a crowd only the best.
+        # Only faces that may be kept are predicted again.
         groups = [
             [candidates[i] for i in self._select([candidate.face for candidate in candidates])]
             if self.max_faces is not None
@@ -258,9 +260,9 @@ class FaceAligner:
         self, images: Sequence[np.ndarray], detections: Sequence[_Detections]
     ) -> list[list[_Candidate]]:
         """Predict the detected faces of each image."""
-        pairs = [(image, of_image) for image, of_image in zip(images, detections, strict=True) for _ in of_image.boxes]
-        boxes = [box for of_image in detections for box in of_image.boxes]
-        rolls = [of_image.roll for _, of_image in pairs]
+        pairs = [(image, found) for image, found in zip(images, detections, strict=True) for _ in found.boxes]
+        boxes = [box for found in detections for box in found.boxes]
+        rolls = [found.roll for _, found in pairs]
         faces = iter(self.predictor.predict_and_refine([image for image, _ in pairs], boxes, rolls))
         return [
             [
@@ -271,17 +273,17 @@ class FaceAligner:
         ]
 
     def _search_again(self, image: np.ndarray, candidates: list[_Candidate]) -> list[_Candidate]:
-        """Detect more faces: of other sizes after a quick detection, and turned ones."""
-        if self._can_be_quick() and _surest(candidates) is None:
+        """Detect more faces: smaller ones after a quick detection, and turned ones."""
+        if self._uses_quick_detection() and _best_clear(candidates) is None:
             candidates = self._search(image, 0.0)
         if not isinstance(self.detector, YuNetDetector):
             return candidates
         more = candidates
         for turn in TURNS:
-            if any(map(_is_sure, more)) or _surest(candidates) is not None:
+            if any(map(_is_sure, more)) or _best_clear(candidates) is not None:
                 break
             more = self._search(image, turn)
-            if any(candidate.face.score >= MIN_TURNED_SCORE for candidate in more):  # others are mostly no faces
+            if any(candidate.face.score >= MIN_TURNED_SCORE for candidate in more):  # most others are not faces
                 candidates = candidates + more
         roll = _common_roll(candidates)
         if roll is not None and self.max_faces != 1:
@@ -302,7 +304,7 @@ class FaceAligner:
 
 @dataclass(frozen=True)
 class _Detections:
-    """Landmark boxes (M, 4) of faces with a roll in degrees, and the confidences (M,) of the detector."""
+    """Landmark boxes (M, 4), the confidences (M,) of the detector, and the roll of all the faces in degrees."""
 
     boxes: np.ndarray
     confidences: np.ndarray
@@ -311,7 +313,7 @@ class _Detections:
 
 @dataclass(frozen=True)
 class _Candidate:
-    """A predicted face, and the box (4,) and the roll in degrees that were detected."""
+    """A predicted face, with its detected box (4,) and roll in degrees."""
 
     face: Face
     box: np.ndarray
@@ -320,7 +322,7 @@ class _Candidate:
 
 @dataclass
 class _Pending:
-    """An image of `FaceAligner.batch` whose crops have not been predicted, or the error that it raised."""
+    """An image of `FaceAligner.batch` that waits for the prediction of its crops, or its error."""
 
     source: Any
     image: np.ndarray | ImageError
@@ -328,12 +330,12 @@ class _Pending:
 
 
 def _weighted_score(face: Face) -> float:
-    """Return the score times the confidence: false detections have less of either than most faces."""
+    """Return the score times the confidence: of false detections, one or the other is low."""
     return face.score * face.confidence
 
 
 def _is_sure(candidate: _Candidate) -> bool:
-    """Return whether a face is certain to have the roll that was searched, though it may be hard to see."""
+    """Return whether a face certainly has the roll that was searched, even if it is hard to see."""
     return candidate.face.confidence >= SURE_CONFIDENCE and candidate.face.score >= _MIN_SURE_SCORE
 
 
@@ -341,19 +343,19 @@ def _is_clear(face: Face) -> bool:
     return face.score >= CLEAR_SCORE and _weighted_score(face) >= _CLEAR_WEIGHTED_SCORE
 
 
-def _surest(candidates: Sequence[_Candidate]) -> _Candidate | None:
-    """Return the clear candidate with the highest score, None if none is clear."""
+def _best_clear(candidates: Sequence[_Candidate]) -> _Candidate | None:
+    """Return the clear candidate with the highest score; None if none is clear."""
     clear = [candidate for candidate in candidates if _is_clear(candidate.face)]
     return max(clear, key=lambda candidate: candidate.face.score, default=None)
 
 
 def _common_roll(candidates: Sequence[_Candidate]) -> float | None:
-    """Return the roll of the clear faces of an image, with which others may be found; None if it was searched."""
-    surest = _surest(candidates)
-    if surest is None:
+    """Return the median roll of the clear faces of an image; None if faces with that roll were searched already."""
+    best = _best_clear(candidates)
+    if best is None:
         return None
     clear = [candidate.face for candidate in candidates if _is_clear(candidate.face)]
     measured = [measure_roll(face.points, face.scheme) for face in clear]
     rolls = [face.roll if roll is None else roll for face, roll in zip(clear, measured, strict=True)]
-    tilt = float(np.median([normalize_roll(roll - surest.roll) for roll in rolls]))
-    return surest.roll + tilt if abs(tilt) > _MAX_TILT else None
+    tilt = float(np.median([normalize_roll(roll - best.roll) for roll in rolls]))
+    return best.roll + tilt if abs(tilt) > _MAX_TILT else None

@@ -38,7 +38,7 @@ LIBRARIES = ("numpy", "opencv-python-headless", "onnxruntime")
 NUM_FILES = 128
 """Number of files for the throughput; the images are repeated."""
 
-# Prints the seconds and the peak memory in MiB of a process that aligns images, NaN where the system does not tell it.
+# Prints the seconds and the peak memory in MiB of a process that aligns images; NaN if the memory is unknown.
 _NEW_PROCESS = """
 import sys, time
 start = time.perf_counter()
@@ -78,15 +78,15 @@ def measure(models: Sequence[str], images: Sequence[Path], num_repeats: int = 20
     Args:
         models: Names of bundled models or paths of model files, at least one. Files are measured with the first.
         images: Image files; if empty, the sample image of the package.
-        num_repeats: Number of calls that a median is taken of.
+        num_repeats: Number of calls per median.
 
     Yields:
         The time of each model per crop, of the detector per image, of `FaceAligner` with each model per image, the
         throughput for files in one and in several processes, and time and peak memory of a new process.
 
     Raises:
-        ModelError: A model cannot be used.
-        ImageError: An image cannot be used.
+        ModelError: If a model cannot be used.
+        ImageError: If an image cannot be used.
     """
     images = images or [SAMPLE_IMAGE]
     loaded = [load_image(path) for path in images]
@@ -105,12 +105,12 @@ def measure(models: Sequence[str], images: Sequence[Path], num_repeats: int = 20
 
 
 def describe_processor() -> str:
-    """Return the name of the processor, the number that this process may use, and OpenCV's widest instruction set."""
+    """Return the processor's name, the number of usable cores, and the widest instruction set that OpenCV uses."""
     name = platform.processor() or platform.machine()
     if sys.platform == "linux":
         with open("/proc/cpuinfo", encoding="utf-8", errors="replace") as file:
             name = next((line.split(":")[1].strip() for line in file if line.startswith("model name")), name)
-    # OpenCV marks instructions that it could use, but this processor does not have, with a question mark.
+    # OpenCV marks instruction sets that the processor does not have with a question mark.
     used = [feature.strip("*") for feature in cv2.getCPUFeaturesLine().split() if not feature.endswith("?")]
     return ", ".join([name, _count(num_usable_cpus(), "core"), *used[-1:]])
 
@@ -133,7 +133,7 @@ def describe_machine() -> dict[str, Any]:
 
 
 def installed_versions(names: Sequence[str] = LIBRARIES) -> dict[str, str]:
-    """Return the versions of those of the packages that are installed; OpenCV is installed under several names."""
+    """Return the versions of the installed packages; OpenCV can be installed under other names."""
     versions = {}
     for name in names:
         try:

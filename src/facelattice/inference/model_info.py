@@ -42,7 +42,7 @@ class ModelInfo:
         sha256: The content digest: `content_digest` of the file.
 
     Raises:
-        ModelError: A field has a wrong type or value.
+        ModelError: If a field has a wrong type or value.
     """
 
     format: int = FORMAT
@@ -89,7 +89,7 @@ class ModelInfo:
         """Parse the metadata of a model file. Unknown keys are ignored.
 
         Raises:
-            ModelError: The text is not JSON, a key is missing or has a wrong value, or the format is newer than this
+            ModelError: If the text is not JSON, a key is missing or has a wrong value, or the format is newer than this
                 version of facelattice.
         """
         try:

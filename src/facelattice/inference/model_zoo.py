@@ -34,7 +34,7 @@ def find_model(name: str | os.PathLike[str] | None = None) -> Path:
         The path of the model file.
 
     Raises:
-        ModelError: No bundled model has the name, or it is empty or a URL.
+        ModelError: If no bundled model has the name, or it is empty or a URL.
     """
     path = Path(DEFAULT if name is None else check_path(name, "model", ModelError))
     is_name = path.name == str(path) and path.suffix.lower() != ".onnx" and not path.is_file()

@@ -27,8 +27,8 @@ from facelattice.onnx_session import find_provider, session_options
 METADATA_KEY = "facelattice"
 
 _DIGEST = re.compile(rb'("sha256": *")([0-9a-f]{64})"')
-# Pixels of the crops in one run on the CPU. The feature maps of more pixels do not fit into its cache: on one thread
-# ibug68 (256 px) takes 20 ms per crop one by one and 23 ms in batches of four.
+# Maximum number of pixels of the crops in one run on the CPU. The feature maps of more pixels do not fit into its
+# cache: on one thread ibug68 (256 px) takes 20 ms per crop one by one, and 23 ms in batches of four.
 _MAX_CPU_PIXELS = 256 * 256
 
 
@@ -36,7 +36,7 @@ def content_digest(data: bytes) -> str:
     """Compute the SHA-256 of a model file, with the 64 digits of the digest inside it replaced by zeros.
 
     Raises:
-        ModelError: The file does not contain exactly one digest.
+        ModelError: If the file does not contain exactly one digest.
     """
     if len(_DIGEST.findall(data)) != 1:
         raise ModelError('a model file must contain "sha256" with 64 hexadecimal digits exactly once')
@@ -44,7 +44,7 @@ def content_digest(data: bytes) -> str:
 
 
 def seal(data: bytes) -> bytes:
-    """Write the content digest into the bytes of a model file; their number stays the same."""
+    """Write the content digest into the bytes of a model file, without changing their number."""
     return _DIGEST.sub(rb"\g<1>" + content_digest(data).encode() + b'"', data)
 
 
@@ -72,7 +72,8 @@ class Model:
         path: The model file.
         num_threads: Number of threads; None for all usable processors, up to 8.
         provider: Execution provider of ONNX Runtime: "cpu", "cuda", "openvino" or "coreml".
-        annotation_style: Whose annotators the points imitate: one of ``info.annotation_styles``; None for their mean.
+        annotation_style: Annotation style that the points imitate, one of ``info.annotation_styles``; None for the mean
+            of all styles.
 
     Attributes:
         path: The model file.
@@ -84,8 +85,9 @@ class Model:
         extra_views_below: Faces with a lower score (0 to 1) are predicted in additional crops.
 
     Raises:
-        ModelError: The file is missing, damaged, newer than this version of facelattice, or not a model file.
-        ArgumentError: The provider is unknown, not installed, or does not start; or the model does not have the style.
+        ModelError: If the file is missing, damaged, newer than this version of facelattice, or not a model file.
+        ArgumentError: If the provider is unknown, not installed, or does not start; or the model does not have the
+            style.
     """
 
     def __init__(
@@ -114,7 +116,7 @@ class Model:
             crops: RGB uint8 (B, crop_size, crop_size, 3).
 
         Raises:
-            ArgumentError: The crops have another shape or type.
+            ArgumentError: If the crops have another shape or type.
         """
         self._check_crops(crops)
         num_points = len(self.scheme)
@@ -140,8 +142,8 @@ class Model:
             and is 0 where the graph has no edge. A model with flip test-time augmentation also has the mirrored edges.
 
         Raises:
-            ModelError: The model has no landmark graph.
-            ArgumentError: The crops have another shape or type.
+            ModelError: If the model has no landmark graph.
+            ArgumentError: If the crops have another shape or type.
         """
         self._check_crops(crops)
         if "edge_weights" not in self._outputs:
@@ -150,7 +152,7 @@ class Model:
         if len(crops) == 0:
             return np.zeros((0, num_points, num_points), np.float32)
         (weights,) = self._session.run(["edge_weights"], {"crops": crops, **self._inputs})
-        return np.broadcast_to(weights, (len(crops), num_points, num_points))  # static ones come once for all crops
+        return np.broadcast_to(weights, (len(crops), num_points, num_points))  # static weights are (1, N, N)
 
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self), (self.path.absolute(), self._num_threads, self._provider, self.annotation_style)
@@ -202,7 +204,7 @@ class Model:
             raise ModelError(f"{self.path}: wrong metadata in the model file: {error}") from None
 
     def _style_input(self) -> dict[str, np.ndarray]:
-        """The graph's input for the annotation style, if one was chosen."""
+        """Return the graph's input for the annotation style, if one was chosen."""
         styles, style = self.info.annotation_styles, self.annotation_style
         if style is None:
             return {}
@@ -217,7 +219,7 @@ class Model:
             raise ArgumentError(f"crops must be uint8 (B, {size}, {size}, 3), not {crops.dtype} {tuple(crops.shape)}")
 
     def _check_graph(self) -> None:
-        """Run two black crops, so that a graph that contradicts its metadata is found when it is loaded."""
+        """Run two black crops, to find a graph that contradicts its metadata when it is loaded."""
         size, num_points = self.crop_size, len(self.scheme)
         try:
             predictions = self(np.zeros((2, size, size, 3), np.uint8))

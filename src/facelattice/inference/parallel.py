@@ -3,8 +3,8 @@
     for faces in align_all(paths, {"model": "ibug68"}, on_error):  # in the order of the paths
         ...
 
-Each process aligns whole images on one thread. The steps between two networks are Python code, which runs in one thread
-of a process at a time, and networks of this size gain less from a second thread than from a second image.
+Each process aligns whole images on one thread: Python code between the networks runs in one thread of a process at a
+time, and networks of this size gain less from a second thread than from a second image.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ MAX_SINGLE_PROCESS_IMAGES = 24
 
 OnError = Callable[[Path, ImageError], None]
 Result = list[Face] | tuple[Path, str]
-"""The faces of an image, or its path and what is wrong with it. (An exception would lose its attributes in a pipe.)"""
+"""The faces of an image, or its path and the error message. (An exception would lose its attributes in a pipe.)"""
 
 _aligner: FaceAligner | None = None  # in a worker process
 _keep_images = False
@@ -52,8 +52,8 @@ def align_all(
 ) -> Iterator[list[Face]]:
     """Align image files in several processes.
 
-    If a worker process dies, the images that it may have been processing are tried again one by one. An image that
-    ends its process again is reported as an ImageError, and the run goes on.
+    If a worker process dies, the images that it may have been processing are tried again one by one. An image whose
+    process dies again is reported as an ImageError, and the run continues.
 
     Args:
         images: Image files.
@@ -66,9 +66,9 @@ def align_all(
         The faces of each image, in order. Few images are held at a time.
 
     Raises:
-        ModelError: The model file cannot be used.
-        ArgumentError: A setting has a value that is not allowed.
-        WorkerError: Worker processes do not start.
+        ModelError: If the model file cannot be used.
+        ArgumentError: If a setting has a value that is not allowed.
+        WorkerError: If worker processes do not start.
     """
     aligner = FaceAligner(**settings)  # raises errors at once
     jobs = jobs or (num_usable_cpus() if len(images) > MAX_SINGLE_PROCESS_IMAGES else 1)
@@ -87,7 +87,7 @@ def _align_in_processes(
         for result in _run_pool(images[position:], settings, keep_images, jobs, chunk_size, max_chunks):
             position += 1
             yield _faces(result, on_error)
-        # If the pool is broken, one of its chunks in progress has ended a process.
+        # If the pool is broken, one of the chunks in progress has crashed a process.
         suspects = images[position : position + max_chunks * chunk_size]
         num_safe = 0
         for result in _run_pool(suspects, settings, keep_images, jobs=1, chunk_size=1, max_chunks=1, check_start=True):
@@ -149,16 +149,16 @@ def _faces(result: Result, on_error: OnError) -> list[Face]:
 def block_signals(signals: set[signal.Signals]) -> None:
     """Block signals in this thread and so in the processes that it starts.
 
-    Run it in the thread that starts worker processes: a process that ignores the signals itself would still receive
-    those of its first second. Windows has no such blocking.
+    Run it in the thread that starts worker processes: a new process would receive the signals until it ignores them
+    itself. Does nothing on Windows.
     """
     if os.name != "nt":
-        resource_tracker.ensure_running()  # first, as starting it unblocks the signals
+        resource_tracker.ensure_running()  # starting it later would unblock the signals
         signal.pthread_sigmask(signal.SIG_BLOCK, signals)
 
 
 def exit_with_parent() -> None:
-    """End this worker process when its parent process ends. Otherwise it would run on after the parent was killed."""
+    """End this worker process when its parent process ends, also if the parent is killed."""
     parent = multiprocessing.parent_process()
     assert parent is not None, "only worker processes have a parent"
     threading.Thread(target=_exit_after, args=(parent,), daemon=True).start()

@@ -5,8 +5,8 @@
 
 A crop around the box is run through the model, and the points are mapped back to the image. If the box of the points
 differs from the given one, a crop around the points is predicted again (refinement). Faces with a low score are
-predicted again with the image turned, in a wider box, and then in additional views. So the result hardly depends on
-where a detector draws its boxes, nor on the way the face is turned. The measurements behind the constants are in
+predicted again with the image turned, in a wider box, and then in additional views. So the result depends little on
+how a detector draws its boxes and on the roll of the face. The measurements behind the constants are in
 docs/experiments.md.
 """
 
@@ -34,12 +34,12 @@ MIN_SCORE = 0.18
 _MAX_SHIFT, _MAX_GROWTH = 0.07, 0.15
 _MIN_REFINE_IOU = 0.1
 
-# Nearly all upright faces score CLEAR_SCORE and more, and nearly all that are turned by 90 degrees and more score less
-# (docs/experiments.md), so the image is turned by quarters until a crop reaches it, then the surest crop by eighths.
-# The points of a clear crop show the roll of the face.
+# Nearly all upright faces score at least CLEAR_SCORE, and nearly all that are turned by at least 90 degrees score less
+# (docs/experiments.md). Crops with a lower score are turned by quarters, then the best one by eighths. The points in a
+# crop with at least this score show the roll of the face.
 CLEAR_SCORE, _QUARTERS, _EIGHTHS = 0.6, (90, -90, 180), (45, -45)
 
-# A turned crop is taken if it has this score: turned crops of hands and clothes have less, hard faces often have more.
+# A turned crop is used from this score on: turned crops of hands and clothes score less, hard faces often more.
 MIN_TURNED_SCORE = 0.4
 
 # A box that is too small, or beside the face, can give points from which refinement does not find the face. Nearly all
@@ -58,12 +58,12 @@ class LandmarkPredictor:
 
     Args:
         model: The landmark model.
-        refine: Largest number of refinements. With 0, faces with a low score are not predicted again either.
+        refine: Maximum number of refinements. With 0, faces with a low score are not predicted again either.
         batch_size: Number of crops in one run; memory grows with it.
-        min_score: Faces with a lower score (0 to 1) are not predicted again, as the caller will drop them.
+        min_score: Faces with a lower score (0 to 1) are not predicted again, as the caller drops them.
 
     Raises:
-        ArgumentError: An argument has a value that is not allowed.
+        ArgumentError: If an argument has a value that is not allowed.
     """
 
     def __init__(self, model: Model, refine: int = 1, batch_size: int = 32, min_score: float = MIN_SCORE):
@@ -86,8 +86,8 @@ class LandmarkPredictor:
             M faces in the order of the boxes, whatever their score.
 
         Raises:
-            ArgumentError: The boxes are not (M, 4), finite and of positive size, or there are more or fewer images or
-                rolls.
+            ArgumentError: If the boxes are not (M, 4), finite and of positive size, or there are more or fewer images
+                or rolls.
         """
         boxes = check_boxes(boxes)
         if len(images) != len(boxes):
@@ -133,7 +133,7 @@ class LandmarkPredictor:
             boxes: The boxes (M, 4) that were given for them.
 
         Returns:
-            The faces, the uncertain ones turned, from a wider box, or averaged over several views.
+            The faces, the uncertain ones from a turned crop, from a wider box, or averaged over several views.
         """
         faces = list(faces)
         if self.refine == 0:
@@ -154,7 +154,7 @@ class LandmarkPredictor:
         return faces
 
     def _uncertain(self, faces: list[Face], below: float) -> list[int]:
-        """Return the indices of faces that score less than ``below`` but will be kept. A score of 0 has no crop."""
+        """Return the indices of faces that score less than ``below`` but are kept. A score of 0 has no usable box."""
         return [i for i, face in enumerate(faces) if self.min_score <= face.score < below and face.score > 0]
 
     def _keep_surer(
@@ -239,7 +239,7 @@ def check_boxes(boxes: Boxes) -> np.ndarray:
     """Return boxes as float64 (M, 4).
 
     Raises:
-        ArgumentError: The boxes are not (M, 4), finite and of positive size.
+        ArgumentError: If the boxes are not (M, 4), finite and of positive size.
     """
     try:
         table = np.asarray(boxes, dtype=np.float64)
@@ -294,7 +294,7 @@ def average_predictions(points: np.ndarray, expected_errors: np.ndarray) -> tupl
 
 
 def _needs_refinement(points: np.ndarray, box: np.ndarray, roll: float, next_roll: float) -> bool:
-    """Return whether the points have a box or a roll that differs from the given one, but still overlap the box."""
+    """Return whether the box or the roll of the points differs from the given one, and the boxes overlap."""
     if not np.isfinite(points).all():
         return False
     found = geometry.upright_box(points, next_roll)

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     import ray.data
 
 BATCH_SIZE = 16
-"""Number of images that a worker takes at a time, and repeats if it dies."""
+"""Number of images that a worker processes at a time. If it dies, they are processed again."""
 
 EMPTY_LISTS: dict[str, list[float]] = {"box": [], "points": [], "expected_errors": []}
 """The columns of an image without faces that are lists."""
@@ -39,7 +39,7 @@ def align(
 ) -> ray.data.Dataset:
     """Find the faces of all images of a Ray Data set.
 
-    The result is lazy: images are processed when its rows are taken or written.
+    The result is lazy: images are processed when its rows are read or written.
 
     Args:
         images: Rows with the path of an image.
@@ -54,7 +54,7 @@ def align(
         with face -1. If the image cannot be used, error contains the reason.
 
     Raises:
-        MissingDependencyError: Ray is not installed.
+        MissingDependencyError: If Ray is not installed.
     """
     try:
         importlib.import_module("ray.data")
@@ -91,5 +91,5 @@ class Worker:
             if not faces:
                 reason = escape_non_utf8(errors.get(str(image), ""))
                 rows.append({"image": name, "face": -1, "score": np.nan, **EMPTY_LISTS, "error": reason})
-        # The types are explicit, as those of the elements of empty lists cannot be inferred.
+        # The schema is explicit, because the element type of empty lists cannot be inferred.
         return pa.Table.from_pylist(rows, pa.schema([*face_fields(pa), ("error", pa.string())]))

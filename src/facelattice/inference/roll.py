@@ -1,6 +1,6 @@
-"""The in-plane roll of faces: which way a crop has to be rotated so that its face is upright.
+"""The in-plane roll of faces: the rotation of a crop in which the face is upright.
 
-    roll = measure_roll(points, scheme)  # degrees, clockwise; None if the scheme does not say what is up
+    roll = measure_roll(points, scheme)  # degrees, clockwise; None if the scheme does not define it
     matrix = geometry.crop_transform(box, size, margin, rotation=-roll)
 
 Networks are trained on faces with rolls up to about 45 degrees. `follow_roll` changes the roll of a crop only where the

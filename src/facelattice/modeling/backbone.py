@@ -17,7 +17,7 @@ from facelattice.exceptions import ArgumentError
 from facelattice.modeling.config import SDFLConfig
 
 RGB = tuple[float, float, float]
-HUB_TIMEOUT = 5.0  # seconds until the Hugging Face Hub, which timm downloads from, counts as unreachable
+HUB_TIMEOUT = 5.0  # seconds; timm downloads from the Hugging Face Hub
 
 
 def make_backbone(config: SDFLConfig, strides: tuple[int, ...]) -> tuple[nn.Module, list[int], RGB, RGB]:
@@ -47,7 +47,7 @@ def make_backbone(config: SDFLConfig, strides: tuple[int, ...]) -> tuple[nn.Modu
 
 
 def _load_from_file(name: str, file: str, options: dict[str, Any]) -> Any:
-    """The model with the weights of a file."""
+    """Create the model with the weights of a file."""
     stored = _tensor_names(file)
     try:
         model = timm.create_model(name, pretrained=True, pretrained_cfg_overlay={"file": file}, **options)
@@ -58,7 +58,7 @@ def _load_from_file(name: str, file: str, options: dict[str, Any]) -> Any:
 
 
 def _download(name: str, options: dict[str, Any]) -> Any:
-    """The model with timm's weights, from the cache of earlier downloads or from the Hub."""
+    """Create the model with timm's weights, from the cache of earlier downloads or from the Hub."""
     problem = _hub_problem()
     try:
         with _offline(problem is not None):
@@ -72,7 +72,7 @@ def _download(name: str, options: dict[str, Any]) -> Any:
 
 
 def _hub_problem() -> Exception | None:
-    """Why the Hub cannot be reached; None if it answers."""
+    """Return the error if the Hub cannot be reached; None if it answers."""
     try:
         huggingface_hub.get_session().head(constants.ENDPOINT, timeout=HUB_TIMEOUT)
     except Exception as error:  # the HTTP library, and so the class, depends on the version of huggingface_hub
@@ -82,7 +82,7 @@ def _hub_problem() -> Exception | None:
 
 @contextmanager
 def _offline(offline: bool) -> Iterator[None]:
-    """Let huggingface_hub use its cache only. It would try for a minute to reach a Hub that does not answer."""
+    """Let huggingface_hub use its cache only; otherwise it tries for a minute to reach a Hub that does not answer."""
     before = constants.HF_HUB_OFFLINE
     constants.HF_HUB_OFFLINE = before or offline
     try:
@@ -92,7 +92,7 @@ def _offline(offline: bool) -> Iterator[None]:
 
 
 def _feature_options(name: str, strides: tuple[int, ...]) -> dict[str, Any]:
-    """Arguments of timm.create_model for feature maps at these strides."""
+    """Return the arguments of timm.create_model for feature maps at these strides."""
     if not timm.is_model(name):
         similar = difflib.get_close_matches(name, timm.list_models(), n=5)
         hint = f"; similar names are {', '.join(similar)}" if similar else ""
@@ -113,16 +113,14 @@ def _feature_options(name: str, strides: tuple[int, ...]) -> dict[str, Any]:
 def _check_complete(model: Any, stored: set[str], name: str, file: str) -> None:
     """Raise ArgumentError if the file lacks tensors of the model: timm does not report them."""
     needed = [key.removeprefix("model.") for key in model.state_dict() if not key.endswith("num_batches_tracked")]
-    missing = [
-        key for key in needed if key.replace(".", "_") not in stored
-    ]  # some wrappers write blocks_0 for blocks.0
+    missing = [key for key in needed if key.replace(".", "_") not in stored]  # timm has blocks.0 and blocks_0
     if missing:
         count = f"{len(missing)} of {len(needed)} tensors are missing, such as {missing[0]}"
         raise ArgumentError(f"{file}: not the weights of {name}: {count}")
 
 
 def _tensor_names(file: str) -> set[str]:
-    """The names of the tensors in a weight file, with _ for every dot."""
+    """Read the names of the tensors in a weight file, with _ for every dot."""
     try:
         return {key.replace(".", "_") for key in load_state_dict(file)}
     except FileNotFoundError as error:
@@ -132,7 +130,7 @@ def _tensor_names(file: str) -> set[str]:
 
 
 def _root_cause(error: BaseException) -> str:
-    """The last line of the innermost exception: the outer ones say what was tried, not what went wrong."""
+    """Return the last line of the innermost exception, which describes the cause best."""
     while deeper := error.__cause__ or error.__context__:
         error = deeper
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]

@@ -23,16 +23,16 @@ class SDFLConfig:
         edge_weights: "dynamic", predicted for every image (section III-C), "static", "binary" or "dense".
         depth: Number of residual blocks of the graph head.
         maps_per_point: Feature maps per landmark of "flatten"; n in eq. 1.
-        global_features: What "flatten" predicts edge weights from: "nodes" (the paper) or "backbone" (the released
-            code).
+        global_features: Feature maps that "flatten" predicts edge weights from: "nodes" (the paper) or "backbone" (the
+            released code).
         normalization: "backbone", the mean and standard deviation of the backbone's pretraining, or "per_image", the
             z-score of every image (the paper).
         k: Neighbors of each landmark in the graph (eq. 4). A recipe for fewer than four points has a lower default.
         symmetric: Use every edge in both directions, as the released code does.
-        output_bias: Add the bias of eq. 6 to every node, as the paper writes it. False weights the bias with the edge
-            of a node to itself; the bundled models were trained so.
+        output_bias: Add the bias of eq. 6 to the output of a node, as in the paper. False multiplies the bias by the
+            weight of the edge from the node to itself, as in the bundled models.
         annotation_styles: Names of the annotation styles that "located" can imitate. Each has a learned vector for
-            every landmark. Datasets of a recipe name theirs; without a name the mean of all vectors is used.
+            every landmark. A dataset of a recipe names its style; without a name the mean of all vectors is used.
     """
 
     crop_size: int = 128

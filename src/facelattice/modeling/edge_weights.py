@@ -28,7 +28,7 @@ class EdgeWeights(nn.Module):
         ArgumentError: If ``kind`` is unknown.
     """
 
-    slots: Tensor
+    logit_index: Tensor
     logits: nn.Module | Tensor
 
     def __init__(self, kind: str, graph: Tensor, global_dim: int):
@@ -45,11 +45,11 @@ class EdgeWeights(nn.Module):
             self.register_buffer("logits", torch.zeros(1, num_edges), persistent=False)
         else:
             raise ArgumentError(f"edge weights are dynamic, static, binary or dense, not {kind!r}")
-        # A gather, because a boolean scatter cannot be exported: pairs without an edge take a last slot of minus
-        # infinity.
-        slots = torch.full(self.graph.shape, num_edges, dtype=torch.long)
-        slots[self.graph] = torch.arange(num_edges)
-        self.register_buffer("slots", slots, persistent=False)
+        # The logits are gathered, because a boolean scatter cannot be exported. Pairs without an edge get an additional
+        # last logit, minus infinity.
+        logit_index = torch.full(self.graph.shape, num_edges, dtype=torch.long)
+        logit_index[self.graph] = torch.arange(num_edges)
+        self.register_buffer("logit_index", logit_index, persistent=False)
 
     def forward(self, global_features: Tensor) -> Tensor:
         """Compute the edge weights.
@@ -61,4 +61,4 @@ class EdgeWeights(nn.Module):
             Edge weights, (B, N, N) for "dynamic", else (1, N, N). Rows sum to 1.
         """
         logits = self.logits(global_features) if isinstance(self.logits, nn.Module) else self.logits  # (B, E)
-        return nn.functional.pad(logits, (0, 1), value=-torch.inf)[:, self.slots].softmax(-1)  # (B, N, N)
+        return nn.functional.pad(logits, (0, 1), value=-torch.inf)[:, self.logit_index].softmax(-1)  # (B, N, N)

@@ -12,13 +12,13 @@ from torch import Tensor, nn
 class GraphConv(nn.Module):
     """Graph convolution with separate weights for a node and for its neighbors (eq. 6).
 
-    (A * I) X W0 + (A * (1 - I)) X W1 + b with ``output_bias``, as the paper writes it. Without it the bias belongs to
-    the self term, (A * I) (X W0 + b) + (A * (1 - I)) X W1; the bundled models were trained so.
+    With ``output_bias``, (A * I) X W0 + (A * (1 - I)) X W1 + b, as in the paper. Without it, the bias is in the self
+    term, (A * I) (X W0 + b) + (A * (1 - I)) X W1, as in the bundled models.
 
     Args:
         in_dim: Length of the input features.
         out_dim: Length of the output features.
-        output_bias: Where the bias is added.
+        output_bias: Add the bias to the output, not to the self term.
     """
 
     def __init__(self, in_dim: int, out_dim: int, output_bias: bool = False):
@@ -64,7 +64,7 @@ class ResidualBlock(nn.Module):
 
 
 class GraphHead(nn.Module):
-    """One graph layer down to ``dim``, then ``depth`` residual blocks."""
+    """One graph layer that reduces the features to ``dim``, then ``depth`` residual blocks."""
 
     def __init__(self, in_dim: int, dim: int = 128, depth: int = 4, output_bias: bool = False):
         super().__init__()
@@ -80,7 +80,7 @@ class GraphHead(nn.Module):
 
 
 class LinearHead(nn.Module):
-    """The paper's baseline without a graph: every landmark reads one vector of 256 features of the whole face."""
+    """The paper's baseline without a graph: fully connected layers through one vector of 256 features of the face."""
 
     def __init__(self, num_points: int, in_dim: int, dim: int = 128):
         super().__init__()

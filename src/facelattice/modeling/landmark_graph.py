@@ -39,7 +39,7 @@ def normalize_shapes(points: np.ndarray, mirror: np.ndarray | None) -> Tensor:
 
 
 def correlation(points: Tensor | np.ndarray) -> Tensor:
-    """Correlation of every pair of landmarks, C = (|Cx| + |Cy|) / 2, with Pearson's Cx and Cy (eq. 3).
+    """Compute the correlation of every pair of landmarks, C = (|Cx| + |Cy|) / 2, with Pearson's Cx and Cy (eq. 3).
 
     A missing point (NaN) removes its face from the pairs of that point only. A point that never moves has correlation
     0.
@@ -60,7 +60,7 @@ def correlation(points: Tensor | np.ndarray) -> Tensor:
 
 
 def _pearson(values: Tensor) -> Tensor:
-    """Pearson correlation (N, N) of the columns of (M, N), over the rows that contain both."""
+    """Compute the Pearson correlation (N, N) of the columns of (M, N), over the rows that contain both."""
     present = values.isfinite().double()
     x = (values - values.nanmean(0)).nan_to_num() * present
     count = (present.T @ present).clamp(min=1)
@@ -99,7 +99,7 @@ def adjacency(correlation: Tensor | np.ndarray, k: int, symmetric: bool = False)
 
 
 def laplacian(adjacency: Tensor) -> Tensor:
-    """The normalized graph Laplacian, L = I - D^-1 A, without self-loops (eq. 8).
+    """Compute the normalized graph Laplacian, L = I - D^-1 A, without self-loops (eq. 8).
 
     ``L @ points`` is the position of each point relative to the mean of its neighbors. Every row sums to 0; a point
     without neighbors has a row of zeros.

@@ -27,8 +27,8 @@ class LocatedEmbedding(nn.Module):
         separable: Fuse with a depthwise separable convolution.
         dim: Channels of the fused feature map.
         point_dim: Length of the learned vector of each landmark.
-        num_styles: Number of annotation styles. Annotators place the same landmark differently; a learned vector for
-            each style and landmark, added to that of the landmark, tells the network whose habits to imitate.
+        num_styles: Number of annotation styles. Annotators place the same landmark differently. A learned vector for
+            each style and landmark is added to that of the landmark.
 
     Attributes:
         node_dim: Length of a node's features.
@@ -111,9 +111,7 @@ class LocatedEmbedding(nn.Module):
             image_features = fused.flatten(2)  # (B, dim, h * w)
             at_point = probability @ image_features.transpose(1, 2)  # (B, N, dim)
             peak = probability.amax(-1, keepdim=True)  # (B, N, 1)
-            point = self._point_vectors(styles).expand(
-                fused.shape[0], -1, -1
-            )  # (B, N, point_dim); a traced B stays free
+            point = self._point_vectors(styles).expand(fused.shape[0], -1, -1)  # (B, N, point_dim)
             features = torch.cat([heatmaps, at_point, position, std[..., None], peak, point], -1)
             if self.local_features is not None:
                 features = torch.cat([features, self.local_features(stride4.float(), fused, position)], -1)
@@ -121,7 +119,7 @@ class LocatedEmbedding(nn.Module):
             return Nodes(features, global_features, position * self.half_extent + self.center, located=True)
 
     def _point_vectors(self, styles: Tensor | None) -> Tensor:
-        """The learned vectors of the landmarks, (N, point_dim), or (B, N, point_dim) with styles (B,)."""
+        """Return the learned vectors of the landmarks, (N, point_dim), or (B, N, point_dim) with styles (B,)."""
         if self.style_embedding is None:
             return self.point_embedding
         mean = self.style_embedding.mean(0, keepdim=True)
@@ -150,7 +148,7 @@ class LocalFeatures(nn.Module):
         self.detail, self.context = nn.Conv2d(in_channels, dim, 1, bias=False), nn.Conv2d(context_dim, dim, 1)
         self.norm = nn.BatchNorm2d(dim)
         self.out_dim = 9 * dim
-        # 4 px in the units of LocatedEmbedding, where [-1, 1] spans the centers of the outermost cells of stride 8.
+        # 4 px in the units of LocatedEmbedding: [-1, 1] from the center of the first cell of stride 8 to the last.
         offset = torch.linspace(-1, 1, 3) * 4 / (8 * (-(-crop_size // 8) - 1) / 2)
         self.register_buffer("offsets", torch.cartesian_prod(offset, offset), persistent=False)
 
@@ -171,7 +169,7 @@ class LocalFeatures(nn.Module):
 
     def sample_around(self, detail: Tensor, position: Tensor) -> Tensor:
         """Sample maps (B, dim, 2 h, 2 w) in 9 places around positions (B, N, 2): (B, N, 9 dim)."""
-        # grid_sample spans [-1, 1] between the edges of the image, LocatedEmbedding between the centers of its cells.
+        # [-1, 1] is from edge to edge of the image in grid_sample, but from the first to the last cell center here.
         cells = detail.shape[-1] // 2
         places = (position[:, :, None] + self.offsets) * ((cells - 1) / cells)  # (B, N, 9, 2)
         sampled = F.grid_sample(detail, places, align_corners=False, padding_mode="border")  # (B, dim, N, 9)

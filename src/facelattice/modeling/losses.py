@@ -25,10 +25,11 @@ BACKGROUND_ERROR = 0.2  # target of the expected error where a crop shows no fac
 
 
 def soft_wing(residual: Tensor, w1: float = 2.0, w2: float = 20.0, eps: float = 0.5) -> Tensor:
-    """Soft Wing loss (eq. 10), elementwise: |x| below ``w1``, else w2 ln(1 + |x| / eps) + B, continuous at ``w1``.
+    """Compute the Soft Wing loss (eq. 10), elementwise: |x| below ``w1``, else w2 ln(1 + |x| / eps) + B.
 
-    The defaults are those of the released code. With them the slope jumps from 1 to 8 at 2 px and falls below 1 only at
-    19.5 px, so it is not in (0, 1] as the paper states. That holds if w2 <= w1 + eps (`LOSSES["soft_wing_smooth"]`).
+    B makes the loss continuous at ``w1``. The defaults are those of the released code. With them the slope jumps from 1
+    to 8 at 2 px and falls below 1 only at 19.5 px, so it is not in (0, 1] as the paper states. That holds if w2 <= w1 +
+    eps (`LOSSES["soft_wing_smooth"]`).
 
     Args:
         residual: Differences of coordinates, pixels of a 256-px crop.
@@ -45,7 +46,7 @@ def soft_wing(residual: Tensor, w1: float = 2.0, w2: float = 20.0, eps: float = 
 
 
 def wing(residual: Tensor, w: float = 10.0, eps: float = 2.0) -> Tensor:
-    """Wing loss, elementwise: w ln(1 + |x| / eps) below ``w``, else |x| - C, continuous at ``w``.
+    """Compute the Wing loss, elementwise: w ln(1 + |x| / eps) below ``w``, else |x| - C, continuous at ``w``.
 
     Args:
         residual: Differences of coordinates, pixels of a 256-px crop.
@@ -73,10 +74,10 @@ LOSSES: dict[str, Callable[[Tensor], Tensor]] = {
 
 
 def point_loss(loss: Callable[[Tensor], Tensor], residual: Tensor, mask: Tensor) -> Tensor:
-    """The mean of an elementwise loss over a batch.
+    """Compute the mean of an elementwise loss over a batch.
 
-    Missing points count as 0 in a mean over all B N points, not over the annotated ones: every point has the same
-    weight, and the mean over several processes equals the mean over the whole batch.
+    The mean is over all B N points, with 0 for missing ones. So every point has the same weight, and the mean over
+    several processes equals the mean over the whole batch.
 
     Args:
         loss: An elementwise loss.
@@ -89,7 +90,7 @@ def point_loss(loss: Callable[[Tensor], Tensor], residual: Tensor, mask: Tensor)
 def relative_location_loss(
     loss: Callable[[Tensor], Tensor], residual: Tensor, mask: Tensor, laplacian: Tensor
 ) -> Tensor:
-    """The loss on the position of each point relative to its neighbors: L P - L P* = L (P - P*) (eq. 9).
+    """Compute the loss on the positions of points relative to their neighbors: L P - L P* = L (P - P*) (eq. 9).
 
     A point counts if it and all its neighbors are annotated.
 
@@ -105,10 +106,11 @@ def relative_location_loss(
 
 
 def expected_error_loss(expected: Tensor, distance: Tensor, mask: Tensor) -> Tensor:
-    """Negative log-likelihood of the distances under exponential distributions with the expected errors as means.
+    """Compute the negative log-likelihood of the distances of the points from the truth.
 
-    d / s + ln s is minimal where s is the mean of d, so the network learns the mean distance. The distances are
-    detached: this loss must not move the points. Distances below 0.1 px count as 0.1 px.
+    The distribution of a distance d is exponential with the expected error s as mean: d / s + ln s is minimal where s
+    is the mean of d. The distances are detached, as this loss must not move the points. Distances below 0.1 px count as
+    0.1 px.
 
     Args:
         expected: Expected errors, (B, N), pixels of the crop.
@@ -122,10 +124,10 @@ def expected_error_loss(expected: Tensor, distance: Tensor, mask: Tensor) -> Ten
 def uncertainty_targets(
     points: Tensor, batch: Mapping[str, Tensor], crop_size: int, crop_margin: float
 ) -> tuple[Tensor, Tensor]:
-    """The distances that the expected errors are trained with.
+    """Compute the distances that the expected errors are trained with.
 
-    Points of people only: a network is close to pseudo-labels of its own kind, so those would teach too small errors.
-    Where a crop shows no face, the target is a large distance.
+    Only points annotated by people are used: a network is closer to pseudo-labels, so these would make the expected
+    errors too small. The target for a crop without a face is a large distance.
 
     Args:
         points: Predicted points, (B, N, 2), pixels of the crop.
@@ -151,7 +153,7 @@ def sdfl_losses(
     crop_size: int,
     crop_margin: float,
 ) -> dict[str, Tensor]:
-    """The weighted terms of the training loss; their sum is minimized.
+    """Compute the weighted terms of the training loss; their sum is minimized.
 
     Args:
         prediction: Output of the network.

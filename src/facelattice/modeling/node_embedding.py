@@ -71,6 +71,6 @@ class FlattenEmbedding(nn.Module):
         """
         embedded = self.phi(feature_maps[-1])  # (B, N * n, S / 32, S / 32)
         pooled = feature_maps[-1] if self.pool_backbone else embedded
-        # reshape, not flatten: in channels-last memory the groups of channels are still the nodes.
+        # reshape groups the channels by node in channels-last memory too.
         features = embedded.reshape(-1, self.num_points, self.node_dim)  # (B, N, node_dim)
         return Nodes(features.float(), pooled.float().mean((2, 3)), self.center, located=False)

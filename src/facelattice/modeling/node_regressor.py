@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 
 class NodeRegressor(nn.Module):
-    """A perceptron that all nodes share, and a bias for each landmark: some are harder than others in any face.
+    """A perceptron shared by all nodes, and a bias for each landmark, as some landmarks are always harder than others.
 
     Args:
         num_points: Number of landmarks N.

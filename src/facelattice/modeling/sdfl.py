@@ -46,7 +46,7 @@ class Prediction(NamedTuple):
 
 
 class SDFL(nn.Module):
-    """Structure-coherent deep feature learning over any timm backbone.
+    """Structure-coherent deep feature learning with any timm backbone.
 
     Args:
         graph: Adjacency of the landmarks, bool (N, N), from `landmark_graph.adjacency`.
@@ -88,9 +88,9 @@ class SDFL(nn.Module):
         for name, parameter in self.regressor.named_parameters():
             if name.endswith("weight"):  # an untrained network predicts the start points
                 nn.init.zeros_(parameter)
-        evidence_dim = DIM + self.embedding.node_dim + 2
-        self.uncertainty_head = UncertaintyHead(num_points, evidence_dim)
-        self.visibility_head = VisibilityHead(num_points, evidence_dim)
+        point_dim = DIM + self.embedding.node_dim + 2
+        self.uncertainty_head = UncertaintyHead(num_points, point_dim)
+        self.visibility_head = VisibilityHead(num_points, point_dim)
         self.per_image = config.normalization == "per_image"
         self.register_buffer("mean", 255 * torch.tensor(mean)[:, None, None], persistent=False)
         self.register_buffer("std", 255 * torch.tensor(std)[:, None, None], persistent=False)
@@ -117,10 +117,10 @@ class SDFL(nn.Module):
                 hidden = self.head(nodes.features, edge_weights)  # (B, N, DIM)
                 offsets = self.regressor(hidden, edge_weights)  # (B, N, 2)
             points = nodes.start_points + offsets * self.embedding.pixels_per_unit  # (B, N, 2)
-            evidence = torch.cat([hidden, nodes.features, offsets], -1)  # (B, N, DIM + node_dim + 2)
+            point_features = torch.cat([hidden, nodes.features, offsets], -1)  # (B, N, DIM + node_dim + 2)
             # detach: the uncertainty loss must not update the landmarks.
-            expected_errors = self.uncertainty_head(evidence.detach())  # (B, N)
-            visibility_logits = self.visibility_head(evidence)  # (B, N)
+            expected_errors = self.uncertainty_head(point_features.detach())  # (B, N)
+            visibility_logits = self.visibility_head(point_features)  # (B, N)
         located_points = nodes.start_points if nodes.located else None
         return Prediction(points, expected_errors, visibility_logits, located_points, edge_weights)
 
@@ -134,7 +134,7 @@ class SDFL(nn.Module):
 
 
 def _check(config: SDFLConfig) -> tuple[int, ...]:
-    """The strides of the feature maps that the embedding needs. Raises ArgumentError for options that do not fit."""
+    """Check the options, and return the strides of the feature maps that the embedding needs."""
     for name, choices in CHOICES.items():
         value = getattr(config, name)
         if value not in choices:

@@ -8,10 +8,10 @@ from facelattice.modeling.node_regressor import NodeRegressor
 
 
 class UncertaintyHead(NodeRegressor):
-    """Predicts the expected error of each point from all that is known about its node.
+    """Predicts the expected error of each point.
 
-    The inputs are the output of the graph layers, the node's own features (among them the width and the height of its
-    heatmap), and the correction that the graph made. The output of the graph layers alone ranks the errors worse.
+    The inputs are the output of the graph layers, the features of the node (such as the spread and the peak of its
+    heatmap), and the correction by the graph. With the output of the graph layers alone, the errors are ranked worse.
 
     Args:
         num_points: Number of landmarks N.

@@ -12,7 +12,7 @@ from facelattice.modeling.node_regressor import NodeRegressor
 class VisibilityHead(NodeRegressor):
     """Predicts the log-odds that a landmark is visible: hidden neither by an object nor by the face itself.
 
-    It has the inputs of `UncertaintyHead`. Its initial bias says that most landmarks are visible.
+    The inputs are those of `UncertaintyHead`. Initially most landmarks are predicted as visible.
 
     Args:
         num_points: Number of landmarks N.
@@ -24,7 +24,7 @@ class VisibilityHead(NodeRegressor):
 
 
 def visibility_loss(logits: Tensor, targets: Tensor) -> Tensor:
-    """Binary cross-entropy of the visibility, the mean over all landmarks; those with unknown visibility count as 0.
+    """Compute the binary cross-entropy of the visibility, the mean over all landmarks; unknown visibility counts as 0.
 
     Args:
         logits: Log-odds that a landmark is visible, (B, N).

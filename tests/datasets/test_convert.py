@@ -84,7 +84,7 @@ def test_round_trip_through_dlib_rounds_to_pixels(table, tmp_path):
     result = convert_dataset(table, tmp_path / "faces.xml", format="dlib")
     assert result.notes == (
         "rounded: coordinates, to whole pixels",
-        "left out: which points are visible (in 3 faces)",
+        "left out: the visibility of points (in 3 faces)",
         "left out: names of the points; give a scheme file when the files are read",
     )
     points = [np.array(points)[~np.isnan(points).any(1)].tolist() for points, _, _ in read_rows(tmp_path / "faces.xml")]
@@ -215,13 +215,13 @@ def test_unknown_visibility_stays_unknown(table, tmp_path):
 def test_what_visibility_loses(table, tmp_path):
     table.write_text(TABLE.replace("0-1", "021").replace(",000", ",---"), encoding="utf-8")
     assert convert_dataset(table, tmp_path / "a.json").notes == (
-        "written as missing: hidden points without a place (1)",
+        "written as missing: hidden points without a position (1)",
         "written as visible: points whose visibility is unknown (3)",
     )
     assert convert_dataset(table, tmp_path / "a.csv").notes == ()
     table.write_text(TABLE.replace("010", "000").replace("0-1", "0-0"), encoding="utf-8")
     (note,) = convert_dataset(table, tmp_path / "a.json").notes
-    assert note == "left out: which points are visible, as none is hidden; when the files are read, it is unknown"
+    assert note == "left out: the visibility of points, as none is hidden; when the files are read, it is unknown"
 
 
 def test_yolo_has_no_points_outside_of_the_image(table, tmp_path):

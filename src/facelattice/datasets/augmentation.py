@@ -23,13 +23,13 @@ MIN_PATCH_SIZE = 0.15  # of the crop
 
 @dataclass
 class AugmentationConfig:
-    """How strongly training crops are augmented.
+    """Ranges and probabilities of the augmentation of training crops.
 
     Attributes:
         rotation: Largest rotation to either side, degrees.
         scale: Largest change of the box's size: a factor from exp(-scale) to exp(scale).
-        shift: Largest shift of the box in x and in y, as a fraction of its side. Scale and shift also stand for the
-            inaccuracy of a detector.
+        shift: Largest shift of the box in x and in y, as a fraction of its side. Scale and shift also simulate an
+            inaccurate detector.
         mirror: Mirror half of the crops.
         color: Probability of a change of brightness, contrast and saturation.
         grayscale: Probability of a conversion to grayscale.
@@ -44,7 +44,7 @@ class AugmentationConfig:
         accessories: Probability of sunglasses, a mask or a hand, see `synthetic_occlusion.draw_accessory`.
         background: Fraction of the crops that are taken beside the face. They train the expected errors.
         turned: Fraction of the crops that are rotated by more than ``rotation``, up to 180 degrees. They train the
-            expected errors, so that a face that is too far turned gets a low score.
+            expected errors, so that strongly turned faces get a low score.
     """
 
     rotation: float = 30.0

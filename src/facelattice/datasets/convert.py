@@ -31,7 +31,7 @@ class ConversionResult:
         format: The kind of files, one of `CONVERSION_FORMATS`.
         num_images: Number of images, with those without faces.
         num_faces: Number of faces.
-        notes: What the files do not keep.
+        notes: Messages about content that the files do not keep.
     """
 
     format: str
@@ -49,14 +49,14 @@ def convert_dataset(
 ) -> ConversionResult:
     """Convert annotated faces into another kind of files.
 
-    Paths of images in the target are relative to it. For "pts" and "yolo", which find images by their place, images are
-    copied into the target unless they are there.
+    Paths of images in the target are relative to it. For "pts" and "yolo", which contain the images, images are copied
+    into the target unless they are there.
 
     Args:
         source: A dataset of any layout that `read_samples` reads.
         target: A file, or a folder for "pts", "yolo" and "labelme".
         scheme: Scheme of the points in the target, a built-in name, a YAML file or a scheme; None keeps that of the
-            source. Points that it does not give are missing.
+            source. Points that the source does not have are missing.
         format: One of `CONVERSION_FORMATS`; None takes it from the name of the target: .csv, .json (COCO) or data.yaml.
         subset: A part of the source, see `read_samples`.
 
@@ -74,7 +74,7 @@ def convert_dataset(
     if scheme is not None and not isinstance(scheme, Scheme):
         scheme = get_scheme(scheme)
     samples, without_faces, notes = _read(source, subset, scheme)
-    if format == "pts":  # which cannot state that a point is missing
+    if format == "pts":  # has no missing points
         num_faces = len(samples)
         samples = [sample for sample in samples if sample.mask.all()]
         if not samples:

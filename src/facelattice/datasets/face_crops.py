@@ -26,11 +26,11 @@ from facelattice.exceptions import ImageError
 from facelattice.image_io import load_image
 
 UNKNOWN = -1  # visibility
-CACHE_BYTES = 2**30  # of decoded images in each loading process; decoding is most of the work of making a crop
+CACHE_BYTES = 2**30  # of decoded images in each loading process; most of the time for a crop is decoding
 
 
 class CropItem(TypedDict):
-    """One crop, as tensors that a batch can be stacked of.
+    """One crop, as tensors that can be stacked to a batch.
 
     Attributes:
         crop: uint8 (S, S, 3), RGB.
@@ -56,10 +56,10 @@ class CropItem(TypedDict):
 
 
 class FaceCrops(Dataset[CropItem]):
-    """Crops of annotated faces, ``crops[epoch, place, index]``.
+    """Crops of annotated faces, ``crops[epoch, position, index]``.
 
-    An augmented crop depends on the seed and this key alone, whatever the number of processes that load crops. Without
-    augmentation, epoch and place have no effect.
+    An augmented crop depends only on the seed and this key, not on the number of processes that load crops. Without
+    augmentation, epoch and position have no effect.
 
     Args:
         samples: The faces, all of one scheme.
@@ -127,7 +127,7 @@ class FaceCrops(Dataset[CropItem]):
                 other_face = None if augmentation.flat_patches else self._other_face(rng)
                 crop, patch = draw_occlusion_patch(crop, augmentation, rng, other_face)
                 covered |= patch
-        # No random number is drawn without accessories, so that recipes without them keep their crops.
+        # Without accessories no random number is drawn, so recipes without them have the same crops as before.
         if not background and augmentation.accessories and rng.random() < augmentation.accessories:
             crop, accessory = draw_accessory(crop, points, mask, sample.scheme, rng)
             covered |= accessory
@@ -171,8 +171,8 @@ class FaceCrops(Dataset[CropItem]):
             return None
 
     def _crop(self, sample: Sample, matrix: np.ndarray, fill: int = 0) -> np.ndarray:
-        # A face much larger than the crop is decoded at 1/2, 1/4 or 1/8 of its size: most of the time goes into
-        # decoding. JPEG only, as other formats are decoded at full size in any case.
+        # A JPEG image of a face much larger than the crop is decoded at 1/2, 1/4 or 1/8 of its size, which is faster.
+        # Other formats are always decoded at full size.
         jpeg = sample.path.suffix.lower() in (".jpg", ".jpeg")
         shrink = 2 ** min(3, max(0, math.floor(math.log2(1 / geometry.transform_scale(matrix))))) if jpeg else 1
         image = self._load(sample.path, shrink)
@@ -180,7 +180,7 @@ class FaceCrops(Dataset[CropItem]):
         return geometry.warp(image, geometry.compose(matrix, to_original), self.crop_size, fill)
 
     def _load(self, path: Path, shrink: int) -> np.ndarray:
-        """Load an image through the cache, which never evicts: with a random order, eviction would gain nothing."""
+        """Load an image through the cache. It never evicts, which would be useless in random order."""
         image = self._cache.get((path, shrink))
         if image is None:
             image = load_image(path, shrink=shrink)
@@ -191,12 +191,12 @@ class FaceCrops(Dataset[CropItem]):
 
 
 def _visibility(sample: Sample) -> np.ndarray:
-    """The visibility of the landmarks, int (N,): 1 visible, 0 hidden, -1 unknown."""
+    """Return the visibility of the landmarks, int (N,): 1 visible, 0 hidden, -1 unknown."""
     return np.where(sample.hidden, 0, np.where(sample.visible, 1, UNKNOWN))
 
 
 def _at_points(covered: np.ndarray, points: np.ndarray, mask: np.ndarray) -> np.ndarray:
-    """Which annotated points (N, 2) lie on covered pixels (S, S): bool (N,)."""
+    """Return which annotated points (N, 2) lie on covered pixels (S, S), bool (N,)."""
     x, y = np.where(mask[:, None], points, -1).round().astype(int).T
     inside = (x >= 0) & (y >= 0) & (x < covered.shape[1]) & (y < covered.shape[0])
     return inside & covered[np.where(inside, y, 0), np.where(inside, x, 0)]

@@ -1,4 +1,4 @@
-"""Groups: which image files belong together and must not be split between training and validation."""
+"""Groups of image files that must not be split between training and validation."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ VERSION = re.compile(
 
 
 def group_names(names: Sequence[str]) -> list[str]:
-    """The group of each image of a dataset, by the names of the files.
+    """Return the group of each image of a dataset, by the names of the files.
 
     NAME_1 and NAME_2 are one group: two faces of a photo, or two frames of a person. So are versions of one photo, such
-    as NAME and NAME_mirror. Numbers of three or more digits count as photos of their own, such as LFPW's image_0001. So
-    do all numbers if a dataset would otherwise be a single group: photos that are numbered, which could not be split.
+    as NAME and NAME_mirror. Numbers of three or more digits, such as LFPW's image_0001, stand for different photos. So
+    do all numbers if the dataset would otherwise be a single group, which could not be split.
 
     Args:
         names: File names or relative paths, with suffixes.

@@ -1,7 +1,7 @@
 """Checks of a point scheme against annotated faces: mirror pairs, and points that are never annotated.
 
-Training mirrors half of the crops. A point that is not on the axis of the face and has no mirror partner, or a wrong
-one, is then trained to be on both sides.
+Training mirrors half of the crops. A point off the axis of the face without a mirror partner, or with a wrong one, is
+then trained to be on both sides.
 """
 
 from __future__ import annotations
@@ -13,22 +13,22 @@ import numpy as np
 from facelattice import geometry
 from facelattice.datasets.sample import Sample
 from facelattice.messages import shell_command
-from facelattice.point_names import states_side
+from facelattice.point_names import contains_side
 from facelattice.schemes import Scheme
 
-# A point is symmetric if the mean of its mirror images is within MAX_DISTANCE (sides of the face's box) and Z standard
-# errors of its partner: heads that are turned to one side by chance do not count.
+# A point is symmetric if the mean of its mirror images is no farther from its partner than MAX_DISTANCE (in sides of
+# the face's box) plus Z standard errors, which allow for heads that are turned to one side by chance.
 MAX_DISTANCE, Z = 0.04, 3.0
 MIN_FACES = 5
 MAX_LISTED = 10
 
 
 def describe_pairs(scheme: Scheme, source: str | None = None) -> str:
-    """The mirror pairs of a scheme and the points without a partner, in words.
+    """Describe the mirror pairs of a scheme and the points without a partner.
 
     Args:
         scheme: The scheme.
-        source: Its name or file. If given, the names of many points are left out, with the command that prints them.
+        source: Its name or file. If given, a long list of names is replaced by the command that prints it.
     """
     pairs = [f"{scheme.names[a]} - {scheme.names[b]}" for a, b in scheme.pairs]
     single = [scheme.names[i] for i, k in enumerate(scheme.mirror) if i == k]
@@ -54,7 +54,7 @@ def find_problems(samples: Sequence[Sample]) -> list[str]:
     symmetric = _are_symmetric(samples) if len(samples) >= MIN_FACES else np.ones(len(scheme), bool)
     wrong = [f"{scheme.names[a]} - {scheme.names[b]}" for a, b in scheme.pairs if not symmetric[[a, b]].all()]
     without_partner = [i for i, k in enumerate(scheme.mirror) if i == k]
-    single = [scheme.names[i] for i in without_partner if not symmetric[i] or states_side(scheme.names[i])]
+    single = [scheme.names[i] for i in without_partner if not symmetric[i] or contains_side(scheme.names[i])]
     unknown = [scheme.names[i] for i in np.flatnonzero(num_annotated == 0)]
     problems = [
         ("no face has these points annotated, so the model cannot learn them", unknown),
@@ -65,7 +65,7 @@ def find_problems(samples: Sequence[Sample]) -> list[str]:
 
 
 def _are_symmetric(samples: Sequence[Sample]) -> np.ndarray:
-    """Whether the mirror image of each point is where its partner is, bool (N,), on average over the faces."""
+    """Return for each point whether its mirror image is where its partner is, on average over the faces, bool (N,)."""
     scheme = samples[0].scheme
     shapes = _align(samples)  # (M, N, 2)
     known = np.isfinite(shapes).all(-1)
@@ -82,7 +82,7 @@ def _are_symmetric(samples: Sequence[Sample]) -> np.ndarray:
 
 
 def _align(samples: Sequence[Sample]) -> np.ndarray:
-    """The faces in sides of their boxes, each rotated and scaled onto their median, (M, N, 2); NaN where unknown."""
+    """Return the shapes (M, N, 2) in units of their box sides, each fitted to the median shape; NaN where unknown."""
     shapes = np.stack([np.where(sample.mask[:, None], sample.points, np.nan).astype(np.float64) for sample in samples])
     boxes = np.stack([sample.box for sample in samples])
     sides = (boxes[:, 2:] - boxes[:, :2]).max(1)
@@ -101,10 +101,10 @@ def _nanmedian(shapes: np.ndarray) -> np.ndarray:
 
 
 def _find_axis(shape: np.ndarray, scheme: Scheme) -> tuple[np.ndarray, np.ndarray]:
-    """The axis of a face: a point on it (2,), and the direction across it (2,).
+    """Find the axis of a face: a point on it (2,), and the direction across it (2,).
 
     The axis goes through the middles of the pairs, at a right angle to the lines between partners; medians tolerate a
-    few wrong pairs. Without pairs that lie side by side it is upright and goes through the center of the face.
+    few wrong pairs. Without pairs that lie side by side, the axis is vertical through the center of the face.
     """
     pairs = np.array([pair for pair in scheme.pairs if np.isfinite(shape[list(pair)]).all()], dtype=int).reshape(-1, 2)
     lines = shape[pairs[:, 1]] - shape[pairs[:, 0]]

@@ -35,7 +35,7 @@ class Sample:
         mask: bool (N,), which points are annotated.
         box: (4,), box of the landmarks.
         scheme: Point scheme.
-        group: Faces of one group (one photo, one person) must not be split between training and validation.
+        group: Name of its group (one photo, one person), which must not be split between training and validation.
         attributes: Flags that the dataset gives to the face, such as "blur".
         hidden: bool (N,), points that the dataset marks as not visible, annotated or not.
         visible: bool (N,), points that the dataset marks as visible. Of the others it is unknown.
@@ -75,7 +75,7 @@ def make_sample(
     dataset_box: np.ndarray | None = None,
     protocol: str = "",
 ) -> Sample:
-    """Make a sample; its mask and its box follow from the points.
+    """Make a sample, and compute its mask and its box from the points.
 
     Args:
         path: The image file.
@@ -120,7 +120,7 @@ def make_sample(
 
 
 def infer_scheme(num_points: int, scheme: Scheme | None, where: str) -> Scheme:
-    """The given scheme, or the built-in one with this number of points.
+    """Return the given scheme, or the built-in one with this number of points.
 
     Args:
         num_points: Number of points of the face.
@@ -144,15 +144,14 @@ def infer_scheme(num_points: int, scheme: Scheme | None, where: str) -> Scheme:
 
 
 def default_scheme(target: Scheme) -> Scheme | None:
-    """The scheme that datasets without a named scheme are read with: the user's own, since nothing converts to it."""
+    """Return the scheme for datasets that name none: a scheme of the user, to which no other scheme is converted."""
     return None if target.name in SCHEMES else target
 
 
 def convert_samples(samples: list[Sample], target: Scheme, mean: np.ndarray | None) -> list[Sample]:
     """Convert samples to another scheme. Points that a dataset does not have are masked out.
 
-    The box stays that of a whole face: where points are missing, a mean shape is fitted to the others, and the box is
-    drawn around it.
+    The box of an incomplete face is that of a mean shape fitted to its points.
 
     Args:
         samples: The faces.
@@ -179,7 +178,7 @@ def convert_samples(samples: list[Sample], target: Scheme, mean: np.ndarray | No
 
 
 def _convert_flags(flags: np.ndarray, source: Scheme, target: Scheme) -> np.ndarray:
-    """The fraction of the source points of each target point that have a flag, (M,); NaN without source points."""
+    """Return for each target point the fraction of its source points that have a flag, (M,); NaN without any."""
     values, everything = np.repeat(flags[:, None], 2, 1), np.ones(len(source), bool)
     return convert(values, everything, source, target)[0][:, 0]
 
@@ -208,7 +207,7 @@ def to_common_scheme(samples: list[Sample], scheme: Scheme) -> tuple[list[Sample
 
 
 def full_face_box(sample: Sample, target: Scheme, mean: np.ndarray | None) -> np.ndarray:
-    """The box of a whole face, for a sample with missing points: that of a mean shape fitted to the others.
+    """Return the box of a whole face for a sample with missing points: that of a mean shape fitted to the others.
 
     Args:
         sample: The face.
@@ -226,11 +225,11 @@ def full_face_box(sample: Sample, target: Scheme, mean: np.ndarray | None) -> np
         fitted = geometry.apply(geometry.similarity(shape[shared], sample.points[shared]), mean)
     except (ArgumentError, SchemeError):  # too few points, or no conversion back
         return sample.box
-    # The annotated points belong to the face too where the mean shape does not reach them.
+    # The box also contains annotated points outside the mean shape.
     return geometry.face_box(np.concatenate([fitted, sample.points[sample.mask]]))
 
 
 def mean_shape_of(samples: list[Sample]) -> np.ndarray | None:
-    """The mean (N, 2) of the complete faces, each relative to the center and the side of its box; None without one."""
+    """Compute the mean (N, 2) of the complete faces in units of their box sides, from the centers; None without any."""
     shapes = [(s.points - geometry.box_center(s.box)) / geometry.box_side(s.box) for s in samples if s.mask.all()]
     return np.mean(shapes, axis=0) if shapes else None

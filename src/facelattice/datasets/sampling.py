@@ -1,4 +1,4 @@
-"""Which faces training uses, and in what order: validation split, balancing of poses, and the batches of an epoch."""
+"""The faces that training uses, and their order: validation split, balancing of poses, and the batches of an epoch."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from facelattice.exceptions import ArgumentError
 def split_validation(samples: list[Sample], fraction: float) -> tuple[list[Sample], list[Sample]]:
     """Split faces into training and validation faces.
 
-    A group (photo, person) goes to one side by the hash of its name. The split depends on names only: more data or
-    another order moves no face to the other side.
+    The hash of the name of a group (photo, person) decides to which side its faces belong. So more data or another
+    order moves no face to the other side.
 
     Args:
         samples: The faces.
@@ -36,11 +36,11 @@ def split_validation(samples: list[Sample], fraction: float) -> tuple[list[Sampl
 
 
 def pose_repeats(samples: list[Sample], max_repeats: int, num_bins: int = 9) -> np.ndarray:
-    """How often each face is used in an epoch, so that rare poses are seen more often.
+    """Compute how often each face is used in an epoch, so that rare poses are seen more often.
 
-    The first principal component of the shapes is a measure of yaw. Its absolute value is put into bins, and a face is
-    repeated as often as the fullest bin has more faces than its own bin. ``max_repeats`` is the limit: without one a
-    few profiles would be seen hundreds of times. Incomplete faces are used once.
+    The first principal component of the shapes is a measure of yaw. Its absolute value is put into bins. The number of
+    repeats of a face is the count of the fullest bin over the count of its own bin, up to ``max_repeats``: without this
+    limit a few profiles would be seen hundreds of times. Incomplete faces are used once.
 
     Args:
         samples: The faces, all of one scheme.
@@ -74,10 +74,10 @@ def pose_repeats(samples: list[Sample], max_repeats: int, num_bins: int = 9) -> 
 
 
 class EpochBatchSampler:
-    """Batches of an epoch as keys (epoch, place, index), see `face_crops.FaceCrops`.
+    """Batches of an epoch as keys (epoch, position, index), see `face_crops.FaceCrops`.
 
-    Set `epoch` before iterating. Faces that do not fill a last batch are left out of this epoch; the order is another
-    one in the next. A dataset smaller than a batch is repeated to fill one batch.
+    Set `epoch` before iterating. The last faces, if they do not fill a batch, are left out of the epoch; each epoch has
+    another order. A dataset smaller than a batch is repeated to fill one batch.
 
     Args:
         indices: Indices of the training faces, with repeats, int (M,).
@@ -108,4 +108,4 @@ class EpochBatchSampler:
         per_process = self.batch_size // self.world_size
         for step in range(len(self)):
             start = step * self.batch_size + self.rank * per_process
-            yield [(self.epoch, place, int(order[place])) for place in range(start, start + per_process)]
+            yield [(self.epoch, position, int(order[position])) for position in range(start, start + per_process)]

@@ -1,4 +1,4 @@
-"""Synthetic occlusion: sunglasses, masks and hands, drawn over a crop where people have them.
+"""Synthetic occlusion: sunglasses, masks and hands, drawn at their usual places on a face.
 
     crop, covered = draw_accessory(crop, points, mask, scheme, rng)
 
@@ -95,7 +95,7 @@ def _draw_hand(shape: np.ndarray, center: np.ndarray, face_side: float, rng: Gen
 def _paint(
     crop: np.ndarray, shape: np.ndarray, color: np.ndarray, unevenness: float, opacity: float, rng: Generator
 ) -> np.ndarray:
-    """Paint the shape with soft edges, in a color that varies smoothly, as cloth and skin do in the light."""
+    """Paint the shape with soft edges, in a color that varies smoothly like cloth or skin in the light."""
     side = len(crop)
     coarse = rng.normal(0, unevenness, (6, 6, 1)).astype(np.float32)
     light = cv2.resize(coarse, (side, side), interpolation=cv2.INTER_CUBIC)

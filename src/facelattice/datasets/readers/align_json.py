@@ -15,12 +15,12 @@ from facelattice.schemes import SCHEMES, Scheme
 def read(path: Path, subset: str | None = None, scheme: Scheme | None = None) -> Dataset:
     """Read the faces of a file, or of all files of this kind below a folder.
 
-    A point that is more likely hidden than visible becomes a hidden one.
+    Points with a visibility below 0.5 are hidden.
 
     Args:
         path: The file or folder.
         subset: Must be None; these files have no subsets.
-        scheme: Scheme of the points; None for the one that the files name, or infers it from their number.
+        scheme: Scheme of the points; None takes the one that the files name, or infers it from the number of points.
 
     Raises:
         DataError: If a subset is given, the files name several schemes, or a face does not fit the scheme.

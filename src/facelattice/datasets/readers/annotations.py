@@ -74,7 +74,7 @@ def check_no_subset(path: Path, subset: str | None, kind: str) -> None:
 
 
 def image_folders(path: Path) -> list[Path]:
-    """The folders that images of an annotation file can be in, the most likely one first.
+    """Return the folders that images of an annotation file can be in, the most likely one first.
 
     They are the folder of the file and images/ in it; for a folder of files, these are the folder and images/ in it.
     For annotations/NAME.json they are also images/ and its subfolder beside annotations/, as CVAT and COCO have them.

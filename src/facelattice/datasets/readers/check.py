@@ -13,7 +13,7 @@ from facelattice.datasets.sample import Sample
 from facelattice.exceptions import DataError
 from facelattice.messages import get_logger
 
-# Other programs write missing points as 0,0 or -1,-1. Of files that count from 1 they are then -1,-1 or -2,-2.
+# Other programs write missing points as 0,0 or -1,-1. In files that count from 1, these become -1,-1 or -2,-2.
 PLACEHOLDERS = (0, -1, -2)
 
 

@@ -39,7 +39,7 @@ def find_files(path: Path) -> dict[str, Path]:
 
 
 def find_test_subset(path: Path) -> str | None:
-    """The subset that the benchmark tests; None if the path has only one file."""
+    """Return the subset that the benchmark tests; None if the path has only one file."""
     return "test" if len(find_files(path)) > 1 else None
 
 

@@ -27,7 +27,7 @@ def find_annotations(path: Path) -> Path | None:
 
 
 def _point_files(folder: Path) -> list[Path]:
-    """The files NUMBER_points.mat of a folder, by number; without hidden files."""
+    """Return the files NUMBER_points.mat of a folder, by number; without hidden files."""
     files = [file for file in folder.glob("*_points.mat") if not file.name.startswith(".") and file.is_file()]
     return sorted(files, key=lambda file: (len(file.name), file.name))
 

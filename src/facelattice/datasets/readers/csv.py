@@ -1,6 +1,6 @@
 """CSV tables: a header image,x0,y0,x1,y1,... or image,NAME_x,NAME_y,... and one face in each row.
 
-Empty cells are missing points. A column visibility says which points are visible. Paths of images are relative to the
+Empty cells are missing points. A column visibility marks visible and hidden points. Paths of images are relative to the
 table, or to a folder images/ beside it.
 """
 

@@ -56,7 +56,7 @@ class FileKind:
 YOLO = FileKind((".yaml", ".yml"), r"(?m)^kpt_shape\s*:", yolo.read)
 LABELME = FileKind((".json",), r'\A\s*\{.*"(shapes|imagePath|imageData)"\s*:', labelme.read)
 ALIGN = FileKind((".json",), r'\A\s*\{\s*"image"\s*:.*"faces"\s*:\s*\[', align_json.read)
-# A file with a suffix but no head of its kinds is read as the last one, whose error says what is wrong.
+# If a suffix fits but no head does, the file is read as the last kind with this suffix, which raises an error.
 FILE_KINDS = (
     FileKind((".csv",), r"\A[^\n]*\bimage\b[^\n]*(\bx_?0\b|[\W_]x\b)", csv.read),
     LABELME,
@@ -72,12 +72,12 @@ HEAD_LENGTH = 100_000  # characters
 
 @dataclass(frozen=True)
 class Layout:
-    """A way in which a dataset is stored.
+    """The storage layout of a dataset.
 
     Attributes:
-        name: Name in errors.
+        name: Name in error messages.
         read: Reads the faces of a subset, or all for None.
-        find_test_subset: Finds the subset that the benchmark tests, as the function of this name does.
+        find_test_subset: Finds the subset that the benchmark tests; see the function of the same name.
     """
 
     name: str
@@ -121,7 +121,7 @@ def read_samples_for(target: Scheme, path: Path, subset: str | None = None) -> l
 
 
 def find_test_subset(path: Path) -> str | None:
-    """The subset that the benchmark of a dataset tests, such as "full" for a folder with all parts of 300-W.
+    """Return the subset that the benchmark of a dataset tests, such as "full" for a folder with all parts of 300-W.
 
     Args:
         path: A folder or a file.
@@ -151,7 +151,7 @@ def _find_layout(path: Path, scheme: Scheme | None) -> Layout:
 
 
 def _find_layouts(path: Path, scheme: Scheme | None) -> list[Layout]:
-    """All layouts that the path may have."""
+    """Find all layouts that the path may have."""
     if not path.is_dir():
         return _file_layouts(path, scheme)
     found: list[Layout] = []
@@ -182,7 +182,7 @@ def _find_layouts(path: Path, scheme: Scheme | None) -> list[Layout]:
 
 
 def _candidate_files(folder: Path) -> list[Path]:
-    """The files in a folder that may be datasets of their own; YAML files of other kinds are recipes or schemes."""
+    """Find the files in a folder that may be datasets of their own; other YAML files are recipes or schemes."""
     files = find_annotation_files(folder, {suffix for kind in FILE_KINDS for suffix in kind.suffixes})
     kinds = [_file_kind(file) for file in files]
     return [
@@ -193,7 +193,7 @@ def _candidate_files(folder: Path) -> list[Path]:
 
 
 def _file_kind(path: Path) -> FileKind | None:
-    """The kind of a file by its suffix and its start; None if it is of no kind."""
+    """Find the kind of a file by its suffix and its first characters; None if there is none."""
     kinds = [kind for kind in FILE_KINDS if path.suffix.lower() in kind.suffixes]
     if not kinds:
         return None
@@ -217,10 +217,10 @@ def _file_layouts(path: Path, scheme: Scheme | None) -> list[Layout]:
 def _benchmark(
     name: str, read: Callable[[str | None], list[Sample]], find_test_subset: Callable[[], str | None] = lambda: None
 ) -> Layout:
-    """The layout of a dataset that lists no images without faces."""
+    """Create the layout of a dataset that lists no images without faces."""
     return Layout(name, lambda subset: Dataset(read(subset), []), find_test_subset)
 
 
 def _aflw_layout(path: Path) -> Layout:
-    """The layout of AFLW-19, whose file contains training and test faces."""
+    """Create the layout of AFLW-19, whose file contains training and test faces."""
     return _benchmark(aflw.NAME, partial(aflw.read, path), lambda: aflw.TEST_SUBSET)

@@ -27,7 +27,7 @@ def find_files(folder: Path, ending: str) -> list[Path]:
 
 
 def has_files(folder: Path, ending: str) -> bool:
-    """Whether `find_files` finds any file; it stops at the first."""
+    """Return whether `find_files` finds any file; it stops at the first."""
     return next(_iterate(folder, ending), None) is not None
 
 

@@ -1,7 +1,7 @@
 """Label Studio's JSON: keypoints and rectangles.
 
-Images are where the local files of the tasks say, relative to the file; or by their names, also without the prefix of
-uploaded files, beside the file or in a folder images/ there.
+Images are at the local paths that the tasks name, relative to the file. Otherwise they are found by their names, also
+without the prefix of uploaded files, beside the file or in a folder images/ there.
 """
 
 from __future__ import annotations

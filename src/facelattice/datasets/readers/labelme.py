@@ -1,4 +1,4 @@
-"""labelme: one JSON file for each image, which is where the file says, usually beside it."""
+"""labelme: one JSON file for each image. The file names its image, which is usually beside it."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ import numpy as np
 from facelattice.datasets.readers import matlab_process
 from facelattice.exceptions import DataError, MissingDependencyError
 
-SECONDS_PER_MB = 0.5  # the process may take a minute and this; it reads 50 MB a second
+SECONDS_PER_MB = 0.5  # time limit in addition to a minute; a typical speed is 50 MB/s
 
 
 def load(path: Path, *names: str) -> list[Any]:
@@ -53,7 +53,7 @@ def load_all(paths: Sequence[Path], *names: str) -> list[list[Any]]:
     with tempfile.TemporaryDirectory(prefix="facelattice-") as folder:
         request = {"paths": [str(path.resolve()) for path in paths], "names": names}
         command = [sys.executable, "-c", "import runpy, sys; runpy.run_path(sys.argv[1], run_name='__main__')"]
-        # In an empty folder, no file shadows a module. The packages are found where this process finds them.
+        # The working folder is empty, so that no file shadows a module. Packages are searched where this process does.
         search_path = os.pathsep.join(os.path.abspath(entry) for entry in sys.path if entry)
         with suppress(subprocess.TimeoutExpired):
             subprocess.run(
@@ -81,7 +81,7 @@ def to_numbers(value: Any, shape: tuple[int, ...], where: str) -> np.ndarray:
         float64 array.
 
     Raises:
-        DataError: If it is not.
+        DataError: If it is no array of numbers, or has another shape.
     """
     if not isinstance(value, np.ndarray) or value.dtype.kind not in "buif":
         raise DataError(f"{where} is not an array of numbers")
@@ -105,7 +105,7 @@ def _load_result(folder: Path, number: int, path: Path) -> list[Any]:
 
 
 def _restore(value: Any, file: BufferedReader) -> Any:
-    """Restore what `matlab_process` stored: lists, texts, and null for the next array of the file."""
+    """Restore a value that `matlab_process` stored: a list, a text, or null for the next array of the file."""
     if isinstance(value, list):
         return [_restore(item, file) for item in value]
     return np.load(file, allow_pickle=False) if value is None else value

@@ -1,8 +1,8 @@
-"""The process that parses MATLAB files for `matlab`: it may crash, or run into its limit of memory.
+"""The process that parses MATLAB files for `matlab`. It may crash or reach its memory limit.
 
-It imports no other module of this package, so that it starts quickly. It reads {"paths": [...], "names": [...]} on
-standard input. For file number i it writes i.npy, its arrays one after another, and i.json: {"values": [...]} with a
-list for a cell array, a text, or null for the next array; or {"error": message}.
+It imports no other module of this package, so that it starts quickly. It reads {"paths": [...], "names": [...]} from
+standard input. For file number i it writes the arrays to i.npy, one after another, and to i.json either {"values":
+[...]}, with a list for a cell array, a text, or null for the next array; or {"error": message}.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from typing import IO, Any
 
 import numpy as np
 
-MEMORY = 512 * 2**20  # bytes, beside those of the process itself
-MEMORY_PER_BYTE = 20  # of the file; photos are compressed by less
+MEMORY = 512 * 2**20  # bytes, in addition to those of the process itself
+MEMORY_PER_BYTE = 20  # of the file; the compression of photos is lower
 
 
 class UnreadableError(Exception):
-    """The file is not readable, for a reason to be shown."""
+    """The file cannot be read; the message is shown to the user."""
 
 
 def main() -> None:
@@ -39,7 +39,7 @@ def main() -> None:
                 result = {"values": read(path, names, num_bytes, file)}
         except UnreadableError as error:
             result = {"error": str(error)}
-        except Exception as error:  # it is not documented what these parsers raise for damaged files
+        except Exception as error:  # the exceptions of these parsers for damaged files are not documented
             reason = " ".join(f"{type(error).__name__}: {error}".split())[:300]
             result = {"error": f"not a MATLAB file that can be read ({reason})"}
         with open(f"{i}.json", "w", encoding="utf-8") as file:
@@ -47,7 +47,7 @@ def main() -> None:
 
 
 def _is_hdf5(path: str) -> bool:
-    """Whether a file has the signature of HDF5, at its start or after a header."""
+    """Return whether a file has the signature of HDF5, at its start or after a header."""
     with open(path, "rb") as file:
         for offset in (0, 512, 1024, 2048):
             file.seek(offset)

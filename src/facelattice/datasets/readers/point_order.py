@@ -11,7 +11,7 @@ import numpy as np
 from facelattice.exceptions import DataError
 from facelattice.formats.annotation import Annotation, AnnotationFile
 from facelattice.messages import get_logger
-from facelattice.point_names import match_names, numbers_of, split_name
+from facelattice.point_names import match_names, parse_numbers, split_name
 from facelattice.schemes import SCHEMES, Scheme
 
 Order = list[int | None]  # for each point of the scheme its index in the file, None if the file does not have it
@@ -21,32 +21,33 @@ MIN_SHARED = 2  # names that a file and its scheme must share
 def order_points(path: Path, file: AnnotationFile, scheme: Scheme | None) -> tuple[Scheme | None, list[Annotation]]:
     """Bring the points of a file into the order of their scheme, if the file names them.
 
-    Names decide which point is which. Names that only count (00, 01, ... or p1, p2, ...) give the order alone, and a
-    scheme whose names only count takes the points in the order of the file. In names
-    of points of a built-in scheme, left and right may be those of the image or of the person: the faces tell.
+    Points are matched by name. If the names in the file are only numbered (00, 01, ... or p1, p2, ...), the numbers
+    give the order. If those of the scheme are, its points are in the order of the file. For a built-in scheme, left and
+    right in the names may be those of the image or of the person: the coordinates decide.
 
     Args:
-        path: The file, for messages and as the name of its own scheme.
+        path: The file, for messages and for the name of a new scheme.
         file: The faces and the names of their points.
-        scheme: The scheme that the user gave. None takes the built-in scheme that has these names, or makes a scheme of
+        scheme: The scheme that the user gave. None takes the built-in scheme with these names, or makes a new scheme of
             the names.
 
     Returns:
-        The scheme, None if the number of points has to decide; and the faces with their points in its order.
+        The scheme, or None if it must be inferred from the number of points; and the faces with their points in its
+        order.
 
     Raises:
-        DataError: If the names are not those of the scheme, or no scheme.
+        DataError: If the names are not those of the scheme, or cannot make a new scheme.
     """
     if not file.names or not file.faces:
         return scheme, file.faces
-    numbers = numbers_of(file.names)
+    numbers = parse_numbers(file.names)
     if scheme is None:
         scheme = _find_built_in(file.names, numbers) if numbers else _find_by_names(file.names)
     if scheme is None and not numbers:
-        return _own_scheme(path, file), file.faces
+        return _make_scheme(path, file), file.faces
     if scheme is None:
         return None, [_reorder(face, list(np.argsort(numbers or []))) for face in file.faces]
-    if not numbers and numbers_of(scheme.names):  # the scheme does not name its points
+    if not numbers and parse_numbers(scheme.names):  # the scheme does not name its points
         return scheme, file.faces
     order = match_names(file.names, scheme.names)
     num_shared = sum(k is not None for k in order)
@@ -82,7 +83,7 @@ def _find_by_names(names: Sequence[str]) -> Scheme | None:
 
 
 def _order_by_number(numbers: list[int], num_points: int) -> Order:
-    """Return the order of numbered points; if some are missing, the numbers are those of the scheme's points."""
+    """Return the order of numbered points. If some are missing, a number is the index of a point of the scheme."""
     if len(numbers) >= num_points:
         return [int(k) for k in np.argsort(numbers)]
     start = 1 if max(numbers) == num_points else 0
@@ -100,8 +101,8 @@ def _reorder(face: Annotation, order: Sequence[int | None]) -> Annotation:
     return face._replace(points=points, mask=mask, hidden=hidden, visible=visible)
 
 
-def _own_scheme(path: Path, file: AnnotationFile) -> Scheme:
-    """Make a scheme of the names of the points and the skeleton."""
+def _make_scheme(path: Path, file: AnnotationFile) -> Scheme:
+    """Make a scheme from the names of the points and the skeleton."""
     try:
         lines = [[int(i) - 1 for i in edge] for edge in file.skeleton or []]
         return Scheme.from_dict({"name": file.category or path.stem, "points": list(file.names), "lines": lines})
@@ -119,7 +120,7 @@ def _warn_unmatched(path: Path, names: Sequence[str], scheme: Scheme, order: Ord
 
 
 def _sides_are_swapped(faces: Sequence[Annotation], scheme: Scheme) -> bool:
-    """Whether most faces have the points named left on the right."""
+    """Return whether most faces have the points named left on the right."""
     pairs = [(a, b) if "left" in split_name(scheme.names[a]) else (b, a) for a, b in scheme.pairs]
     votes = 0.0
     for face in faces:

@@ -66,7 +66,7 @@ def read(folder: Path, subset: str | None = None, scheme: Scheme | None = None) 
 
 
 def find_test_subset(folder: Path) -> str | None:
-    """The subset that the benchmark tests; None for a folder with one part only, or without test faces."""
+    """Return the subset that the benchmark tests; None for a folder with one part only, or without test faces."""
     parts = {part_of(parent) for parent in {pts.parent for pts in find_files(folder, ".pts")}}
     tested = [part for part in FULL if part in parts]
     if len(tested) == len(FULL):
@@ -75,19 +75,19 @@ def find_test_subset(folder: Path) -> str | None:
 
 
 def find_protocol(name: str, num_points: int) -> str:
-    """The protocol of a face, by the name of its .pts file without suffix; "" for none."""
+    """Find the protocol of a face by the name of its .pts file without suffix; "" for none."""
     fits = (protocol for protocol, names in FILE_NAMES.items() if names.fullmatch(name.lower()))
     return next(fits, "") if num_points == NUM_POINTS else ""
 
 
 def part_of(folder: Path) -> str | None:
-    """The part of 300-W that a folder belongs to, by its path; None for any other folder."""
+    """Return the part of 300-W that a folder belongs to, by its path; None for any other folder."""
     path = folder.resolve().as_posix().lower()
     return next((part for part, ends in PARTS.items() if any(path.endswith(f"/{end}") for end in ends)), None)
 
 
 def _choose_parts(folder: Path, parts: set[str], subset: str | None) -> tuple[str | None, ...] | None:
-    """The parts to read; None for all."""
+    """Return the parts to read; None for all."""
     subsets = [*sorted(parts), *(["full"] if parts & set(FULL) else [])]
     if subset is None:
         if "train" in parts and len(parts) > 1:
@@ -99,7 +99,7 @@ def _choose_parts(folder: Path, parts: set[str], subset: str | None) -> tuple[st
 
 
 def _index_images(folders: set[Path]) -> dict[tuple[Path, str], Path]:
-    """The images of folders, by folder and stem; .jpg is preferred to .png, as the suffixes are sorted."""
+    """Index the images of folders by folder and stem; .jpg is preferred to .png, as the suffixes are sorted."""
     images: dict[tuple[Path, str], Path] = {}
     suffixes = image_suffixes()
     for folder in folders:

@@ -46,7 +46,7 @@ def read(root: Path, subset: str | None = None) -> list[Sample]:
 
 
 def find_test_subset(root: Path) -> str | None:
-    """The subset that the benchmark tests; None if its list is missing."""
+    """Return the subset that the benchmark tests; None if its list is missing."""
     return "test" if _list_path(root, "test").exists() else None
 
 

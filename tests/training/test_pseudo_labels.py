@@ -13,7 +13,7 @@ from facelattice.image_io import load_image
 from facelattice.inference.aligner import FaceAligner
 from facelattice.inference.onnx_model import CropPredictions
 from facelattice.schemes import convert, get_scheme
-from facelattice.training.pseudo_labels import MAX_DEVIATION, label_images, relabel_samples, view_agreement
+from facelattice.training.pseudo_labels import MAX_DEVIATION, label_images, predict_views, relabel_samples
 
 PHOTO = Path(__file__).parents[2] / "examples" / "astronaut.jpg"
 IBUG, FIVE = get_scheme("ibug68"), get_scheme("five")
@@ -44,15 +44,15 @@ def max_distance(a: np.ndarray, b: np.ndarray, box: np.ndarray) -> float:
     return float(np.linalg.norm(a - b, axis=1).max() / geometry.box_side(box))
 
 
-# --- view_agreement
+# --- predict_views
 
 
 def test_views_of_a_clear_face_agree(aligner, image, face):
-    points, deviations = view_agreement(aligner.model, image, face.points)
+    points, deviations = predict_views(aligner.model, image, face.points)
     assert points.dtype == np.float32
     assert (deviations < MAX_DEVIATION).mean() > 0.9
     assert max_distance(points, face.points, face.box) < 0.05
-    again = view_agreement(aligner.model, image, face.points)
+    again = predict_views(aligner.model, image, face.points)
     assert np.array_equal(again[0], points)
     assert np.array_equal(again[1], deviations)
 
@@ -62,14 +62,14 @@ def test_views_agree_less_on_covered_landmarks(aligner, image, face):
     x0, y0, x1, y1 = geometry.points_box(face.points[mouth]).round().astype(int)
     covered = image.copy()
     covered[y0 - 15 : y1 + 30, x0 - 15 : x1 + 15] = 128
-    _, deviations = view_agreement(aligner.model, covered, face.points)
+    _, deviations = predict_views(aligner.model, covered, face.points)
     assert deviations[mouth].mean() > 2 * deviations[eyes].mean()
 
 
 def test_views_of_noise_do_not_agree(aligner):
     noise = np.random.default_rng(0).integers(0, 256, (300, 300, 3), dtype=np.uint8)
     (face,) = aligner(noise, boxes=[(80, 80, 220, 220)])
-    _, deviations = view_agreement(aligner.model, noise, face.points)
+    _, deviations = predict_views(aligner.model, noise, face.points)
     assert (deviations < MAX_DEVIATION).mean() < 0.3
 
 

@@ -1,4 +1,4 @@
-"""Checkpoints: one file with all that is needed to resume a run, or to export a model."""
+"""Checkpoints: one file with everything to resume a run or to export a model."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ class Checkpoint:
 
     Attributes:
         recipe: The recipe as YAML, with every value.
-        metadata: What a model file states beside its weights, see `prepare.checkpoint_metadata`.
+        metadata: Metadata of the model file, see `prepare.checkpoint_metadata`.
         ema_weights: Averaged weights by name, which are validated and exported.
-        epoch: Number of epochs.
+        epoch: Number of trained epochs.
         val_nme: NME of the averaged weights on the validation faces.
         error_scale: Factor of the expected errors, see `uncertainty.fit_error_scale`; None until training has ended.
         weights: Weights by name, to resume the run; None in best.pt.
@@ -50,7 +50,7 @@ class Checkpoint:
     history: list[dict[str, float]] | None = None
 
     def save(self, path: Path) -> None:
-        """Write the checkpoint. An earlier file stays whole until the new one is complete."""
+        """Write the checkpoint. An earlier file is replaced only when the new one is complete."""
         data = io.BytesIO()  # torch's own message about a full disk does not mention the disk
         torch.save({field.name: getattr(self, field.name) for field in fields(self)}, data)
         with atomic_write(path, "wb") as file:
@@ -61,7 +61,7 @@ class Checkpoint:
         """Read a checkpoint, on the CPU.
 
         Raises:
-            CheckpointError: If there is no such file, or it is damaged or of another program.
+            CheckpointError: If the file does not exist, is damaged, or is not from facelattice.
         """
         if not path.is_file():
             raise CheckpointError(f"{path}: no such checkpoint")
@@ -84,7 +84,7 @@ class Checkpoint:
 
 
 def _check_contents(checkpoint: Checkpoint) -> None:
-    """Raise ValueError or TypeError if a part that is needed to export or resume is missing or damaged."""
+    """Raise ValueError or TypeError if a part that export or resuming needs is missing or damaged."""
     recipe_from_yaml(checkpoint.recipe)
     metadata = checkpoint.metadata
     for key, kind in METADATA_TYPES.items():

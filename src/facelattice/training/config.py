@@ -1,6 +1,6 @@
 """The recipe: everything that determines a training run, as dataclasses that a YAML file fills in.
 
-`recipe_file.load_recipe` reads a recipe of the user; `recipe_from_yaml` one that `recipe_to_yaml` wrote.
+`recipe_file.load_recipe` reads a recipe of the user; `recipe_from_yaml` reads one that `recipe_to_yaml` wrote.
 """
 
 from __future__ import annotations
@@ -34,12 +34,12 @@ class DataSource:
         name: Name that the model file states.
         terms: Terms of use that the model file states.
         subset: Part of the dataset.
-        scheme: Point scheme, a name or a YAML file, if the number of points does not tell.
+        scheme: Point scheme, a name or a YAML file; needed if it cannot be inferred from the number of points.
         repeat: How often each face is used in an epoch.
         pseudo_labels: The points were made by a model. None of the faces is used for validation, and expected errors
             are not trained on them.
         background: The source is a table image,x0,y0,x1,y1 of boxes that show no face. They train the expected errors.
-        annotation_style: Whose habits the points have: one of `network.annotation_styles`.
+        annotation_style: Annotation style of the points, one of `network.annotation_styles`.
     """
 
     path: str = MISSING
@@ -90,21 +90,21 @@ class Recipe:
         name: Name of the model; by default that of the recipe's file.
         scheme: Point scheme of the model, a name or a YAML file.
         data: The datasets.
-        data_root: Folder for use in paths, as ``${data_root}``.
+        data_root: Folder that paths can refer to, as ``${data_root}``.
         license: License of the weights that the model file states.
         seed: Seed of all random numbers.
         epochs: Number of epochs.
         batch_size: Faces per step over all processes.
-        max_pose_repeats: How often a face of a rare pose is used in an epoch, at most.
-        val_fraction: Share of the faces that is used for validation.
+        max_pose_repeats: Maximum number of times that a face in a rare pose is used in an epoch.
+        val_fraction: Fraction of the faces that is used for validation.
         crop_margin: Side of the crop over the side of the face box.
         flip_tta: The model file also predicts on the mirrored crop and returns the mean, in twice the time.
-        extra_views_below: Faces with a lower score are predicted on two more crops when the model file is used; 0 for
+        extra_views_below: When the model file is used, faces with a lower score are predicted on two more crops; 0 for
             none.
         precision: "bf16" or "fp32".
         num_workers: Processes that load images.
         init_from: Checkpoint, model file or name of a bundled model to start from; tensors that fit are copied. Options
-            of the network that the recipe's file leaves out are those of that model.
+            of the network that the recipe does not set are taken from that model.
         detector: Detector whose boxes the model file is fitted to; null for none.
         network: Options of the network.
         loss: The loss and the weights of its terms.
@@ -152,12 +152,12 @@ def load_settings(path: str | Path, kind: type[Settings]) -> Settings:
 
 
 def recipe_to_yaml(recipe: Recipe) -> str:
-    """The recipe with every value, as YAML that `recipe_from_yaml` reads."""
+    """Write a recipe with every value as YAML, which `recipe_from_yaml` reads."""
     return OmegaConf.to_yaml(OmegaConf.structured(recipe))
 
 
 def recipe_from_yaml(text: str) -> Recipe:
-    """The recipe that `recipe_to_yaml` wrote.
+    """Parse a recipe that `recipe_to_yaml` wrote.
 
     Raises:
         RecipeError: If a key or value is wrong.
@@ -168,7 +168,7 @@ def recipe_from_yaml(text: str) -> Recipe:
 
 
 def read_text(path: str | Path) -> str:
-    """The text of a YAML file.
+    """Read the text of a YAML file.
 
     Raises:
         RecipeError: If the file cannot be read.
@@ -185,7 +185,7 @@ def read_text(path: str | Path) -> str:
 
 
 def parse_settings(text: str, kind: type, path: str | Path) -> dict[str, Any]:
-    """The keys and values that a YAML text states, with interpolations such as ``${data_root}`` as they are.
+    """Parse the keys and values of a YAML text; interpolations such as ``${data_root}`` stay as they are.
 
     Args:
         text: The YAML text.
@@ -195,18 +195,18 @@ def parse_settings(text: str, kind: type, path: str | Path) -> dict[str, Any]:
     Raises:
         RecipeError: If the text is not YAML, or a key is unknown.
     """
-    with _errors_of(path):
+    with _recipe_errors(path):
         check_yaml(text)
         return _checked(OmegaConf.create(text), kind, path)
 
 
 def parse_overrides(overrides: Iterable[str], kind: type, path: str | Path) -> dict[str, Any]:
-    """The keys and values of overrides, each ``key=value``; see `parse_settings`.
+    """Parse overrides, each ``key=value``; see `parse_settings`.
 
     Raises:
         RecipeError: If an override is not ``key=value``, or its key is unknown.
     """
-    with _errors_of(path):
+    with _recipe_errors(path):
         overrides = list(overrides)
         for override in overrides:
             if "=" not in override:
@@ -215,12 +215,12 @@ def parse_overrides(overrides: Iterable[str], kind: type, path: str | Path) -> d
 
 
 def merge_settings(kind: type[Settings], path: str | Path, *layers: dict[str, Any]) -> Settings:
-    """The dataclass with the values of each layer; later ones win.
+    """Create the dataclass with the values of all layers; later layers win.
 
     Raises:
         RecipeError: If a value has the wrong type, or one without a default is missing.
     """
-    with _errors_of(path):
+    with _recipe_errors(path):
         return cast(Settings, OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(kind), *layers)))
 
 
@@ -232,8 +232,8 @@ def _checked(config: Any, kind: type, path: str | Path) -> dict[str, Any]:
 
 
 @contextmanager
-def _errors_of(path: str | Path) -> Iterator[None]:
-    """Raise any error of OmegaConf and of the YAML parser as a RecipeError that names the file and the key."""
+def _recipe_errors(path: str | Path) -> Iterator[None]:
+    """Convert errors of OmegaConf and of the YAML parser to a RecipeError that names the file and the key."""
     try:
         yield
     except RecipeError:
@@ -242,5 +242,5 @@ def _errors_of(path: str | Path) -> Iterator[None]:
         key = getattr(error, "full_key", None)
         reason = str(getattr(error, "msg", None) or error).splitlines()[0]
         raise RecipeError(f"{path}: {f'{key}: ' if key else ''}{reason}") from error
-    except Exception as error:  # the exceptions of the YAML parser have no base class in common with those above
+    except Exception as error:  # from the YAML parser
         raise RecipeError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from error

@@ -25,7 +25,7 @@ def check_run(recipe_path: str | Path, overrides: list[str], out: Path, resume: 
     Args:
         recipe_path: The recipe, a YAML file.
         overrides: Changes of the recipe, each ``key=value``.
-        out: Folder that training would write.
+        out: Folder that training would write to.
         resume: Check the continuation of the run in ``out``, if it exists.
 
     Raises:
@@ -82,7 +82,7 @@ def _take_steps(trainer: Trainer) -> tuple[float, float]:
     """Take a step to check it, and a few more to time them.
 
     Returns:
-        The loss of the first step, and the seconds of one of the others.
+        The loss of the first step, and the mean seconds of the others.
     """
     loss, times = 0.0, [time.monotonic()]
     while len(times) <= NUM_TIMED_STEPS + 1 and (len(times) < 3 or times[-1] - times[1] < MAX_SECONDS):

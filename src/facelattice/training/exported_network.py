@@ -1,4 +1,4 @@
-"""The network as a model file runs it: averaged with the mirrored crop, and with scaled expected errors."""
+"""The network that is exported to a model file: averaged with the mirrored crop, and with scaled expected errors."""
 
 from __future__ import annotations
 
@@ -45,17 +45,17 @@ class ExportedNetwork(nn.Module):
     def _average_views(
         self, crops: Tensor, styles: Tensor | None, mirror: Tensor
     ) -> tuple[Tensor, Tensor, Tensor, Tensor | None]:
-        """The mean over the crops and their mirror images, whose points are mirrored back."""
+        """Average the predictions on the crops and on their mirror images, whose points are mirrored back."""
         points, errors, logits, _, edge_weights = self.network(torch.cat([crops, crops.flip(2)]), styles)
-        points, mirrored = points.reshape(2, -1, *points.shape[1:])  # not chunk: a traced B stays free
+        points, mirrored = points.reshape(2, -1, *points.shape[1:])  # chunk would fix the batch size of the ONNX file
         mirrored = torch.stack([crops.shape[2] - 1 - mirrored[..., 0], mirrored[..., 1]], -1)[:, mirror]
         errors, mirrored_errors = errors.reshape(2, -1, errors.shape[1])
-        # Half the distance of the two predictions is the standard deviation of their mean: it is added in quadrature.
+        # Half the distance between the two predictions is the standard deviation of their mean; added in quadrature.
         variance = (points - mirrored).square().sum(-1) / 4
         errors = (((errors + mirrored_errors[:, mirror]) / 2).square() + variance).sqrt()
         visibility, mirrored_visibility = logits.sigmoid().reshape(2, -1, logits.shape[1])
         visibility = (visibility + mirrored_visibility[:, mirror]) / 2
-        if edge_weights is not None and edge_weights.shape[0] > 1:  # those of all faces are mirrored already
+        if edge_weights is not None and edge_weights.shape[0] > 1:  # static ones are the same for mirrored crops
             edge_weights, mirrored_weights = edge_weights.reshape(2, -1, *edge_weights.shape[1:])
             edge_weights = (edge_weights + mirrored_weights[:, mirror][:, :, mirror]) / 2
         return (points + mirrored) / 2, errors, visibility, edge_weights

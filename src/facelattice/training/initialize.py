@@ -1,6 +1,7 @@
 """Initial weights of a run: those of a checkpoint, a model file or a bundled model, as far as they fit.
 
-num_copied, sources = initialize_from("ibug68-fast", network, recipe)     # in place
+Example:
+    origin = initialize_from("ibug68-fast", network, recipe)  # changes the network in place
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ from facelattice.training.config import Recipe, recipe_from_yaml
 from facelattice.training.onnx_export import FLOAT16_SUFFIX
 from facelattice.training.origin import Origin
 
-# The options that determine the layers of the backbone, and those of the other layers beside the points and the graph.
+# The options that determine the layers of the backbone, and those that determine the other layers.
 BACKBONE_KEYS = ("backbone", "embedding", "max_stride", "stride4_features")
 HEAD_KEYS = ("separable", "head", "edge_weights", "depth", "maps_per_point", "global_features", "output_bias")
 
@@ -37,13 +38,13 @@ POINT_VECTORS, STYLE_VECTORS = "embedding.point_embedding", "embedding.style_emb
 
 @dataclass(frozen=True, eq=False)
 class InitialWeights:
-    """Weights by name, and what they belong to.
+    """Weights by name, with the graph, the options and the origin of their network.
 
     Attributes:
         weights: The state dict.
         graph: The graph that the network used, bool (N, N).
         network: Options of the network, as plain values.
-        origin: The data and the license behind them.
+        origin: The data that the weights were trained on, and their license.
     """
 
     weights: dict[str, Tensor]
@@ -55,9 +56,10 @@ class InitialWeights:
 def initialize_from(source: str, network: SDFL, recipe: Recipe) -> Origin:
     """Copy the weights that fit a network by name and shape.
 
-    If only the points differ, these are all but the layers whose size depends on the number of points. Other faces give
-    another graph: weights of an edge are copied to the same edge, and the other edges keep their initial weights. The
-    vectors of annotation styles are copied by name; a new style starts from the mean of the others.
+    If the networks differ only in their points, these are the weights of all layers whose size does not depend on the
+    number of points. If their graphs differ, the weights of an edge are copied to the same edge, and other edges keep
+    their initial weights. The vectors of annotation styles are copied by name; a new style starts from the mean of the
+    others.
 
     Args:
         source: A checkpoint, a model file, or the name of a bundled model.
@@ -65,7 +67,7 @@ def initialize_from(source: str, network: SDFL, recipe: Recipe) -> Origin:
         recipe: Its recipe.
 
     Returns:
-        The data and the license behind the weights, and the number of copied tensors.
+        The origin of the weights: data, license, and number of copied tensors.
 
     Raises:
         CheckpointError: If the file cannot be used, or its backbone does not fit.
@@ -97,12 +99,12 @@ def initialize_from(source: str, network: SDFL, recipe: Recipe) -> Origin:
 
 
 def weight_names(network: SDFL) -> set[str]:
-    """The names of the tensors of a network that model files contain: all but the counters of batches."""
+    """Return the names of the tensors of a network that model files contain: all but the batch counters."""
     return {name for name in network.state_dict() if not name.endswith("num_batches_tracked")}
 
 
 def read_initial_recipe(source: str) -> dict[str, Any]:
-    """The recipe of a model to start from, as plain values; empty if the file does not exist.
+    """Read the recipe of a model to start from, as plain values; empty if the file does not exist.
 
     Args:
         source: A checkpoint, a model file, or the name of a bundled model.
@@ -124,7 +126,7 @@ def _is_model(source: str) -> bool:
 
 
 def _differences(initial: InitialWeights, recipe: Recipe, keys: Iterable[str]) -> list[str]:
-    """The options of the recipe's network that differ from those of the initial weights, with both values."""
+    """Return the options of the network that differ between the recipe and the initial weights, with both values."""
     own = vars(recipe.network)
     return [
         f"network.{key} is {own[key]}, there {initial.network[key]}"
@@ -134,7 +136,7 @@ def _differences(initial: InitialWeights, recipe: Recipe, keys: Iterable[str]) -
 
 
 def match_styles(initial: InitialWeights, styles: Sequence[str]) -> dict[str, Tensor]:
-    """The vectors of annotation styles for a network with other styles.
+    """Return the vectors of annotation styles for a network with other styles.
 
     Args:
         initial: Weights of a network, with or without styles.
@@ -154,7 +156,7 @@ def match_styles(initial: InitialWeights, styles: Sequence[str]) -> dict[str, Te
 
 
 def match_edge_weights(module: EdgeWeights, state: dict[str, Tensor], graph: Tensor) -> dict[str, Tensor]:
-    """The tensors of ``state`` that have an entry per edge, reordered to the edges of ``module``.
+    """Reorder the tensors of ``state`` that have an entry per edge to the edges of ``module``.
 
     Args:
         module: Edge weights of the new network.
@@ -178,7 +180,7 @@ def match_edge_weights(module: EdgeWeights, state: dict[str, Tensor], graph: Ten
 
 
 def read_model(path: Path) -> InitialWeights:
-    """The weights of a model file that `onnx_export.export` wrote.
+    """Read the weights of a model file that `onnx_export.export` wrote.
 
     Raises:
         CheckpointError: If the backbone is quantized, or the network is of another version.

@@ -1,9 +1,9 @@
-"""From a checkpoint to a model file: one ONNX file that describes itself and equals the network in torch.
+"""Export of a checkpoint to a model file: one ONNX file with metadata, with the same outputs as the network in torch.
 
     info = export(Path("runs/ibug68/best.pt"), Path("model.onnx"))
 
-The file keeps the network's own parameter names, with batch normalization as it is, so that `initialize_from` reads
-them back as a state dict. ONNX Runtime fuses the layers when it loads the file.
+The file keeps the parameter names of the network, and batch normalization as separate layers, so that `initialize_from`
+can read it as a state dict. ONNX Runtime fuses the layers when it loads the file.
 """
 
 from __future__ import annotations
@@ -38,9 +38,8 @@ from facelattice.training.prepare import make_network
 SAMPLE_IMAGE = Path(facelattice.__file__).with_name("serve") / "page" / "sample.jpg"
 SAMPLE_BOX = np.array([180.0, 88.0, 272.0, 178.0])  # its face, pixels
 MAX_DIFFERENCE = 0.01  # pixels of the crop, between ONNX Runtime and torch
-MAX_ROUNDING = (
-    0.2  # pixels of the crop, the most that float16 weights may move a point; the mean is a hundredth of that
-)
+# Largest shift of a point by float16 weights, pixels of the crop. The mean shift is a hundredth of it.
+MAX_ROUNDING = 0.2
 NUM_TEST_CROPS = 16
 FLOAT16_SUFFIX = ".float16"
 MIN_FLOAT16_SIZE = 256  # smaller tensors stay in float32
@@ -55,15 +54,15 @@ def export(checkpoint_path: Path, output: Path, int8: bool = False) -> ModelInfo
     Args:
         checkpoint_path: A checkpoint, usually best.pt.
         output: The model file.
-        int8: Quantize the backbone to 8-bit integers. The recipe's data is needed for that: images to calibrate with,
-            and validation faces, whose NME may rise by at most 0.05 percentage points.
+        int8: Quantize the backbone to 8-bit integers. This needs the data of the recipe: images for calibration, and
+            validation faces, whose NME may rise by at most 0.05 percentage points.
 
     Returns:
         The metadata of the model file.
 
     Raises:
         CheckpointError: If the checkpoint cannot be used.
-        ExportError: If the file would not compute what the network computes. Nothing is written then.
+        ExportError: If the outputs of the file differ from those of the network. Nothing is written then.
     """
     checkpoint = Checkpoint.load(checkpoint_path)
     recipe = recipe_from_yaml(checkpoint.recipe)
@@ -81,7 +80,7 @@ def export(checkpoint_path: Path, output: Path, int8: bool = False) -> ModelInfo
         from facelattice.training.quantize import quantize_checked  # reads the data, which no other export needs
 
         model, float16 = to_float16_weights(onnx.load_from_string(quantize_checked(data, recipe))), True
-    elif not float16:  # a short run can leave large weights that cancel each other; better a larger file than none
+    elif not float16:  # after a short run, large weights may cancel each other; they need float32
         model = onnx.load_from_string(data)
     info = _model_info(checkpoint, recipe, int8, float16)
     helper.set_model_props(model, {METADATA_KEY: json.dumps(info.to_dict())})
@@ -91,10 +90,10 @@ def export(checkpoint_path: Path, output: Path, int8: bool = False) -> ModelInfo
 
 
 def load_network(checkpoint: Checkpoint, recipe: Recipe) -> SDFL:
-    """The network of a checkpoint with its averaged weights, in evaluation mode on the CPU.
+    """Load the network of a checkpoint with its averaged weights, in evaluation mode on the CPU.
 
     Raises:
-        CheckpointError: If the weights are those of a network that this version creates differently.
+        CheckpointError: If the weights do not fit the network that this version creates.
     """
     network = make_network(checkpoint.metadata["graph"], recipe, pretrained=False)
     try:
@@ -108,14 +107,14 @@ def load_network(checkpoint: Checkpoint, recipe: Recipe) -> SDFL:
 
 
 def exported_network(checkpoint: Checkpoint, recipe: Recipe) -> ExportedNetwork:
-    """The network of a checkpoint as its model file runs it."""
+    """Return the network of a checkpoint in the form that is exported."""
     mirror = Scheme.from_dict(checkpoint.metadata["scheme"]).mirror if recipe.flip_tta else None
     scale = 1.0 if checkpoint.error_scale is None else checkpoint.error_scale
     return ExportedNetwork(load_network(checkpoint, recipe), mirror, scale)
 
 
 def to_onnx(outputs: ExportedNetwork, crop_size: int) -> bytes:
-    """The ONNX file without metadata, for any batch size.
+    """Convert the network to an ONNX file without metadata, for any batch size.
 
     Args:
         outputs: The network in evaluation mode.
@@ -131,8 +130,8 @@ def to_onnx(outputs: ExportedNetwork, crop_size: int) -> bytes:
     crops = torch.zeros(2, crop_size, crop_size, 3, dtype=torch.uint8)
     file = io.BytesIO()
     with warnings.catch_warnings():
-        # The tracer warns that it keeps Python numbers as constants: they are sizes of the crop. The newer exporter
-        # would need onnxscript, one more package.
+        # The tracer warns that Python numbers become constants, which is right for sizes of the crop. The newer
+        # exporter would need another package, onnxscript.
         warnings.simplefilter("ignore")
         torch.onnx.export(
             outputs,
@@ -155,7 +154,7 @@ def to_onnx(outputs: ExportedNetwork, crop_size: int) -> bytes:
 
 
 def has_styles(outputs: ExportedNetwork) -> bool:
-    """Whether the network has annotation styles."""
+    """Return whether the network has annotation styles."""
     return getattr(outputs.network.embedding, "style_embedding", None) is not None
 
 
@@ -183,7 +182,7 @@ def to_float16_weights(model: onnx.ModelProto) -> onnx.ModelProto:
             and tensor.name not in scales
         ):
             name = tensor.name
-            with np.errstate(over="ignore"):  # the comparison with torch detects it
+            with np.errstate(over="ignore"):  # the comparison with torch detects an overflow
                 half = values.astype(np.float16)
             tensor.CopyFrom(numpy_helper.from_array(half, name + FLOAT16_SUFFIX))
             casts.append(helper.make_node("Cast", [tensor.name], [name], to=onnx.TensorProto.FLOAT))
@@ -194,7 +193,7 @@ def to_float16_weights(model: onnx.ModelProto) -> onnx.ModelProto:
 
 
 def sample_crops(crop_size: int, crop_margin: float) -> np.ndarray:
-    """Crops around the face of the sample image, shifted, scaled and rotated: uint8 (16, S, S, 3)."""
+    """Return crops around the face of the sample image, shifted, scaled and rotated: uint8 (16, S, S, 3)."""
     image, rng = load_image(SAMPLE_IMAGE), np.random.default_rng(0)
     crops = []
     for _ in range(NUM_TEST_CROPS):
@@ -208,7 +207,7 @@ def sample_crops(crop_size: int, crop_margin: float) -> np.ndarray:
 
 @torch.inference_mode()
 def max_difference(outputs: ExportedNetwork, data: bytes, crops: np.ndarray) -> float:
-    """The largest difference between torch and ONNX Runtime.
+    """Compute the largest difference between torch and ONNX Runtime.
 
     Args:
         outputs: The network.
@@ -219,7 +218,7 @@ def max_difference(outputs: ExportedNetwork, data: bytes, crops: np.ndarray) -> 
         Pixels of the crop, over points and expected errors, and over the visibility; NaN if an output is NaN.
     """
     options = onnxruntime.SessionOptions()
-    options.log_severity_level = 3  # not the warning that the default of the style prevents optimizations
+    options.log_severity_level = 3  # hides the warning that the default of the style prevents optimizations
     session = onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
     found = session.run(["points", "expected_errors", "visibility"], {"crops": crops})
     expected = outputs(torch.from_numpy(crops))[:3]
@@ -255,12 +254,12 @@ def _model_info(checkpoint: Checkpoint, recipe: Recipe, int8: bool, float16: boo
 
 
 def _without_paths(recipe: Recipe) -> dict[str, Any]:
-    """The recipe without the folders of the machine that it was trained on: file names only."""
+    """Return the recipe with file names in place of paths on the machine that it was trained on."""
     plain: Any = OmegaConf.to_container(OmegaConf.create(recipe_to_yaml(recipe)))
     plain.pop("data_root")
     for source in plain["data"]:
         source["path"] = Path(source["path"]).name
-    holders = [*((each, "scheme") for each in (plain, *plain["data"])), (plain, "init_from")]
-    for holder, key in (*holders, (plain["network"], "pretrained_file")):
-        holder[key] = holder[key] and Path(holder[key]).name
+    paths = [*((section, "scheme") for section in (plain, *plain["data"])), (plain, "init_from")]
+    for section, key in (*paths, (plain["network"], "pretrained_file")):
+        section[key] = section[key] and Path(section[key]).name
     return plain

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Origin:
-    """Where the initial weights of a run come from. Their terms apply to what is trained from them.
+    """Origin of the initial weights of a run. Their terms also apply to the trained weights.
 
     Attributes:
         data: Name and terms of each dataset that they were trained on.

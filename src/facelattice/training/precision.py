@@ -11,8 +11,8 @@ from torch import Tensor, nn
 def depthwise_in_float32(network: nn.Module) -> None:
     """Compute the depthwise convolutions of a network in float32 under CPU autocast.
 
-    oneDNN has no fast bf16 gradient for them, above all for strides of 2 and 5 x 5 kernels: a training step of
-    EfficientNet-Lite0 takes a quarter less time, one of MobileNetV2 the same (`benchmarks/precision.py`).
+    oneDNN has no fast bf16 gradient for them, especially for strides of 2 and 5 x 5 kernels. In float32, a training
+    step of EfficientNet-Lite0 takes a quarter less time, and one of MobileNetV2 the same (`benchmarks/precision.py`).
 
     Args:
         network: The network, changed in place.

@@ -1,4 +1,4 @@
-"""From a recipe to the training data, the landmark graph and the network."""
+"""Preparation of a run: the training data, the landmark graph and the network of a recipe."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def load_training_data(recipe: Recipe) -> TrainingData:
     annotated: list[bool] = []
     faces = [source for source in recipe.data if not source.background]
     for source, samples in zip(faces, sources, strict=True):
-        samples = _describe(samples, source)
+        samples = _apply_source(samples, source)
         fraction = 0.0 if source.pseudo_labels else recipe.val_fraction
         source_train, source_val = split_validation(convert_samples(samples, target, mean_shape), fraction)
         train, val = train + source_train, val + source_val
@@ -104,25 +104,25 @@ def load_training_data(recipe: Recipe) -> TrainingData:
 
 
 def make_crops(samples: list[Sample], recipe: Recipe, augmentation: AugmentationConfig | None = None) -> FaceCrops:
-    """Crops of faces as the recipe's network takes them."""
+    """Create the crops of faces that the recipe's network takes."""
     size, styles = recipe.network.crop_size, recipe.network.annotation_styles
     return FaceCrops(samples, size, recipe.crop_margin, augmentation, recipe.seed, styles)
 
 
-def _describe(samples: list[Sample], source: DataSource) -> list[Sample]:
-    """The faces with what the recipe says of their source: the annotation style, and which points are visible.
+def _apply_source(samples: list[Sample], source: DataSource) -> list[Sample]:
+    """Set the annotation style and the visible points of the faces of a source.
 
-    In a source without flags, annotated points count as visible: most are, and the network needs examples of both.
+    In a source without visibility flags, annotated points count as visible: most are, and the network needs examples.
     """
     style = source.annotation_style or ""
-    flags = source.pseudo_labels or any((sample.hidden | sample.visible).any() for sample in samples)
+    keep = source.pseudo_labels or any((sample.hidden | sample.visible).any() for sample in samples)
     return [
-        replace(sample, annotation_style=style, visible=sample.visible if flags else sample.mask) for sample in samples
+        replace(sample, annotation_style=style, visible=sample.visible if keep else sample.mask) for sample in samples
     ]
 
 
 def landmark_graph(data: TrainingData, recipe: Recipe) -> Tensor:
-    """The directed graph of the training faces, bool (N, N).
+    """Compute the directed graph of the training faces, bool (N, N).
 
     Raises:
         RecipeError: If the scheme has too few points for the recipe's k.
@@ -134,13 +134,13 @@ def landmark_graph(data: TrainingData, recipe: Recipe) -> Tensor:
 
 
 def landmark_correlation(samples: Sequence[Sample], mirrored: bool = True) -> Tensor:
-    """Correlation of the landmarks of faces of one scheme and of their mirror images, (N, N)."""
+    """Compute the correlation (N, N) of the landmarks of faces of one scheme and of their mirror images."""
     points = np.stack([np.where(s.mask[:, None], s.points, np.nan) for s in samples])
     return correlation(normalize_shapes(points, samples[0].scheme.mirror if mirrored else None))
 
 
 def graph_metadata(samples: list[Sample], k: int, symmetric: bool, mirrored: bool = True) -> dict[str, Any]:
-    """The graph of faces of one scheme as a model file states it, see `ModelInfo.graph`.
+    """Compute the landmark graph of faces of one scheme in the form of `ModelInfo.graph`.
 
     Args:
         samples: The faces.
@@ -164,7 +164,7 @@ def graph_metadata(samples: list[Sample], k: int, symmetric: bool, mirrored: boo
 
 
 def make_network(graph: Tensor, recipe: Recipe, pretrained: bool = True) -> SDFL:
-    """The recipe's network.
+    """Create the network of a recipe.
 
     Args:
         graph: The directed graph, bool (N, N).
@@ -185,8 +185,7 @@ def fit_detector(data: TrainingData, detector: str, max_faces: int = 300, min_fa
         min_faces: Number of faces that the detector must find.
 
     Returns:
-        The mapping of `detection.map_box`; None if the detector finds too few faces, so that its boxes are of something
-        else.
+        The mapping for `detection.map_box`; None if the detector finds too few of the faces.
     """
     complete = [s for s in data.train if s.mask.all()]
     step = max(1, len(complete) // max_faces)
@@ -205,13 +204,13 @@ def fit_detector(data: TrainingData, detector: str, max_faces: int = 300, min_fa
 
 
 def checkpoint_metadata(data: TrainingData, recipe: Recipe, graph: Tensor, origin: Origin | None) -> dict[str, Any]:
-    """What a model file states beside its weights: plain values and tensors, kept in every checkpoint.
+    """Collect the metadata of a model file: plain values and tensors, stored in every checkpoint.
 
     Args:
         data: The faces.
         recipe: The recipe.
         graph: The directed graph, bool (N, N).
-        origin: The data and the license behind the initial weights, whose terms still apply; None without any.
+        origin: The origin of the initial weights, whose terms still apply; None if they are not from another model.
     """
     sources = [{"name": source.name, "terms": source.terms} for source in recipe.data]
     return {
@@ -226,7 +225,7 @@ def checkpoint_metadata(data: TrainingData, recipe: Recipe, graph: Tensor, origi
 
 
 def _license(own: str, origin: Origin | None) -> str:
-    """The license of the weights: the recipe's, and that of the initial weights."""
+    """Return the license of the weights: that of the recipe, and that of the initial weights."""
     if origin is None or origin.license in (NOT_STATED, own):
         return own
     return origin.license if own == NOT_STATED else f"{own}; initial weights: {origin.license}"

@@ -13,12 +13,12 @@ Item = TypeVar("Item")
 
 
 def track_progress(items: Sequence[Item], description: str, noun: str) -> Iterable[Item]:
-    """Iterate over the items with a progress bar on stderr; if that is no terminal, with a line every minute.
+    """Iterate over the items with a progress bar on stderr, or a line every minute if stderr is no terminal.
 
     Args:
         items: The items.
-        description: What is done.
-        noun: What the items are.
+        description: Label of the progress bar.
+        noun: Name of the items, plural.
     """
     console = make_console(stderr=True)
     if console.is_terminal:

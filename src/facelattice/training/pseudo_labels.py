@@ -5,8 +5,8 @@
     for label in relabel_samples(predictor, samples, on_error):                # faces with noisy or few points
         ...
 
-Each face is predicted in several crops that are shifted, scaled, rotated and mirrored. A landmark that the model sees
-stays in its place in the image; a landmark that it guesses moves with the crop, and is left out.
+Each face is predicted in several crops that are shifted, scaled, rotated and mirrored. Landmarks that the model can
+locate stay in place in the image. Those that it guesses move with the crop, and are left out.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ SHIFT, SCALE, ROTATION = 0.04, 0.07, 15.0
 # These are fractions of the longer side of the box of the points.
 MAX_DEVIATION = 0.015  # landmarks with a larger mean deviation over the views are left out
 MAX_DISTANCE = 0.06  # faces are left out if the mean distance from the annotated points is larger
-MIN_SHARE = 0.3  # faces are left out if a smaller share of their landmarks is left
+MIN_SHARE = 0.3  # faces are left out if a smaller fraction of their landmarks is consistent
 
 OnError = Callable[[Path, ImageError], None]
 
@@ -69,7 +69,7 @@ def label_images(aligner: FaceAligner, images: Iterable[Path], on_error: OnError
             on_error(path, error)
             continue
         for face in aligner(image):
-            points, deviations = view_agreement(aligner.model, image, face.points)
+            points, deviations = predict_views(aligner.model, image, face.points)
             mask = deviations < MAX_DEVIATION
             if mask.mean() >= MIN_SHARE:
                 yield PseudoLabel(path, points, mask)
@@ -78,7 +78,7 @@ def label_images(aligner: FaceAligner, images: Iterable[Path], on_error: OnError
 def relabel_samples(
     predictor: LandmarkPredictor, samples: list[Sample], on_error: OnError, progress: Callable[[list[Any]], Any] = iter
 ) -> Iterator[PseudoLabel]:
-    """Label faces anew whose annotation is noisy or has few points; it gives the box.
+    """Label annotated faces again, such as those with noisy or few points. The annotation gives the box.
 
     Args:
         predictor: The model.
@@ -87,7 +87,7 @@ def relabel_samples(
         progress: Wraps the list of faces, to show progress.
 
     Yields:
-        The faces with enough consistent landmarks that are near the annotated points, and so of the same face.
+        The faces with enough consistent landmarks, close to the annotated points.
 
     Raises:
         DataError: If the annotation shares no point with the model's scheme.
@@ -100,15 +100,15 @@ def relabel_samples(
             on_error(sample.path, error)
             continue
         (face,) = predictor.predict([image], [converted.box])
-        points, deviations = view_agreement(predictor.model, image, face.points)
+        points, deviations = predict_views(predictor.model, image, face.points)
         mask = deviations < MAX_DEVIATION
         distance = _distance_from_annotation(points, sample, converted)
         if mask.mean() >= MIN_SHARE and distance <= MAX_DISTANCE * geometry.box_side(geometry.points_box(points)):
             yield PseudoLabel(sample.path, points, mask)
 
 
-def view_agreement(model: Model, image: np.ndarray, points: np.ndarray, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
-    """Predict the landmarks of a face in several views, and measure how well the views agree.
+def predict_views(model: Model, image: np.ndarray, points: np.ndarray, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    """Predict the landmarks of a face in several views, and measure the consistency of the views.
 
     Args:
         model: The model.
@@ -137,10 +137,10 @@ def view_agreement(model: Model, image: np.ndarray, points: np.ndarray, seed: in
 
 
 def _distance_from_annotation(points: np.ndarray, sample: Sample, converted: Sample) -> float:
-    """Mean distance of predicted points from the annotated ones, pixels.
+    """Compute the mean distance of predicted points from the annotated ones, pixels.
 
-    It is measured in the scheme of the annotation, or in the model's if the model's points give none of the annotated
-    ones: five points do not give the contour of an eye, but a contour gives its center.
+    It is measured in the scheme of the annotation, or in that of the model if none of the annotated points can be
+    computed from those of the model.
     """
     own, known = convert(points, np.ones(len(points), bool), converted.scheme, sample.scheme)
     shared = known & sample.mask

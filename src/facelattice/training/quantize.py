@@ -30,7 +30,7 @@ def quantize_checked(data: bytes, recipe: Recipe) -> bytes:
 
     Args:
         data: The ONNX file.
-        recipe: The recipe, whose data is read.
+        recipe: The recipe; its data is read.
 
     Returns:
         The quantized file.
@@ -58,7 +58,7 @@ def quantize_checked(data: bytes, recipe: Recipe) -> bytes:
 def quantize(data: bytes, crops: np.ndarray) -> bytes:
     """Quantize the backbone's convolutions statically, per channel.
 
-    Heatmaps and graph stay in float32: a point needs more than 256 steps.
+    Heatmaps and graph stay in float32, as positions need more than 256 levels.
 
     Args:
         data: An ONNX file.
@@ -87,7 +87,7 @@ def quantize(data: bytes, crops: np.ndarray) -> bytes:
 
 
 def mean_nme(data: bytes, faces: list[CropItem], scheme: Scheme) -> float:
-    """The NME of an ONNX file on crops, the mean over the faces that have a size."""
+    """Compute the NME of an ONNX file on crops, the mean over the faces that have a size."""
     session = onnxruntime.InferenceSession(data, providers=["CPUExecutionProvider"])
     errors = []
     for face in faces:
@@ -97,7 +97,7 @@ def mean_nme(data: bytes, faces: list[CropItem], scheme: Scheme) -> float:
 
 
 def _crops(samples: list[Sample], recipe: Recipe, augmentation: AugmentationConfig | None = None) -> list[CropItem]:
-    """The crops of the faces whose images can be read. Raises ExportError if there are none."""
+    """Return the crops of the faces whose images can be read. Raise ExportError if there are none."""
     faces = make_crops(samples, recipe, augmentation)
     readable = [item for item in (faces[0, i, i] for i in range(len(samples))) if item["readable"]]
     if not readable:

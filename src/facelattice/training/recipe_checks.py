@@ -1,4 +1,4 @@
-"""Checks of recipes: keys, values, and what old keys are called now."""
+"""Checks of the keys and values of recipes, with suggestions for unknown keys."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ PROBABILITIES = (
     "color", "grayscale", "gamma", "blur", "low_resolution", "noise", "jpeg", "occlusion", "accessories", "background",
     "turned",
 )  # fmt: skip
-# The condition on a number in words, as a test that NaN fails, and the keys that it applies to.
+# Conditions on numbers by their description: the test, which fails for NaN, and the keys that it applies to.
 BOUNDS: dict[str, tuple[Callable[[float], bool], tuple[str, ...]]] = {
     "above 0": (lambda value: value > 0, (
         "epochs", "network.crop_size", "crop_margin", "max_pose_repeats", "network.maps_per_point", "optimizer.lr",
@@ -49,8 +49,8 @@ BOUNDS: dict[str, tuple[Callable[[float], bool], tuple[str, ...]]] = {
     ),
     "0 or more, and below 1": (lambda value: 0 <= value < 1, ("optimizer.momentum", "optimizer.ema_decay")),
 }  # fmt: skip
-# Keys of recipes before version 0.2, for the error message that names the new key. One name is split, because a search
-# of the sources for old words must not find it.
+# Keys of recipes before version 0.2, for the error message that names the new key. One name is split, so that a search
+# of the sources for old words does not find it.
 RENAMED = {
     "licence": "license", "batch": "batch_size", "balance": "max_pose_repeats", "held_out": "val_fraction",
     "size": "network.crop_size", "margin": "crop_margin", "mirrored": "flip_tta", "unsure": "extra_views_below",
@@ -68,7 +68,7 @@ RENAMED = {
     "validate": "pseudo_labels (true where validate was false)",
 }  # fmt: skip
 
-# Names that other trainers give to these keys. A key of the recipe that is only in another section needs no entry.
+# Names of these keys in other trainers. The names of keys in other sections need no entry.
 _OTHER_NAMES = {
     "init_from": "pretrained, weights, pretrained_weights, model, checkpoint, ckpt, init, finetune, load_from",
     "network.backbone": "arch, encoder, architecture",
@@ -109,7 +109,7 @@ def check_keys(given: Any, kind: type, path: str | Path) -> None:
 
 
 def _full_keys(kind: type, prefix: str = "") -> list[str]:
-    """The keys of a dataclass, such as ``optimizer`` and ``optimizer.lr``; without those of the entries of lists."""
+    """Return the keys of a dataclass, such as ``optimizer`` and ``optimizer.lr``, without those of list entries."""
     keys = []
     for name, value in get_type_hints(kind).items():
         keys.append(f"{prefix}{name}")
@@ -137,7 +137,7 @@ def _check_keys(given: Any, kind: type, prefix: str, path: str | Path, all_keys:
 
 
 def check_resolvers(value: Any, path: str | Path) -> None:
-    """Raise RecipeError for values such as ${oc.env:NAME}, which would copy a secret into the model file."""
+    """Raise RecipeError for values such as ${oc.env:NAME}, which could copy a secret into the model file."""
     if isinstance(value, str) and re.search(r"\$\{\s*[\w.]+\s*:", value):
         raise RecipeError(f"{path}: {value!r}: only keys of the recipe can be inserted, as in ${{data_root}}")
     for item in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
@@ -145,7 +145,7 @@ def check_resolvers(value: Any, path: str | Path) -> None:
 
 
 def _hint(key: str, prefix: str, known: list[str], all_keys: list[str]) -> str:
-    """What to write in place of an unknown key: a new name, the key of another section, or the most similar one."""
+    """Suggest a replacement for an unknown key: its new name, the key of another section, or the most similar one."""
     in_data = prefix.startswith("data[")
     new = RENAMED.get(f"{prefix}{key}") or RENAMED.get(key if in_data else "")
     if new is not None:
@@ -165,7 +165,7 @@ def _hint(key: str, prefix: str, known: list[str], all_keys: list[str]) -> str:
 
 
 def _keys_named(name: str, prefix: str, all_keys: list[str]) -> list[str]:
-    """The full keys that have this name in any section, or that other trainers call so."""
+    """Return the full keys with this name in any section, and the key that other trainers call so."""
     keys = [full for full in all_keys if full.rpartition(".")[2] == name]
     other = OTHER_NAMES.get(name, "")
     is_option = other.startswith("the option") and not prefix and "epochs" in all_keys  # the keys of a recipe

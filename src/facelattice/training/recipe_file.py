@@ -22,7 +22,7 @@ from facelattice.training.config import Recipe, merge_settings, parse_overrides,
 from facelattice.training.initialize import read_initial_recipe
 from facelattice.training.recipe_checks import check_values
 
-PATH_KEYS = ("data_root", "path", "pretrained_file", "scheme", "init_from")  # of which some values are names
+PATH_KEYS = ("data_root", "path", "pretrained_file", "scheme", "init_from")  # some of their values are names
 # Options of the network that a recipe does not take from the model that it starts from.
 NOT_INHERITED = ("pretrained", "pretrained_file")
 
@@ -30,14 +30,14 @@ NOT_INHERITED = ("pretrained", "pretrained_file")
 def load_recipe(path: str | Path, overrides: Sequence[str] = (), resumed: Path | None = None) -> Recipe:
     """Read a recipe.
 
-    With ``init_from``, the options of the network and the margin of the crop that are not stated are those of that
+    With ``init_from``, options of the network and the crop margin that the recipe does not set are taken from that
     model, if its file exists. Its annotation styles are taken only if a dataset names one.
 
     Args:
         path: A YAML file.
         overrides: Changes, each ``key=value``.
-        resumed: The checkpoint of a run to resume. It gives the settings in place of ``init_from``, whose file may have
-            been deleted or replaced since.
+        resumed: The checkpoint of a run to resume. The settings are taken from it instead of from ``init_from``, whose
+            file may have been deleted or replaced.
 
     Returns:
         The recipe, with absolute paths, and with defaults for the keys that are left out.
@@ -63,7 +63,7 @@ def load_recipe(path: str | Path, overrides: Sequence[str] = (), resumed: Path |
 
 
 def absolute_paths(settings: dict[str, Any], folder: Path) -> dict[str, Any]:
-    """Settings of a recipe, or some of them, whose relative paths are made absolute.
+    """Make the relative paths in settings of a recipe absolute.
 
     Args:
         settings: Keys and values.
@@ -81,7 +81,7 @@ def absolute_paths(settings: dict[str, Any], folder: Path) -> dict[str, Any]:
 
 
 def absolute_overrides(overrides: Sequence[str], folder: Path, path: Path) -> list[str]:
-    """Overrides whose paths, relative to a folder, are made absolute.
+    """Make the relative paths in overrides absolute.
 
     Args:
         overrides: Changes of a recipe, each ``key=value``.
@@ -108,7 +108,7 @@ def _check_schemes(recipe: Recipe, path: str | Path) -> None:
 
 
 def _with_settings_of_model(recipe: Recipe, source: str, stated: set[str]) -> Recipe:
-    """The recipe with the settings of a model for the keys of the network that are not stated, and the crop margin."""
+    """Return the recipe with the settings of a model where it states none: options of the network, and crop margin."""
     initial = read_initial_recipe(source)
     left_out = {*stated, *NOT_INHERITED}
     if not any(dataset.annotation_style for dataset in recipe.data):
@@ -120,7 +120,7 @@ def _with_settings_of_model(recipe: Recipe, source: str, stated: set[str]) -> Re
 
 
 def _is_path(key: str, value: str) -> bool:
-    """Whether the value is a path, and not the name of a scheme or model or an interpolation."""
+    """Return whether the value is a path, not an interpolation or the name of a scheme or model."""
     if value.startswith("${"):
         return False
     if key == "scheme":
@@ -129,7 +129,7 @@ def _is_path(key: str, value: str) -> bool:
 
 
 def _join(folder: Path, value: str) -> Path:
-    """The absolute path of a value relative to a folder, without ``..`` at its start."""
+    """Make a path relative to a folder absolute, without ``..`` at its start."""
     base, path = folder.resolve(), Path(value)
     while path.parts[:1] == ("..",):
         base, path = base.parent, Path(*path.parts[1:])

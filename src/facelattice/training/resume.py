@@ -21,7 +21,7 @@ def checkpoint_to_resume(last: Path, recipe: Recipe, data: TrainingData) -> Chec
 
     Args:
         last: The checkpoint, last.pt.
-        recipe: The recipe to continue with. Files may have moved to another folder since.
+        recipe: The recipe to continue with. Its files may be in another folder than before.
         data: Its faces.
 
     Raises:
@@ -49,8 +49,8 @@ def checkpoint_to_resume(last: Path, recipe: Recipe, data: TrainingData) -> Chec
     return checkpoint
 
 
-def describe_nothing_to_resume(recipe_path: Path, out: Path) -> str:
-    """What to say about --resume without a checkpoint, also if the recipe is the one that another run recorded."""
+def explain_missing_checkpoint(recipe_path: Path, out: Path) -> str:
+    """Return the message about --resume without a checkpoint. It names the run that wrote the recipe, if one did."""
     text = f"nothing to resume in {out}: training starts at epoch 1"
     other = recipe_path.parent
     is_of_run = recipe_path.name == "recipe.yaml" and (other / "last.pt").exists()
@@ -58,12 +58,12 @@ def describe_nothing_to_resume(recipe_path: Path, out: Path) -> str:
 
 
 def continue_command(out: Path) -> str:
-    """The command that continues the run in a folder with the recipe that it recorded there."""
+    """Return the command that continues the run in a folder with the recipe that is stored there."""
     return shell_command("facelattice", "train", str(out / "recipe.yaml"), "--out", str(out), "--resume")
 
 
 def recipe_differences(recipe: Recipe, other: Recipe) -> list[str]:
-    """The keys in which two recipes differ, each with both values. Of paths, only the names of the files count.
+    """Return the keys in which two recipes differ, each with both values. Of paths, only the file names are compared.
 
     Args:
         recipe: The given recipe.
@@ -78,7 +78,7 @@ def recipe_differences(recipe: Recipe, other: Recipe) -> list[str]:
 
 
 def _flatten(value: Any, key: str = "") -> dict[str, Any]:
-    """Values by their full key, such as ``optimizer.lr`` or ``data[0].path``."""
+    """Return values by their full key, such as ``optimizer.lr`` or ``data[0].path``."""
     if isinstance(value, dict):
         parts = {f"{key}.{name}" if key else name: item for name, item in value.items()}
     elif isinstance(value, list) and any(isinstance(item, dict) for item in value):

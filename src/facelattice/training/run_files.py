@@ -1,4 +1,4 @@
-"""The files of a run beside its checkpoints: pictures, curves and TensorBoard."""
+"""The files of a run other than its checkpoints: images, curves and TensorBoard."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ class RunFiles:
             self._last_curves = time.monotonic()
 
     def _save_image(self, name: str, image: np.ndarray, epoch: int) -> None:
-        """Write a picture, also into TensorBoard unless that has one of a close epoch."""
+        """Write an image; also to TensorBoard, unless that has one from a close epoch."""
         with writing_to(self._out):
             save_image(self._out / f"{name}.png", image)
         step = self._num_epochs / NUM_BOARD_IMAGES
@@ -88,7 +88,7 @@ class RunFiles:
 
 @contextmanager
 def writing_to(out: Path) -> Iterator[None]:
-    """Raise an OSError as a TrainingError that says how to continue the run in ``out``."""
+    """Convert an OSError to a TrainingError that says how to continue the run in ``out``."""
     try:
         yield
     except OSError as error:

@@ -1,4 +1,4 @@
-"""Pictures of a training run: the augmented crops of a batch, and predictions beside annotations."""
+"""Images of a training run: the augmented crops of a batch, and predictions beside annotations."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def draw_val_predictions(validation: Validation, crops: FaceCrops, scheme: Schem
 
 
 def _draw_pair(validation: Validation, item: CropItem, path: Path, scheme: Scheme) -> np.ndarray:
-    """One face: annotation, prediction, and a caption with its NME and its file."""
+    """Draw one face: annotation, prediction, and a caption with its NME and its file."""
     index, crop, mask = item["index"], item["crop"].numpy(), item["mask"].numpy()
     truth = np.where(mask[:, None], item["points"].numpy(), np.nan)
     tiles = [
@@ -87,7 +87,7 @@ def _draw_tile(
     expected_errors: np.ndarray | None = None,
     hidden: np.ndarray | None = None,
 ) -> np.ndarray:
-    """A crop (S, S, 3) at another size with its points (N, 2), of which NaN are left out."""
+    """Draw a crop (S, S, 3) at another size with its points (N, 2); points that are NaN are left out."""
     scale = side / len(crop)
     image = cv2.resize(crop, (side, side), interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
     known = np.isfinite(points).all(1)
@@ -107,7 +107,7 @@ def _caption(text: str, width: int) -> np.ndarray:
 
 
 def _grid(tiles: Sequence[np.ndarray], columns: int) -> np.ndarray:
-    """Tiles of one size in rows; missing ones at the end are blank."""
+    """Put tiles of one size in rows, with blank ones at the end."""
     blank = np.full_like(tiles[0], 255)
     padded = [*tiles, *[blank] * (-len(tiles) % columns)]
     rows = [np.concatenate(padded[start : start + columns], 1) for start in range(0, len(padded), columns)]

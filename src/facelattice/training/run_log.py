@@ -20,7 +20,7 @@ MIN_WIDTH = 6
 
 
 class RunLog:
-    """Prints what a run does. Use it as a context manager.
+    """Prints the progress and the epochs of a run. Use it as a context manager.
 
     Args:
         console: Where to print.
@@ -99,5 +99,5 @@ class RunLog:
 
 
 def format_loss(value: float) -> str:
-    """A loss in at most six characters."""
+    """Format a loss in at most six characters."""
     return f"{value:.2f}" if abs(value) < 1000 else f"{value:.0f}" if abs(value) < 100_000 else f"{value:.0e}"

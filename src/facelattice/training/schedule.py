@@ -8,8 +8,8 @@ from facelattice.training.config import OptimizerConfig
 
 
 def learning_rate(config: OptimizerConfig, epoch: float, num_epochs: int) -> float:
-    """The learning rate ``epoch`` epochs after the start of a run of ``num_epochs``."""
-    warmup = min(config.warmup_epochs, num_epochs / 2)  # a first trial often has one epoch
+    """Compute the learning rate ``epoch`` epochs after the start of a run of ``num_epochs``."""
+    warmup = min(config.warmup_epochs, num_epochs / 2)  # trial runs often have one epoch
     if epoch < warmup:
         return config.lr * (epoch + 0.01) / warmup
     if config.schedule == "step":

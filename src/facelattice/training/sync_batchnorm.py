@@ -1,6 +1,6 @@
-"""Batch normalization over the faces of all processes, so that several compute what one does with the whole batch.
+"""Batch normalization over all processes, so that several processes compute the same as one with the whole batch.
 
-On CUDA this is torch's SyncBatchNorm. That does not run on the CPU, where `CPUSyncBatchNorm` does the same.
+On CUDA this is torch's SyncBatchNorm. It does not run on the CPU, where `CPUSyncBatchNorm` replaces it.
 """
 
 from __future__ import annotations
@@ -38,8 +38,8 @@ def convert_sync_batchnorm(network: nn.Module, device: torch.device) -> nn.Modul
 class _Normalize(torch.autograd.Function):
     """Normalizes x (B, C, ...) over the batches of all processes.
 
-    Returns the result, and the mean and variance (C,). It uses torch's own kernels: composed of elementary operations,
-    a step of a small network took 1.7 times as long.
+    Returns the result, and the mean and variance (C,). It uses torch's own kernels: with elementary operations, a step
+    of a small network took 1.7 times as long.
     """
 
     @staticmethod
@@ -48,7 +48,7 @@ class _Normalize(torch.autograd.Function):
         local = torch.stack([local_mean, local_inverse_std.pow(-2) - eps])
         gathered = local.new_empty(get_world_size() * 2, local.shape[1])
         all_gather_into_tensor(gathered, local)
-        means, variances = gathered.view(-1, 2, local.shape[1]).unbind(1)  # of the processes, with equally many faces
+        means, variances = gathered.view(-1, 2, local.shape[1]).unbind(1)  # of processes with the same number of faces
         mean = means.mean(0)
         variance = variances.mean(0) + (means - mean).square().mean(0)
         ctx.save_for_backward(x, weight, mean, variance)
@@ -59,7 +59,7 @@ class _Normalize(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, gradient: Tensor, *_: Tensor) -> tuple[Tensor, Tensor, Tensor, None]:
         x, weight, mean, variance = ctx.saved_tensors
-        # As if mean and variance were constants; the terms that they contribute are added below.
+        # The gradient for constant mean and variance. Their own terms are added below.
         to_x, to_weight, to_bias = torch.ops.aten.native_batch_norm_backward(
             gradient, x, weight, mean, variance, None, None, False, ctx.eps, [True, True, True]
         )
@@ -71,10 +71,10 @@ class _Normalize(torch.autograd.Function):
 
 
 class CPUSyncBatchNorm(nn.Module):
-    """A synchronized batch normalization for the CPU, with the parameters, buffers and names of the one it replaces.
+    """Synchronized batch normalization for the CPU, with the parameters and buffers of the layer that it replaces.
 
     Args:
-        norm: The batch normalization that it replaces, with timm's activation, if it has one.
+        norm: The batch normalization that it replaces; timm's activation in it is kept.
     """
 
     running_mean: Tensor

@@ -1,8 +1,8 @@
 """The training loop.
 
-A run depends on its recipe alone: the random numbers of every sample come from (seed, epoch, position, index), the
-network draws none, and a checkpoint at the end of each epoch holds the rest. A run that was killed and resumed ends
-with the same weights as one that was not, and two processes compute what one does with the same batch.
+A run depends only on its recipe: the random numbers of a sample come from (seed, epoch, position, index), the network
+draws none, and the checkpoint of each epoch contains everything else. A resumed run ends with the same weights as an
+uninterrupted one, and two processes compute the same as one with the same batch.
 """
 
 from __future__ import annotations
@@ -134,7 +134,7 @@ class Trainer:
                 self.accelerator.wait_for_everyone()
 
     def train_epoch(self, epoch: int) -> Iterator[dict[str, float]]:
-        """Take the steps of one epoch.
+        """Train for one epoch, step by step.
 
         Args:
             epoch: Number of the epoch, from 0.
@@ -159,7 +159,7 @@ class Trainer:
             # The mean over the processes is the loss of the whole batch, and all processes stop together.
             values = self.accelerator.reduce(torch.stack([loss.detach() for loss in losses.values()]), "mean")
             if not values.isfinite().all():
-                raise self._divergence(f"the loss became {values.tolist()} in epoch {epoch + 1}, step {step + 1}")
+                raise self._divergence_error(f"the loss became {values.tolist()} in epoch {epoch + 1}, step {step + 1}")
             for group in self.optimizer.param_groups:
                 group["lr"] = learning_rate(self.recipe.optimizer, epoch + step / len(self.batches), self.recipe.epochs)
             self.optimizer.zero_grad()
@@ -173,7 +173,7 @@ class Trainer:
     def validate(self) -> Validation:
         """Predict the validation faces with the averaged weights, in annotated boxes.
 
-        Faces without a size (all points on a line) are left out and reported.
+        Faces whose points are all on a line have no size to divide errors by; they are left out and reported.
 
         Raises:
             DataError: If no validation face can be measured.
@@ -188,8 +188,8 @@ class Trainer:
             crops, styles = (batch[key].to(self.accelerator.device) for key in ("crop", "style"))
             prediction = network(crops, styles)
             points, expected_errors = prediction.points.cpu().numpy(), prediction.expected_errors.cpu().numpy()
-            if not np.isfinite(points).all():  # no loss follows the last step of an epoch
-                raise self._divergence("the weights are not finite after an epoch")
+            if not np.isfinite(points).all():  # the last step of an epoch is not followed by a check of the loss
+                raise self._divergence_error("the weights are not finite after an epoch")
             self._report("cannot be read", (samples[i].path for i in batch["index"][~batch["readable"]]))
             for i in np.flatnonzero(batch["readable"].numpy()):
                 index, truth, mask = int(batch["index"][i]), batch["points"][i].numpy(), batch["mask"][i].numpy()
@@ -251,7 +251,7 @@ class Trainer:
             raise DataError("none of the training images can be read")
 
     def _start_files(self) -> RunFiles:
-        """Write the recipe and the picture of the first batch."""
+        """Write the recipe and the image of the first batch."""
         self.metadata = self.metadata or checkpoint_metadata(self.data, self.recipe, self._graph, self._origin)
         with atomic_write(self.out / "recipe.yaml") as file:
             file.write(recipe_to_yaml(self.recipe))
@@ -262,7 +262,7 @@ class Trainer:
         return files
 
     def _initial_network(self, graph: Tensor, checkpoint: Checkpoint | None) -> tuple[nn.Module, Origin | None]:
-        """The network with its initial weights, and their origin if they are those of another run."""
+        """Create the network with its initial weights, and return both with the origin of copied weights."""
         recipe = self.recipe
         network = make_network(graph, recipe, pretrained=checkpoint is None and recipe.init_from is None)
         origin = None
@@ -277,7 +277,7 @@ class Trainer:
         return network, origin
 
     def _prepare(self, network: nn.Module, checkpoint: Checkpoint | None) -> tuple[nn.Module, Any]:
-        """The network and its optimizer on the device, for one or several processes."""
+        """Put the network and its optimizer on the device, for one or several processes."""
         if self.accelerator.num_processes > 1:
             network = convert_sync_batchnorm(network, self.accelerator.device)
         if self.accelerator.device.type == "cpu" and self.recipe.precision == "bf16":
@@ -292,12 +292,12 @@ class Trainer:
         )
         return prepared
 
-    def _divergence(self, what: str) -> TrainingError:
+    def _divergence_error(self, problem: str) -> TrainingError:
         kept = f"; {self.out} holds the epochs before" if self.history else ""
-        return TrainingError(f"{what}{kept}. A lower optimizer.lr or optimizer.max_grad_norm often helps.")
+        return TrainingError(f"{problem}{kept}. A lower optimizer.lr or optimizer.max_grad_norm often helps.")
 
     def _report(self, reason: str, paths: Iterable[Path]) -> None:
-        """Say, once for each image, why it is left out."""
+        """Print once for each image why it is left out."""
         for path in sorted(set(paths) - self.reported):
             self.console.print(one_line(f"left out: {path}: {reason}", style="yellow"), soft_wrap=True)
             self.reported.add(path)

@@ -1,4 +1,4 @@
-"""A training run: recipe in; checkpoints, CSV log, pictures and TensorBoard out.
+"""A training run: from a recipe to checkpoints, CSV log, images and TensorBoard.
 
 Example:
     best = train("recipes/ibug68.yaml", ["epochs=10"], out=Path("runs/ibug68"))
@@ -20,11 +20,11 @@ from facelattice.terminal import make_console, one_line
 from facelattice.training.config import Recipe
 from facelattice.training.prepare import load_training_data
 from facelattice.training.recipe_file import load_recipe
-from facelattice.training.resume import checkpoint_to_resume, describe_nothing_to_resume
+from facelattice.training.resume import checkpoint_to_resume, explain_missing_checkpoint
 from facelattice.training.trainer import Trainer
 from facelattice.training.uncertainty import calibrate_checkpoint
 
-# Below these, and above this error, the run is reported; docs/your-own-data.md has the measurements.
+# Runs with fewer steps or a larger error get a warning; docs/your-own-data.md has the measurements.
 MIN_STEPS = 100
 MAX_USEFUL_NME = 0.2
 
@@ -69,7 +69,7 @@ def train(recipe_path: str | Path, overrides: list[str], out: Path, resume: bool
 
 
 def prepare_run(recipe_path: str | Path, overrides: list[str], out: Path, resume: bool = False) -> Trainer:
-    """Read the recipe and its data, print what they are, and make the network. Nothing is written.
+    """Read the recipe and its data, print a summary of the data, and create the trainer. Nothing is written.
 
     Args:
         recipe_path: The recipe, a YAML file.
@@ -89,7 +89,7 @@ def prepare_run(recipe_path: str | Path, overrides: list[str], out: Path, resume
     console = make_console(quiet=not accelerator.is_main_process)
     set_seed(recipe.seed)
     if resume and not last.exists():
-        console.print(one_line(describe_nothing_to_resume(Path(recipe_path), out)), soft_wrap=True)
+        console.print(one_line(explain_missing_checkpoint(Path(recipe_path), out)), soft_wrap=True)
     data = load_training_data(recipe)
     faces = len(data.train_faces)
     console.print(f"{faces} training faces ({len(data.order)} crops per epoch), {len(data.val)} validation faces")
@@ -109,7 +109,7 @@ def prepare_run(recipe_path: str | Path, overrides: list[str], out: Path, resume
 
 
 def _describe_failure(trainer: Trainer, val_nme: float) -> str:
-    """What to do about a model with a large error."""
+    """Return advice on a model with a large error."""
     text = f"this model is not useful: its NME on the validation faces is {100 * val_nme:.0f} %. "
     if trainer.num_steps < MIN_STEPS:
         text += f"The run had {trainer.num_steps} steps; set repeat of the data, more epochs or a smaller batch_size. "
@@ -121,7 +121,7 @@ def _describe_failure(trainer: Trainer, val_nme: float) -> str:
 
 
 def _next_commands(best: Path) -> list[str]:
-    """The lines about the commands that use a trained checkpoint."""
+    """Return the lines that name the next commands for a trained checkpoint."""
     model = f"{best.absolute().parent.name}.onnx"
     commands = [
         ("export", str(best), "-o", model), ("evaluate", model, "TEST_FACES"), ("align", "PHOTO", "--model", model),
@@ -130,8 +130,8 @@ def _next_commands(best: Path) -> list[str]:
 
 
 def _make_accelerator(recipe: Recipe) -> Accelerator:
-    """This machine's device, with as many processes as the launcher started."""
+    """Create the accelerator for this machine's device and the processes that the launcher started."""
     unused = DistributedDataParallelKwargs(find_unused_parameters=True)  # some timm backbones keep unused layers
     precision = "no" if recipe.precision == "fp32" else recipe.precision  # Accelerate's name for fp32
-    # Without cpu=True, processes on a machine without a GPU would each train on their own.
+    # Without cpu=True, processes on a machine without a GPU would train independently.
     return Accelerator(cpu=not torch.accelerator.is_available(), mixed_precision=precision, kwargs_handlers=[unused])

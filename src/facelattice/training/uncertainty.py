@@ -1,8 +1,8 @@
 """Calibration of the expected errors at the end of training, when the points no longer change.
 
-During training the expected errors follow points that keep changing. `calibrate_uncertainty` trains their head again
-with the final network, on augmented and on plain crops; they then rank the true errors of validation faces better.
-`fit_error_scale` corrects their mean on the validation faces.
+During training the points of the network keep changing. `calibrate_uncertainty` trains the uncertainty head again with
+the final network, on augmented and on plain crops, so that the expected errors rank the true errors of validation faces
+better. `fit_error_scale` corrects their mean on the validation faces.
 """
 
 from __future__ import annotations
@@ -25,15 +25,16 @@ from facelattice.training.onnx_export import exported_network
 from facelattice.training.prepare import TrainingData, make_crops
 from facelattice.training.progress import track_progress
 
-MAX_FACES = 1500  # with 100 points and crops of 256 px their inputs take 1 GB, for a moment twice
-MAX_BACKGROUNDS = 150  # with a third of the crops hard faces get too large expected errors: 6.1 % for an NME of 4.8 %
+MAX_FACES = 1500  # with 100 points and crops of 256 px, the inputs take 1 GB, and twice that for a moment
+# With more background crops, hard faces get too large expected errors: 6.1 % for an NME of 4.8 % with a third of them.
+MAX_BACKGROUNDS = 150
 EPOCHS, BATCH_SIZE, LEARNING_RATE = 24, 32, 2e-3
 
 
 def calibrate_checkpoint(path: Path, data: TrainingData) -> None:
     """Calibrate the expected errors of a checkpoint, and write them into it. The points stay as they are.
 
-    Does nothing if that was done before.
+    Does nothing if the checkpoint is calibrated already.
 
     Args:
         path: The checkpoint.
@@ -95,12 +96,12 @@ def calibrate_uncertainty(network: SDFL, data: TrainingData, recipe: Recipe) -> 
 
 @torch.inference_mode()
 def fit_error_scale(outputs: ExportedNetwork, faces: FaceCrops) -> float:
-    """The factor that makes the mean expected error equal to the mean true error on validation faces.
+    """Compute the factor that makes the mean expected error equal to the mean true error on validation faces.
 
-    A network is closer to the annotation on its training faces than on others. The ranking does not change.
+    The expected errors are trained on training faces, where the true errors are smaller. Their ranking does not change.
 
     Args:
-        outputs: The network as it will be exported, with a scale of 1.
+        outputs: The network to export, with an error scale of 1.
         faces: Crops of validation faces.
 
     Returns:
@@ -119,7 +120,7 @@ def fit_error_scale(outputs: ExportedNetwork, faces: FaceCrops) -> float:
 
 @torch.no_grad()
 def _head_inputs(network: SDFL, items: list[CropItem], recipe: Recipe) -> tuple[Tensor, Tensor, Tensor]:
-    """Inputs of the uncertainty head for some crops, float16 (B, N, in_dim), and its targets."""
+    """Return the inputs of the uncertainty head for some crops, float16 (B, N, in_dim), and its targets."""
     batch: dict[str, Tensor] = default_collate(items)
     inputs: list[Tensor] = []
     hook = network.uncertainty_head.register_forward_pre_hook(lambda _, args: inputs.append(args[0]))

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from facelattice.lazy import lazy_names
 
 if TYPE_CHECKING:
+    from facelattice.evaluation.background_auroc import face_background_auroc
     from facelattice.evaluation.compare import Comparison
-    from facelattice.evaluation.confidence import face_background_auroc
     from facelattice.evaluation.evaluate import evaluate_predictions
     from facelattice.evaluation.html_report import write_report
     from facelattice.evaluation.predict import FacePrediction, Predictions, predict_samples
@@ -27,7 +27,7 @@ else:
             "compute_curves": "robustness_curves",
             "draw_curves": "robustness_curves",
             "evaluate_predictions": "evaluate",
-            "face_background_auroc": "confidence",
+            "face_background_auroc": "background_auroc",
             "predict_samples": "predict",
             "write_report": "html_report",
         },

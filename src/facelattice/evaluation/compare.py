@@ -35,7 +35,7 @@ class MetricComparison:
     Attributes:
         a: Mean of A.
         b: Mean of B.
-        difference: A - b.
+        difference: The difference ``a - b``.
         low: Lower end of the 95 % interval of the difference.
         high: Upper end of the 95 % interval of the difference.
         verdict: "win" if A is better, "loss" if B is better, "tie" if the interval contains 0.
@@ -139,18 +139,18 @@ def compare(
 ) -> Comparison:
     """Evaluate two programs and test whether they differ.
 
-    Both are measured on the landmarks that both predict, on the faces that both were asked for.
+    Both are measured on the landmarks that both predict, and on the faces that are in the results of both.
 
     Args:
         a: A model or predictions, as in `evaluate`.
         b: The program to compare with.
         data: Annotated faces.
-        box: Where the boxes of models come from.
+        box: Source of the boxes for models, as in `evaluate`.
         subset: Compare on this subset of the dataset only; None as in `evaluate`.
         **settings: Protocol, seed and progress of `evaluate`.
 
     Raises:
-        DataError: The programs share no landmark or no face.
+        DataError: If the programs share no landmark or no face.
     """
     first, second = _evaluate_both((a, b), data, box, subset, settings)
     shared = _shared_faces(first, second)
@@ -158,7 +158,7 @@ def compare(
     joint = np.isfinite(scores[0].errors) & np.isfinite(scores[1].errors)
     errors = [np.where(joint, one.errors, np.nan) for one in scores]
     nme = [nanmean(one, 1) for one in errors]
-    # A face that only one program found counts for its failure rate, by the landmarks that both predict elsewhere.
+    # A face that only one program found is measured for its failure rate on the landmarks that both predict elsewhere.
     points = np.where(joint.any(1, keepdims=True), joint, joint.any(0))
     face_nme = [nanmean(np.where(points, one.errors, np.nan), 1) for one in scores]
     missed = [~np.isfinite(one) for one in face_nme]
@@ -199,7 +199,7 @@ def compare(
 def _evaluate_both(
     programs: Sequence[str], data: Path, box: str | None, subset: str | None, settings: dict[str, Any]
 ) -> tuple[EvaluationResult, EvaluationResult]:
-    """Evaluate two programs, models first: their scheme tells the meaning of the landmarks in a file."""
+    """Evaluate two programs; models first, as their scheme is used for the landmarks in files."""
     results: dict[int, EvaluationResult] = {}
     scheme: Scheme | None = None
     for i in sorted((0, 1), key=lambda i: is_prediction_file(Path(programs[i]))):
@@ -218,7 +218,7 @@ def _shared_faces(first: EvaluationResult, second: EvaluationResult) -> tuple[np
 def _common_scores(
     first: EvaluationResult, second: EvaluationResult, shared: tuple[np.ndarray, np.ndarray]
 ) -> tuple[Scores, Scores]:
-    """Score the shared faces in the scheme, of the two, in which more landmarks can be compared."""
+    """Score the shared faces in that scheme of the two in which more landmarks can be compared."""
     best: tuple[Scores, Scores] | None = None
     most = 0
     for scheme in {result.scores.scheme.name: result.scores.scheme for result in (first, second)}.values():

@@ -1,4 +1,4 @@
-"""Evaluate a model, or landmarks that any program wrote to files, on annotated faces.
+"""Evaluate a model, or files of landmarks from another program, on annotated faces.
 
 Example:
     result = evaluate("ibug68", Path("300W/helen/testset"), box="detector")
@@ -19,7 +19,7 @@ import numpy as np
 from facelattice import metrics
 from facelattice.datasets.readers.detect_layout import find_test_subset, read_samples_for
 from facelattice.datasets.sample import Sample, to_common_scheme
-from facelattice.evaluation.confidence import BackgroundAuroc, face_background_auroc
+from facelattice.evaluation.background_auroc import BackgroundAuroc, face_background_auroc
 from facelattice.evaluation.predict import BOX_SOURCES, Predictions, Progress, predict_samples
 from facelattice.evaluation.prediction_files import is_prediction_file, load_predictions, match_predictions
 from facelattice.evaluation.protocols import Protocol, choose_protocol
@@ -58,21 +58,21 @@ def evaluate(
     Args:
         model: A bundled model, a model file, or predictions (`load_predictions`).
         data: Annotated faces in any layout that `read_samples` reads.
-        box: Where the boxes of a model come from, see `predict_samples`; None is "annotation".
-        subset: Evaluate this subset of the dataset only; None for the test faces of a dataset that separates training
-            and test faces, and else for all.
+        box: Source of the boxes for a model, see `predict_samples`; None is "annotation".
+        subset: Evaluate this subset of the dataset only; None for the test faces if the dataset separates training and
+            test faces, otherwise for all faces.
         protocol: A key of `PROTOCOLS`; None is the protocol of the dataset.
         seed: Seed of noisy boxes.
         scheme: Scheme of predictions with this number of landmarks; None infers it from their number.
-        with_background_auroc: Also compute `face_background_auroc` of a model, which takes as long again.
+        with_background_auroc: Also compute `face_background_auroc` of a model, which doubles the time.
         progress: Wraps the list of images, to show progress.
-        annotation_style: Whose annotators the model imitates; None for those of the protocol's benchmark, if the model
-            knows them, and else for the mean of its styles.
+        annotation_style: Annotation style that the model imitates; None for that of the protocol's benchmark if the
+            model has it, otherwise for the mean of its styles.
 
     Raises:
-        DataError: The dataset or the predictions cannot be read, or do not fit together.
-        ModelError: The model cannot be loaded.
-        ArgumentError: ``box`` is unknown, or was given with a file of predictions; or the model does not have the
+        DataError: If the dataset or the predictions cannot be read, or do not fit together.
+        ModelError: If the model cannot be loaded.
+        ArgumentError: If ``box`` is unknown, or was given with a file of predictions; or the model does not have the
             annotation style.
     """
     if box not in (None, *BOX_SOURCES):
@@ -132,7 +132,7 @@ def evaluate_predictions(
         data: Path of the dataset, for the report.
         subset: Name of the evaluated subset, for the report.
         background_auroc: AUROC of the score, for the report.
-        provenance: How the predictions were made, for the report.
+        provenance: Command, versions and digests, for the report.
     """
     scores = compute_scores(samples, predictions, protocol)
     measured = np.isfinite(scores.errors)
@@ -168,7 +168,7 @@ def evaluate_predictions(
 
 
 def find_subsets(samples: Sequence[Sample]) -> dict[str, np.ndarray]:
-    """Return the subsets that the dataset defines, such as "blur", as bool (M,); without those that hold all faces."""
+    """Return the subsets that the dataset defines, such as "blur", as bool (M,); without those of all faces."""
     names = dict.fromkeys(name for sample in samples for name in sample.attributes)
     subsets = {name: np.array([sample.attributes.get(name, False) for sample in samples]) for name in names}
     return {name: faces for name, faces in subsets.items() if not faces.all()}

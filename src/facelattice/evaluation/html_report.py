@@ -85,7 +85,7 @@ def _face(result: EvaluationResult, i: int, large: bool) -> dict[str, Any]:
 
 
 def _error_curve(result: EvaluationResult) -> str:
-    """Draw the cumulative error distribution of all faces and of the subsets; missed faces never enter it.
+    """Draw the cumulative error distribution of all faces and of the subsets. Missed faces are above any error.
 
     The area up to the threshold is the AUC, the gap above the curve at the threshold is the failure rate.
     """

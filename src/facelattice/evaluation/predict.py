@@ -37,9 +37,9 @@ class FacePrediction:
 
     Attributes:
         points: float32 (N, 2), pixels of the image, NaN for missing landmarks.
-        expected_errors: (N,), the distance from the truth that the model predicts, pixels; None if the program that
-            made the points does not predict it.
-        visibility: (N,), 0 to 1, how likely each landmark is visible; None if the program does not predict it.
+        expected_errors: (N,), predicted distances from the truth, pixels; None if the program does not predict them.
+        visibility: (N,), predicted probabilities that the landmarks are visible, 0 to 1; None if the program does not
+            predict them.
     """
 
     points: np.ndarray
@@ -58,7 +58,7 @@ class Predictions:
         faces: One prediction for each annotated face, None for a face that was not found.
         unreadable: Error messages of images that could not be read.
         num_unmatched: Number of predictions for images that are not in the dataset.
-        annotation_style: Whose annotators the model imitates; None for a model without styles, or their mean.
+        annotation_style: Annotation style that the model imitates; None for a model without styles, or for their mean.
     """
 
     name: str
@@ -84,8 +84,8 @@ def predict_samples(
     Args:
         aligner: The model.
         samples: Annotated faces, converted to the scheme of the model.
-        box: "annotation" gives the model the landmark box of each face, "noisy" gives it that box shifted and scaled at
-            random (`noisy_box`), "detector" gives it the whole image: detected faces are matched with the annotated
+        box: Source of the boxes: "annotation" is the landmark box of each face, "noisy" is that box shifted and scaled
+            at random (`noisy_box`), "detector" detects faces in the whole image and matches them with the annotated
             ones by the IoU of their boxes.
         seed: Seed of noisy boxes.
         progress: Wraps the list of images, to show progress.
@@ -128,7 +128,7 @@ def noisy_box(box: np.ndarray, seed: int, index: int) -> np.ndarray:
     Args:
         box: (4,) box of the face.
         seed: Seed of the evaluation.
-        index: Index of the face in the dataset. The result depends on box, seed and index alone.
+        index: Index of the face in the dataset. The result depends only on box, seed and index.
 
     Returns:
         (4,) square box. The center is shifted by N(0, 5 %) of the side in x and in y, the side is multiplied by
@@ -163,7 +163,7 @@ def match_boxes(
 def _predict_image(
     aligner: FaceAligner, samples: list[Sample], box: str, seed: int, indices: list[int]
 ) -> list[FacePrediction | None]:
-    """Predict the faces of one image, which have these indices in the dataset."""
+    """Predict the faces of one image, given with their indices in the dataset."""
     image = load_image(samples[0].path)
     if box == "detector":
         faces = aligner(image)

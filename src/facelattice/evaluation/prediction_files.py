@@ -1,4 +1,4 @@
-"""Read landmarks that another program wrote, to evaluate them like the predictions of a model.
+"""Read landmarks from files of another program, to evaluate them like the predictions of a model.
 
 Example:
     file = load_predictions(Path("points.csv"))      # CSV, COCO JSON, dlib XML, a folder of .pts or .json files
@@ -50,9 +50,9 @@ class PredictionFile:
         num_points: Number of landmarks of every face.
         faces: Resolved path of the image, and the prediction.
         own_scheme: Scheme that the file states, by its name or by the names of its points; None if it states none.
-        paths_are_ids: True for COCO results, whose images are not in the dataset by id: each path is the id.
-        paths_are_stems: True for .pts files, which do not name their image: each path is that of the .pts file
-            without its suffix.
+        paths_are_ids: True for COCO results without a COCO dataset that maps ids to images: the paths are the ids.
+        paths_are_stems: True for .pts files, which do not name their image: the paths are those of the .pts files
+            without suffix.
     """
 
     path: Path
@@ -89,11 +89,11 @@ def load_predictions(path: Path, data: Path | None = None) -> PredictionFile:
 
     Args:
         path: A .csv, .json or .xml file, or a folder of .pts or .json files.
-        data: The dataset, which has the images of COCO results by id.
+        data: The dataset, which maps the image ids of COCO results to images.
 
     Raises:
-        DataError: There are no faces, or they differ in their number of landmarks.
-        FormatError: A file is damaged.
+        DataError: If there are no faces, or they differ in their number of landmarks.
+        FormatError: If a file is damaged.
     """
     pts_files = find_files(path, ".pts") if path.is_dir() else []
     files = [path] if path.is_file() else [] if pts_files else find_files(path, ".json")
@@ -143,7 +143,7 @@ def match_predictions(file: PredictionFile, samples: Sequence[Sample]) -> Predic
         Predictions in the order of ``samples``.
 
     Raises:
-        DataError: No image of the file is in the dataset.
+        DataError: If no image of the file is in the dataset.
     """
     images: dict[Path, list[int]] = {}
     for i, sample in enumerate(samples):
@@ -192,7 +192,7 @@ def _find_coco_file(data: Path) -> Path | None:
 
 
 def _read_results(path: Path, dataset: Path | None) -> tuple[list[tuple[Path, FacePrediction]], Scheme | None]:
-    """Read COCO results, in which the dataset names the images and the points; without it, the paths are ids."""
+    """Read COCO results. The dataset gives the names of images and points; without it, the paths are ids."""
     results = read_coco_results(path)
     if dataset is None:
         return [(Path(result.image_id), FacePrediction(result.points, None)) for result in results], None
@@ -209,7 +209,7 @@ def _read_results(path: Path, dataset: Path | None) -> tuple[list[tuple[Path, Fa
 
 
 def _stated_scheme(path: Path, faces: Sequence[JsonFace]) -> Scheme | None:
-    """Return the built-in scheme that faces state; None if they state none, or one of the user."""
+    """Return the built-in scheme that the faces name; None if they name none or another one."""
     names = {face.scheme for face in faces if face.scheme}
     if len(names) > 1:
         raise DataError(
@@ -222,7 +222,7 @@ def _stated_scheme(path: Path, faces: Sequence[JsonFace]) -> Scheme | None:
 def _match_images(predicted: list[Path], images: list[Path], are_stems: bool) -> list[Path | None]:
     """Return the image of each predicted path, None if it is missing or ambiguous."""
     keys = {image: image for image in images}
-    if are_stems:  # `align` writes STEM_K.pts, other programs STEM.pts, and STEM itself may end in a number
+    if are_stems:  # `align` writes STEM_K.pts, other programs write STEM.pts, and STEM may end in a number too
         keys = {image.with_suffix(""): image for image in images}
         names = {key.name for key in keys}
         cut = [path.with_name(re.sub(r"_\d+$", "", path.name)) for path in predicted]
@@ -235,7 +235,7 @@ def _match_images(predicted: list[Path], images: list[Path], are_stems: bool) ->
 
 
 def _match_numbers(ids: list[Path], images: list[Path]) -> list[Path | None]:
-    """Return the image of each id: the one with this number at the end of its name, as COCO names its images."""
+    """Return for each id the image whose name ends in this number, as in COCO."""
     by_number: dict[int, list[Path]] = {}
     for image in images:
         if match := re.search(r"\d{1,18}$", image.stem):

@@ -21,7 +21,7 @@ from facelattice.schemes import Scheme, get_scheme
 
 @dataclass(frozen=True)
 class Protocol:
-    """How a benchmark measures.
+    """The error measure of a benchmark.
 
     Attributes:
         name: Value of the option ``--protocol``.
@@ -29,7 +29,7 @@ class Protocol:
         threshold: NME (a fraction) above which a face is a failure, and up to which the AUC is computed.
         source: Publication that defines the protocol.
         scheme: Scheme of the benchmark; None if the protocol is for any scheme.
-        annotation_style: Name of the annotation style of the benchmark, see `Model`; None if there is none of its own.
+        annotation_style: Name of the annotation style of the benchmark, see `Model`; None if it has none.
     """
 
     name: str
@@ -84,7 +84,7 @@ def choose_protocol(samples: Sequence[Sample], name: str | None = None) -> Proto
             "inter-ocular" if the scheme defines the eye corners, else "box".
 
     Raises:
-        DataError: The protocol is unknown or does not apply to these samples.
+        DataError: If the protocol is unknown or does not apply to these samples.
     """
     scheme = samples[0].scheme
     if name is None:
@@ -107,7 +107,7 @@ def choose_protocol(samples: Sequence[Sample], name: str | None = None) -> Proto
 
 
 def _fits(protocol: Protocol, scheme: Scheme) -> bool:
-    """Return True if a scheme has as many points as the benchmark of a protocol, and the eyes that it needs."""
+    """Return True if a scheme has the number of points of the protocol's benchmark, and the eyes that it needs."""
     if protocol.scheme is not None and len(get_scheme(protocol.scheme)) != len(scheme):
         return False
     return protocol.normalizer not in _EYES or _EYES[protocol.normalizer](scheme) is not None

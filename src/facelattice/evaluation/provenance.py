@@ -1,4 +1,4 @@
-"""Provenance of an evaluation: everything that is needed to repeat it."""
+"""Provenance of an evaluation: the information to repeat it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from facelattice.inference.benchmark import installed_versions
 
 @dataclass(frozen=True)
 class Provenance:
-    """How and when metrics were computed.
+    """The command, versions, files and time of an evaluation.
 
     Attributes:
         command: The command line.
@@ -48,7 +48,7 @@ class Provenance:
 
 
 def collect_provenance(source: Path, samples: Sequence[Sample]) -> Provenance:
-    """Describe the current process.
+    """Collect the provenance of an evaluation in this process.
 
     Args:
         source: The model file, or the file or folder of predictions.
@@ -89,7 +89,7 @@ def file_digest(path: Path) -> str:
 def git_commit() -> str | None:
     """Return the commit of the checkout that contains this package, with " + changes" if files differ from it.
 
-    Returns None for an installed package, as a checkout around it belongs to another project, and if git fails.
+    Returns None if git fails, and for an installed package, as a checkout around it belongs to another project.
     """
     package = Path(facelattice.__file__).resolve().parent
     if not (package.parents[1] / ".git").exists():

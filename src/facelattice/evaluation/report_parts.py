@@ -30,11 +30,11 @@ except ImportError as error:
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-TEXT_COLOR = "#010203"  # replaced by the text color of the page, which is light or dark
+TEXT_COLOR = "#010203"  # placeholder for the text color of the page, which is light or dark
 NUM_FACES = 12  # faces in each grid
-MAX_LINKED_FACES = 1000  # faces with a picture for their dot in a chart; 1000 faces are about 8 MB
+MAX_LINKED_FACES = 1000  # faces whose dot in a chart links to a picture; 1000 pictures are about 8 MB
 VIEW_SIZE = 240  # side of a picture in the units of its SVG
-LARGE_SIZE, SMALL_SIZE = 480, 200  # side of the pictures in the grids, and of those that only dots lead to, pixels
+LARGE_SIZE, SMALL_SIZE = 480, 200  # side of the pictures in the grids, and of the others, pixels
 
 
 def render_template(name: str, **values: Any) -> str:
@@ -66,7 +66,7 @@ def new_axes(x_label: str, y_label: str, size: tuple[float, float] = (7, 3.4)) -
 def to_svg(figure: Figure, name: str) -> str:
     """Return the figure as an SVG element that takes its text color from the page."""
     out = io.StringIO()
-    # The salt makes ids the same in every run, and different from those of the other figures of the page.
+    # The salt makes ids the same in every run, and different from those of other figures in the page.
     with matplotlib.rc_context({"svg.hashsalt": name, "svg.fonttype": "none"}):
         figure.savefig(out, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
     text = out.getvalue()
@@ -83,7 +83,7 @@ def scatter_errors(
         y: NME (M,), NaN where unknown.
         labels: Labels of the axes.
         color: Color of the dots.
-        linked: Bool (M,), the faces with a picture. Their dots lead to it.
+        linked: Bool (M,), the faces with a picture, which their dots link to.
         name: Name of the figure, for the ids of its elements.
     """
     figure, axes = new_axes(*labels, size=(6, 5))
@@ -110,8 +110,8 @@ def face_picture(
         sample: The face.
         truth: Annotated landmarks (N, 2), pixels of the image, NaN where missing.
         predicted: Predicted landmarks of each program by its name.
-        index: Index of the face, which makes the address of its picture.
-        large: True for a face of the grids.
+        index: Index of the face, for the address of its picture.
+        large: True for a face in a grid.
     """
     size = LARGE_SIZE if large else SMALL_SIZE
     try:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from facelattice.datasets.sample import Sample
-from facelattice.evaluation.confidence import BackgroundAuroc
+from facelattice.evaluation.background_auroc import BackgroundAuroc
 from facelattice.evaluation.predict import Predictions
 from facelattice.evaluation.protocols import Protocol
 from facelattice.evaluation.provenance import Provenance
@@ -16,7 +16,7 @@ from facelattice.evaluation.scores import Scores, Summary
 
 @dataclass(frozen=True)
 class VisibilitySummary:
-    """NME of the occluded or of the visible landmarks alone.
+    """NME of only the occluded or only the visible landmarks.
 
     Attributes:
         num_faces: Faces that have such landmarks.
@@ -47,10 +47,10 @@ class VisibilityAuroc:
     """AUROC of the predicted visibility: the probability that a visible landmark has a higher one than a hidden one.
 
     Attributes:
-        occluded: For landmarks that something hides, whose place is annotated; None without such ones.
-        self_occluded: For landmarks that the face itself hides, without an annotated place; None without such ones.
-        num_occluded: Number of landmarks that something hides.
-        num_self_occluded: Number of landmarks that the face itself hides.
+        occluded: For landmarks hidden by an object, with annotated position; None if there are none.
+        self_occluded: For landmarks hidden by the face itself, without annotated position; None if there are none.
+        num_occluded: Number of landmarks hidden by an object.
+        num_self_occluded: Number of landmarks hidden by the face itself.
         num_visible: Number of landmarks that are annotated as visible.
     """
 
@@ -120,16 +120,16 @@ class EvaluationResult(Summary):
         subsets: Metrics of the subsets that the dataset defines.
         occluded: Metrics of the occluded landmarks; None if the dataset does not annotate occlusion.
         visible: Metrics of the other landmarks; None if the dataset does not annotate occlusion.
-        rank_correlation: Agreement of expected and true errors; None if the program predicts no errors.
-        visibility_auroc: How well the predicted visibility tells hidden landmarks; None if the program predicts none or
-            the dataset does not annotate it.
+        rank_correlation: Rank correlation of expected and true errors; None if the program predicts no errors.
+        visibility_auroc: AUROC of the predicted visibility; None if the program predicts none or the dataset does not
+            annotate it.
         failures_in_uncertain_decile: Fraction of the failures (of found faces) among the 10 % of the faces with the
             largest expected error; None if nothing failed or the program predicts no errors.
         background_auroc: See `face_background_auroc`; None if it was not measured.
         offset: Mean over the landmarks of their median offset in x and y, normalized.
         points: Results of each landmark.
         faces: Results of each face.
-        provenance: How and when this was computed; None if only predictions are known.
+        provenance: Command, versions and files of the evaluation; None for `evaluate_predictions` without it.
     """
 
     model: str

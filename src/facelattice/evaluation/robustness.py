@@ -4,8 +4,8 @@ Example:
     (errors,) = perturbed_errors([predict], samples, 128, 1.3, "patch: face", 0.3)
     errors.occluded                    # (M,) NME of the landmarks of each face that lie under the patch
 
-The perturbation of a face depends on the seed, the index of the face and the level alone, and is measured in fractions
-of the face. So every network sees the same perturbation, whatever its crop size.
+The perturbation of a face depends only on the seed, the index of the face and the level, and is in fractions of the
+face. So every network gets the same perturbation, whatever its crop size.
 """
 
 from __future__ import annotations
@@ -76,11 +76,11 @@ def perturbed_errors(
         level: Strength of the perturbation. Patches: fraction of the landmarks under the patch. Accessories: 1 + the
             index in `ACCESSORIES`. Blur: standard deviation divided by the side of the box. Box noise: standard
             deviation of shift and log scale, in sides of the box. Roll: rotation of the image in degrees, clockwise;
-            the network sees one crop, while `FaceAligner` turns it back.
+            the crop is not turned back, as `FaceAligner` would.
         seed: Seed of the perturbation.
 
     Raises:
-        ArgumentError: The perturbation is unknown.
+        ArgumentError: If the perturbation is unknown.
     """
     if perturbation not in PERTURBATIONS:
         raise ArgumentError(f"unknown perturbation {perturbation!r}; choose one of {', '.join(PERTURBATIONS)}")
@@ -88,17 +88,18 @@ def perturbed_errors(
     for start in range(0, len(samples), _CHUNK):
         perturbed: dict[int, tuple[np.ndarray, np.ndarray, np.ndarray]] = {}
         for i in range(start, min(start + _CHUNK, len(samples))):
-            # The level does not enter the seed: a larger patch covers the same place as a smaller one.
+            # The seed does not depend on the level, so a larger patch covers the same place as a smaller one.
             rng = np.random.default_rng([seed, i])
             with contextlib.suppress(ImageError):  # errors stay NaN
                 perturbed[i] = _perturb(samples, i, crop_size, crop_margin, perturbation, level, rng)
         if not perturbed:
             continue
         crops = np.stack([crop for crop, _, _ in perturbed.values()])
-        for of_network, predict in zip(errors, predictors, strict=True):
+        for network_errors, predict in zip(errors, predictors, strict=True):
             for (i, (_, matrix, occluded)), points in zip(perturbed.items(), predict(crops), strict=True):
-                of_network[:, i] = _face_errors(geometry.apply(geometry.invert(matrix), points), samples[i], occluded)
-    return [PerturbedErrors(*of_network) for of_network in errors]
+                points = geometry.apply(geometry.invert(matrix), points)
+                network_errors[:, i] = _face_errors(points, samples[i], occluded)
+    return [PerturbedErrors(*network_errors) for network_errors in errors]
 
 
 def occlusion_patch(
@@ -121,7 +122,7 @@ def occlusion_patch(
         return np.array([*center, *center]), np.zeros(len(points), bool)
     distances = np.where(mask, np.abs(points - center).max(1), np.inf)
     ordered = np.sort(distances)
-    # Halfway to the next landmark, so that none lies on the edge.
+    # The edge is halfway to the next landmark, so that no landmark lies on it.
     following = ordered[count] if count < mask.sum() else ordered[count - 1]
     radius = (ordered[count - 1] + following) / 2
     return geometry.square_box(center, 2 * radius), distances <= radius
@@ -139,9 +140,9 @@ def crop_slices(box: np.ndarray, matrix: np.ndarray) -> tuple[slice, slice]:
 
 
 def yaw_proxy(sample: Sample) -> float:
-    """Estimate how far a head is turned sideways from its annotation.
+    """Estimate from the annotation how far a head is turned sideways.
 
-    The landmarks on the axis of the face (nose, chin) leave the middle between the mirrored pairs as the head turns.
+    As the head turns, the landmarks on the axis of the face (nose, chin) move away from the middle of the mirror pairs.
     Their distance from the middle, along the line from left to right, is divided by the largest distance of a pair.
 
     Returns:

@@ -82,7 +82,7 @@ class RobustnessCurves:
     Attributes:
         num_faces: Number of faces.
         seed: Seed of the perturbations.
-        box_source: Where the boxes come from.
+        box_source: Source of the boxes.
         points: Points of all curves.
     """
 
@@ -111,7 +111,7 @@ def compute_curves(
     seed: int = 0,
     progress: Progress = iter,
 ) -> RobustnessCurves:
-    """Measure models on perturbed faces.
+    """Measure the errors of models on perturbed faces.
 
     Args:
         models: For each label one or more bundled models, model files or checkpoints.
@@ -121,7 +121,7 @@ def compute_curves(
         progress: Wraps the list of perturbations and levels, to show progress.
 
     Raises:
-        DataError: The models differ in scheme, or share no landmark with the dataset.
+        DataError: If the models differ in scheme, or share no landmark with the dataset.
     """
     labels = [label for label, paths in models.items() for _ in paths]
     loaded = [_load(path) for paths in models.values() for path in paths]
@@ -137,7 +137,7 @@ def compute_curves(
     points: list[CurvePoint] = []
 
     def measure(perturbation: str, level: float) -> list[PerturbedErrors]:
-        """Measure all models; those with the same crops together, since making the crops takes time."""
+        """Measure all models; those with the same crops together, as the crops take time."""
         errors: dict[int, PerturbedErrors] = {}
         for size, margin in dict.fromkeys((model.crop_size, model.crop_margin) for model in loaded):
             same = [i for i, model in enumerate(loaded) if (model.crop_size, model.crop_margin) == (size, margin)]
@@ -157,9 +157,9 @@ def compute_curves(
                     nme = float(np.mean(means))
                     points.append(CurvePoint(perturbation, level, label, region, len(runs[0]), nme, std))
 
-    everyone = np.ones(len(samples), bool)
+    all_faces = np.ones(len(samples), bool)
     for perturbation, level in progress([(name, level) for name, levels in PERTURBATIONS.items() for level in levels]):
-        add(perturbation, level, measure(perturbation, level), everyone)
+        add(perturbation, level, measure(perturbation, level), all_faces)
     yaw, errors = np.array([yaw_proxy(sample) for sample in samples]), measure("blur", 0.0)
     for low, high in pairwise(YAW_BINS):
         add(YAW, low, errors, (yaw >= low) & (yaw < high))
@@ -180,10 +180,10 @@ def draw_curves(curves: RobustnessCurves, path: Path) -> None:
     figure = Figure(figsize=(15, 7.5), layout="constrained")
     plots = figure.subplots(2, 4).flatten()
     for axes, name in zip(plots, names, strict=True):
-        of_plot = [point for point in curves.points if point.perturbation == name]
+        plotted = [point for point in curves.points if point.perturbation == name]
         for model, color in colors.items():
             for region, style in zip(REGIONS, ("-", "--", ":"), strict=True):
-                curve = [point for point in of_plot if (point.model, point.region) == (model, region)]
+                curve = [point for point in plotted if (point.model, point.region) == (model, region)]
                 if not curve or (name in OCCLUSIONS and region == "all"):
                     continue
                 label = model if region == "all" else f"{model}, {region}"
@@ -198,7 +198,7 @@ def draw_curves(curves: RobustnessCurves, path: Path) -> None:
         if name == "roll":
             axes.set_xticks(PERTURBATIONS[name])
         if name == YAW:
-            bins = [point for point in of_plot if point.model == next(iter(colors))]
+            bins = [point for point in plotted if point.model == next(iter(colors))]
             axes.set_xticks(range(len(bins)), [f"from {point.level:g}\n({point.num_faces} faces)" for point in bins])
         axes.set_title(name)
         axes.set_xlabel(fill(LEVEL_LABELS[name], 40))
@@ -231,7 +231,7 @@ def _load(path: str) -> _LoadedModel:
     if Path(path).suffix != ".pt":
         model = Model(find_model(path))
         return _LoadedModel(lambda crops: model(crops)[0], model.scheme, model.crop_size, model.crop_margin)
-    from facelattice.training.checkpoint import Checkpoint  # imported here: model files are evaluated without torch
+    from facelattice.training.checkpoint import Checkpoint  # model files are evaluated without torch
     from facelattice.training.config import recipe_from_yaml
     from facelattice.training.onnx_export import load_network
 

@@ -28,14 +28,14 @@ class Summary:
 
     Attributes:
         num_faces: Number of faces, including those below.
-        num_unmeasurable: Faces without a normalizing distance. They take no part in any metric.
+        num_unmeasurable: Faces without a normalizing distance. They are not part of any metric.
         num_missed: Faces that were not found, or whose image could not be read.
         nme: Mean NME of the faces that were found; None if there are none.
         failure_rate: Fraction of the faces that were missed or have an NME above the threshold of the protocol.
         auc: Area under the cumulative error curve up to the threshold, 0 to 1. A missed face counts as 0.
         expected_nme: Mean of the NME that the model predicts; None if it predicts none.
         ced: The cumulative error distribution: pairs of an NME, in steps of 0.5 % up to the threshold, and the fraction
-            of the faces with at most this NME. A missed face is never below.
+            of the faces with at most this NME. Missed faces are above any NME.
     """
 
     num_faces: int
@@ -61,7 +61,7 @@ class Scores:
         occluded: Bool (M, N), landmarks that are annotated as occluded.
         annotated_visible: Bool (M, N), landmarks that are annotated as visible.
         visibility: (M, N) visibility that the model predicts, 0 to 1, NaN if it predicts none.
-        normalizing_distances: (M,) pixels, NaN for a face that has none, whose errors cannot be measured.
+        normalizing_distances: (M,) pixels, NaN for faces without one, which cannot be measured.
         box_normalized: Bool (M,), faces whose eyes are not annotated, so that their box normalizes the errors.
     """
 
@@ -127,7 +127,7 @@ def compute_scores(
         scheme: Scheme in which to compare, by default `common_scheme`.
 
     Raises:
-        DataError: Annotations and predictions share no landmark.
+        DataError: If annotations and predictions share no landmark.
     """
     annotated = samples[0].scheme
     scheme = scheme or common_scheme(predictions.scheme, annotated)
@@ -138,9 +138,9 @@ def compute_scores(
     sizes, box_normalized = np.full(m, np.nan), np.zeros(m, bool)
     for i, (sample, prediction) in enumerate(zip(samples, predictions.faces, strict=True)):
         truth[i] = convert(np.where(sample.mask[:, None], sample.points, np.nan), sample.mask, annotated, scheme)[0]
-        everything = np.ones(len(annotated), bool)  # landmarks that the face itself hides have flags but no place
-        occluded[i] = _convert_values(sample.hidden, everything, annotated, scheme) > 0
-        visible[i] = _convert_values(sample.visible, everything, annotated, scheme) == 1
+        all_points = np.ones(len(annotated), bool)  # landmarks hidden by the face itself have flags but no position
+        occluded[i] = _convert_values(sample.hidden, all_points, annotated, scheme) > 0
+        visible[i] = _convert_values(sample.visible, all_points, annotated, scheme) == 1
         sizes[i] = metrics.normalizing_distance(
             sample.points, annotated, sample.mask, protocol.normalizer, sample.dataset_box
         )
@@ -162,10 +162,10 @@ def compute_scores(
 
 
 def common_scheme(predicted: Scheme, annotated: Scheme) -> Scheme:
-    """Choose the scheme in which more landmarks can be compared, the predicted one if both are equal.
+    """Choose the scheme in which more landmarks can be compared; if equal, that of the predictions.
 
     Raises:
-        SchemeError: Neither scheme converts to the other.
+        SchemeError: If neither scheme converts to the other.
     """
 
     def num_shared(source: Scheme, target: Scheme) -> int:

@@ -26,7 +26,7 @@ from facelattice.training.config import Recipe, recipe_from_yaml
 from facelattice.training.onnx_export import load_network
 from facelattice.training.prepare import load_training_data
 
-OCCLUDED_FRACTION = 0.3  # landmarks under the patch, which shows another face
+OCCLUDED_FRACTION = 0.3  # of the landmarks are under a patch with another face
 
 
 def measure_checkpoint(path: Path, tests: list[TestFaces]) -> dict[str, Any]:
@@ -38,8 +38,8 @@ def measure_checkpoint(path: Path, tests: list[TestFaces]) -> dict[str, Any]:
 
     Returns:
         Plain values: the recipe, the digests of the faces, the number of parameters, and under "nme" the NME of each
-        face by measure. "located" and "located occluded" are the positions before the graph, which only the located
-        embedding has.
+        face by measure. "located" and "located occluded" are measured on the positions before the graph, which only the
+        located embedding has.
     """
     checkpoint = Checkpoint.load(path)
     recipe = recipe_from_yaml(checkpoint.recipe)
@@ -70,7 +70,7 @@ def load_faces(recipe: Recipe, tests: list[TestFaces]) -> dict[str, list[Sample]
     """Read the validation faces and the test faces, by name.
 
     Raises:
-        DataError: The faces cannot be read.
+        DataError: If the faces cannot be read.
     """
     scheme, root = get_scheme(recipe.scheme), Path(recipe.data_root)
     faces = {

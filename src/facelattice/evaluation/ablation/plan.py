@@ -43,7 +43,7 @@ class AblationPlan:
         settings: Overrides (KEY=VALUE) of the recipe for all rows. Paths are relative to the ablation file.
         seeds: Every row is trained once with each seed.
         test: Faces that are measured in addition to the validation faces.
-        rows: Overrides of each row. The other rows are compared with the first.
+        rows: Overrides of each row. All rows are compared with the first.
     """
 
     base: str = MISSING
@@ -103,10 +103,10 @@ def load_plan(path: Path, overrides: list[str], out: Path) -> list[AblationRun]:
         out: Folder of all runs.
 
     Returns:
-        The runs, ordered by seed: an ablation that is stopped early still has all rows.
+        The runs, ordered by seed, so that an ablation that is stopped early has runs of all rows.
 
     Raises:
-        RecipeError: The file or the recipe of any row is wrong.
+        RecipeError: If the file or the recipe of any row is wrong.
     """
     plan: AblationPlan = load_settings(path, AblationPlan)
     if not plan.rows or not plan.seeds:
@@ -129,7 +129,7 @@ def load_plan(path: Path, overrides: list[str], out: Path) -> list[AblationRun]:
         for seed in plan.seeds
         for row, changes in plan.rows.items()
     ]
-    # Loading every recipe here finds a mistake in the last row before the first run.
+    # All recipes are loaded now, to find mistakes before the first run.
     splits = [_validation_split(run.load_recipe()) for run in runs]
     for run, split in zip(runs, splits, strict=True):
         if split != splits[0]:

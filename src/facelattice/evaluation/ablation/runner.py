@@ -3,9 +3,9 @@
 Example:
     ablate(Path("recipes/ablation.yaml"), ["data_root=DATA"], out=Path("runs/ablation"))
 
-Every run is a process: a run that fails, even if it is killed for memory, is reported and skipped. The same command
-resumes an ablation that was stopped; finished runs are kept. Every run is measured after its last epoch, so that no
-epoch is chosen, on the validation faces, plain and under a patch, and on test faces, which must not guide any choice.
+Every run is a process. A run that fails, even if it is killed for memory, is reported and skipped. The same command
+resumes an ablation that was stopped; finished runs are kept. Every run is measured after its last epoch, not its best
+one: on the validation faces, plain and under a patch, and on test faces.
 """
 
 from __future__ import annotations
@@ -53,8 +53,8 @@ def ablate(path: Path, overrides: list[str], out: Path, jobs: int = 1) -> list[A
         The runs that failed.
 
     Raises:
-        RecipeError: The ablation file or a recipe is wrong.
-        DataError: The faces cannot be read.
+        RecipeError: If the ablation file or a recipe is wrong.
+        DataError: If the faces cannot be read.
     """
     runs = load_plan(path, overrides, out)
     digests = face_digests(load_faces(runs[0].load_recipe(), runs[0].test))  # fails before the first run
@@ -62,7 +62,7 @@ def ablate(path: Path, overrides: list[str], out: Path, jobs: int = 1) -> list[A
     waiting = [run for run in runs if run not in results]
     running: dict[AblationRun, BaseProcess] = {}
     failed: list[AblationRun] = []
-    # Each run is forked from a process that has imported everything and done nothing else.
+    # Runs are forked from a server process that has only imported this module.
     context: Any = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload([__name__])
     start, num_resumed = time.monotonic(), len(results)
@@ -95,7 +95,7 @@ def ablate(path: Path, overrides: list[str], out: Path, jobs: int = 1) -> list[A
 
 
 def train_and_measure(run: AblationRun) -> None:
-    """Train a run, measure it, and write result.json; write failure.txt and exit with status 1 if that fails."""
+    """Train a run, measure it, and write result.json. On an error, write failure.txt and exit with status 1."""
     try:
         (run.folder / "failure.txt").unlink(missing_ok=True)
         start = time.monotonic()
@@ -116,7 +116,7 @@ def train_and_measure(run: AblationRun) -> None:
 def _run_in_process(run: AblationRun, jobs: int) -> None:
     """Execute a run with its share of the processors and its own log.
 
-    The process ends with its parent: otherwise it would train beside its own resumed run.
+    The process ends with its parent. Otherwise it would continue beside the same run of a resumed ablation.
     """
     exit_with_parent()
     silence_pillow()
@@ -131,7 +131,7 @@ def _run_in_process(run: AblationRun, jobs: int) -> None:
 
 
 def _write_tables(runs: list[AblationRun], by_run: dict[AblationRun, dict[str, Any]], out: Path) -> None:
-    """Write ablation.csv, a line for each finished run, and ablation.md, a line for each row."""
+    """Write ablation.csv with a line for each finished run, and ablation.md with a line for each row."""
     results = [by_run[run] for run in runs if run in by_run]  # in the order of the plan
     with atomic_write(out / "ablation.csv") as file:
         rows = [{"row": r["row"], "seed": r["seed"], **mean_nme(r), "minutes": r["minutes"]} for r in results]
@@ -147,7 +147,7 @@ def _failure(run: AblationRun, process: BaseProcess) -> str:
     try:
         reason = (run.folder / "failure.txt").read_text(encoding="utf-8").splitlines()[0]
     except (OSError, IndexError):
-        # A process that ended well has measured other faces than those at the start of the ablation.
+        # If the process succeeded, its faces differ from those at the start of the ablation.
         reason = f"exit status {process.exitcode}" if process.exitcode else "the data changed; start the command again"
     return f"{run.row}, seed {run.seed}: {reason} (see {run.folder})"
 
@@ -164,9 +164,8 @@ def _progress_table(
     title = f"{len(results)} of {len(runs)} runs finished, {len(failed)} failed{left}"
     table = Table("row", "runs", "validation NME, %", title=title, title_justify="left")
     for row in dict.fromkeys(run.row for run in runs):
-        of_row = [run for run in runs if run.row == row]
-        states = "".join("✓" if r in results else "✗" if r in failed else "▶" if r in running else "·" for r in of_row)
-        table.add_row(
-            one_line(row), states, mean_and_std([mean_nme(results[r])[VALIDATION] for r in of_row if r in results])
-        )
+        row_runs = [run for run in runs if run.row == row]
+        states = ["✓" if r in results else "✗" if r in failed else "▶" if r in running else "·" for r in row_runs]
+        nme = mean_and_std([mean_nme(results[r])[VALIDATION] for r in row_runs if r in results])
+        table.add_row(one_line(row), "".join(states), nme)
     return table

@@ -33,17 +33,17 @@ def to_markdown(results: list[dict[str, Any]]) -> str:
         f"| {' | '.join(['row', 'seeds', *measures, 'parameters', *differences])} |",
         f"|---|---|{'---|' * (len(measures) + 1 + len(COMPARED))}",
     ]
-    for row, of_row in rows.items():
-        means = [mean_nme(result) for result in of_row]
+    for row, row_results in rows.items():
+        means = [mean_nme(result) for result in row_results]
         figures = [mean_and_std([mean[name] for mean in means if name in mean]) for name in measures]
-        size = f"{of_row[0]['num_parameters'] / 1e6:.2f} M"
-        compared = ["" if of_row is first else _difference(of_row, first, measure) for measure in COMPARED]
-        lines.append(f"| {' | '.join([row, str(len(of_row)), *figures, size, *compared])} |")
+        size = f"{row_results[0]['num_parameters'] / 1e6:.2f} M"
+        compared = ["" if row_results is first else _difference(row_results, first, measure) for measure in COMPARED]
+        lines.append(f"| {' | '.join([row, str(len(row_results)), *figures, size, *compared])} |")
     return "\n".join(lines) + "\n"
 
 
 def mean_nme(result: dict[str, Any]) -> dict[str, float]:
-    """Return the mean over the faces of each measure of a run, per cent."""
+    """Return the mean NME over the faces for each measure of a run, per cent."""
     return {name: float(100 * nanmean(np.array(values, float), 0)) for name, values in result["nme"].items()}
 
 

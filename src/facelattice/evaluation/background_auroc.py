@@ -1,4 +1,4 @@
-"""Does the score separate faces from background? The area under the ROC curve (AUROC).
+"""AUROC of the score: how well it separates faces from background.
 
 Example:
     result = face_background_auroc(FaceAligner("ibug68"), samples, predictions)
@@ -50,8 +50,8 @@ def face_background_auroc(
 ) -> BackgroundAuroc:
     """Compare the scores of found faces with the scores of boxes without a face.
 
-    The backgrounds are one box beside the faces for each annotated face, and 60 synthetic images. Boxes avoid annotated
-    and detected faces; a photo without room for a box is left out. The result depends on the photos alone.
+    The backgrounds are 60 synthetic images, and for each annotated face one box in its photo that avoids annotated and
+    detected faces. Photos without room for a box are left out. The boxes are the same in every run.
 
     Args:
         aligner: The model.
@@ -102,7 +102,7 @@ def synthetic_background(kind: str, seed: int) -> np.ndarray:
 
 
 def _score_backgrounds(aligner: FaceAligner, samples: list[Sample], rng: np.random.Generator) -> list[float]:
-    """Score boxes beside the faces of one photo; none if it cannot be read or has no room."""
+    """Score boxes beside the faces of one photo; empty if it cannot be read or has no room."""
     try:
         image = load_image(samples[0].path)
     except ImageError:

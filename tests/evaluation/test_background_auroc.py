@@ -6,7 +6,7 @@ import numpy as np
 from facelattice import geometry
 from facelattice.datasets.readers.detect_layout import read_samples
 from facelattice.datasets.sample import make_sample
-from facelattice.evaluation.confidence import SYNTHETIC_BACKGROUNDS, face_background_auroc, synthetic_background
+from facelattice.evaluation.background_auroc import SYNTHETIC_BACKGROUNDS, face_background_auroc, synthetic_background
 from facelattice.evaluation.predict import Predictions, predict_samples
 from facelattice.inference.aligner import FaceAligner
 

@@ -1,4 +1,4 @@
-"""Annotations: the faces of a file, and those of an image that is written to one."""
+"""Annotations: the faces of a file that was read, and of an image to write."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Annotation(NamedTuple):
         hidden: bool (N,), which points the file marks as not visible, annotated or not.
         visible: bool (N,), which points the file marks as visible.
         box: (4,) x0, y0, x1, y1 in pixels, or None if the file states none.
-        done: Whether the annotation is finished; a table of `facelattice annotate` also has others.
+        done: Whether the annotation is finished; tables of `facelattice annotate` also contain unfinished ones.
     """
 
     image: str
@@ -41,10 +41,10 @@ class AnnotatedImage(NamedTuple):
     """One image and its faces, to be written.
 
     Attributes:
-        name: Path of the image as the file shall state it.
+        name: Path of the image for the file.
         width: Width in pixels.
         height: Height in pixels.
-        faces: The faces. Their points are in the order of one scheme; their own names of the image do not count.
+        faces: The faces, with points in the order of one scheme. Their attribute `image` is ignored.
     """
 
     name: str
@@ -55,7 +55,7 @@ class AnnotatedImage(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class AnnotationFile:
-    """The faces of a file, its images without faces, and how it names the points.
+    """The faces of a file, its images without faces, and the names of the points.
 
     Attributes:
         faces: The faces, in the order of the file.

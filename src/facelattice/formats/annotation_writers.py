@@ -1,7 +1,7 @@
 """Writers of annotated images, one for each kind of files that `facelattice.datasets.convert` writes.
 
-A writer gets the target, the faces by the path of their image, and the scheme of their points. Images without faces
-have an empty sequence; the kinds in `FACES_ONLY` get none. It returns what the files do not keep.
+A writer takes the target, the faces by the path of their image, and the scheme of their points. Images without faces
+have an empty sequence; the kinds in `FACES_ONLY` get no such images. It returns notes about content that is lost.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from facelattice.formats.names import relative_path
 from facelattice.formats.pts import pts_text
 from facelattice.formats.yolo import data_yaml, outside, yolo_label
 from facelattice.image_io import image_size
-from facelattice.point_names import numbers_of
+from facelattice.point_names import parse_numbers
 from facelattice.schemes import SCHEMES, Scheme
 
 Images = Mapping[Path, Sequence[Annotation]]
@@ -34,13 +34,13 @@ Notes = list[str]
 
 
 def _name_images(images: Images, folder: Path) -> list[AnnotatedImage]:
-    """Return the images with their sizes and their paths as seen from a folder."""
+    """Return the images with their sizes and their paths relative to a folder."""
     return [AnnotatedImage(relative_path(path, folder), *image_size(path), faces) for path, faces in images.items()]
 
 
 def _write_csv(target: Path, images: Images, scheme: Scheme) -> Notes:
     names = scheme.names if _needs_names(scheme) and _fit_columns(scheme.names) else ()
-    # No sizes: a table needs none.
+    # A table does not need the sizes.
     named = [AnnotatedImage(relative_path(path, target.parent), 0, 0, faces) for path, faces in images.items()]
     _write_text(target, annotations_csv(named, len(scheme), names))
     return [*_note_boxes(images), *([] if names else _note_names(scheme))]
@@ -97,9 +97,9 @@ def _write_labelme(target: Path, images: Images, scheme: Scheme) -> Notes:
 
 
 def _write_pts(target: Path, images: Images, scheme: Scheme) -> Notes:
-    """Write NAME.pts beside NAME.jpg; of several faces, NAME_1.pts beside NAME_1.jpg and so on, as 300-W has them.
+    """Write NAME.pts beside NAME.jpg; for several faces, NAME_1.pts beside NAME_1.jpg and so on, as in 300-W.
 
-    The faces have all points.
+    No face may have missing points.
     """
     paths = list(images)
     stems = relative_stems(paths, common_folder(paths, target))
@@ -150,20 +150,20 @@ FACES_ONLY = {"csv", "pts"}  # kinds that cannot state that an image has no face
 
 
 def _face(face: Annotation, scheme: Scheme) -> Face:
-    """Return an annotation for the writers of results; a point that is not known to be hidden counts as visible."""
+    """Convert an annotation for the writers of results; a point is visible unless it is known to be hidden."""
     points = np.where(face.mask[:, None], face.points, np.nan)
     nothing = np.zeros(len(points), np.float32)
     return Face(points, nothing, 1.0, face.box_or_points_box(), scheme, visibility=1.0 - face.hidden)
 
 
 def _needs_names(scheme: Scheme) -> bool:
-    """Whether the number of points does not tell the scheme, and the names of its points do."""
+    """Return whether the scheme can be inferred from the names of its points, but not from their number."""
     by_number = next((built_in for built_in in SCHEMES.values() if len(built_in) == len(scheme)), None)
-    return scheme is not by_number and numbers_of(scheme.names) is None
+    return scheme is not by_number and parse_numbers(scheme.names) is None
 
 
 def _fit_columns(names: Sequence[str]) -> bool:
-    """Whether a table with columns NAME_x and NAME_y gives the names back."""
+    """Return whether the names can be read back from columns NAME_x and NAME_y."""
     return all(name[-1].isalnum() and name == name.strip() for name in names)
 
 
@@ -174,27 +174,27 @@ def _note_boxes(images: Images) -> Notes:
 
 def _note_no_visibility(images: Images) -> Notes:
     count = sum(int((face.hidden | face.visible).any()) for faces in images.values() for face in faces)
-    return [f"left out: which points are visible (in {count} faces)"] if count else []
+    return [f"left out: the visibility of points (in {count} faces)"] if count else []
 
 
 def _note_visibility(images: Images) -> Notes:
-    """Describe what is lost by formats that hold hidden and visible points, and no unknown ones."""
+    """Describe the loss in formats whose points are hidden or visible, but not unknown."""
     faces = [face for some in images.values() for face in some]
     notes = []
     num_placeless = sum(int((face.hidden & ~face.mask).sum()) for face in faces)
     if num_placeless:
-        notes.append(f"written as missing: hidden points without a place ({num_placeless})")
+        notes.append(f"written as missing: hidden points without a position ({num_placeless})")
     if any((face.hidden & face.mask).any() for face in faces):
         num_unknown = sum(int((face.mask & ~face.hidden & ~face.visible).sum()) for face in faces)
         if num_unknown:
             notes.append(f"written as visible: points whose visibility is unknown ({num_unknown})")
     elif any(face.visible.any() for face in faces):
-        notes.append("left out: which points are visible, as none is hidden; when the files are read, it is unknown")
+        notes.append("left out: the visibility of points, as none is hidden; when the files are read, it is unknown")
     return notes
 
 
 def _note_absent(images: Images, scheme: Scheme) -> Notes:
-    """Describe the loss of points that no face has, by formats that leave missing points out."""
+    """Describe the loss of points that no face has, in formats that leave missing points out."""
     known = np.any([face.mask for faces in images.values() for face in faces], axis=0)
     names = [name for name, is_known in zip(scheme.names, known, strict=True) if not is_known]
     return (
@@ -205,7 +205,7 @@ def _note_absent(images: Images, scheme: Scheme) -> Notes:
 
 
 def _note_outside(target: Path, images: Images, named: Sequence[AnnotatedImage], program: str) -> Notes:
-    """Describe images that a program does not load, because their paths lead out of the folder of the file."""
+    """Describe images that a program does not load, because they are outside of the folder of the file."""
     count = sum(image.name.startswith("../") or Path(image.name).is_absolute() for image in named)
     if not count:
         return []
@@ -213,7 +213,7 @@ def _note_outside(target: Path, images: Images, named: Sequence[AnnotatedImage],
         folder = common_folder(list(images), target.parent)
     except FormatError:  # several drives
         folder = Path(target.anchor)
-    # A file in the root of a drive would be no help.
+    # The root of a drive is no useful folder for the file.
     advice = "copy them into it" if folder == Path(folder.anchor) else f"write the file into {folder}"
     return [f"not loaded by {program}: images outside of the folder of the file ({count} of {len(named)}); {advice}"]
 

@@ -1,4 +1,4 @@
-"""Files that appear under their name only when they are complete.
+"""Files that get their name only when they are complete.
 
 Example:
     with atomic_write("result.json") as file:
@@ -21,7 +21,7 @@ from functools import cache
 from pathlib import Path
 from typing import IO, Any
 
-# Writing to an open file raises these without a file name.
+# Errors that are raised without a file name when an open file is written to.
 WRITE_ERRORS = {errno.ENOSPC, errno.EFBIG, errno.EIO, errno.EROFS, getattr(errno, "EDQUOT", errno.ENOSPC)}
 TEMPORARY = re.compile(r"\.facelattice-([0-9a-f]{8})-(\d+)-[0-9a-f]+\.part")
 MAX_AGE = 24 * 3600  # seconds without a change after which a temporary file of another machine counts as stale
@@ -31,13 +31,13 @@ MAX_AGE = 24 * 3600  # seconds without a change after which a temporary file of 
 def atomic_write(path: str | os.PathLike[str], mode: str = "w", overwrite: bool = True) -> Iterator[IO[Any]]:
     """Open a file for writing that replaces ``path`` when the block ends without an exception.
 
-    Missing folders are created. If the block raises, also KeyboardInterrupt, a file that was at ``path`` before stays
-    as it was. A symbolic link stays a link: the file that it points to is replaced. The permissions of a file stay, and
-    one without the permission to write is not replaced. A device or a FIFO is written directly.
+    Missing folders are created. If the block raises, also KeyboardInterrupt, an existing file is not changed. A
+    symbolic link stays a link: the file that it points to is replaced. The permissions of a file are kept, and a
+    read-only file is not replaced. A device or a FIFO is written directly.
 
     Args:
         path: The file.
-        mode: "w" for UTF-8 text, in which undecodable bytes of file names are kept, or "wb" for bytes.
+        mode: "w" for UTF-8 text, which may contain undecodable bytes of file names, or "wb" for bytes.
         overwrite: Replace an existing file.
 
     Yields:
@@ -51,12 +51,12 @@ def atomic_write(path: str | os.PathLike[str], mode: str = "w", overwrite: bool 
     path = Path(path)
     text = {} if "b" in mode else {"encoding": "utf-8", "errors": "surrogateescape", "newline": ""}
     if _is_special(path) and overwrite:
-        with errors_name(path), open(path, mode, **text) as file:  # type: ignore[call-overload]
+        with errors_for(path), open(path, mode, **text) as file:  # type: ignore[call-overload]
             yield file
         return
     temporary = temporary_path(path)
     try:
-        with errors_name(path, temporary):
+        with errors_for(path, temporary):
             with open(temporary, mode.replace("w", "x"), **text) as file:  # type: ignore[call-overload]
                 yield file
             publish(temporary, path, overwrite)
@@ -66,10 +66,10 @@ def atomic_write(path: str | os.PathLike[str], mode: str = "w", overwrite: bool 
 
 
 def temporary_path(path: str | os.PathLike[str]) -> Path:
-    """Choose a unique hidden name for a file that `publish` will rename to ``path``.
+    """Choose a unique hidden name for a file that `publish` renames to ``path``.
 
-    The name is in the folder of ``path``, or of its target if it is a link, and contains the process. Missing folders
-    are created. Temporary files of dead processes in the folder are removed.
+    The name is in the folder of ``path``, or of its target if it is a link, and contains the process number. Missing
+    folders are created. Temporary files of dead processes in the folder are removed.
 
     Raises:
         IsADirectoryError: If ``path`` is a folder.
@@ -79,14 +79,14 @@ def temporary_path(path: str | os.PathLike[str]) -> Path:
     path = resolve_link(Path(path))
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-    except FileExistsError:  # not raised, because for `overwrite=False` it is about the path itself
+    except FileExistsError:  # would mean that the path itself exists, for `overwrite=False`
         raise NotADirectoryError(errno.ENOTDIR, "is not a folder", str(path.parent)) from None
     if path.is_dir():
         raise IsADirectoryError(errno.EISDIR, "is a folder, not a file", str(path))
     if _is_special(path):
         raise OSError(errno.EINVAL, "is not a regular file", str(path))
     with suppress(FileNotFoundError):
-        os.close(os.open(path, os.O_WRONLY))  # replacing a file needs no permission to write it
+        os.close(os.open(path, os.O_WRONLY))  # raises for a read-only file, which a rename would replace
     _remove_stale_files(os.path.abspath(path.parent))
     return path.parent / f".facelattice-{_machine()}-{os.getpid()}-{secrets.token_hex(8)}.part"
 
@@ -117,13 +117,13 @@ def publish(temporary: Path, path: str | os.PathLike[str], overwrite: bool = Tru
 
 
 def resolve_link(path: Path) -> Path:
-    """Return the target of a symbolic link, and any other path as it is."""
+    """Return the target of a symbolic link, and other paths unchanged."""
     return Path(os.path.realpath(path)) if path.is_symlink() else path
 
 
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
-    """Keep other processes out of the same block for this folder, on systems and disks that have such locks."""
+    """Hold an exclusive lock on a folder, if the system and the disk support it."""
     try:
         import fcntl
     except ImportError:  # Windows
@@ -148,14 +148,14 @@ def file_version(path: Path) -> tuple[int, ...] | None:
 
 
 def remove(path: Path) -> None:
-    """Remove a file if it exists; a failure is ignored, because it must not hide the error that led here."""
+    """Remove a file if it exists. Errors are ignored, as they must not hide an earlier one."""
     with suppress(OSError):
         path.unlink(missing_ok=True)
 
 
 @contextmanager
-def errors_name(path: str | os.PathLike[str], temporary: Path | None = None) -> Iterator[None]:
-    """Let an OSError about an open file, or about a temporary one, name ``path``, the file that the user knows."""
+def errors_for(path: str | os.PathLike[str], temporary: Path | None = None) -> Iterator[None]:
+    """Name ``path`` in an OSError about an open file without a name, or about its temporary file."""
     try:
         yield
     except OSError as error:
@@ -167,7 +167,7 @@ def errors_name(path: str | os.PathLike[str], temporary: Path | None = None) -> 
 
 
 def _is_special(path: Path) -> bool:
-    """Whether the path is a device, a FIFO or a socket."""
+    """Return whether the path is a device, a FIFO or a socket."""
     try:
         mode = path.stat().st_mode
     except OSError:
@@ -186,7 +186,7 @@ def _remove_stale_files(folder: str) -> None:
 
 
 def _is_stale(machine: str, process: int, modified: float) -> bool:
-    if machine == _machine() and os.name != "nt":  # on Windows, os.kill(process, 0) is no harmless question
+    if machine == _machine() and os.name != "nt":  # on Windows, os.kill(process, 0) ends the process
         return not _is_running(process)
     return time.time() - modified > MAX_AGE
 
@@ -196,14 +196,14 @@ def _is_running(process: int) -> bool:
         os.kill(process, 0)
     except ProcessLookupError:
         return False
-    except (OSError, OverflowError):  # another user's process
+    except (OSError, OverflowError):  # such as the process of another user
         pass
     return True
 
 
 @cache
 def _machine() -> str:
-    """Eight hexadecimal digits for the machine, or the container, that the numbers of processes belong to."""
+    """Return eight hexadecimal digits that identify the machine, or the container with its own process numbers."""
     namespace = 0
     with suppress(OSError):
         namespace = os.stat("/proc/self/ns/pid").st_ino

@@ -40,7 +40,7 @@ class CocoResult(NamedTuple):
 
 
 class CocoIndex(NamedTuple):
-    """What the ids of results mean in a dataset.
+    """The images and the keypoints of a dataset, to which results refer by id.
 
     Attributes:
         images: Names of the images by their ids.
@@ -126,7 +126,7 @@ def _check_count(names: Sequence[str], points: np.ndarray, owner: str, path: str
 
 
 def is_coco_dataset(content: Any) -> bool:
-    """Whether the content of a JSON file is an object with images and annotations."""
+    """Return whether the content of a JSON file is an object with images and annotations."""
     return isinstance(content, dict) and all(isinstance(content.get(key), list) for key in ("images", "annotations"))
 
 
@@ -161,7 +161,7 @@ def read_coco_index(path: str | os.PathLike[str], results: Sequence[CocoResult])
 
 
 def is_coco_results(content: Any) -> bool:
-    """Whether the content of a JSON file is a list of keypoint results."""
+    """Return whether the content of a JSON file is a list of keypoint results."""
     return isinstance(content, list) and all(
         isinstance(entry, dict) and "image_id" in entry and "keypoints" in entry for entry in content
     )
@@ -219,7 +219,7 @@ def _category_id(entry: Entry, where: str) -> Id:
 
 
 def _choose_categories(path: Any, category: str | None, categories: dict[Id, Entry], used: list[Id]) -> list[Id]:
-    """Return the ids of the category: several if they have the same name and the same keypoints."""
+    """Return the ids of the category; several ids may have the same name and the same keypoints."""
     by_name: dict[str, list[Id]] = {}
     for id in used:
         by_name.setdefault(str(categories.get(id, {}).get("name", id)), []).append(id)

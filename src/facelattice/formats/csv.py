@@ -95,7 +95,7 @@ def annotations_csv(images: Sequence[AnnotatedImage], num_points: int, names: Se
 
 
 def _visibility_digits(face: Annotation) -> str:
-    """Return a digit for each point: 0 visible, 1 hidden, 2 hidden and without a place, - unknown."""
+    """Return a digit for each point: 0 visible, 1 hidden, 2 hidden and without a position, - unknown."""
     states = zip(face.mask, face.hidden, face.visible, strict=True)
     return "".join(("1" if known else "2") if hidden else "0" if visible else "-" for known, hidden, visible in states)
 

@@ -50,7 +50,7 @@ def cvat_text(images: Sequence[AnnotatedImage], names: Sequence[str]) -> str:
                 box = dict(zip(("xtl", "ytl", "xbr", "ybr"), corners, strict=True))
                 ElementTree.SubElement(entry, "box", {"label": BOX_LABEL, "occluded": "0", **box, **group})
             skeleton = ElementTree.SubElement(entry, "skeleton", {"label": LABEL, **group})
-            # Also points that are outside need a place.
+            # Missing points need a position too.
             known = np.where(face.mask[:, None], face.points, face.points[face.mask].mean(0))
             rows = zip(names, geometry.to_corner_origin(known).tolist(), face.mask, face.hidden, strict=True)
             for name, (x, y), is_known, is_hidden in rows:
@@ -87,7 +87,7 @@ def read_cvat_file(path: str | os.PathLike[str], label: str | None = None) -> An
         where = f"{path}, image {i} ({file})"
         if image.get("subset"):
             other_names[file] = [f"{image.get('subset')}/{file}"]
-        if all(shape.tag == "tag" for shape in image):  # which is about the whole image
+        if all(shape.tag == "tag" for shape in image):  # a tag is for the whole image
             without_faces.append(file)
         boxes = _read_boxes(image, where)
         for shape in image:
@@ -105,9 +105,9 @@ def read_cvat_file(path: str | os.PathLike[str], label: str | None = None) -> An
     sizes = {len(face.points) for face in faces}
     if labeled and len(sizes) > 1:
         raise FormatError(f"{path}: the shapes of {chosen!r} have {' and '.join(map(str, sorted(sizes)))} points")
-    file_ = collect_faces(faces)
-    known = [face for face in file_.faces if face.mask.any()]
-    return AnnotationFile(known, file_.names, chosen, None, other_names, without_faces)
+    collected = collect_faces(faces)
+    known = [face for face in collected.faces if face.mask.any()]
+    return AnnotationFile(known, collected.names, chosen, None, other_names, without_faces)
 
 
 def _choose_label(path: Any, labeled: dict[str, list[NamedFace]], label: str | None) -> str:

@@ -39,7 +39,7 @@ class DlibTable:
         """
         entry = ElementTree.Element("image", file=check_xml_name(image))
         for face in faces:
-            # dlib's width counts pixels, from the left one to the right one.
+            # dlib's width is the number of pixels from the left to the right one.
             left, top, right, bottom = (round(float(v)) for v in face.box)
             size = {"width": str(right - left + 1), "height": str(bottom - top + 1)}
             box = ElementTree.SubElement(entry, "box", {"top": str(top), "left": str(left), **size})

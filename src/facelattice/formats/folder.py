@@ -1,4 +1,4 @@
-"""Writing of a dataset that is a folder: texts, and copies of images."""
+"""Writing of a dataset as a folder of texts and copies of images."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from facelattice.formats.atomic import atomic_write
 
 
 def write_folder(texts: Mapping[Path, str], copies: Mapping[Path, Path]) -> None:
-    """Write files, none of which may exist with another content. Nothing is written if one does.
+    """Write files. If one exists with another content, nothing is written.
 
-    A conversion that was interrupted can be repeated: files with the same content are kept.
+    An interrupted conversion can be repeated: files with the same content are kept.
 
     Args:
         texts: Contents of files; they are written last, in this order.

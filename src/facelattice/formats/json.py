@@ -26,7 +26,7 @@ class JsonFace(NamedTuple):
         mask: bool (N,), which points are present.
         expected_errors: float32 (N,), pixels.
         scheme: Name of the point scheme; "" if the file states none.
-        visibility: float32 (N,), how likely each point is visible, NaN if the file does not state it.
+        visibility: float32 (N,), probability that each point is visible; NaN if the file does not state it.
     """
 
     image: str

@@ -30,11 +30,11 @@ class Keypoints(NamedTuple):
 
 
 def interpret_keypoints(faces: Sequence[tuple[np.ndarray, str]]) -> list[Keypoints]:
-    """Find out what the third values of keypoints mean: those of all faces of a file tell.
+    """Interpret the third values of the keypoints of a file as visibility or confidence.
 
-    Many files have the same value for all points, 1 or 2, and know nothing of the visibility: a point is hidden or
-    visible only if the file has both values. If a value is not a whole number, all are confidences, and a point with a
-    confidence above 0 is present.
+    Many files have the same value for all points, 1 or 2, without knowing the visibility: a point is hidden or visible
+    only if the file has both values. If any value is not a whole number, all are confidences, and points with a
+    confidence above 0 are present.
 
     Args:
         faces: The float64 array (N, 3) of each face, x and y in pixels; and file and place, for errors.

@@ -74,7 +74,7 @@ def _encode_face(image: AnnotatedImage, face: Any, number: int, names: Sequence[
 
 
 def is_label_studio(content: Any) -> bool:
-    """Whether the content of a JSON file is a list of tasks."""
+    """Return whether the content of a JSON file is a list of tasks."""
     return isinstance(content, list) and all(
         isinstance(task, dict) and isinstance(task.get("data"), dict) for task in content
     )
@@ -107,7 +107,7 @@ def read_label_studio_file(path: str | os.PathLike[str]) -> AnnotationFile:
         image, others = _image_names(task["data"], where)
         faces += _read_faces(results, image, where)
         other_names[image] = others
-        if done and not any("original_width" in result for result in results):  # others are about the whole image
+        if done and not any("original_width" in result for result in results):  # other results are for the whole image
             without_faces.append(image)
     file = collect_faces(faces)
     return AnnotationFile(file.faces, file.names, other_names=other_names, images_without_faces=without_faces)

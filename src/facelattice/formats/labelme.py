@@ -57,7 +57,7 @@ def _shape(label: str, group: int, kind: str, points: np.ndarray, is_hidden: boo
 
 
 def is_labelme(content: Any) -> bool:
-    """Whether the content of a JSON file is that of labelme."""
+    """Return whether the content of a JSON file is that of labelme."""
     return isinstance(content, dict) and isinstance(content.get("shapes"), list) and "imagePath" in content
 
 
@@ -69,7 +69,7 @@ def read_labelme_files(folder: Path, paths: Sequence[Path]) -> AnnotationFile:
 
     Args:
         folder: Folder that the names of images in the result are relative to.
-        paths: The files; of other JSON files nothing is read.
+        paths: The files. JSON files of other programs are skipped.
 
     Raises:
         FormatError: If a file is damaged; it names file and shape.

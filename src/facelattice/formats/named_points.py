@@ -45,7 +45,7 @@ class NamedFace:
 def collect_faces(
     faces: Sequence[NamedFace], names: Sequence[str] | None = None, images_without_faces: Sequence[str] = ()
 ) -> AnnotationFile:
-    """Give all faces the points of the file, in one order.
+    """Convert the faces of a file to annotations with the same points in the same order.
 
     If the file marks points as hidden, the others are visible; if it marks none, their visibility is unknown.
 

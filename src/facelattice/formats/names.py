@@ -36,10 +36,10 @@ def unique_stem(stem: str, taken: set[str]) -> str:
 
 
 class OutputStems:
-    """Chooses the stems of the files of images, each used for one image only.
+    """Chooses the stems of the output files of images; no two images get the same.
 
     Args:
-        preferred: Stems of known images, by path. The stem of another image is its own, made unique.
+        preferred: Stems of known images, by path. Other images get their own stem, made unique.
     """
 
     def __init__(self, preferred: Mapping[Any, str] | None = None):
@@ -47,7 +47,7 @@ class OutputStems:
         self._taken = {stem.casefold() for stem in self._preferred.values()}
 
     def candidates(self, image: str | os.PathLike[str]) -> Iterator[str]:
-        """Yield stems for an image, best first, without end: those in use by other runs can be skipped."""
+        """Yield stems for an image, best first, endlessly, so that stems in use by other runs can be skipped."""
         stem = Path(image).stem
         yield self._preferred[image] if image in self._preferred else unique_stem(stem, self._taken)
         while True:
@@ -55,9 +55,9 @@ class OutputStems:
 
 
 def relative_path(image: str | os.PathLike[str], folder: str | os.PathLike[str]) -> str:
-    """Return the path of an image as seen from a folder, with forward slashes.
+    """Return the path of an image relative to a folder, with forward slashes.
 
-    It leads to the image also if the folder is reached through a link. On another drive it is absolute.
+    It is valid also if the folder is reached through a link. On another drive it is absolute.
     """
     try:
         name = os.path.relpath(image, folder)

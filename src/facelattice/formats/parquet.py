@@ -60,7 +60,7 @@ def images_in_parquet(out_dir: str | os.PathLike[str]) -> set[str]:
     for part in Path(out_dir).glob("landmarks-*.parquet"):
         try:
             images.update(pq.read_table(part, columns=["image"])["image"].to_pylist())
-        except (pa.ArrowException, OSError, LookupError, TypeError, ValueError) as error:  # as damage is reported
+        except (pa.ArrowException, OSError, LookupError, TypeError, ValueError) as error:  # depends on the damage
             raise FormatError(
                 f"{part}: damaged, or not a table that `facelattice align` wrote; move it to another folder"
             ) from error

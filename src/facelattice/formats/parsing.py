@@ -37,7 +37,7 @@ def parse_number(cell: str, where: str) -> float:
     """Parse a cell as a finite number.
 
     Raises:
-        FormatError: If it is none.
+        FormatError: If the cell is no finite number.
     """
     number = _parse(cell)
     if not math.isfinite(number):
@@ -62,7 +62,7 @@ def check_numbers(values: Any, count: int, where: str) -> list[float]:
         where: File and place, for the error.
 
     Raises:
-        FormatError: If they are not, or too large for coordinates.
+        FormatError: If they are not, or if one is too large for a coordinate.
     """
     if isinstance(values, list) and len(values) == count:
         try:
@@ -75,10 +75,10 @@ def check_numbers(values: Any, count: int, where: str) -> list[float]:
 
 
 def check_image_name(name: object, where: str) -> str:
-    """Return the name of an image if it is text that can be a path.
+    """Return the name of an image.
 
     Raises:
-        FormatError: If it is not.
+        FormatError: If it is no text that can be a path.
     """
     if not isinstance(name, str) or not name:
         raise FormatError(f"{where}: the name of the image is missing, or not text")

@@ -1,4 +1,4 @@
-"""The columns of tables for results beside the landmarks: head pose, measures and visibility."""
+"""Columns of tables for other results than landmarks: head pose, measures and visibility."""
 
 from __future__ import annotations
 

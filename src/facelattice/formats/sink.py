@@ -7,7 +7,7 @@ Example:
     print(sink.paths)
 
 When the block raises, also KeyboardInterrupt, the images written so far are kept in complete files. Several processes
-can write into one folder: none replaces a file that another one wrote meanwhile.
+can write into one folder; none replaces a file that another one wrote in the meantime.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from facelattice.exceptions import ArgumentError
 from facelattice.face import Face
 from facelattice.formats.atomic import (
     atomic_write,
-    errors_name,
+    errors_for,
     file_version,
     locked,
     publish,
@@ -41,7 +41,7 @@ from facelattice.formats.parquet import image_rows, import_pyarrow, part_path, w
 from facelattice.formats.pts import pts_text
 
 FORMATS = ("json", "pts", "csv", "coco", "dlib", "parquet")
-IMAGES_PER_PART = 500  # of a Parquet table: the most that is lost when the process is killed
+IMAGES_PER_PART = 500  # of a Parquet table; so many images at most are lost when the process is killed
 
 
 class Sink(ABC):
@@ -68,7 +68,7 @@ class Sink(ABC):
             faces: Its faces; may be empty.
 
         Returns:
-            The stem of the image's files, for other files of the image, such as drawings.
+            The stem of the image's files, also for other files of the image, such as drawings.
 
         Raises:
             FormatError: If the format cannot hold the faces or the name of the image. Other images can follow.
@@ -96,7 +96,8 @@ def open_sink(
         parquet: landmarks-00000.parquet, landmarks-00001.parquet, ... Earlier parts are kept.
 
     The table of csv, coco or dlib is complete when the block ends; then it replaces the table of an earlier run. It is
-    called landmarks-2 if another process wrote a table meanwhile, or if the block raised and an earlier table exists.
+    named landmarks-2 if another process has written a table in the meantime, or if the block raised and an earlier
+    table exists.
 
     Args:
         format: One of `FORMATS`.
@@ -149,14 +150,14 @@ def _claim_json(path: Path, image: str, faces: Sequence[Face]) -> bool:
             write_json(path, image, faces, overwrite=False)
             return True
         except (FileExistsError, IsADirectoryError):
-            if image_in_json(path) != image:  # another process may have written the same image meanwhile
+            if image_in_json(path) != image:  # another process may just have written the same image
                 return False
     write_json(path, image, faces)
     return True
 
 
 class _PtsSink(Sink):
-    """One .pts file for each face. The format does not state the image, so that only an equal file is replaced."""
+    """One .pts file for each face. The files do not name their image, so only equal files are replaced."""
 
     def write(self, image: str | os.PathLike[str], faces: Sequence[Face]) -> str:
         texts = [pts_text(face.points) for face in faces]
@@ -202,8 +203,8 @@ class _TableSink(Sink):
         self._path, self._table = resolve_link(path), table
         self._earlier = file_version(self._path)
         self._temporary = temporary_path(self._path)
-        with errors_name(self._path, self._temporary):
-            self._file = FileIO(self._temporary, "x")  # unbuffered, so that no data is left to fail at the end
+        with errors_for(self._path, self._temporary):
+            self._file = FileIO(self._temporary, "x")  # unbuffered, so closing it cannot fail for lack of space
         self._size = self._num_images = 0
 
     def write(self, image: str | os.PathLike[str], faces: Sequence[Face]) -> str:
@@ -219,16 +220,16 @@ class _TableSink(Sink):
                     return
                 self._append(self._table.end())
                 self._file.truncate(self._size)
-            with errors_name(self._path, self._temporary):
+            with errors_for(self._path, self._temporary):
                 self.paths.append(self._publish(replace=kind is None))
         finally:
             remove(self._temporary)
 
     def _append(self, text: str) -> None:
         data = memoryview(text.encode("utf-8", "surrogateescape"))
-        self._file.seek(self._size)  # an image that was not written completely is overwritten, or truncated at the end
+        self._file.seek(self._size)  # an incomplete image is overwritten here, or truncated at the end
         size = self._size + len(data)
-        with errors_name(self._path, self._temporary):
+        with errors_for(self._path, self._temporary):
             while data:
                 data = data[self._file.write(data) :]
         self._size = size
@@ -278,7 +279,7 @@ class _ParquetSink(Sink):
             try:
                 write_part(path, self._rows)
                 break
-            except FileExistsError:  # of another process
+            except FileExistsError:  # from another process
                 pass
         self._rows = []
         self.paths.append(path)

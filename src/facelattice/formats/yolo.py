@@ -30,7 +30,7 @@ from facelattice.schemes import MAX_POINTS, Scheme
 from facelattice.yaml_check import load_yaml
 
 SPLITS = ("train", "val", "test")
-MAX_FRACTION = 10  # points a little outside of the image are fine; larger numbers are pixels
+MAX_FRACTION = 10  # points may be a little outside of the image; larger numbers are pixels
 
 
 def yolo_label(image: AnnotatedImage) -> str:
@@ -173,7 +173,7 @@ def _list_images(entry: Any, split: str, content: dict[str, Any], path: Path) ->
         if not isinstance(name, str) or not name or "\0" in name:
             raise FormatError(f"{path}: {split} must be a folder of images, not {reprlib.repr(name)}")
         place = root / name
-        if not place.exists() and name.startswith("../"):  # Roboflow counts from another folder
+        if not place.exists() and name.startswith("../"):  # paths of Roboflow are relative to another folder
             place = root / name[3:]
         if place.is_dir():
             images += sorted(

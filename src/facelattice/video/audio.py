@@ -2,7 +2,7 @@
 
     add_audio(Path("drawing.mp4"), source=Path("clip.mkv"), out=Path("clip_faces.mp4"))
 
-The video file stays as it is, whatever is wrong with the audio.
+Faults of the audio do not affect the images.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from typing import Any
 
 from facelattice.video.reader import import_av
 
-# Codecs that MP4 stores as they are. Others are converted to AAC; also MP3, which MP4 takes only from 16 kHz on.
+# Codecs that are copied into MP4. Others are converted to AAC, also MP3, which MP4 supports only from 16 kHz on.
 COPIED_CODECS = ("aac", "ac3", "alac", "eac3", "flac", "opus")
 AAC_RATES = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000)  # samples per second
-GAP = 0.1  # seconds of missing audio that stay silent; smaller steps come from coarse clocks, such as that of AVI
-RESTART = 1.0  # seconds by which the clock goes back where two files were joined
+GAP = 0.1  # seconds; shorter gaps of audio are not real, but come from coarse clocks, such as that of AVI
+RESTART = 1.0  # seconds; where two files were joined, the clock goes back by more
 
 
 def add_audio(video: Path, source: Path, out: Path, offset: float = 0.0, until: float = math.inf) -> bool:
@@ -34,8 +34,8 @@ def add_audio(video: Path, source: Path, out: Path, offset: float = 0.0, until: 
         video: The MP4 file with the images.
         source: The file with the audio.
         out: The file to write.
-        offset: Time in ``source`` at which the first image of ``video`` lies, in seconds.
-        until: Where the audio ends, in seconds after the first image.
+        offset: Time of the first image of ``video`` in ``source``, in seconds.
+        until: End of the audio, in seconds after the first image.
 
     Returns:
         Whether ``source`` has an audio track that can be decoded. If not, nothing is written.
@@ -81,7 +81,7 @@ def _decoding_time(item: tuple[Any, Any]) -> Fraction:
 
 
 def _read_packets(packets: Iterator[Any], ffmpeg_error: type[Exception]) -> Iterator[Any]:
-    """Yield the packets up to the end, or up to the place where no more can be read."""
+    """Yield the packets up to the end, or up to the first that cannot be read."""
     while True:
         try:
             packet = next(packets, None)
@@ -93,7 +93,7 @@ def _read_packets(packets: Iterator[Any], ffmpeg_error: type[Exception]) -> Iter
 
 
 def _drop_wrong_times(packets: Iterator[Any]) -> Iterator[Any]:
-    """Drop packets that start far from the end of the packet before them, while the packet after them does not."""
+    """Drop packets that start far from the end of the previous packet, if the next packet starts close to it."""
     end: int | None = None
     for packet, following in pairwise(chain(packets, [None])):
         if packet.pts is not None:
@@ -106,7 +106,7 @@ def _drop_wrong_times(packets: Iterator[Any]) -> Iterator[Any]:
 
 
 def _copy(packets: Iterator[Any], offset: float, until: float) -> Iterator[Any]:
-    """Yield the packets with times that count from the first image and increase strictly, as MP4 requires."""
+    """Yield the packets with times relative to the first image that increase strictly, as MP4 requires."""
     last: int | None = None
     shift: int | None = None
     for packet in packets:
@@ -146,7 +146,7 @@ def _resample(frames: Iterator[Any], av: Any, audio: Any) -> Iterator[Any]:
 
 
 def _encode(frames: Iterator[Any], offset: float, until: float, audio: Any) -> Iterator[Any]:
-    """Encode the frames. Their samples count the time, corrected where the clock differs by more than `GAP`."""
+    """Encode the frames. Times are those of the samples, corrected where the clock differs by more than `GAP`."""
     now: Fraction | None = None
     shift, last_pts = Fraction(offset), None
     for frame in frames:
@@ -158,7 +158,7 @@ def _encode(frames: Iterator[Any], offset: float, until: float, audio: Any) -> I
         elif clock is not None and clock < now - Fraction(RESTART):
             shift -= now - clock
         elif clock is not None and clock < now - Fraction(GAP):
-            continue  # more samples than time: audio that ran ahead of the images waits for them
+            continue  # the samples are ahead of the clock
         if now is None:
             continue
         start, now = now, now + Fraction(frame.samples, frame.sample_rate)

@@ -1,7 +1,7 @@
 """Tracks for Blender: a Python script that adds them to the movie clip, run in Blender's text editor.
 
-Positions are shares of the width and height from the lower left corner, y upwards. Frames count from 1, as Blender
-counts those of a movie clip.
+Positions are fractions of the width and height from the lower left corner, y upwards. Frames count from 1, as in
+Blender's movie clips.
 
 Source: Blender Python API, `bpy.types.MovieTrackingTracks` and `MovieTrackingMarkers`.
 """
@@ -52,7 +52,7 @@ def tracking_script(tracks: PointTracks, clip: str) -> str:
     names = [f"face {tracks.number}, {i} {name}" for i, name in enumerate(tracks.names)]
     points = {name: positions[:, i].round(6).tolist() for i, name in enumerate(names)}
     lines = [f"{json.dumps(name)}: {json.dumps(values, separators=(',', ':'))}" for name, values in points.items()]
-    # Backslashes of JSON would be read by Python first.
+    # Python would interpret the backslashes of JSON.
     text = ("{" + ",\n".join(lines) + "}").replace("\\", "\\\\").replace('"""', '\\"\\"\\"')
     frames = json.dumps([frame + FIRST_FRAME for frame in tracks.frames])
     return _SCRIPT.format(clip=repr(clip), frames=frames, points=text, first_frame=FIRST_FRAME)

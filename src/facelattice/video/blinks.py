@@ -18,10 +18,10 @@ from facelattice.exceptions import ArgumentError, SchemeError
 from facelattice.measures import FaceMeasures
 from facelattice.pose import head_pose
 
-# Of the usual openness of an eye: it is closed below the first, open above the second.
+# Fractions of the usual openness of an eye: below the first it is closed, above the second it is open.
 CLOSED_SHARE, OPEN_SHARE = 0.6, 0.75
 # Degrees. The far eye of the mean 3D face is 15 % narrower at this yaw, half as wide at 53 degrees, and hidden in a
-# profile. Its openness then depends more and more on errors of its points, so only the near eye decides.
+# profile. Errors of its points then have a large effect on its openness, so only the near eye is used.
 MAX_YAW_OF_BOTH_EYES = 25.0
 BASELINE_SECONDS = 5.0  # the usual openness is that of the last seconds, as people and head poses differ
 BASELINE_PERCENTILE = 75
@@ -45,8 +45,8 @@ class Blink:
 class BlinkDetector:
     """Finds the blinks of one face in a video.
 
-    Both eyes must close; a wink is no blink. If the face is turned by more than `MAX_YAW_OF_BOTH_EYES`, the eye at the
-    near side decides alone, since the far one is narrow or hidden.
+    Both eyes must close; a wink is no blink. If the face is turned by more than `MAX_YAW_OF_BOTH_EYES`, only the near
+    eye is used, since the far one is narrow or hidden.
     """
 
     def __init__(self) -> None:
@@ -92,8 +92,8 @@ class BlinkDetector:
         return None
 
     def _share(self, openness: tuple[float, float], yaw: float) -> float:
-        """Return the openness of the eyes that decide, relative to the usual one of each eye."""
-        # Each eye has its own usual openness, which differ on a turned face.
+        """Return the openness of the eyes that are used, relative to the usual openness of each."""
+        # On a turned face, the usual openness of the two eyes differs.
         usual = np.percentile([values for _, *values in self._history], BASELINE_PERCENTILE, axis=0)
         left, right = (np.array(openness) / np.maximum(usual, 1e-6)).tolist()
         if abs(yaw) > MAX_YAW_OF_BOTH_EYES:

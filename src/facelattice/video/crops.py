@@ -1,4 +1,4 @@
-"""Stabilized face crops: a video of each tracked face, upright, with all its landmarks at steady places."""
+"""Stabilized face crops: a video of each tracked face, upright, with its landmarks at fixed positions."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from facelattice.schemes import SCHEMES, mean_shape
 from facelattice.video.tracker import MAX_HIDDEN_SECONDS
 from facelattice.video.writer import VideoWriter
 
-MIN_ERROR = 1e-3  # of the face side: expected errors are taken as at least this
+MIN_ERROR = 1e-3  # of the face side: lower limit of the expected errors
 
 
 def stabilized_crop(face: Face, size: int = 256, margin: float = 1.5) -> np.ndarray:
     """Cut out a face with its landmarks aligned to the mean face.
 
-    All landmarks determine the crop. So an open mouth moves the chin, but not the whole face as in `Face.crop`. Only
+    The crop depends on all landmarks. So an open mouth moves the chin, but not the whole face as in `Face.crop`. Only
     built-in schemes have a mean face; faces of other schemes are cut out by `Face.crop`.
 
     Args:
@@ -91,10 +91,10 @@ class CropWriter:
             self._last_times[face.track] = time
         for track in [track for track, last in self._last_times.items() if time - last > MAX_HIDDEN_SECONDS]:
             self._writers[track].__exit__(None, None, None)
-            del self._writers[track], self._last_times[track]  # a file that cannot be finished stays for discard()
+            del self._writers[track], self._last_times[track]  # not reached for an unfinished file: see discard()
 
     def discard(self) -> None:
-        """Remove the unfinished files, which frees their space on the disk at once."""
+        """Remove the unfinished files, to free their disk space at once."""
         for writer in self._writers.values():
             writer.discard()
             self.paths.remove(writer.path)

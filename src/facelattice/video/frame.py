@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-UNSPECIFIED = 2  # the color space of a file that names none, by its number in ISO/IEC 23001-8
+UNSPECIFIED = 2  # the number in ISO/IEC 23001-8 of the color space of files that state none
 MAX_SD_HEIGHT = 576  # larger frames of unspecified color space are BT.709
 
 DisplayMatrix = tuple[int, int, int, int]
@@ -27,7 +27,7 @@ class Frame(NamedTuple):
 
 
 def upright_image(frame: Any) -> np.ndarray:
-    """Convert a frame of PyAV to an image, rotated and mirrored as the file says.
+    """Convert a frame of PyAV to an image, rotated and mirrored as the file requires.
 
     Args:
         frame: An `av.VideoFrame`.

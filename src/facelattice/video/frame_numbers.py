@@ -1,8 +1,7 @@
-"""Numbers for the frames of a video file, also where some frames cannot be decoded.
+"""Numbers for the frames of a video file, even if some frames cannot be decoded.
 
 A decoder returns nothing for a damaged packet, and often nothing for the packets that depend on it. It also returns
-frames late, and B-frames in another order than their packets. So in a damaged file the frames cannot be counted one by
-one.
+frames late, and B-frames in another order than their packets. So the frames of a damaged file cannot just be counted.
 """
 
 from __future__ import annotations
@@ -11,25 +10,25 @@ from bisect import bisect_right, insort
 from typing import Any, NamedTuple
 
 MAX_PENDING = 10_000  # packets without a frame that are kept in memory
-RESTART = 1.0  # seconds by which the clock goes back where two files were joined
+RESTART = 1.0  # seconds; where two files were joined, the clock goes back by more
 TOLERANCE = 0.25  # of a regular interval, for clocks that count milliseconds
-MIN_INTERVALS = 8  # as long as each other, before frames count as regular
+MIN_INTERVALS = 8  # of equal length, before frames count as regular
 
 
 class _Packet(NamedTuple):
     """A packet without a frame so far. They sort in the order in which their frames are shown."""
 
-    part: int  # 0, and 1 more each time that the clock restarts
+    part: int  # number of times that the clock has restarted
     pts: int
     is_repeat: bool
 
 
 class FrameNumbers:
-    """Numbers decoded frames from 0, with a number for each frame that the file repeats or that cannot be decoded.
+    """Numbers decoded frames from 0. Frames that the file repeats or that cannot be decoded have numbers too.
 
-    A packet whose time lies between those of two frames is such a frame. If packets are missing in a damaged file, and
-    its frames come at regular intervals, the time that is missing says how many. Where packets have no times, or wrong
-    ones, the failures of the decoder are counted instead.
+    A packet whose time lies between those of two decoded frames is such a frame. If packets are missing in a damaged
+    file with regular frames, their number follows from the missing time. If packets have no times, or wrong ones, the
+    failures of the decoder are counted instead.
 
     Args:
         has_times: Whether the file stores the times of frames.
@@ -96,7 +95,7 @@ class FrameNumbers:
         return self._next_number - 1
 
     def end(self) -> None:
-        """Count the packets at the end of the video that gave no frame."""
+        """Count the packets at the end of the video without a decoded frame."""
         self._count(self._pending)
         self._pending = []
 
@@ -114,13 +113,13 @@ class FrameNumbers:
         end = bisect_right(self._pending, _Packet(part, pts, True))
         packets, self._pending = self._pending[: max(end - 1, 0)], self._pending[end:]
         if last is None:
-            return self._count(packets) if self._is_damaged else 0  # frames that refer to others before the beginning
+            return self._count(packets) if self._is_damaged else 0  # frames that depend on some before the beginning
         if not packets:
             self._one_packet_per_field = False
         return self._count(packets, float((pts - last[1]) * time_base) if part == last[0] else 0.0)
 
     def _count(self, packets: list[_Packet], seconds: float = 0.0) -> int:
-        """Return how many frames these packets are, and count the unreadable ones.
+        """Return the number of frames of these packets, and count the unreadable ones.
 
         Args:
             packets: Packets without a frame.
@@ -137,7 +136,7 @@ class FrameNumbers:
         return repeats + missing
 
     def _add_interval(self, seconds: float) -> None:
-        """Update the mean interval between frames, and whether all are about as long."""
+        """Update the mean interval between frames, and whether all intervals are about equal."""
         if self._num_intervals > 0:
             mean = self._intervals_seconds / self._num_intervals
             self._is_regular &= abs(seconds - mean) < TOLERANCE * mean

@@ -24,8 +24,8 @@ MAX_LINE = 10_000_000  # characters
 class LandmarkWriter:
     """Writes the landmarks of each frame as soon as they are found.
 
-    The file has its final name from the beginning and always ends with a whole line. So it is readable while it is
-    written, and also after the process was killed. It replaces an older file of the name.
+    The file has its final name from the beginning and always ends with a complete line. So it can be read while it is
+    written, and after the process was killed. It replaces an existing file.
 
     Args:
         path: The file.
@@ -50,7 +50,7 @@ class LandmarkWriter:
         try:
             empty = temporary_path(self.path)
             empty.touch(exist_ok=False)
-            publish(empty, self.path)  # a process that still writes an older file of the name keeps that one
+            publish(empty, self.path)  # a process that still writes the replaced file does not write to this one
             self._file = open(self.path, "ab", buffering=0)
         except OSError as error:
             raise VideoError(f"{self.path}: cannot be written ({error.strerror})") from None
@@ -69,7 +69,7 @@ class LandmarkWriter:
             faces: Its faces.
 
         Raises:
-            VideoError: If the disk has no room for the frame; then nothing of it is in the file.
+            VideoError: If the disk is full; no part of the frame is in the file then.
         """
         assert self._file is not None, "the context must be entered"
         end = self._file.seek(0, os.SEEK_END)
@@ -80,7 +80,7 @@ class LandmarkWriter:
             row = {"video": self._video, "frame": frame, "time": round(time, 6), "faces": faces_json}
             data = json.dumps(row, allow_nan=False).encode() + b"\n"
         try:
-            if self._file.write(data) != len(data):  # the disk is full after a part of the line
+            if self._file.write(data) != len(data):  # the disk is full
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         except OSError as error:
             self._file.truncate(end)
@@ -88,7 +88,7 @@ class LandmarkWriter:
 
 
 def video_in_landmarks(path: Path) -> str | None:
-    """Return the name of the video that a file of `LandmarkWriter` states; None for any other file, or without a face.
+    """Return the name of the video in a file of `LandmarkWriter`; None for any other file, or without a face.
 
     Args:
         path: The file, which may be missing.
@@ -114,7 +114,7 @@ def csv_lines(video: str, frame: int, time: float, faces: Sequence[Face], header
         frame: Number of the frame, from 0.
         time: Time of the frame in seconds.
         faces: Its faces.
-        header: Whether the names of the columns come first, if there is a face.
+        header: Whether to start with the names of the columns, if there is a face.
     """
     text = io.StringIO()
     table = csv.writer(text, lineterminator="\n")

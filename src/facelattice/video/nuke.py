@@ -1,6 +1,6 @@
 """Tracks for Nuke: a script with a Tracker4 node, which Nuke inserts or pastes.
 
-Positions are in pixels from the lower left corner, y upwards. Frames count from 1, as Nuke counts those of a video.
+Positions are in pixels from the lower left corner, y upwards. Frames count from 1, as in Nuke.
 
 Source: Foundry, "Curve serialisation format", for the curves. The table of a Tracker4 node is not documented; its
 columns here are those that Nuke writes itself.
@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from facelattice.video.point_tracks import PointTracks
 
 FIRST_FRAME = 1
-# Type, whether it is animated, width and name of each column.
+# Type, animated (1 or 0), width, name and label of each column.
 _COLUMNS = (
     *((5, 1, 20, "enable", "e"), (3, 1, 75, "name", "name")),
     *((2, 1, 58, name, name) for name in ("track_x", "track_y")),
@@ -26,7 +26,7 @@ _COLUMNS = (
     *((2, 1, 0, f"key_{area}_{side}", f"key_{area}_{side}") for area in ("search", "track") for side in "xyrt"),
     *((2, 1, 0, f"key_centre_offset_{axis}", f"key_centre_offset_{axis}") for axis in "xy"),
 )
-_NUM_KEY_COLUMNS = 11  # the last ones, which only Nuke's own tracking uses
+_NUM_KEY_COLUMNS = 11  # the last columns; only Nuke's own tracking uses them
 
 
 def tracker_script(tracks: PointTracks) -> str:

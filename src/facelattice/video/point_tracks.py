@@ -1,4 +1,4 @@
-"""The points of one tracked face over time, as compositing programs need them."""
+"""The points of one tracked face over time, for compositing programs."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class PointTracks:
         """Add the face of the next frame.
 
         Raises:
-            ArgumentError: The face has other points than those before.
+            ArgumentError: If the face has other points than those before.
         """
         if face.scheme.names != self.names:
             raise ArgumentError(f"track {self.number} has {len(self.names)} points of another scheme than this face")
@@ -44,11 +44,11 @@ class PointTracks:
         self.points.append(np.asarray(face.points, np.float32))
 
     def positions(self) -> np.ndarray:
-        """Return the points (F, N, 2) of all frames from the corner of the first pixel, whose center is 0.5, 0.5."""
+        """Return the points (F, N, 2) of all frames, relative to the upper left corner of the first pixel."""
         return np.stack(self.points).astype(np.float64) + 0.5
 
     def runs(self) -> list[tuple[int, int]]:
-        """Return the first and the last frame of each time in which the face was found without a gap."""
+        """Return the first and last frame of each interval in which the face was found in every frame."""
         starts = [0, *(i for i in range(1, len(self.frames)) if self.frames[i] > self.frames[i - 1] + 1)]
         ends = [*(i - 1 for i in starts[1:]), len(self.frames) - 1]
         return [(self.frames[a], self.frames[b]) for a, b in zip(starts, ends, strict=True)]

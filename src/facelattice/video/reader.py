@@ -23,7 +23,7 @@ from facelattice.video.frame import Frame, display_matrix, is_transposed, uprigh
 from facelattice.video.frame_numbers import FrameNumbers
 from facelattice.video.numbered_images import NumberedImages, is_numbered_pattern
 
-UNKNOWN_RATE = 25.0  # frames per second, for a video that names no rate
+UNKNOWN_RATE = 25.0  # frames per second, for a video that states no rate
 VP8_SHOW_FRAME = 0x10  # in the first byte of a packet
 CAMERA_POLL = 0.005  # seconds
 CAMERA = "camera "  # the start of its name
@@ -68,7 +68,7 @@ class Video:
         self.num_frames: int | None = self._stream.frames or None
         if self.num_frames is None and container.duration:
             self.num_frames = max(1, round(container.duration / 1e6 * self.rate))
-        self._numbers = FrameNumbers(has_times=container.format.name != "avi")  # AVI stores an order alone
+        self._numbers = FrameNumbers(has_times=container.format.name != "avi")  # AVI stores only the order
 
     @property
     def num_unreadable(self) -> int:
@@ -112,7 +112,7 @@ class Video:
                     yield frame
 
     def _packets(self) -> Iterator[Any]:
-        """Yield the packets to decode. The last one is empty: the decoder then returns the frames that it still has."""
+        """Yield the packets to decode. The last one is empty, which flushes the decoder."""
         av = import_av()
         for packet in self._demux():
             self._numbers.add_packet(packet, self._is_shown(packet))
@@ -123,7 +123,7 @@ class Video:
         yield end
 
     def _demux(self) -> Iterator[Any]:
-        """Yield the packets up to the end of the file, or up to the place where it is cut off."""
+        """Yield the packets up to the end of the file, even if it is truncated."""
         av = import_av()
         packets = self._container.demux(self._stream)
         while True:
@@ -215,11 +215,11 @@ def import_av() -> Any:
         import av
     except ImportError as error:
         raise MissingDependencyError('videos need PyAV; run: pip install "facelattice[video]"') from error
-    # The log of FFmpeg must stay off, which is PyAV's default: threads that decode damaged frames would wait for the
-    # interpreter lock to write to it, and closing the file, which holds that lock, would wait for these threads.
+    # The log of FFmpeg must stay off, which is PyAV's default, to avoid a deadlock: threads that decode damaged frames
+    # would need the interpreter lock to write to it, and closing the file, which holds the lock, waits for them.
     return av
 
 
 def error_reason(error: Exception) -> str:
-    """Return the reason that an error of the system or of FFmpeg gives, without the file name."""
+    """Return the message of an error of the system or of FFmpeg, without the file name."""
     return str(getattr(error, "strerror", None) or error)

@@ -27,7 +27,7 @@ POSE_MIN_CUTOFF, POSE_BETA = 0.2, 120.0  # speeds in face sides, units of log si
 SHAPE_MIN_CUTOFF, SHAPE_BETA = 0.4, 10.0  # speeds in face sides per second
 DERIVATIVE_CUTOFF = 1.0  # Hz
 UNCERTAIN_ERROR = 0.03  # of the face side: with this expected error, a point has half the cutoff frequency
-MIN_ERROR = 0.002  # of the face side: expected errors are taken as at least this, so that no point decides alone
+MIN_ERROR = 0.002  # of the face side: lower limit of the expected errors, so that no point dominates the fit
 
 
 class OneEuroFilter:
@@ -72,7 +72,7 @@ class OneEuroFilter:
 
 
 def _alpha(cutoff: float | np.ndarray, seconds: float) -> float | np.ndarray:
-    """Return the smoothing factor of a low-pass filter, the share of the new value."""
+    """Return the smoothing factor of a low-pass filter: the weight of the new value."""
     return 1 / (1 + 1 / (2 * math.pi * cutoff * seconds))
 
 
@@ -80,7 +80,7 @@ class FaceSmoother:
     """Smooths the points of one face over time.
 
     Args:
-        strength: 1 as tuned, 2 for half the cutoff frequencies; finite and above 0.
+        strength: 1 is the tuned value, 2 halves the cutoff frequencies; finite and above 0.
 
     Raises:
         ArgumentError: If the strength is not allowed.
@@ -115,7 +115,7 @@ class FaceSmoother:
         reference = (points - geometry.box_center(box)) / side if self._shape.value is None else self._shape.value
         pose = geometry.similarity(reference, points, errors**-2.0)
         roll = math.atan2(pose[1, 0], pose[0, 0])
-        if self._roll.value is not None:  # without a jump at 180 degrees
+        if self._roll.value is not None:  # avoid a jump at 180 degrees
             roll += 2 * math.pi * round((float(self._roll.value[0]) - roll) / (2 * math.pi))
         cutoff_scale = 1 / (1 + (errors / (UNCERTAIN_ERROR * side)) ** 2)
         shape = geometry.apply(geometry.invert(pose), points).astype(np.float64)

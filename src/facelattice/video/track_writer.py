@@ -4,8 +4,8 @@
         for frame in video:
             writer.write(frame, tracker(frame.image, frame.time))
 
-They are written at the end, because these formats state one point after another. Until then, the points are in memory:
-0.5 KB for each face in a frame.
+The files are written at the end, because these formats list one point after another. Until then, the points are in
+memory: 0.5 KB for each face in a frame.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class TrackWriter:
         paths: The files so far; of After Effects the folders.
 
     Raises:
-        ArgumentError: The program is unknown.
+        ArgumentError: If the program is unknown.
     """
 
     def __init__(self, stem: Path, program: str, rate: float, clip: str | None = None) -> None:
@@ -63,7 +63,7 @@ class TrackWriter:
         """Add a frame.
 
         Raises:
-            ArgumentError: A face has no track, or other points than before.
+            ArgumentError: If a face has no track, or other points than before.
         """
         height, width = frame.image.shape[:2]
         for face in faces:

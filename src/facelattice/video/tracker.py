@@ -7,7 +7,7 @@
 
 Each face is predicted in a box extrapolated from its last position and velocity, with its last roll. The detector runs
 every few frames, and when a face is lost. A hidden face keeps its track for a short time: it is found again by its
-position, and told from other people by its appearance.
+position, and distinguished from other faces by its appearance.
 """
 
 from __future__ import annotations
@@ -32,19 +32,19 @@ from facelattice.video.smoothing import FaceSmoother
 
 DETECT_EVERY = 10  # frames
 DETECT_EVERY_WHILE_HIDDEN = 3  # frames
-MAX_HIDDEN_SECONDS = 1.0  # after which a hidden face loses its track
+MAX_HIDDEN_SECONDS = 1.0  # a face that is hidden for longer loses its track
 MAX_EXTRAPOLATION = 0.25  # seconds: a hidden face is assumed to stop soon
 VELOCITY_HALF_LIFE = 0.04  # seconds: the smoothing of velocities
-RELIABLE_SCORE = 0.5  # a face with a lower score must keep its appearance, or be detected, to stay on its track
+RELIABLE_SCORE = 0.5  # a face with a lower score keeps its track only if its appearance is unchanged or it is detected
 
-SAME_FACE_IOU = 0.4  # boxes that overlap as much belong to one face
-OCCLUSION_IOU = 0.02  # boxes that overlap as much may be a face and the face that covers it
+SAME_FACE_IOU = 0.4  # boxes with this IoU belong to one face
+OCCLUSION_IOU = 0.02  # boxes with this IoU may be a face and another one that covers it
 
-# Similarities are correlations between -1 and 1. Those of a face in neighboring frames are 0.95 and more, those of a
-# half covered face 0.4 and more, those of two people -0.1 to 0.7. So a low similarity tells two people apart, but a
-# high one does not show that they are the same.
+# Similarities are correlations between -1 and 1: 0.95 and more for a face in neighboring frames, 0.4 and more for a
+# half covered face, -0.1 to 0.7 for two people. So faces with a low similarity are two people, but those with a high
+# one are not always the same person.
 APPEARANCE_SIZE = 24  # pixels
-APPEARANCE_UPDATE = 0.1  # share of a new observation in the appearance of a track
+APPEARANCE_UPDATE = 0.1  # weight of a new observation in the appearance of a track
 MIN_SIMILARITY = 0.3
 UNCHANGED_SIMILARITY = 0.5
 
@@ -96,10 +96,10 @@ class Track:
         """Add an observation. The box and the appearance of a face that may be partly covered are not reliable."""
         if not maybe_covered:
             seconds = time - self.time
-            share = 1 - 0.5 ** (seconds / VELOCITY_HALF_LIFE)  # small for a short interval, in which a pixel is fast
+            alpha = 1 - 0.5 ** (seconds / VELOCITY_HALF_LIFE)
             step = geometry.box_center(face.box) - geometry.box_center(self.face.box)
             if seconds > 0:
-                self.velocity = self.velocity + share * (step / seconds - self.velocity)
+                self.velocity = self.velocity + alpha * (step / seconds - self.velocity)
             self.appearance = self.appearance + APPEARANCE_UPDATE * (appearance(face) - self.appearance)
         self.face, self.time = face, time
 
@@ -109,8 +109,8 @@ class Tracker:
 
     Args:
         aligner: Finds the faces; None for one with the bundled default model.
-        smooth: Strength of the smoothing of points, 1 as tuned; 0 to turn it off.
-        detect_every: Frames from one run of the detector to the next, while all faces are in sight.
+        smooth: Strength of the smoothing of points: 1 is the tuned value, 0 turns it off.
+        detect_every: Frames from one run of the detector to the next, while all faces are visible.
 
     Attributes:
         blinks: The blinks of each track so far, by its number. A blink is added when the eyes are open again.
@@ -184,7 +184,7 @@ class Tracker:
         self._predictor = _create_predictor(aligner)
 
     def _drop_lost_tracks(self, time: float) -> None:
-        """Drop tracks that are hidden for too long. A face of the last frame stays, however long that frame lasted."""
+        """Drop tracks that are hidden for too long. Faces of the last frame stay, however long ago it was."""
         self._tracks = [
             track for track in self._tracks if track.number in self._visible or time - track.time <= MAX_HIDDEN_SECONDS
         ]
@@ -200,7 +200,7 @@ class Tracker:
             if face.score >= self.aligner.min_score and geometry.iou(face.box, box) >= SAME_FACE_IOU
         ]
         observed: dict[int, Face] = {}
-        # If two tracks arrive at one face, for example when people cross, it belongs to the more similar one.
+        # If two tracks lead to one face, for example when people cross, it belongs to the more similar one.
         for similarity, number, face in sorted(candidates, key=lambda candidate: -candidate[0]):
             is_same_person = number in self._visible or similarity >= MIN_SIMILARITY
             if is_same_person and not _overlaps(face.box, observed.values(), SAME_FACE_IOU):
@@ -209,8 +209,8 @@ class Tracker:
 
     def _needs_detection(self, observed: dict[int, Face]) -> bool:
         """Return whether a face was lost or became unreliable in this frame, or whether the next detection is due."""
-        all_in_sight = len(observed) == len(self._tracks)
-        interval = self.detect_every if all_in_sight else min(self.detect_every, DETECT_EVERY_WHILE_HIDDEN)
+        all_visible = len(observed) == len(self._tracks)
+        interval = self.detect_every if all_visible else min(self.detect_every, DETECT_EVERY_WHILE_HIDDEN)
         if self._num_frames - self._last_detection >= interval or not self._visible <= observed.keys():
             return True
         return any(
@@ -220,11 +220,11 @@ class Tracker:
         )
 
     def _detect(self, image: np.ndarray, time: float, observed: dict[int, Face]) -> None:
-        """Add detected faces that no track follows. Remove tracks that drifted from their face to something else."""
+        """Add detected faces without a track. Remove tracks that have drifted away from their face."""
         if not self._tracks:
             self._assign_identities(self.aligner(image), time, observed)
             return
-        # In a video that is held sideways all faces are turned alike.
+        # All faces of a video that was recorded sideways have the same roll.
         roll = max(self._tracks, key=lambda track: (track.time, track.face.score)).roll
         boxes = self.aligner.detect(image, roll)
         for track in self._tracks:
@@ -243,7 +243,7 @@ class Tracker:
         self._assign_identities(new_faces, time, observed)
 
     def _assign_identities(self, new_faces: list[Face], time: float, observed: dict[int, Face]) -> None:
-        """Add each new face to a hidden track that is near and similar, or else start a new track."""
+        """Add each new face to a hidden track that is near and similar; otherwise start a new track."""
         followed = list(observed.values())
         pairs = [
             (track.similarity(face), track.number, i)
@@ -260,7 +260,7 @@ class Tracker:
                 assigned.add(i)
         near_hidden_track = {i for _, _, i in pairs}
         for i, face in enumerate(new_faces):
-            # The appearance of a half covered face tells nothing: wait until it is clear whether it has a track.
+            # The appearance of a half covered face is not reliable: it starts no track if a hidden one is near.
             is_covered = face.score < RELIABLE_SCORE or _overlaps(face.box, followed, OCCLUSION_IOU)
             has_room = self.aligner.max_faces is None or len(observed) < self.aligner.max_faces
             if i not in assigned and has_room and not (i in near_hidden_track and is_covered):
@@ -286,7 +286,7 @@ def _create_predictor(aligner: FaceAligner) -> LandmarkPredictor:
 
 
 def appearance(face: Face) -> np.ndarray:
-    """Return a small blurred upright crop of a face as a unit vector without mean: dot products are correlations."""
+    """Return a small blurred upright crop of a face as a zero-mean unit vector; dot products are correlations."""
     crop = face.crop(APPEARANCE_SIZE, margin=1.1)
     vector = cv2.GaussianBlur(crop, (0, 0), 1.0).astype(np.float32).ravel()
     vector -= vector.mean()

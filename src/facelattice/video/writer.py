@@ -3,7 +3,7 @@
     with VideoWriter(Path("clip_faces.mp4"), rate=30, audio_source=Path("clip.mp4")) as writer:
         writer.write(image, time)
 
-A file is complete and playable also if the work was interrupted.
+A file is playable also if the work was interrupted.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ BT601 = 6  # the color space in which PyAV encodes RGB images, by its number in 
 
 
 class VideoWriter:
-    """Writes an H.264 video. The file appears under its name when it is complete.
+    """Writes an H.264 video. The file gets its name when it is complete.
 
     After KeyboardInterrupt the file holds the frames so far; after another exception it is removed.
 
@@ -39,7 +39,7 @@ class VideoWriter:
         path: The MP4 file.
         rate: Frames per second, approximately; the encoder uses it to choose the bit rate.
         audio_source: A video whose audio is added.
-        audio_offset: Time in ``audio_source`` at which the first frame lies, in seconds.
+        audio_offset: Time of the first frame in ``audio_source``, in seconds.
         pixel_aspect: Width / height of a pixel.
 
     Attributes:
@@ -102,11 +102,11 @@ class VideoWriter:
         self._encode(frame)
 
     def end_audio_here(self) -> None:
-        """End the audio with the last frame: the work was interrupted. Otherwise all of the audio is added."""
+        """End the audio with the last frame, for interrupted work. By default, all of the audio is added."""
         self._audio_end = self._last_tick / TICKS
 
     def discard(self) -> None:
-        """Remove the unfinished file, which frees its space on the disk at once."""
+        """Remove the unfinished file, to free its disk space at once."""
         self._stream = None
         with suppress(VideoError):
             self._close()
@@ -134,7 +134,7 @@ class VideoWriter:
         self._stream.options = {"crf": "20", "preset": "veryfast"}
 
     def _encode(self, frame: Any) -> None:
-        """Encode a frame, or with None the frames that the encoder still holds."""
+        """Encode a frame; None flushes the encoder."""
         with self._video_errors():
             self._container.mux(self._stream.encode(frame))
 
@@ -164,7 +164,7 @@ class VideoWriter:
 
     @contextmanager
     def _video_errors(self) -> Iterator[None]:
-        """Raise errors of the system and of FFmpeg as VideoError that names the file."""
+        """Convert errors of the system and of FFmpeg to a VideoError that names the file."""
         try:
             yield
         except (OSError, self._av.error.FFmpegError) as error:

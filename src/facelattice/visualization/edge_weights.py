@@ -37,12 +37,12 @@ class EdgeWeightExplanation:
         model_name: Name of the model.
         point: The point, counted from 0.
         names: Names of all N points.
-        neighbors: The K points that it has edges from, the point itself first, then by descending edge weight.
+        neighbors: The K neighbors of the point, the point itself first, then by descending edge weight.
         edge_weights: (K,), without the disc; the sum is 1.
         edge_weights_occluded: (K,), with the disc; the sum is 1.
         occluded: bool (K,), which neighbors are under the disc.
         crops: RGB uint8 (2, S, S, 3), the crop of the face without and with the disc.
-        points: (2, N, 2), the points that the model finds in the crops, in their pixels.
+        points: (2, N, 2), the points that the model predicts in the crops, in pixels of the crops.
     """
 
     model_name: str

@@ -1,6 +1,6 @@
-"""The marks that are drawn for a face: points, lines and labels with their colors. `faces` and `face_svg` draw them.
+"""The marks of a face: points, lines and labels with their colors. `faces` and `face_svg` draw them.
 
-Colors by expected error, and their scale, are those of the page (`serve/page/drawing.js`).
+The color scale of expected errors is the same as in the page (`serve/page/drawing.js`).
 """
 
 from __future__ import annotations
@@ -65,13 +65,13 @@ class Label:
 
 @dataclass(frozen=True)
 class FaceMarks:
-    """What is drawn for one face.
+    """The marks of one face.
 
     Attributes:
         points: Float64 (N, 2), pixels; NaN for points that are not drawn.
         colors: The color of each point.
         is_hollow: Bool (N,), points that are probably hidden.
-        is_faint: Bool (N,), uncertain points whose color does not show it.
+        is_faint: Bool (N,), uncertain points whose color does not show the expected error.
         lines: Pairs of points that are connected.
         line_colors: The color of each line.
         line_width: Pixels.
@@ -106,7 +106,7 @@ def check_drawing(style: str, color: str) -> None:
     """Check the arguments of a drawing.
 
     Raises:
-        ArgumentError: One of them is unknown.
+        ArgumentError: If one of them is unknown.
     """
     for name, value, allowed in (("style", style, STYLES), ("color", color, COLORINGS)):
         if value not in allowed:
@@ -114,7 +114,7 @@ def check_drawing(style: str, color: str) -> None:
 
 
 def face_marks(face: Face, style: str, color: str, max_size: float) -> FaceMarks | None:
-    """Return what is drawn for a face; None if none of its points are finite.
+    """Return the marks of a face; None if none of its points are finite.
 
     Args:
         face: The face.
@@ -191,9 +191,9 @@ def _delaunay_edges(points: np.ndarray) -> list[tuple[int, int]]:
 
 
 def _error_color(error: float) -> Color:
-    """Return the color of an expected error, relative to the size of the face; blue if it is unknown.
+    """Return the color of an expected error relative to the size of the face, on a logarithmic scale.
 
-    Equal ratios of errors are equal steps of the colors.
+    An unknown error is blue.
     """
     known = MIN_ERROR if math.isnan(error) else min(max(error, MIN_ERROR), MAX_ERROR)
     t = 2 * math.log(known / MIN_ERROR) / math.log(MAX_ERROR / MIN_ERROR)
@@ -216,11 +216,11 @@ def region_colors(scheme: Scheme) -> list[Color]:
 
 
 def _number_labels(face: Face, points: np.ndarray, colors: Sequence[Color], scale: float, radius: float) -> list[Label]:
-    """Return the numbers of the points, without those that have no room near their point."""
+    """Return the numbers of the points; those without room near their point are left out."""
     height = float(np.clip(scale / 45, 6, 30))
     sizes = np.array([text_size(str(i), height) for i in range(len(points))])
-    far_away = np.where(np.isfinite(points), points, 1e6)  # where they are in no one's way
-    centers = place_near_labels(face.scheme, far_away, sizes, radius + 2)
+    placed = np.where(np.isfinite(points), points, 1e6)  # missing points are far away from all labels
+    centers = place_near_labels(face.scheme, placed, sizes, radius + 2)
     shown = np.isfinite(points).all(1) & np.isfinite(centers).all(1)
     return [Label(str(i), centers[i], height, colors[i]) for i in np.flatnonzero(shown).tolist()]
 

@@ -54,7 +54,7 @@ def draw_faces(image: Any, faces: Iterable[Face] | Face, style: str = "lines", c
         ImageError: If ``image`` cannot be loaded.
     """
     check_drawing(style, color)
-    canvas = np.array(load_image(image), order="C")  # a copy: load_image returns an array that is RGB uint8 as it is
+    canvas = np.array(load_image(image), order="C")  # a copy, as load_image may return the given array
     for face in list_faces(faces):
         marks = face_marks(face, style, color, 2.0 * max(canvas.shape))
         if marks is not None:
@@ -80,7 +80,7 @@ def draw_overlay(
         ArgumentError: If ``style`` or ``color`` is unknown.
     """
     faces = list_faces(faces)
-    # What is drawn over black and over white differs by the transparency.
+    # The difference between a drawing over black and one over white is the transparency.
     over_black, over_white = (
         draw_faces(np.full((*shape[:2], 3), value, np.uint8), faces, style, color).astype(np.float32)
         for value in (0, 255)
@@ -182,5 +182,5 @@ def draw_dot(
 
 
 def fixed_points(points: np.ndarray) -> list[FixedPoint]:
-    """Convert points (N, 2) to OpenCV's fixed-point numbers, clipped to what its 32 bits can draw."""
+    """Convert points (N, 2) to OpenCV's 32-bit fixed-point numbers, clipped to their range."""
     return [(x, y) for x, y in np.round(np.clip(points, -30000, 30000) * 2**_SHIFT).astype(int).tolist()]

@@ -11,8 +11,11 @@ from facelattice.schemes import Scheme
 NUM_ANGLES = 24
 RINGS = (1.0, 1.5, 2.2, 3.2, 4.5)  # distances from the point to the label, in gaps
 NUM_ROUNDS = 4
-MAX_DISTANCE = 1.0  # heights of a label from its edge to its point, where labels may be left out
-MAX_DISTANCE_RATIO = 1.25  # of the distances to its point and to another, so that pupils have labels in large faces
+# For `place_near_labels`: largest distance from the edge of a label to its point, in heights of the label, and largest
+# ratio of this distance to the distance to another point. The ratio is above 1 so that pupils in large faces have
+# labels.
+MAX_DISTANCE = 1.0
+MAX_DISTANCE_RATIO = 1.25
 # Costs of a candidate position.
 POINT_COST = 12.0  # each point under the label
 LINE_COST = 1.5  # each line under it
@@ -21,7 +24,7 @@ OVERLAP_COST = 40.0  # full overlap with another label
 
 
 def place_labels(scheme: Scheme, points: np.ndarray, sizes: np.ndarray, gap: float) -> np.ndarray:
-    """Place labels near their points, and off points, lines and other labels.
+    """Place labels near their points, so that they cover no points, lines and other labels if possible.
 
     Args:
         scheme: The scheme; its lines and regions are used.
@@ -46,10 +49,10 @@ def place_labels(scheme: Scheme, points: np.ndarray, sizes: np.ndarray, gap: flo
 
 
 def place_near_labels(scheme: Scheme, points: np.ndarray, sizes: np.ndarray, gap: float) -> np.ndarray:
-    """Place labels as `place_labels`, without those that would be far from their point or look like another's.
+    """Place labels as `place_labels` does, but leave out those that are not clearly at their point.
 
     A label is left out if it would be farther from its point than `MAX_DISTANCE`, clearly nearer to another point, or
-    over a point or another label. If there is room after that, it gets another place.
+    over another label. If there is room after that, it gets another position.
 
     Args:
         scheme: As for `place_labels`.
@@ -78,7 +81,7 @@ def place_near_labels(scheme: Scheme, points: np.ndarray, sizes: np.ndarray, gap
 
 
 def _is_clear(points: np.ndarray, sizes: np.ndarray, i: int, places: np.ndarray) -> np.ndarray:
-    """Return for each place (C, 2) of label i whether it is near to its point, and not clearly nearer to another."""
+    """Return for each place (C, 2) of label i whether it is near its point, and not clearly nearer to another."""
     gaps = (np.abs(places[:, None] - points) - sizes[i] / 2).clip(0)
     distances = np.linalg.norm(gaps, axis=2)  # from the edge of the label to each point
     own = distances[:, i].copy()
@@ -87,13 +90,13 @@ def _is_clear(points: np.ndarray, sizes: np.ndarray, i: int, places: np.ndarray)
 
 
 def _directions() -> np.ndarray:
-    """Unit vectors (NUM_ANGLES, 2) around a point."""
+    """Return unit vectors (NUM_ANGLES, 2) in all directions."""
     angles = np.linspace(0, 2 * np.pi, NUM_ANGLES, endpoint=False)
     return np.stack([np.cos(angles), np.sin(angles)], 1)
 
 
 def _candidates(points: np.ndarray, sizes: np.ndarray, gap: float) -> np.ndarray:
-    """Possible centers (N, C, 2): the near side, or the near corner, of a label lies on a ring around its point."""
+    """Return possible centers (N, C, 2): the near side or corner of a label is on a ring around its point."""
     around = _directions()
     offsets = gap * np.array(RINGS)[:, None, None] * around
     offsets = offsets + sizes[:, None, None] / 2 * np.clip(1.5 * around, -1, 1)
@@ -103,7 +106,7 @@ def _candidates(points: np.ndarray, sizes: np.ndarray, gap: float) -> np.ndarray
 def _costs(
     scheme: Scheme, points: np.ndarray, i: int, places: np.ndarray, half_size: np.ndarray, gap: float
 ) -> np.ndarray:
-    """Costs (C,) of the candidates of label i, without other labels."""
+    """Compute the costs (C,) of the candidates of label i, without other labels."""
     steps = np.linspace(0, 1, 10)[:, None]
     segments = [pair for line in scheme.lines for pair in pairwise(line)]
     ink = np.array([points[a] + steps * (points[b] - points[a]) for a, b in segments]).reshape(-1, 2)
@@ -119,7 +122,7 @@ def _costs(
 
 
 def _outward(scheme: Scheme, points: np.ndarray, i: int) -> np.ndarray:
-    """The direction from the center of the point's region, or of the face, to the point."""
+    """Return the direction from the center of the point's region, or of the face, to the point."""
     center = points.mean(0)
     for ids in scheme.regions.values():
         if i in ids and len(ids) > 1:

@@ -28,9 +28,9 @@ class LandmarkGraph:
     """The graph of a model, or of annotated faces.
 
     Attributes:
-        scheme: What the N points mean.
+        scheme: Scheme of the N points.
         k: Number of neighbors of each point.
-        symmetric: Whether edges were added so that each goes both ways.
+        symmetric: Whether the reverse of each edge was added.
         edges: (point, neighbor, correlation) of each edge, without self-loops.
         shape: Mean face (N, 2) in the unit box, or None if no face is complete.
     """
@@ -112,9 +112,8 @@ def _draw_edge(axes: Axes, shape: np.ndarray, point: int, neighbor: int, width: 
 
     start, end = shape[neighbor], shape[point]
     along, inwards = end - start, shape.mean(0) - (start + end) / 2
-    bend = (
-        0.18 if along[0] * inwards[1] - along[1] * inwards[0] >= 0 else -0.18
-    )  # inwards, so that the face is symmetric
+    # All edges bend inwards, so that the drawing is symmetric.
+    bend = 0.18 if along[0] * inwards[1] - along[1] * inwards[0] >= 0 else -0.18
     patch = FancyArrowPatch(
         tuple(start), tuple(end), arrowstyle="-" if is_mutual else "-|>", linewidth=width,
         connectionstyle=f"arc3,rad={0 if is_mutual else bend}", color=BLUE if is_mutual else ORANGE, alpha=0.8,

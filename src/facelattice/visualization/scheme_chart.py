@@ -25,13 +25,13 @@ def draw_scheme(scheme: Scheme, size: int = 900, shape: np.ndarray | None = None
     Args:
         scheme: The scheme.
         size: Side of the drawing in pixels.
-        shape: Mean face (N, 2) of any size. None for that of a built-in scheme; the points of another scheme are then
-            placed by `schematic_layout`.
+        shape: Mean face (N, 2) of any size. None for the mean face of a built-in scheme, and for `schematic_layout` of
+            another scheme.
 
     Returns:
         RGB uint8 (size, size, 3).
     """
-    side = 3 * size  # drawn three times as large and averaged down, for smooth lines and letters
+    side = 3 * size  # drawn at three times the size and scaled down, for smooth lines and letters
     unit = side / 900
 
     def place(shape: np.ndarray) -> np.ndarray:
@@ -59,7 +59,7 @@ def draw_scheme(scheme: Scheme, size: int = 900, shape: np.ndarray | None = None
 
 
 def _unit_shape(scheme: Scheme, shape: np.ndarray | None) -> np.ndarray:
-    """The points (N, 2) of a chart in the unit square."""
+    """Return the points (N, 2) of a chart in the unit square."""
     if shape is None:
         return mean_shape(scheme) if scheme.name in SCHEMES else schematic_layout(scheme)
     box = points_box(shape)

@@ -1,4 +1,4 @@
-"""Positions of the points of a scheme without a mean face, for a drawing of its numbers, pairs and lines."""
+"""Positions of the points of a scheme without a mean face, to draw its numbers, pairs and lines."""
 
 from __future__ import annotations
 

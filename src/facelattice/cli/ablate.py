@@ -38,8 +38,8 @@ def ablate(
 ) -> None:
     """Train and evaluate each row of an ablation with each seed.
 
-    Writes ablation.csv and ablation.md. The same command resumes an ablation that was stopped. Exit status 1 if a run
-    failed; the next start tries it again.
+    Writes ablation.csv and ablation.md. The same command resumes an ablation that was stopped. The exit status is 1 if
+    a run failed; the next start tries it again.
     """
     from facelattice.evaluation.ablation.runner import ablate as run_ablation
 

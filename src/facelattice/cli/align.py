@@ -95,7 +95,7 @@ def align(
         str,
         typer.Option(
             metavar="BY",
-            help="Color by the expected error or by the region.",
+            help="Color by error (expected error) or region.",
             autocompletion=complete(COLORINGS),
             rich_help_panel=DRAWINGS,
         ),
@@ -220,7 +220,7 @@ def align(
             raise typer.BadParameter(f"--{option.replace('_', '-')} is for {kinds[0]}, not for {kinds[1]}")
     drawing = DrawingOptions(style, color, draw_as)
     image_options = AlignImagesOptions(settings, out_dir, format, draw, drawing, crops, masks, as_json, resume, shard)
-    found = find_images(images)  # before the work, so that a wrong name is an error at once
+    found = find_images(images)  # before any work, so that a wrong name is an error at once
     failed = False
     if has_videos:
         video_options = AlignVideosOptions(

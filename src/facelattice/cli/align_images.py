@@ -13,7 +13,7 @@ import typer
 
 from facelattice.cli.console import is_piped, print_error, progress_bar
 from facelattice.cli.drawings import RESULT_NAMES, DrawingOptions, PictureWriter
-from facelattice.cli.earlier_results import check_parquet_folder, without_done, without_results
+from facelattice.cli.earlier_results import check_parquet_folder, drop_done, drop_results
 from facelattice.cli.image_summary import ImageSummary, JsonList, print_rows, print_written
 from facelattice.cli.signals import FILES_COMPLETE, hint_on_stop
 from facelattice.exceptions import FacelatticeError, FormatError, ImageError, SchemeError
@@ -31,8 +31,8 @@ class AlignImagesOptions:
         settings: Arguments of `FaceAligner`.
         out_dir: Folder of the output files; None to write only drawings, into the current folder.
         format: Format of the landmarks, one of `FORMATS`.
-        draw: Draw the landmarks. None for True with ``out_dir`` unless the format is "parquet", and for a single image
-            without ``as_json``.
+        draw: Draw the landmarks. None is True with ``out_dir`` unless the format is "parquet", and without ``out_dir``
+            for a single image unless ``as_json``.
         drawing: How the landmarks are drawn.
         crops: Template of `Face.crop` for a crop of each face; None to write none.
         masks: Write the mask of each face.
@@ -74,21 +74,21 @@ def align_images(found: list[Path], options: AlignImagesOptions) -> bool:
         Whether all images could be processed.
     """
     out_dir, format = options.out_dir, options.format
-    found = without_results(found, RESULT_NAMES, out_dir)
+    found = drop_results(found, RESULT_NAMES, out_dir)
     images, label = _select_shard(found, options.shard)
     if format == "parquet":
-        import_pyarrow()  # before the folder is made
+        import_pyarrow()  # before the folder is created
     if out_dir is not None:
-        out_dir.mkdir(parents=True, exist_ok=True)  # now, so that an error is not reported after the work
+        out_dir.mkdir(parents=True, exist_ok=True)  # now, so that an error is reported before the work
         if options.resume:
-            images = without_done(images, out_dir, format)
+            images = drop_done(images, out_dir, format)
         elif format == "parquet":
             check_parquet_folder(out_dir, label)
     draw = options.draw
     if draw is None:
         draw = format != "parquet" if out_dir is not None else len(found) == 1 and not options.as_json
     taken: set[str] = set()
-    stems = {path: unique_stem(path.stem, taken) for path in found}  # of all images, so that shards agree
+    stems = {path: unique_stem(path.stem, taken) for path in found}  # of all images, to be the same in all shards
     sink = None if out_dir is None else open_sink(format, out_dir, stems, label)
     pictures = PictureWriter(out_dir or Path(), options.drawing if draw else None, options.crops, options.masks)
     run = _Run(options, stems, sink, pictures)
@@ -128,7 +128,7 @@ class _Run:
     def process(self, images: list[Path]) -> None:
         """Align images, and write and report each."""
         errors: dict[Path, Exception] = {}
-        keep_images = self._pictures.is_used or self._options.format == "coco"  # COCO states the size of images
+        keep_images = self._pictures.is_used or self._options.format == "coco"  # COCO contains the size of images
         results = align_all(images, self._options.settings, errors.__setitem__, keep_images=keep_images)
         with JsonList() if self._options.as_json else nullcontext() as json_list:
             for image, faces in zip(_track_progress(images), results, strict=True):
@@ -145,7 +145,7 @@ class _Run:
                     json_list.add({"image": str(image)} | result)
 
     def _write(self, image: Path, faces: list[Face]) -> Exception | None:
-        """Write the files of an image; return an error that is about this image only."""
+        """Write the files of an image; return an error that affects only this image."""
         stem = self._stems[image]
         try:
             if self._sink is not None:

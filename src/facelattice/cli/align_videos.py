@@ -9,7 +9,7 @@ import typer
 
 from facelattice.cli.console import format_error, pluralize, print_error, print_message, print_notice
 from facelattice.cli.drawings import DrawingOptions
-from facelattice.cli.earlier_results import without_results
+from facelattice.cli.earlier_results import drop_results
 from facelattice.cli.signals import FILES_COMPLETE, hint_on_stop
 from facelattice.cli.video_inputs import output_stem
 from facelattice.cli.video_outputs import VideoOutputs, choose_stem
@@ -35,7 +35,7 @@ class AlignVideosOptions:
         draw: Write a video with the landmarks drawn.
         drawing: How the landmarks are drawn.
         crops: Template for a video of each face, see `CropWriter`; None to write none.
-        smooth: Strength of the smoothing, 1 as tuned; 0 to turn it off.
+        smooth: Strength of the smoothing: 1 is the tuned value, 0 turns it off.
         tracks: Program for which the points of each track are written, see `TrackWriter`; None to write none.
         proposes_fast_model: Propose `FAST_MODEL` if a video takes long.
     """
@@ -68,7 +68,7 @@ def align_videos(videos: list[str], camera: int | None, options: AlignVideosOpti
     Returns:
         Whether all videos could be read, and their files written.
     """
-    paths = without_results([Path(name) for name in videos], r"(_faces|_track\d+(-\d+)?)\.mp4", options.out_dir)
+    paths = drop_results([Path(name) for name in videos], r"(_faces|_track\d+(-\d+)?)\.mp4", options.out_dir)
     sources: list[Path | int] = [*paths, *([camera] if camera is not None else [])]
     taken_stems: set[str] = set()
     has_failed = False
@@ -85,7 +85,7 @@ def align_videos(videos: list[str], camera: int | None, options: AlignVideosOpti
         )
         try:
             has_failed |= not _align_video(source, stem, options)
-        except BrokenPipeError:  # nobody reads the standard output any more
+        except BrokenPipeError:  # the reader of the standard output has ended
             raise
         except (VideoError, OSError) as error:
             has_failed = True
@@ -142,6 +142,6 @@ def _track_faces(
 
 
 def _propose_fast_model(seconds_left: float) -> None:
-    """Say how to save time. With the fast model, a frame with one face takes a third of the time (docs/video.md)."""
+    """Propose the fast model, which needs a third of the time for a frame with one face (docs/video.md)."""
     minutes = pluralize(round(seconds_left / 60), "minute")
     print_notice(f"about {minutes} left; --model {FAST_MODEL} takes about a third of the time, and is less exact")

@@ -1,4 +1,4 @@
-"""`facelattice annotate`: the page to annotate images, with a model that learns from what is done."""
+"""`facelattice annotate`: the page to annotate images, with a model that is trained on the finished ones."""
 
 from __future__ import annotations
 
@@ -52,20 +52,20 @@ def annotate(
         Path,
         typer.Option(
             "--out", "-o", metavar="TABLE.csv", dir_okay=False,
-            help="Table that every change is saved in at once. If it exists, the work on it continues.",
+            help="Table in which every change is saved at once. An existing table is continued.",
         ),
     ] = Path("points.csv"),
     port: Annotated[int, typer.Option(min=0, max=65535, metavar="PORT", help="Port; 0 chooses a free one.")] = 8001,
 ) -> None:  # fmt: skip
     """Annotate faces in the browser, and train a model on them from the page.
 
-    The model suggests the points of the next images, those first where it is least sure. Only this machine can reach
-    the page. Ctrl-C stops.
+    The model suggests points for the next images, starting with those where it is least certain. Only this machine can
+    reach the page. Ctrl-C stops.
     """
     from facelattice.annotate.app import create_app
     from facelattice.annotate.project import Project
     from facelattice.annotate.session import Session
-    from facelattice.annotate.training_job import START
+    from facelattice.annotate.training_job import DEFAULT_BASE
     from facelattice.serve.server import run_server
     from facelattice.serve.settings import Settings
 
@@ -88,7 +88,7 @@ def annotate(
         )
     listener = open_listener(HOST, port)
     project = Project(output, chosen, images, given)
-    session = Session(project, model, model or START, scheme_file)
+    session = Session(project, model, model or DEFAULT_BASE, scheme_file)
     done = sum(record.done for record in project.records)
     summary = f"{pluralize(len(project.records), 'image')}, {done} done, {pluralize(len(chosen), 'point')}"
     address = f"http://{HOST}:{listener.getsockname()[1]}/"
@@ -101,7 +101,7 @@ def annotate(
 
 
 def _choose_scheme(points: str | None, scheme: str | None, model: str | None, file: Path | None) -> Scheme | None:
-    """Return the scheme that the options name; None if none does. A scheme of --points is written to ``file``."""
+    """Return the scheme of the options; None without any. A scheme of --points is written to ``file``."""
     from facelattice.annotate.shapes import write_scheme
     from facelattice.inference.model_zoo import find_model
     from facelattice.inference.onnx_model import Model
@@ -123,19 +123,20 @@ def _choose_scheme(points: str | None, scheme: str | None, model: str | None, fi
             write_scheme(file, chosen)
     if model is None:
         return chosen
-    of_model = Model(find_model(model)).scheme
-    if chosen is not None and len(of_model) != len(chosen):
+    model_scheme = Model(find_model(model)).scheme
+    if chosen is not None and len(model_scheme) != len(chosen):
         raise typer.BadParameter(
-            f"the model {model} has {len(of_model)} points ({of_model.name}), but {chosen.name} has {len(chosen)}"
+            f"the model {model} has {len(model_scheme)} points ({model_scheme.name}), but {chosen.name} has "
+            f"{len(chosen)}"
         )
-    return chosen or of_model
+    return chosen or model_scheme
 
 
 def _is_dataset(inputs: list[str], scheme: Scheme | None) -> bool:
-    """Whether the input is one dataset of faces to correct.
+    """Return whether the input is one dataset of faces to correct.
 
-    That is a file that is no image, or a folder with .pts files or with the JSON files of `facelattice align`. JSON
-    files with another number of points than the scheme are not meant: they lie beside the images.
+    A dataset is a file that is no image, or a folder with .pts files or with JSON files of `facelattice align`. If such
+    JSON files have another number of points than the scheme, they are ignored: the folder is one of images.
     """
     from facelattice.datasets.readers.files import has_files
 
@@ -148,7 +149,7 @@ def _is_dataset(inputs: list[str], scheme: Scheme | None) -> bool:
 
 
 def _has_results(folder: Path, scheme: Scheme | None) -> bool:
-    """Whether a folder has JSON files of `facelattice align`, with the points of the scheme if it is known."""
+    """Return whether a folder has JSON files of `facelattice align`, with the points of the scheme if it is known."""
     from facelattice.formats.json import image_in_json, read_json
 
     faces = [face for file in sorted(folder.glob("*.json")) if image_in_json(file) for face in read_json(file)]

@@ -1,7 +1,7 @@
-"""The Typer program that all commands join, and its handling of errors and signals.
+"""The Typer program with all commands, and its handling of errors and signals.
 
-A mistake of the user (`FacelatticeError`) or of the system (OSError) is printed as one line on stderr. Any other
-exception is a bug: its traceback is printed, and a line that asks for a report.
+A mistake of the user (`FacelatticeError`) or an error of the system (OSError) is printed as one line on stderr. Any
+other exception is a bug: its traceback is printed, and a line that asks for a report.
 """
 
 from __future__ import annotations
@@ -62,9 +62,9 @@ class _Program(typer.core.TyperGroup):
             raise
 
     def main(self, *args: Any, **kwargs: Any) -> Any:
-        if sys.stdout is None:  # its file descriptor would go to the next file that is opened
+        if sys.stdout is None:  # the next file that is opened would get its file descriptor
             _fail("standard output is closed; redirect it to a file or to /dev/null")
-        for stream in (sys.stdout, sys.stderr):  # names of files may hold bytes that are not text
+        for stream in (sys.stdout, sys.stderr):  # names of files may contain bytes that are not text
             if isinstance(stream, TextIOWrapper):
                 stream.reconfigure(errors="backslashreplace")
         silence_pillow()
@@ -72,7 +72,7 @@ class _Program(typer.core.TyperGroup):
         if "" in (sys.argv[1:] if words is None else words):  # as a path it would be the current folder
             _fail("an argument is empty: a variable of the shell may not be set")
         try:
-            with raise_on_stop_signals(), _flushed_stdout():
+            with raise_on_stop_signals(), _flush_stdout():
                 return super().main(*args, **kwargs)
         except BrokenPipeError:  # the reader of `facelattice ... | head` has ended
             sys.exit(1)
@@ -89,24 +89,24 @@ class _Program(typer.core.TyperGroup):
             _report_bug()
 
     def make_context(self, *args: Any, **kwargs: Any) -> Any:
-        with _reported_stop():  # it imports modules, which takes a while
+        with _report_stop():  # it imports modules, which takes a while
             return super().make_context(*args, **kwargs)
 
     def invoke(self, ctx: Any) -> Any:
-        with _reported_stop():
+        with _report_stop():
             return super().invoke(ctx)
 
 
 def _is_input(word: str) -> bool:
-    """Return whether the word that stands for a command is an image, a video or a folder."""
+    """Return whether a word in place of a command is an image, a video or a folder."""
     return Path(word).exists() or Path(word).suffix.lower() in IMAGE_SUFFIXES | VIDEO_SUFFIXES
 
 
 @contextmanager
-def _reported_stop() -> Iterator[None]:
-    """Report Ctrl-C or a signal, and end with its exit status; Typer would end with 130 for each, without a word.
+def _report_stop() -> Iterator[None]:
+    """Report Ctrl-C or a signal, and exit with its status. Typer would exit silently, with status 130 for all.
 
-    Control characters in the errors of usage, which Typer prints, are escaped.
+    Control characters in usage errors, which Typer prints, are escaped.
     """
     try:
         yield
@@ -120,8 +120,8 @@ def _reported_stop() -> Iterator[None]:
 
 
 @contextmanager
-def _flushed_stdout() -> Iterator[None]:
-    """Write out stdout at the end, so that a full disk is an error here and not in the interpreter's shutdown."""
+def _flush_stdout() -> Iterator[None]:
+    """Flush stdout at the end, so that a full disk is an error here and not in the interpreter's shutdown."""
     status: object = 1
     try:
         yield

@@ -71,7 +71,7 @@ def compare(
 
 
 def _print_comparison(result: Comparison) -> None:
-    """Print a table for each metric, and below them what they mean."""
+    """Print a table for each metric, and below them an explanation."""
     title = f"A is {result.a.name}, B is {result.b.name}, on {result.data}"
     out.print(one_line(title + (f", {result.subset}" if result.subset else "")))
     rows = dict(result.subsets)

@@ -1,4 +1,4 @@
-"""What the commands print: the two consoles, messages, numbers, and the progress bar."""
+"""Output of the commands: the two consoles, messages, formatted numbers, and the progress bar."""
 
 from __future__ import annotations
 
@@ -27,17 +27,17 @@ def print_error(message: str) -> None:
 
 
 def is_piped() -> bool:
-    """Return whether stdout is a pipe or a file, which other programs read, and not a terminal."""
+    """Return whether stdout is a pipe or a file, not a terminal."""
     return not sys.stdout.isatty()
 
 
 def print_message(message: str) -> None:
-    """Print a message about the work: on stdout, or on stderr if stdout is piped and holds results."""
+    """Print a message about the work on stdout; on stderr if stdout is piped, as it contains results then."""
     (err if is_piped() else out).print(one_line(message), soft_wrap=True)
 
 
 def print_notice(message: str) -> None:
-    """Print a message on stderr that is no error."""
+    """Print a message that is no error on stderr."""
     with suppress(OSError):
         err.print(one_line(message), soft_wrap=True)
 
@@ -63,7 +63,7 @@ class WorkProgress(Progress):
     """A progress bar with the remaining time on stderr. Without a terminal, `track` prints a line every minute.
 
     Args:
-        noun: What the items of `track` are.
+        noun: Name of the items of `track`, plural.
     """
 
     def __init__(self, noun: str):
@@ -78,5 +78,5 @@ class WorkProgress(Progress):
 
 
 def progress_bar(noun: str = "images") -> WorkProgress:
-    """Return the progress of work on images, or on other items."""
+    """Create the progress bar of work on images, or on other items."""
     return WorkProgress(noun)

@@ -1,4 +1,4 @@
-"""`facelattice convert`: turn one kind of annotation files into another."""
+"""`facelattice convert`: convert one kind of annotation files into another."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def convert(
     """Convert annotated faces into another kind of files.
 
     The kind of IN is recognized. Paths of images are written relative to OUT; for pts and yolo, the images are copied.
-    What OUT cannot hold is reported on stderr.
+    Content that OUT cannot hold is reported on stderr.
     """
     from facelattice.datasets.convert import convert_dataset
 

@@ -1,4 +1,4 @@
-"""Drawings, crops and masks of the faces of an image, and the files with them."""
+"""Drawings, crops and masks of the faces of an image, and their files."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ from facelattice.visualization.faces import draw_faces, draw_overlay
 
 DRAWING_KINDS = ("jpg", "overlay", "svg")
 RESULT_NAMES = r"(_faces\.(jpg|png|svg)|_\d+_(crop|mask)\.png)"
-"""Regular expression for the endings of the names of files."""
+"""Regular expression for the endings of the names of these files."""
 
 Picture = np.ndarray | str
 """An image, or the text of an SVG file."""
 Pictures = Iterator[tuple[str, Picture]]
-"""The endings of file names, and their content."""
+"""Endings of file names, and the contents of the files."""
 
 
 @dataclass(frozen=True)
 class DrawingOptions:
-    """How faces are drawn.
+    """Options of drawings.
 
     Attributes:
         style: One of `facelattice.visualization.face_marks.STYLES`.
@@ -46,7 +46,7 @@ class DrawingOptions:
         return draw_faces(image, faces, self.style, self.color)
 
     def pictures(self, faces: list[Face]) -> Pictures:
-        """Yield the drawing of an image, of the kind."""
+        """Yield the drawing of an image in the chosen kind."""
         image = faces[0].image
         assert image is not None
         if self.kind == "overlay":
@@ -70,7 +70,7 @@ def _masks(faces: list[Face]) -> Pictures:
 class PictureWriter:
     """Writes pictures of the faces of images: STEM_faces.jpg, STEM_0_crop.png, STEM_0_mask.png.
 
-    A file of an earlier run is replaced, one that another process wrote meanwhile is not.
+    Files of earlier runs are replaced; files that another process has written in the meantime are not.
 
     Args:
         folder: The folder.

@@ -1,4 +1,4 @@
-"""Files of earlier runs: which to leave out of the input, and which images are already done."""
+"""Files of earlier runs: leave them out of the input, and find the images that are done."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from facelattice.formats.names import escape_non_utf8, relative_path, truncate_s
 from facelattice.formats.parquet import images_in_parquet, labels_in_parquet
 
 
-def without_results(found: list[Path], ending: str, out_dir: Path | None) -> list[Path]:
+def drop_results(found: list[Path], ending: str, out_dir: Path | None) -> list[Path]:
     """Leave out files that an earlier run wrote, such as drawings, and report their number.
 
     Args:
         found: Images or videos.
-        ending: Regular expression for the part of a name after the stem of an input. A file is left out if this stem is
-            that of another input in its folder, or of any other input if it lies in ``out_dir``.
+        ending: Regular expression for the part of a name after the stem of an input. A file is left out if its stem is
+            that of another input in its folder, or of any other input if the file is in ``out_dir``.
         out_dir: Folder of the output; None for the current folder.
     """
     siblings = {(path.parent, truncate_stem(path.stem)) for path in found}
@@ -30,7 +30,7 @@ def without_results(found: list[Path], ending: str, out_dir: Path | None) -> lis
     def is_result(path: Path) -> bool:
         if (match := pattern.fullmatch(path.name)) is None:
             return False
-        # A number before the ending belongs to the name, or distinguishes two inputs of one name.
+        # A number before the ending belongs to the name, or distinguishes two inputs with the same name.
         names = {match[1], match[1] + (match[2] or "")} & stems
         is_beside = any((path.parent, name) in siblings for name in names)
         return is_beside or bool(names and path.parent.resolve() == output_folder)
@@ -43,7 +43,7 @@ def without_results(found: list[Path], ending: str, out_dir: Path | None) -> lis
     return [path for path in found if path not in left_out]
 
 
-def without_done(images: Sequence[Path], out_dir: Path, format: str) -> list[Path]:
+def drop_done(images: Sequence[Path], out_dir: Path, format: str) -> list[Path]:
     """Leave out images whose faces are in the JSON or Parquet files of a folder, and report their number."""
     if format == "parquet":
         done = images_in_parquet(out_dir)
@@ -56,7 +56,7 @@ def without_done(images: Sequence[Path], out_dir: Path, format: str) -> list[Pat
 
 
 def check_parquet_folder(out_dir: Path, label: str) -> None:
-    """Reject a folder with tables that may contain the same images: of all images, or of another number of shards.
+    """Reject a folder with tables that may contain the same images, such as those of another number of shards.
 
     Raises:
         typer.BadParameter: If there is such a table.

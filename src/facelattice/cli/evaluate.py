@@ -42,7 +42,7 @@ def evaluate(
         str | None,
         typer.Option(
             metavar="NAME",
-            help="Annotation style of the model, of those that `facelattice models` lists.",
+            help="Annotation style of the model; `facelattice models` lists them.",
             show_default="that of the protocol",
         ),
     ] = None,
@@ -51,8 +51,8 @@ def evaluate(
 ) -> None:
     """Evaluate a model, or predictions of another program, on annotated faces.
 
-    Of a dataset with training and test faces, such as 300-W, the test faces are measured: full, common and challenging
-    in one table. docs/measuring.md explains the metrics and protocols.
+    If a dataset has training and test faces, such as 300-W, the test faces are used: full, common and challenging in
+    one table. docs/measuring.md explains the metrics and protocols.
     """
     from facelattice import distributed
     from facelattice.evaluation.evaluate import evaluate as evaluate_model
@@ -87,7 +87,7 @@ def evaluate(
 
 
 def _print_result(result: EvaluationResult) -> None:
-    """Print a table of the metrics, and below it what they mean."""
+    """Print a table of the metrics, and below it an explanation."""
     title = f"{result.model} on {result.data}" + (f", {result.subset}" if result.subset else "")
     percent = f"{100 * result.protocol.threshold:g}"
     columns = "subset", "faces", "missed", "NME", f"FR@{percent}", f"AUC@{percent}", "expected NME"
@@ -122,7 +122,7 @@ def _print_result(result: EvaluationResult) -> None:
 
 
 def _describe_visibility(auroc: VisibilityAuroc) -> str:
-    """Describe how well the predicted visibility tells hidden landmarks."""
+    """Describe how well the predicted visibility separates visible from hidden landmarks."""
     kinds = {
         f"{auroc.num_occluded} hidden by something": auroc.occluded,
         f"{auroc.num_self_occluded} hidden by the face itself": auroc.self_occluded,

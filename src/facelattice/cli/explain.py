@@ -50,7 +50,7 @@ def explain(
 ) -> None:
     """Show the edge weights of a landmark in an image.
 
-    They are computed again with the neighbor of the largest edge weight occluded.
+    They are also computed with its strongest neighbor, that of the largest edge weight, occluded.
     """
     output = output or Path(f"{photo.stem}_explained.png")
     figure_format(output)  # before the work

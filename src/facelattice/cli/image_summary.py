@@ -1,4 +1,4 @@
-"""What `facelattice align` prints about images: a table, tab-separated lines, or JSON."""
+"""Output of `facelattice align` about images: a table, tab-separated lines, or JSON."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from facelattice.messages import escape
 from facelattice.terminal import one_line
 
 MAX_NAMES = 3
-MAX_ROWS = 60  # a longer table would push the rest off the screen
+MAX_ROWS = 60  # a longer table would not fit on the screen with the rest
 
 
 @dataclass
@@ -30,7 +30,7 @@ class ImageSummary:
         num_images: Number of images that were processed.
         num_faces: Number of their faces.
         num_failed: Number of images that could not be processed.
-        rows: The first faces, each with the name of its image, without their pixels.
+        rows: The first faces without their image, each with the name of it.
         without_faces: The first images without a face.
     """
 
@@ -48,7 +48,7 @@ class ImageSummary:
             self.without_faces.append(image)
 
     def print(self, min_score: float) -> None:
-        """Print the table, on a terminal only, the images without a face of this score, and the counts."""
+        """Print the table (only on a terminal), the images without a face of this score, and the counts."""
         folder = _common_folder([*(image for image, _ in self.rows), *self.without_faces])
         if self.rows and not is_piped():
             self._print_table(folder)

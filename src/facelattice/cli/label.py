@@ -37,8 +37,8 @@ def label(
     Each face is predicted in several shifted, rotated and mirrored crops. Landmarks whose predictions differ are left
     out.
 
-    Of a table (.csv, .json, .xml) of faces with noisy or few points, these faces are labeled. Those with a prediction
-    far from the annotated points are left out.
+    If INPUT is a table (.csv, .json, .xml) of faces with noisy or few points, these faces are labeled. Faces whose
+    prediction is far from the annotated points are left out.
     """
     from facelattice.datasets.readers.detect_layout import read_samples_for
     from facelattice.training.pseudo_labels import label_images, relabel_samples

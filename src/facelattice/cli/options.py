@@ -12,7 +12,7 @@ AsJson = Annotated[bool, typer.Option("--json", metavar="", help="Print JSON ins
 Overrides = Annotated[list[str] | None, typer.Argument(metavar="KEY=VALUE", help="Keys of the recipe to override.")]
 Subset = Annotated[str | None, typer.Option(metavar="NAME", help="Only the faces of this subset.")]
 
-# Options of the commands that measure on annotated faces.
+# Options of `evaluate` and `compare`.
 AnnotatedFaces = Annotated[Path, typer.Argument(metavar="DATA", help="Annotated faces, see docs/your-own-data.md.")]
 BoxSource = Annotated[
     str | None,
@@ -37,6 +37,6 @@ ReportFolder = Annotated[
 
 
 def complete(values: Iterable[str]) -> Callable[[str], list[str]]:
-    """Return a function that completes the beginning of a value in the shell."""
+    """Return a function that completes a value in the shell."""
     known = list(values)
     return lambda incomplete: [value for value in known if value.startswith(incomplete)]

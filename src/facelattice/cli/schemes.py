@@ -50,7 +50,7 @@ def schemes(
 
 
 def _mean_face(data: Path, scheme: Scheme) -> np.ndarray:
-    """The mean (N, 2) of the complete faces of a dataset."""
+    """Compute the mean (N, 2) of the complete faces of a dataset."""
     from facelattice.datasets.readers.detect_layout import read_samples_for
     from facelattice.datasets.sample import convert_samples, mean_shape_of
 

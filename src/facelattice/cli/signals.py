@@ -1,7 +1,7 @@
-"""Signals that stop the program: SIGTERM and SIGHUP end a command as Ctrl-C does.
+"""Signals that stop the program: SIGTERM and SIGHUP end a command like Ctrl-C.
 
-Both raise `Terminated`, a KeyboardInterrupt. Code that completes or removes its files after Ctrl-C therefore does the
-same after these signals.
+Both raise `Terminated`, a KeyboardInterrupt. So code that completes or removes its files after Ctrl-C does the same
+after these signals.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ FILES_COMPLETE = "the files written so far are complete"
 
 
 class Terminated(KeyboardInterrupt):
-    """SIGTERM or SIGHUP arrived.
+    """The process has received SIGTERM or SIGHUP.
 
     Args:
         number: The number of the signal.
@@ -62,7 +62,7 @@ def hint_on_stop(find_hint: Callable[[], str]) -> Iterator[None]:
     """Add a hint to the message about a stop within the context.
 
     Args:
-        find_hint: Returns what to say after "stopped", or "".
+        find_hint: Returns the text after "stopped", or "".
     """
     try:
         yield

@@ -16,7 +16,7 @@ def is_video(name: str) -> bool:
 
 
 def expand_video_glob(name: str) -> list[str]:
-    """Return the videos that match a glob such as *.mp4. Any other name is returned as it is."""
+    """Return the videos that match a glob such as *.mp4. Other names are returned unchanged."""
     if is_video(name) and not Path(name).exists():
         return sorted(filter(is_video, glob.glob(name, recursive=True))) or [name]
     return [name]
@@ -25,7 +25,7 @@ def expand_video_glob(name: str) -> list[str]:
 def output_stem(video: Path) -> str:
     """Return the start of the names of output files: the stem of a video file.
 
-    For numbered images it is their name without the number, or else the name of their folder.
+    For numbered images it is their name without the number, or the name of their folder if nothing else is left.
     """
     if not is_numbered_pattern(video):
         return video.stem

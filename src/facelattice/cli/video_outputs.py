@@ -28,7 +28,7 @@ class VideoOutputs:
     """Writes the output files of one video. They are opened with the first frame.
 
     Landmarks have priority. If the disk is full, or if H.264 cannot store the frames, the drawing and the crops are
-    given up, and the landmarks of the remaining frames are still written.
+    abandoned, and the landmarks of the remaining frames are still written.
 
     Args:
         video: The video.
@@ -40,7 +40,7 @@ class VideoOutputs:
         tracks: Program for which the points of each track are written, see `TrackWriter`; None to write none.
 
     Attributes:
-        is_incomplete: Whether files were given up.
+        is_incomplete: Whether files were abandoned.
     """
 
     def __init__(
@@ -61,7 +61,7 @@ class VideoOutputs:
         self._drawing_writer: VideoWriter | None = None
         self._crop_writer: CropWriter | None = None
         self._track_writer: TrackWriter | None = None
-        self._active: dict[str, VideoWriter | CropWriter] = {}  # drawing and crops that have not been given up
+        self._active: dict[str, VideoWriter | CropWriter] = {}  # drawing and crops that have not been abandoned
         self._exits = ExitStack()
 
     def __enter__(self) -> VideoOutputs:
@@ -86,7 +86,7 @@ class VideoOutputs:
                 else:
                     writer.write(faces, frame.time)
             except VideoError as error:
-                self._give_up(name, error)
+                self._abandon(name, error)
         while self._landmark_writer is not None:
             try:
                 self._landmark_writer.write(frame.number, frame.time, faces)
@@ -94,7 +94,7 @@ class VideoOutputs:
             except VideoError as error:
                 if not self._active:
                     raise
-                self._give_up(next(iter(self._active)), error)  # this frees space on the disk
+                self._abandon(next(iter(self._active)), error)  # this frees space on the disk
 
     def end_audio_here(self) -> None:
         """End the audio of the drawing with the last frame: the work was interrupted."""
@@ -112,7 +112,7 @@ class VideoOutputs:
         self._exits.__exit__(kind, error, traceback)
 
     def print_paths(self) -> None:
-        """Print the files that are complete, and why audio is missing."""
+        """Print the complete files, and the reason if audio is missing."""
         paths = [self._landmark_writer.path] if self._landmark_writer is not None else []
         if self._drawing_writer is not None and self._drawing_writer.is_complete:
             paths.append(self._drawing_writer.path)
@@ -125,7 +125,7 @@ class VideoOutputs:
             print_error(f"{path}: the audio is missing, because it cannot be written ({reason})")
 
     def _open(self) -> None:
-        if self._drawing is not None:  # first, so that it is finished last: that takes longest
+        if self._drawing is not None:  # opened first to be finished last, which takes longest
             self._drawing_writer = self._active[DRAWING] = VideoWriter(
                 self._stem.with_name(f"{self._stem.name}_faces.mp4"),
                 self._video.rate,
@@ -145,7 +145,7 @@ class VideoOutputs:
             name = name_in_results(self._video.name, self._stem.parent)
             self._landmark_writer = self._exits.enter_context(LandmarkWriter(path, self._landmark_format, name))
 
-    def _give_up(self, name: str, error: VideoError) -> None:
+    def _abandon(self, name: str, error: VideoError) -> None:
         self.is_incomplete = True
         self._active.pop(name).discard()
         if self._landmark_writer is None and not self._active:
@@ -154,13 +154,13 @@ class VideoOutputs:
 
 
 def choose_stem(stem: str, video: str, folder: Path, landmark_format: str | None, taken: set[str]) -> str:
-    """Choose the start of the names of a video's files: the results of another video are not overwritten.
+    """Choose the start of the names of a video's files, so that results of other videos are not overwritten.
 
     Args:
         stem: The stem that is preferred.
         video: Name of the video.
         folder: Folder of the files.
-        landmark_format: "json" or "csv", for the files that name their video; None if there is none.
+        landmark_format: "json" or "csv", the format of the file with the name of the video; None without landmarks.
         taken: Stems in use, see `unique_stem`.
     """
     while True:
@@ -171,13 +171,13 @@ def choose_stem(stem: str, video: str, folder: Path, landmark_format: str | None
 
 
 def name_in_results(video: str, folder: Path) -> str:
-    """Return the name of a video as its results state it: the path from their folder, or the name of a camera."""
+    """Return the name of a video in its results: the path relative to their folder, or the name of a camera."""
     is_camera = re.fullmatch(rf"{CAMERA}\d+", video) is not None
     return escape_non_utf8(video if is_camera else relative_path(video, folder))
 
 
 def _finish_despite_errors(writer: VideoWriter | CropWriter | TrackWriter) -> Callable[..., None]:
-    """Return the exit of a writer for an ExitStack. It finishes the file if another file could not be written."""
+    """Return a function that exits a writer, and finishes its file even if another file could not be written."""
 
     def finish(kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None) -> None:
         if kind is not None and issubclass(kind, (VideoError, OSError)):

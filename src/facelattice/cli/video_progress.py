@@ -20,16 +20,16 @@ from facelattice.cli.console import err
 from facelattice.terminal import DescriptionColumn, format_rate
 
 RECENT_FRAMES = 50  # over which the speed is averaged
-LONG_SECONDS = 120.0  # a longer time left is reported
+LONG_SECONDS = 120.0  # a longer remaining time is reported
 
 
 class FrameProgress:
-    """Shows the speed and, if the number of frames is known, a bar; on a terminal only.
+    """Shows the speed and, if the number of frames is known, a bar; only on a terminal.
 
     Args:
         name: The text before the first frame.
         num_frames: Expected number of frames; None if unknown.
-        on_long: Called once with the seconds left, if these are more than `LONG_SECONDS` after `RECENT_FRAMES`.
+        on_long: Called after `RECENT_FRAMES` with the remaining seconds, if these are more than `LONG_SECONDS`.
     """
 
     def __init__(self, name: str, num_frames: int | None, on_long: Callable[[float], None] | None = None) -> None:

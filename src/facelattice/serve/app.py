@@ -1,4 +1,4 @@
-"""The FastAPI application: its parts put together, and its start and stop."""
+"""The FastAPI application, composed of its parts, with its start and stop."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ from facelattice.serve.worker_pool import WorkerPool
 
 
 def create_service(settings: Settings | None = None) -> FastAPI:
-    """Create the application. It starts its worker processes when it starts, and ends them when it stops.
+    """Create the application, which starts and ends its worker processes.
 
     Nothing is written to disk, and no image is logged.
 
     Args:
-        settings: Settings of the service. None: the defaults.
+        settings: Settings of the service; None for the defaults.
     """
     settings = settings or Settings()
     pool = WorkerPool(settings.num_workers or num_usable_cpus(), settings.queue_size, settings.timeout)

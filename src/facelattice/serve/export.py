@@ -1,6 +1,6 @@
 """Write landmarks that a client sends, for example corrected ones, as files.
 
-It runs in a worker process, as the data comes from strangers.
+This runs in a worker process, as the data is untrusted.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class ImageFaces:
         name: Name of the image.
         shape: Height and width.
         faces: The faces.
-        time: For a frame of a video: its time in seconds. Its name is its number then.
+        time: Time in seconds, for a frame of a video. The name of a frame is its number.
     """
 
     name: str
@@ -55,15 +55,16 @@ class ImageFaces:
 def export_faces(job: ExportJob, scheme: Scheme) -> bytes:
     """Return JSON: {"files": [{"name": ..., "text": ...}]}, or "base64" instead of "text" for masks.
 
-    For "json" it is {"images": [{"image": ..., "faces": [...]}], "size": ...} with pose and measures of the points, the
-    matrix (2, 3) of each crop, or null where the scheme lacks the points of the template, and the side of the crops.
+    For "json" the result is {"images": [{"image": ..., "faces": [...]}], "size": ...}. Each face has its pose, its
+    measures, and the matrix (2, 3) of its crop, or null if the scheme lacks the points of the template. The size is the
+    side of the crops.
 
     Args:
         job: The faces, and the format.
-        scheme: Meaning of their points.
+        scheme: Scheme of their points.
 
     Raises:
-        FormatError: The data is not as expected, or cannot be written in this format.
+        FormatError: If the data has a wrong structure, or cannot be written in this format.
     """
     images = read_images(job.data, scheme)
     if job.format == "json":
@@ -84,7 +85,7 @@ def read_images(data: bytes | bytearray, scheme: Scheme) -> list[ImageFaces]:
     """Read the body of an export.
 
     Raises:
-        FormatError: It is not JSON of the expected structure; the message names the image.
+        FormatError: If it is not JSON of the expected structure; the message names the image.
     """
     try:
         images = json.loads(bytes(data))["images"]
@@ -154,7 +155,7 @@ def _video_table(frames: list[ImageFaces]) -> str:
 
 
 def _with_size(image: ImageFaces, scheme: Scheme) -> list[Face]:
-    """Return the faces with an image of the right size, which costs no memory; COCO files contain the size."""
+    """Return the faces with an image of the right size, for COCO files. The image needs no memory."""
     pixels = np.broadcast_to(np.uint8(0), (*image.shape, 3))
     return [
         Face(face.points, face.expected_errors, face.score, face.box, scheme, pixels, face.track, face.visibility)

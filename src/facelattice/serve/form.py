@@ -1,4 +1,4 @@
-"""Read the one file of a multipart form while the form arrives, so that it is in memory only once."""
+"""Read the file of a multipart form while the form arrives, so that it is in memory only once."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ class Upload:
 
 
 class FormReader:
-    """Reads a multipart form part by part.
+    """Reads a multipart form chunk by chunk.
 
     Args:
         content_type: The Content-Type header of the request.
 
     Raises:
-        FormError: The header names no boundary, or one that is too long.
+        FormError: If the header names no boundary, or one that is too long.
     """
 
     def __init__(self, content_type: str) -> None:
@@ -59,10 +59,10 @@ class FormReader:
         return self._form.field_names
 
     def write(self, chunk: bytes) -> None:
-        """Read the next part of the body.
+        """Read the next chunk of the body.
 
         Raises:
-            FormError: The form is damaged, or has a second file or too many fields.
+            FormError: If the form is damaged, or has a second file or too many fields.
         """
         try:
             self._parser.write(chunk)
@@ -70,10 +70,10 @@ class FormReader:
             raise FormError(f"the form cannot be read: {error}") from None
 
     def close(self) -> None:
-        """Check the form after its last part.
+        """Check the form after its last chunk.
 
         Raises:
-            FormError: The form is cut short, or contains no file.
+            FormError: If the form is cut short, or contains no file.
         """
         if not self._form.has_file:
             raise FormError("the form contains no file")
@@ -98,8 +98,7 @@ def _parser(boundary: bytes, form: _Form) -> MultipartParser:
 class _Form:
     """The state of a form. The parser calls its methods with parts of the data.
 
-    It does not refer to the parser. In a reference cycle the image would stay in memory until the garbage collector
-    runs.
+    It does not refer to the parser: a reference cycle would keep the image in memory until garbage collection.
     """
 
     def __init__(self) -> None:

@@ -1,4 +1,4 @@
-"""What the server sends to a worker process, and what comes back."""
+"""Messages between the server and its worker processes: jobs, results and errors."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ class StreamState:
 
     Attributes:
         time: Time of the frame, in seconds.
-        tracker: The pickled `Tracker` after the frame before. None: this is the first frame.
+        tracker: The pickled `Tracker` after the previous frame; None for the first frame.
     """
 
     time: float
@@ -29,9 +29,9 @@ class Job:
         data: Bytes of the image file.
         model: Name of a bundled model.
         min_score: Minimum score of a face, 0 to 1.
-        max_faces: Maximum number of faces. None: no limit.
+        max_faces: Maximum number of faces; None for no limit.
         edge_weights: Whether to return the edge weights of each face.
-        stream: For a frame of a camera: what is known of its stream, so that faces are followed and smoothed.
+        stream: State of the stream for a frame of a camera, so that faces are tracked and smoothed; None for an image.
     """
 
     data: bytes | bytearray
@@ -42,7 +42,7 @@ class Job:
     stream: StreamState | None = None
 
     def can_share_batch(self, other: Job | ExportJob) -> bool:
-        """Return whether two jobs can run in one batch: everything but their images is the same."""
+        """Return whether two jobs can run in one batch: they differ only in their images."""
         return isinstance(other, Job) and self.stream is other.stream is None and self._options() == other._options()
 
     def _options(self) -> tuple[str, float, int | None, bool]:
@@ -57,9 +57,9 @@ class ExportJob:
         data: JSON: {"images": [{"image": name, "width": ..., "height": ..., "faces": [...]}]}.
         model: Name of the bundled model whose scheme the faces have.
         format: One of `facelattice.serve.export.EXPORT_FORMATS`.
-        template: For "json": the template of the crop matrices.
-        size: For "json": the side of the crops in pixels. None: that of the template.
-        region: For "masks": the region of the face.
+        template: Template of the crop matrices of "json".
+        size: Side of the crops of "json" in pixels; None for that of the template.
+        region: Region of the face for "masks".
     """
 
     data: bytes | bytearray
@@ -76,7 +76,7 @@ class ExportJob:
 
 @dataclass(frozen=True)
 class VideoJob:
-    """A video whose faces are followed.
+    """A video whose faces are tracked.
 
     Attributes:
         data: Bytes of the video file.
@@ -97,9 +97,9 @@ class AlignResult:
 
     Attributes:
         faces: The faces, without their image.
-        edge_weights: For each face its edges (point, neighbor, edge weight). None if the job did not ask for them.
+        edge_weights: For each face its edges (point, neighbor, edge weight); None if the job does not include them.
         milliseconds: Time to decode the image ("decode") and to find the faces of its batch ("find").
-        tracker: For a frame of a stream: the pickled `Tracker`.
+        tracker: The pickled `Tracker`, for a frame of a stream.
     """
 
     faces: list[Face]
@@ -124,7 +124,7 @@ class VideoEnd:
     """The end of a video.
 
     Attributes:
-        error: What ended it early. None: all frames were followed.
+        error: The error that ended it early; None if all frames were processed.
     """
 
     error: VideoError | WorkerError | None = None
@@ -138,7 +138,7 @@ class WorkerCrashedError(WorkerError):
     """A worker process died, and the job can be repeated.
 
     Args:
-        is_fault: Whether the code of the process was at fault, such as a decoder that accesses invalid memory. False:
+        is_fault: Whether the code of the process was at fault, such as a decoder that accesses invalid memory. False if
             something else ended the process, such as an operator or a lack of memory.
     """
 
@@ -148,12 +148,12 @@ class WorkerCrashedError(WorkerError):
 
 
 class WorkerTimeoutError(WorkerError):
-    """The image kept its worker process busy for too long."""
+    """A job took too long."""
 
 
 class WorkerFailedError(WorkerError):
     """A worker process cannot start, or failed for a reason other than the image."""
 
 
-# Errors are returned, not raised: a raised error refers to the frames that it passed, and these to the image.
+# Errors are returned, not raised: a raised error has a traceback, whose frames refer to the image.
 Outcome = AlignResult | ExportResult | ImageError | FormatError | WorkerError

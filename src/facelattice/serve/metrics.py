@@ -1,4 +1,4 @@
-"""The figures that `GET /metrics` reports, in the format of Prometheus."""
+"""The metrics of `GET /metrics`, in the format of Prometheus."""
 
 from __future__ import annotations
 
@@ -23,5 +23,5 @@ class Metrics:
         waiting.set_function(lambda: pool.num_waiting)
 
     def to_text(self) -> str:
-        """Return all figures as text."""
+        """Return all metrics as text."""
         return generate_latest(self._registry).decode()

@@ -1,4 +1,4 @@
-"""The web page and the interactive documentation. Everything comes from this server, nothing from other hosts."""
+"""The web page and the interactive documentation. All files come from this server."""
 
 from __future__ import annotations
 

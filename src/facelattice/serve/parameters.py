@@ -1,4 +1,4 @@
-"""Errors of query parameters, with one line of text as all errors of the service."""
+"""Errors of query parameters, as one line of text like all errors of the service."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _MAX_SHOWN = 80  # characters of a value
 
 
 def check_names(request: Request, parameters: Collection[str]) -> None:
-    """Check that all query parameters of a request are known: an ignored one would answer another question.
+    """Check that all query parameters of a request are known, as ignoring one would give an unexpected result.
 
     Raises:
         HTTPException: 422, with the nearest known name.

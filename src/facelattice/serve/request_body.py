@@ -12,8 +12,8 @@ from starlette.types import Message, Receive
 
 from facelattice.serve.form import FormError, FormReader, Upload
 
-# A body must bring this many bytes in each interval (seconds), which is about 3 kB/s. Slower clients would hold memory
-# and connections for long.
+# Minimum number of bytes of a body in each interval (seconds), which is about 3 kB/s. Slower clients would occupy
+# memory and connections for long.
 INTERVAL, MIN_BYTES_PER_INTERVAL = 5.0, 16_384
 
 
@@ -30,7 +30,7 @@ class BodyMemory:
 
     @contextmanager
     def reservation(self) -> Iterator[Callable[[int], None]]:
-        """Give a function that reserves a number of bytes until the end of the context.
+        """Yield a function that reserves a number of bytes until the end of the context.
 
         The function raises HTTPException 503 if the limit would be exceeded.
         """
@@ -59,12 +59,12 @@ async def read_upload(
         request: The request, with a body that has not been read.
         max_bytes: Maximum size of the body.
         timeout: Maximum time, in seconds.
-        reserve: Called with the size of each part of the body that arrives.
+        reserve: Called with the size of each chunk of the body that arrives.
         parameters: Names of query parameters. A form must not contain fields of these names.
 
     Raises:
         HTTPException: 400 for a wrong form, 408 for a slow client, 413 for a body that is too large.
-        ClientDisconnect: The client has disconnected.
+        ClientDisconnect: If the client has disconnected.
     """
     too_large = f"the body is larger than {max_bytes / 1e6:g} MB"
     if int(request.headers.get("content-length") or 0) > max_bytes:
@@ -94,13 +94,13 @@ async def read_upload(
 
 def _check_fields(names: list[str], parameters: Collection[str], path: str) -> None:
     misplaced = sorted(set(names) & set(parameters))
-    if misplaced:  # ignoring them would answer another question
+    if misplaced:  # ignoring them would give an unexpected result
         detail = f"give {', '.join(misplaced)} in the URL, not in the form: {path}?{misplaced[0]}=..."
         raise HTTPException(400, detail)
 
 
 async def _receive_chunks(receive: Receive, timeout: float) -> AsyncGenerator[bytes, None]:
-    """Yield the parts of a body as they arrive."""
+    """Yield the chunks of a body as they arrive."""
     clock = asyncio.get_running_loop().time
     end = clock() + timeout
     interval_end, num_bytes = clock() + INTERVAL, 0
@@ -120,7 +120,7 @@ async def _receive_chunks(receive: Receive, timeout: float) -> AsyncGenerator[by
 
 
 async def _receive_until(receive: Receive, end: float) -> Message | None:
-    """Return the next message, or None if there is none until a time of the event loop's clock."""
+    """Return the next message, or None if none arrives before ``end`` on the event loop's clock."""
     task = asyncio.ensure_future(receive())
     try:
         await asyncio.wait({task}, timeout=max(0.0, end - asyncio.get_running_loop().time()))

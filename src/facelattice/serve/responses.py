@@ -92,14 +92,14 @@ def format_result(result: AlignResult, format: ResponseFormat, model: str, image
 
 
 def check_outcome(outcome: Outcome) -> AlignResult | ExportResult:
-    """Return the result of a job, or raise the HTTPException that its error stands for."""
+    """Return the result of a job, or raise its error as an HTTPException."""
     if isinstance(outcome, (AlignResult, ExportResult)):
         return outcome
-    raise failure(outcome)
+    raise to_http_exception(outcome)
 
 
-def failure(error: FacelatticeError) -> HTTPException:
-    """Return the HTTPException that an error of a worker stands for."""
+def to_http_exception(error: FacelatticeError) -> HTTPException:
+    """Convert an error of a worker to an HTTPException."""
     if isinstance(error, WorkerTimeoutError):
         return HTTPException(504, str(error))
     if isinstance(error, WorkerCrashedError):

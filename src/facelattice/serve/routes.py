@@ -36,8 +36,8 @@ from facelattice.serve.responses import (
     VIDEO_EXAMPLE,
     ResponseFormat,
     check_outcome,
-    failure,
     format_result,
+    to_http_exception,
 )
 from facelattice.serve.settings import Settings
 from facelattice.serve.streams import Streams
@@ -94,14 +94,14 @@ def create_router(
     Args:
         settings: Settings of the service.
         pool: The started worker pool.
-        videos: Follows uploaded videos.
-        metrics: The figures to update and to report.
+        videos: Processes uploaded videos.
+        metrics: The metrics to update and to report.
         dependencies: Dependencies of the routes that need a token, for the documentation.
     """
     router = APIRouter()
     body_memory = BodyMemory(settings.max_body_memory)
     streams = Streams()
-    models = [describe_model(name) for name in list_models()]  # now, because loading a model blocks the event loop
+    models = [describe_model(name) for name in list_models()]  # now, as loading models later would block the event loop
 
     async def run_job(
         request: Request, parameters: Collection[str], create_job: Callable[[Upload], Job | ExportJob]
@@ -118,7 +118,7 @@ def create_router(
                 future = pool.submit(create_job(upload))
             except QueueFullError as error:
                 raise HTTPException(503, str(error), {"Retry-After": "1"}) from None
-            del upload  # the job has the data, and is gone before the response is written
+            del upload  # the job has the data; it is freed before the response is written
             outcome = await _wait_for_outcome(future, request.receive, end)
         if outcome is None:
             raise HTTPException(504, f"the request took longer than {settings.timeout:g} s")
@@ -145,7 +145,7 @@ def create_router(
             Query(
                 min_length=16,
                 max_length=64,
-                description="The image is a frame of a camera: follow its faces. A random name of 16 to 64 characters.",
+                description="Track the faces of a camera: a random name of 16 to 64 characters, equal for all frames.",
             ),
         ] = "",
         time: Annotated[float, Query(ge=0, le=1e9, description="Time of the frame in its stream, in seconds.")] = 0.0,
@@ -167,7 +167,7 @@ def create_router(
 
     @router.post(
         "/v1/video",
-        summary="Follow the faces of a video",
+        summary="Track the faces of a video",
         responses={200: {"content": VIDEO_EXAMPLE}, **ERRORS},
         response_class=StreamingResponse,
         openapi_extra={"requestBody": _VIDEO_BODY},
@@ -183,13 +183,13 @@ def create_router(
             timeout = settings.video_body_timeout
             upload = await read_upload(request, settings.max_video_bytes, timeout, reserve, VIDEO_PARAMETERS)
             lines = videos.follow(VideoJob(upload.data, model, min_score, max_faces))
-            del upload  # the job has the data, and is gone when the first line arrives
+            del upload  # the job has the data; it is freed when the first line arrives
             try:
                 first = await anext(lines)
             except QueueFullError as error:
                 raise HTTPException(503, str(error), {"Retry-After": "5"}) from None
             except (VideoError, WorkerError) as error:
-                raise failure(error) from None
+                raise to_http_exception(error) from None
         return StreamingResponse(_video_lines(first, lines), media_type="application/x-ndjson")
 
     @router.post(
@@ -216,7 +216,7 @@ def create_router(
     @router.api_route("/v1/video", methods=["GET", "HEAD"], include_in_schema=False)
     @router.api_route("/v1/export", methods=["GET", "HEAD"], include_in_schema=False)
     async def not_posted() -> None:
-        # Otherwise the files of the page would be searched for this path, and the response would be 404.
+        # Otherwise the path would be searched in the files of the page, and the response would be 404.
         raise HTTPException(405, "use POST; see /docs", {"Allow": "POST"})
 
     @router.get("/v1/models", summary="The bundled models", dependencies=dependencies)
@@ -243,7 +243,7 @@ def create_router(
 
 
 def describe_model(name: str) -> dict[str, Any]:
-    """Return what `GET /v1/models` lists for a bundled model."""
+    """Return the entry of a bundled model in `GET /v1/models`."""
     model = Model(find_model(name), num_threads=1)
     return {
         "name": name, "scheme": model.scheme.name, "num_points": len(model.scheme), "crop_size": model.crop_size,
@@ -264,7 +264,7 @@ async def _video_lines(first: bytes, lines: AsyncGenerator[bytes, None]) -> Asyn
 
 
 async def _wait_for_outcome(future: asyncio.Future[Outcome], receive: Receive, end: float) -> Outcome | None:
-    """Return the outcome of a job, or None if it takes until a time of the event loop's clock.
+    """Return the outcome of a job, or None if there is none before ``end`` on the event loop's clock.
 
     If there is no outcome, or the client disconnects, the job is canceled.
     """

@@ -34,11 +34,12 @@ CLIENT_CLOSED_REQUEST = 499  # nginx's status for a client that has gone
 class SecurityMiddleware:
     """Checks who may send a request, adds the security headers to responses, and counts requests.
 
-    It is not one of FastAPI's middlewares, because these hide from the application that a client has disconnected.
+    It is a plain ASGI middleware, because those of FastAPI hide from the application that a client has disconnected.
 
     Args:
         app: The application to protect.
-        token: The token that requests must carry. None: only requests from this machine's own pages and programs.
+        token: The token that requests must have. None allows only requests of the service's own page and of programs on
+            this machine.
         counter: Counts requests by path and status.
     """
 
@@ -71,7 +72,7 @@ class SecurityMiddleware:
             await response(scope, receive, send_with_headers)
         except ClientDisconnect:
             pass
-        except asyncio.CancelledError:  # the server stops before the request is complete
+        except asyncio.CancelledError:  # the server is stopping before the request is complete
             if status != CLIENT_CLOSED_REQUEST:  # the response has started
                 raise
             await send_error(503, "the server stops")
@@ -108,8 +109,8 @@ def _reject_foreign(method: str, headers: Headers) -> Response | None:
     """Return the response to a request of a web page of another host, or None.
 
     Without a token the service is for programs and its own page on this machine. A page of another host can reach it
-    by a host name that it resolves to this machine (DNS rebinding), and by forms that the browser sends. It may link
-    to the service, as it cannot read the response.
+    by a host name that resolves to this machine (DNS rebinding), and by forms that the browser sends. Links to the
+    service are allowed, as the page cannot read the response.
     """
     host = headers.get("host", "")
     if not any(is_loopback(name.strip("[]")) for name in (host, host.rpartition(":")[0])):  # with and without a port

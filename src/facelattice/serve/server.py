@@ -22,10 +22,10 @@ from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
 from facelattice.serve.settings import Settings
 
 MAX_CONNECTIONS = 512
-BACKLOG = 128  # connections that wait to be accepted; asyncio accepts as many at a time
+BACKLOG = 128  # connections that wait to be accepted; asyncio accepts up to this number at a time
 IDLE_TIMEOUT = 10.0  # seconds until the head of the next request is complete
 RESPONSE_TIMEOUT = 30.0  # seconds for a client to receive a response, after the time limit of the request
-RESERVED_FILES = 32  # file descriptors that connections must leave, for the workers' pipes and the page's files
+RESERVED_FILES = 32  # file descriptors that are kept free for the workers' pipes and the page's files
 M_MMAP_THRESHOLD = -3  # of malloc.h
 _OUT_OF_RESOURCES = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
 
@@ -82,9 +82,9 @@ class _Server(uvicorn.Server):
 
 
 class _Listener(socket.socket):
-    """A listening socket that never uses the last file descriptors, and takes over another one's.
+    """A listening socket that keeps the last file descriptors free. It takes over the descriptor of another socket.
 
-    asyncio accepts in a loop. Without free file descriptors it would log an error for each try.
+    asyncio accepts in a loop. Without free file descriptors it would log an error for each attempt.
     """
 
     def __init__(self, listener: socket.socket) -> None:
@@ -160,7 +160,7 @@ class _Protocol(H11Protocol):
         return self.request, self.request is None and self.conn.their_state is h11.SEND_BODY
 
     def _restart_timer(self, previous: tuple[RequestResponseCycle | None, bool]) -> None:
-        """Restart the timer if the state is another one than before."""
+        """Restart the timer if the state has changed."""
         request, drops_body = state = self._state()
         if state != previous:
             self._timer.cancel()
@@ -176,7 +176,7 @@ class _Protocol(H11Protocol):
         self._timer = self.loop.call_later(seconds, self._time_out)
 
     def _time_out(self) -> None:
-        self.transport.close()  # which first sends the rest of a response
+        self.transport.close()  # after sending the rest of a response
         self._timer = self.loop.call_later(RESPONSE_TIMEOUT, self.abort)
 
 
@@ -191,7 +191,7 @@ def _max_open_files() -> int:
 
 
 def _return_freed_memory() -> None:
-    """Make glibc return freed blocks from 1 MB to the system at once.
+    """Make glibc return freed blocks of at least 1 MB to the system at once.
 
     By default it raises this threshold to the size of the blocks in use, up to 32 MB, and keeps the memory of bodies.
     """

@@ -15,8 +15,8 @@ class Settings:
     """Settings of the service.
 
     Attributes:
-        token: The token that requests must carry as `Authorization: Bearer TOKEN`. None: no token is required.
-        num_workers: Number of worker processes. 0: one for each CPU.
+        token: The token of requests, `Authorization: Bearer TOKEN`; None to require none.
+        num_workers: Number of worker processes; 0 for one per CPU core.
         queue_size: Maximum number of requests that wait for a worker.
         timeout: Maximum time for one request, in seconds.
         max_body_bytes: Maximum size of a request body.
@@ -49,7 +49,7 @@ class Settings:
 
     @property
     def video_timeout(self) -> float:
-        """Maximum time to follow a video, in seconds."""
+        """Maximum time to process a video, in seconds."""
         return 20 * self.timeout
 
     @property

@@ -1,4 +1,4 @@
-"""The streams of camera frames that clients send: the state of each, so that its faces are followed and smoothed."""
+"""Streams of camera frames that clients send, with the state to track and smooth their faces."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from fastapi import HTTPException
 
 from facelattice.serve.jobs import StreamState
 
-MAX_STREAMS = 64  # the one that was not used for the longest time is forgotten for a new one
-IDLE_SECONDS = 60.0  # after which a stream is forgotten
+MAX_STREAMS = 64  # for a new stream, the least recently used one is dropped
+IDLE_SECONDS = 60.0  # a stream that is not used for longer is dropped
 
 
 @dataclass
 class _Stream:
-    """A stream: time of its last frame, its pickled tracker, when it was used, and whether a frame is in progress."""
+    """A stream: time of its last frame, pickled tracker, time of its last use, and whether a frame is in progress."""
 
     time: float = float("-inf")
     tracker: bytes | None = None
@@ -28,8 +28,8 @@ class _Stream:
 class Streams:
     """The streams by their names.
 
-    Each frame may go to another worker process, as the state of the stream goes with it. A name is chosen by the
-    client; one who does not know it cannot read or change the stream.
+    The state of a stream is sent with each frame, so frames may go to different worker processes. The client chooses
+    the name; other clients cannot use the stream without knowing it.
     """
 
     def __init__(self) -> None:
@@ -37,7 +37,7 @@ class Streams:
 
     @contextmanager
     def frame(self, key: tuple[str, ...], seconds: float) -> Iterator[StreamUpdate]:
-        """Take the next frame of a stream, which is locked until the end of the context.
+        """Start the next frame of a stream, which is locked until the end of the context.
 
         Args:
             key: Name of the stream, and the options that must stay the same.
@@ -46,7 +46,7 @@ class Streams:
         Raises:
             HTTPException: 409 if another frame of the stream is in progress, 422 if the time is before the last.
         """
-        self._forget_idle(0 if key in self._streams else 1)
+        self._drop_idle(0 if key in self._streams else 1)
         stream = self._streams.setdefault(key, _Stream())
         if stream.busy:
             raise HTTPException(409, "another frame of this stream is in progress; wait for its response")
@@ -61,7 +61,7 @@ class Streams:
             if update.tracker is not None:
                 stream.time, stream.tracker = seconds, update.tracker
 
-    def _forget_idle(self, num_new: int) -> None:
+    def _drop_idle(self, num_new: int) -> None:
         now = time.monotonic()
         idle = sorted((stream.used, key) for key, stream in self._streams.items() if not stream.busy)
         excess = len(self._streams) + num_new - MAX_STREAMS
@@ -76,7 +76,7 @@ class StreamUpdate:
 
     Attributes:
         state: The state before the frame.
-        tracker: The pickled tracker after the frame, to be set. None: the stream stays as it was.
+        tracker: The pickled tracker after the frame, to be set by the caller; None leaves the stream unchanged.
     """
 
     state: StreamState

@@ -1,4 +1,4 @@
-"""Follow the faces of an uploaded video. It runs in a worker process."""
+"""Track the faces of an uploaded video. This runs in a worker process."""
 
 from __future__ import annotations
 
@@ -49,11 +49,11 @@ def _send_frames(video: Video, tracker: Tracker, pipe: Connection) -> None:
 def open_upload(data: bytes) -> Video:
     """Open the content of an MP4, QuickTime, Matroska, WebM or AVI file.
 
-    FFmpeg does not choose the format: it knows some, such as playlists, that make it read other files and addresses.
+    FFmpeg must not detect the format: with some formats, such as playlists, it would read other files and addresses.
 
     Raises:
-        VideoError: The content is of another format, is damaged, or its frames are too large.
-        MissingDependencyError: PyAV is not installed.
+        VideoError: If the content is of another format, is damaged, or its frames are too large.
+        MissingDependencyError: If PyAV is not installed.
     """
     format = detect_format(data)
     av = import_av()
@@ -71,10 +71,10 @@ def open_upload(data: bytes) -> Video:
 
 
 def detect_format(data: bytes | bytearray) -> str:
-    """Return FFmpeg's name of a format, by the first bytes of the file.
+    """Detect the format of a video by its first bytes, and return FFmpeg's name of it.
 
     Raises:
-        VideoError: It is none of the allowed formats.
+        VideoError: If the format is not allowed.
     """
     if data[4:8] in (b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip"):
         return "mov"

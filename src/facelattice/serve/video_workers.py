@@ -1,4 +1,4 @@
-"""Worker processes that follow uploaded videos: one process for each video, started for it."""
+"""Worker processes for uploaded videos; a new process is started for each video."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from facelattice.serve.worker_process import WorkerProcess
 
 
 class VideoWorkers:
-    """Follows videos in processes of their own, so that images never wait for a video.
+    """Tracks faces of videos in separate processes, so that images never wait for a video.
 
     Args:
         max_videos: Maximum number of videos at the same time.
@@ -29,16 +29,16 @@ class VideoWorkers:
 
     @property
     def is_full(self) -> bool:
-        """Whether no more videos are taken."""
+        """Whether no more videos are accepted."""
         return len(self._workers) >= self.max_videos
 
     async def follow(self, job: VideoJob) -> AsyncGenerator[bytes, None]:
         """Yield lines of JSON, see `facelattice.serve.video.follow_video`. Closing the generator ends the process.
 
         Raises:
-            QueueFullError: Too many videos are in progress.
-            VideoError: The video cannot be read.
-            WorkerError: The process took too long, died, or did not start.
+            QueueFullError: If too many videos are in progress.
+            VideoError: If the video cannot be read.
+            WorkerError: If the process took too long, died, or did not start.
         """
         if self.is_full:
             raise QueueFullError(f"{len(self._workers)} videos are in progress already")
@@ -59,7 +59,7 @@ class VideoWorkers:
             timer.cancel()
             worker.close()
             self._workers.discard(worker)
-            loop.run_in_executor(self._threads, worker.join)  # its process is killed, so this takes no time
+            loop.run_in_executor(self._threads, worker.join)  # takes no time, as the process is killed
 
     def close(self) -> None:
         """End all processes."""

@@ -1,4 +1,4 @@
-"""The code that runs in a worker process: it decodes images and finds their faces, one batch after another."""
+"""The code of a worker process: decodes images and finds their faces, one batch after another."""
 
 from __future__ import annotations
 
@@ -44,10 +44,10 @@ def run_worker(pipe: Connection) -> None:
     """Process batches of jobs, or a video, until the other end of the pipe is closed.
 
     Args:
-        pipe: Receives lists of jobs, and sends back a list of outcomes for each. For a `VideoJob` it sends lines of
-            JSON, and at last a `VideoEnd`. It first sends `READY`.
+        pipe: First sends `READY`. Then receives lists of jobs, and sends a list of outcomes for each. For a `VideoJob`,
+            sends lines of JSON, and a `VideoEnd` at the end.
     """
-    for number in STOP_SIGNALS:  # the server handles them: it first completes the requests in progress
+    for number in STOP_SIGNALS:  # the server handles them, and first completes the requests in progress
         signal.signal(number, signal.SIG_IGN)
     silence_pillow()  # clients could fill the log
     set_num_threads(1)
@@ -65,11 +65,11 @@ def run_worker(pipe: Connection) -> None:
 def process_batch(models: dict[str, Model], jobs: Sequence[Job | ExportJob]) -> list[Outcome]:
     """Return the outcome of each job.
 
-    If the batch fails, its jobs run one by one, so that a failure affects one image only.
+    If the batch fails, its jobs run one by one, so that a failure affects only one image.
 
     Args:
         models: The models loaded so far. A missing one is loaded.
-        jobs: Jobs that differ in their images only.
+        jobs: Jobs that differ only in their images.
     """
     try:
         model = _load(models, jobs[0].model)
@@ -98,7 +98,7 @@ def _export(model: Model, job: ExportJob) -> Outcome:
 
 
 def _follow(model: Model, job: Job, stream: StreamState) -> Outcome:
-    """Return the faces of a frame of a stream."""
+    """Return the outcome for a frame of a stream."""
     start = time.perf_counter()
     try:
         image = decode(job.data)
@@ -122,7 +122,7 @@ def _follow(model: Model, job: Job, stream: StreamState) -> Outcome:
 
 def _align(model: Model, jobs: Sequence[Job]) -> list[Outcome]:
     """Return the outcome of each job. Images are decoded when the aligner takes them, so that few are in memory."""
-    # max_faces does not go to the aligner: with 1, it detects on a small image, and could miss the best face.
+    # max_faces is not passed to the aligner: with 1, it detects on a small image, and could miss the best face.
     aligner = FaceAligner(model, min_score=jobs[0].min_score)
     errors: dict[int, ImageError] = {}
     decode_times: dict[int, float] = {}
@@ -133,7 +133,7 @@ def _align(model: Model, jobs: Sequence[Job]) -> list[Outcome]:
             try:
                 image = decode(job.data)
             except ImageError as error:
-                # A new error: the traceback and the context of this one refer to the image, and to this frame.
+                # A new error, as the traceback and the context of this one refer to the image.
                 errors[i] = ImageError(str(error))
                 continue
             decode_times[i] = 1000 * (time.perf_counter() - start)

@@ -34,8 +34,8 @@ from facelattice.serve.worker_process import WorkerProcess
 
 BATCH_SIZE = 8  # maximum number of images in a batch
 BATCH_BYTES = 40_000_000  # maximum size of their files; one larger image is a batch by itself
-# Fractions of a request's time limit for the first attempt of an image, and for the second one. The rest is time to
-# answer the other requests of the batch.
+# Fractions of a request's time limit for the first and the second attempt of an image. The rest of the time is for the
+# other requests of the batch.
 FIRST_ATTEMPT, SECOND_ATTEMPT = 0.25, 0.5
 START_TIMEOUT = 60.0  # seconds for a worker process to get ready
 CHECK_INTERVAL = 1.0  # seconds between checks for a worker that died while idle, and after a failed start
@@ -45,7 +45,7 @@ _logger = get_logger()
 
 @dataclass
 class _Request:
-    """A job, the future that gets its outcome, and whether it has failed once and runs alone now."""
+    """A job, the future of its outcome, and whether it has failed once and now runs alone."""
 
     job: Job | ExportJob
     future: asyncio.Future[Outcome]
@@ -58,7 +58,7 @@ class WorkerPool:
     Args:
         num_workers: Number of processes.
         queue_size: Maximum number of jobs that wait.
-        timeout: Time limit of a request, in seconds. A batch gets a part of it.
+        timeout: Time limit of a request, in seconds. The limit of a batch is a fraction of it.
     """
 
     def __init__(self, num_workers: int = 1, queue_size: int = 64, timeout: float = 30.0) -> None:
@@ -74,7 +74,7 @@ class WorkerPool:
         """Start the processes and wait until they are ready.
 
         Raises:
-            WorkerFailedError: A process does not start.
+            WorkerFailedError: If a process does not start.
         """
         self._submitted = asyncio.Event()
         self._threads = ThreadPoolExecutor(self.num_workers, initializer=block_signals, initargs=(STOP_SIGNALS,))
@@ -86,12 +86,12 @@ class WorkerPool:
         self._tasks = [asyncio.create_task(self._serve(worker)) for worker in self._workers]
 
     def submit(self, job: Job | ExportJob) -> asyncio.Future[Outcome]:
-        """Put a job into the queue and return a future of its outcome. The future never has an exception.
+        """Put a job into the queue and return the future of its outcome. The future never has an exception.
 
         Canceling the future removes the job from the queue.
 
         Raises:
-            QueueFullError: Too many jobs wait already.
+            QueueFullError: If too many jobs wait already.
         """
         if self.is_full:
             raise QueueFullError(f"{self.num_waiting} requests wait already")
@@ -109,7 +109,7 @@ class WorkerPool:
 
     @property
     def is_full(self) -> bool:
-        """Whether the queue takes no more jobs."""
+        """Whether no more jobs are accepted."""
         return self.num_waiting >= self.queue_size
 
     @property
@@ -132,7 +132,7 @@ class WorkerPool:
         for worker in self._workers:
             worker.close()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        self._threads.shutdown()  # the threads end, as the processes that they wait for are killed
+        self._threads.shutdown()  # the threads end, as their processes are killed
         for worker in self._workers:
             worker.join()
 
@@ -165,7 +165,7 @@ class WorkerPool:
             await asyncio.sleep(CHECK_INTERVAL)
 
     async def _run_batch(self, worker: WorkerProcess) -> bool:
-        """Run the next batch, and return False if no job waits. No reference to its images stays behind."""
+        """Run the next batch, and return False if no job waits. Keep no reference to its images."""
         batch = self._take_batch()
         if not batch:
             return False
@@ -178,7 +178,7 @@ class WorkerPool:
             self._retry(batch, error)
         except Exception as error:
             _logger.error("a worker process failed", exc_info=error)
-            worker.interrupt()  # the pipe may hold a part of a message
+            worker.interrupt()  # the pipe may contain a part of a message
             for request in batch:
                 self._finish(request, WorkerFailedError("the server failed"))
         else:
@@ -208,7 +208,7 @@ class WorkerPool:
         return batch
 
     def _retry(self, batch: list[_Request], error: WorkerCrashedError | WorkerTimeoutError) -> None:
-        """Put the jobs of a failed batch back at the head of the queue to run alone, and give up those that did."""
+        """Put the jobs of a failed batch back at the head of the queue to run alone; those that did so fail."""
         if isinstance(error, WorkerCrashedError):
             _logger.warning("a worker process died%s; it is started again", " of a fault" * error.is_fault)
         for request in reversed(batch):

@@ -22,18 +22,18 @@ from facelattice.serve.jobs import (
 )
 from facelattice.serve.worker import run_worker
 
-# Exit codes after a fault of the code itself, such as an access to invalid memory. Operators and the system end
-# processes by other signals, such as SIGKILL. On Windows a fault has a code like 0xC0000005.
+# Exit codes after a fault of the code itself, such as an access to invalid memory. Operators and the system use other
+# signals to end processes, such as SIGKILL. On Windows the code of a fault is, for example, 0xC0000005.
 _FAULT_SIGNALS = ("SIGSEGV", "SIGBUS", "SIGABRT", "SIGFPE", "SIGILL")
 _FAULT_CODES = {-getattr(signal, name) for name in _FAULT_SIGNALS if hasattr(signal, name)}
 _MIN_WINDOWS_FAULT = 0xC0000000
 
 
 class WorkerProcess:
-    """A worker process, started again after it died.
+    """A worker process that can be started again after it died.
 
-    `start` and `run` block, and are called in a thread. `interrupt`, `close` and `is_alive` may be called meanwhile in
-    another thread. There is no time limit for blocking calls: `interrupt` ends them, also if the process is stopped.
+    `start` and `run` block, and are called in a thread. Meanwhile `interrupt`, `close` and `is_alive` may be called in
+    another thread. Blocking calls have no time limit: `interrupt` ends them, also if the process is stopped.
     """
 
     def __init__(self) -> None:
@@ -50,10 +50,10 @@ class WorkerProcess:
         return process is not None and process.is_alive()
 
     def start(self) -> None:
-        """Start the process and wait until it is ready. A process that is running already is ended.
+        """Start the process and wait until it is ready. A running process is ended first.
 
         Raises:
-            WorkerFailedError: The process did not start, or was interrupted.
+            WorkerFailedError: If the process did not start, or was interrupted.
         """
         self._kill()
         self.join()
@@ -67,7 +67,7 @@ class WorkerProcess:
                 with other_end:
                     self._process = spawn.Process(target=run_worker, args=(other_end,), daemon=True)
                     self._process.start()
-            # The worker ignores SIGTERM, by which multiprocessing ends its processes at exit: it would wait forever.
+            # multiprocessing ends its processes at exit with SIGTERM, which the worker ignores, and waits for them.
             atexit.register(self._kill)
             self._pipe.recv()
         except (EOFError, OSError) as error:
@@ -78,8 +78,8 @@ class WorkerProcess:
         """Run a batch of jobs.
 
         Raises:
-            WorkerTimeoutError: The process was interrupted.
-            WorkerCrashedError: The process died.
+            WorkerTimeoutError: If the process was interrupted.
+            WorkerCrashedError: If the process died.
         """
         assert self._pipe is not None
         try:
@@ -87,39 +87,39 @@ class WorkerProcess:
             outcomes: list[Outcome] = self._pipe.recv()
             return outcomes
         except (EOFError, OSError):
-            raise self._death("the image took too long") from None
+            raise self._death_error("the image took too long") from None
 
     def send_video(self, job: VideoJob) -> None:
         """Send a video. `receive_lines` gives the results.
 
         Raises:
-            WorkerTimeoutError: The process was interrupted.
-            WorkerCrashedError: The process died.
+            WorkerTimeoutError: If the process was interrupted.
+            WorkerCrashedError: If the process died.
         """
         assert self._pipe is not None
         try:
             self._pipe.send(job)
         except OSError:
-            raise self._death("the video took too long") from None
+            raise self._death_error("the video took too long") from None
 
     def receive_lines(self) -> bytes | VideoEnd:
         """Return the next lines of the results of a video.
 
         Raises:
-            WorkerTimeoutError: The process was interrupted.
-            WorkerCrashedError: The process died.
+            WorkerTimeoutError: If the process was interrupted.
+            WorkerCrashedError: If the process died.
         """
         assert self._pipe is not None
         try:
             lines: bytes | VideoEnd = self._pipe.recv()
             return lines
         except (EOFError, OSError):
-            raise self._death("the video took too long") from None
+            raise self._death_error("the video took too long") from None
 
-    def _death(self, timeout_message: str) -> WorkerTimeoutError | WorkerCrashedError:
-        """Return the error that says why the process has closed its pipe."""
+    def _death_error(self, timeout_message: str) -> WorkerTimeoutError | WorkerCrashedError:
+        """Return the error for a process that has closed its pipe."""
         assert self._process is not None
-        self._process.join(5)  # its exit code follows
+        self._process.join(5)  # until its exit code is known
         code = self._process.exitcode or 0
         self._kill()
         if self._interrupted:
@@ -127,7 +127,7 @@ class WorkerProcess:
         return WorkerCrashedError(is_fault=code in _FAULT_CODES or code >= _MIN_WINDOWS_FAULT)
 
     def interrupt(self) -> None:
-        """Kill the process because a time limit is over."""
+        """Kill the process because its time limit is exceeded."""
         self._interrupted = True
         self._kill()
 

@@ -61,13 +61,13 @@ def test_both_sides_of_the_split_have_faces(project):
 def test_reasons_not_to_train(project, tmp_path, faces):
     empty = Project(tmp_path / "empty.csv", project.scheme, sorted(faces.glob("*.png")))
     job = TrainingJob(empty, "ibug68-fast", lambda path: None)
-    assert job.why_not() == "Training needs 5 faces in images that are done; there are 0."
+    assert job.blocked_reason() == "Training needs 5 faces in images that are done; there are 0."
     with pytest.raises(TrainingError, match="needs 5 faces"):
         job.start(1)
     assert not job.folder.exists()
     empty.close()
     job = TrainingJob(project, "ibug68-fast", lambda path: None)
-    assert (job.why_not(), job.default_epochs()) == ("", 48)
+    assert (job.blocked_reason(), job.default_epochs()) == ("", 48)
 
 
 @pytest.mark.slow

@@ -1,4 +1,4 @@
-"""The application behind the page of `facelattice annotate`: its routes, its security, its start and stop."""
+"""The FastAPI application of `facelattice annotate`, with its security, start and stop."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ PAGE_FOLDER = Path(__file__).with_name("page")
 
 
 def create_app(session: Session) -> FastAPI:
-    """Create the application. It is for one user on this machine: requests of other hosts' pages are rejected.
+    """Create the application. It is for one user on this machine; requests of pages of other hosts are rejected.
 
     Args:
-        session: The project and its model; started and closed with the application.
+        session: The project and its model; it is started and closed with the application.
     """
 
     @asynccontextmanager

@@ -2,8 +2,8 @@
 
     python -m facelattice.annotate.child train recipe.yaml
 
-The parent holds the other end of stdin. When the parent is gone, also if it was killed, stdin ends, and so does the
-command.
+The parent has the other end of stdin. When the parent ends, even if it is killed, stdin is closed, and the command
+ends.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from facelattice.__main__ import main
 
 
 def _exit_with_parent() -> None:
-    while os.read(0, 1024):  # not by sys.stdin, which cannot be closed at exit while a thread reads it
+    while os.read(0, 1024):  # not sys.stdin, which cannot be closed at exit while a thread reads it
         pass
     os._exit(1)
 

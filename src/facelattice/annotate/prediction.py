@@ -1,8 +1,8 @@
-"""Suggested points for the images that nobody has annotated, and the order in which images are worth most.
+"""Suggested points for images without annotations, and the order of the images by uncertainty.
 
 With a model, faces are detected and predicted. Without one, the mean shape of the annotated faces is put into the
-detected boxes, or into a box that the user draws. Images come first where the model is least sure of its points, where
-its predictions in several crops differ, or where it differs from an annotation that is to be corrected.
+detected boxes, or into a box that the user draws. Images are more uncertain if the expected errors of the model are
+larger, if its predictions in several crops differ, or if it differs from an annotation that is to be corrected.
 """
 
 from __future__ import annotations
@@ -25,18 +25,18 @@ from facelattice.image_io import load_image
 from facelattice.inference.aligner import FaceAligner
 from facelattice.inference.onnx_model import Model
 from facelattice.inference.predictor import MIN_SCORE
-from facelattice.training.pseudo_labels import view_agreement
+from facelattice.training.pseudo_labels import predict_views
 
-NOTHING_FOUND = 1.0  # uncertainty of an image without a detected face, a share of the face's size
-# From detected boxes to the boxes of the points of ibug68, as the bundled models state it.
+NOTHING_FOUND = 1.0  # uncertainty of an image without a detected face, as a fraction of the face's size
+# From detected boxes to the boxes of the points of ibug68, as in the bundled models.
 FACE_MAPPING = {"offset": [0.0048, 0.1458], "scale": 0.915}
-MIN_IOU = 0.1  # of a detected box and the annotated points: these may be a small part of the face
-MIN_CONFIDENCE = 0.6  # of the detector; faces with less need a good score of a model
+MIN_IOU = 0.1  # of a detected box and the annotated points, which may be in a small part of the face
+MIN_CONFIDENCE = 0.6  # of the detector; faces with a lower confidence need a good score of a model
 
 
 @dataclass(frozen=True, eq=False)
 class SuggestedFace:
-    """A face that the user can take over or correct.
+    """A face that the user can accept or correct.
 
     Attributes:
         annotation: Its points.
@@ -53,14 +53,14 @@ class Suggestion:
 
     Attributes:
         faces: The faces; none if the detector finds none.
-        uncertainty: The largest uncertainty of a face, as a share of its size; None without a model.
+        uncertainty: The largest uncertainty of a face, as a fraction of its size; None without a model.
     """
 
     faces: tuple[SuggestedFace, ...]
     uncertainty: float | None
 
 
-class Suggestions:
+class FaceSuggester:
     """Suggests faces for the images of a project. The methods can be called in several threads.
 
     Args:
@@ -71,7 +71,7 @@ class Suggestions:
     def __init__(self, project: Project, model: Model | None):
         self._project = project
         self._detector = YuNetDetector()
-        self._lock = threading.Lock()  # detector and model run once at a time: they use all processors
+        self._lock = threading.Lock()  # detector and model run one at a time, as they use all processors
         self._boxes: dict[int, np.ndarray] = {}  # detected boxes (M, 4) by image
         self._found: dict[int, tuple[str, Suggestion]] = {}  # by image, with the version it was computed for
         self._aligner: FaceAligner | None = None
@@ -82,9 +82,9 @@ class Suggestions:
             self.use_model(model)
 
     def use_model(self, model: Model) -> None:
-        """Let a model make the suggestions from now on.
+        """Use a model for the suggestions from now on.
 
-        Boxes of the detector are mapped as the annotated faces show, if the model file does not say how.
+        If the model file has no mapping for the boxes of the detector, it is fitted to the annotated faces.
         """
         detectors = model.info.detectors
         with self._lock:
@@ -97,15 +97,15 @@ class Suggestions:
             self._found.clear()
 
     def uncertainty(self, index: int) -> float | None:
-        """Return the uncertainty of an image as far as it is known; None before it is computed, or without a model."""
+        """Return the uncertainty of an image; None before it is computed, or without a model."""
         found = self._found.get(index)
         return found[1].uncertainty if found is not None else None
 
-    def of_image(self, index: int) -> Suggestion:
+    def suggest(self, index: int) -> Suggestion:
         """Return the suggestion for an image, computed once for each model.
 
         Raises:
-            ImageError: The image cannot be read.
+            ImageError: If the image cannot be read.
         """
         record = self._project.records[index]
         with self._lock:
@@ -119,11 +119,11 @@ class Suggestions:
             self._found[index] = (record.version, suggestion)
             return suggestion
 
-    def in_box(self, index: int, box: np.ndarray) -> SuggestedFace:
+    def suggest_in_box(self, index: int, box: np.ndarray) -> SuggestedFace:
         """Return the face in a box (4,) that the user drew around the points.
 
         Raises:
-            ImageError: The image cannot be read.
+            ImageError: If the image cannot be read.
         """
         if self._aligner is None:
             return SuggestedFace(_visible(place_shape(self.mean_shape(), box)))
@@ -138,12 +138,12 @@ class Suggestions:
         return normalize(initial_shape(self._project.scheme)) if average is None else average
 
     def _predict(self, aligner: FaceAligner, record: ImageRecord, image: np.ndarray) -> Suggestion:
-        if record.faces:  # an annotation to be corrected: how far is it from the model?
+        if record.faces:  # for an annotation to be corrected, the uncertainty is its distance from the prediction
             boxes = [geometry.face_box(face.points) for face in record.faces]
             faces = aligner.predictor.predict([image] * len(boxes), boxes)
             errors = [_distance(face, old) for face, old in zip(faces, record.faces, strict=True)]
         else:
-            # A model that has learned from a few faces gives low scores to faces that the detector is sure of.
+            # A model trained on a few faces gives low scores even to clear faces.
             found = aligner(image)
             faces = [face for face in found if face.confidence >= MIN_CONFIDENCE or face.score >= MIN_SCORE]
             errors = [_uncertainty(aligner.model, image, face) for face in faces]
@@ -192,11 +192,11 @@ class SuggestionThread:
 
     Args:
         project: The project.
-        suggestions: Its suggestions.
+        suggester: Makes the suggestions.
     """
 
-    def __init__(self, project: Project, suggestions: Suggestions):
-        self._project, self._suggestions = project, suggestions
+    def __init__(self, project: Project, suggester: FaceSuggester):
+        self._project, self._suggester = project, suggester
         self._wake, self._stopped = threading.Event(), False
         self._thread = threading.Thread(target=self._run, daemon=True)
         self.unreadable: dict[int, str] = {}  # by image, why it cannot be read
@@ -210,7 +210,7 @@ class SuggestionThread:
         self._wake.set()
 
     def stop(self) -> None:
-        """End the thread after the image that it works on."""
+        """End the thread after its current image."""
         self._stopped = True
         self._wake.set()
         self._thread.join()
@@ -228,15 +228,15 @@ class SuggestionThread:
 
     def _compute(self, index: int) -> None:
         try:
-            self._suggestions.of_image(index)
+            self._suggester.suggest(index)
         except FacelatticeError as error:
             self.unreadable[index] = str(error)
 
 
 def sort_by_uncertainty(records: Sequence[ImageRecord], uncertainties: Sequence[float | None]) -> list[int]:
-    """Return the order of images: those to do first, the most uncertain ones first, then those that are done.
+    """Return the order of images: the unfinished ones, the most uncertain first, then those that are done.
 
-    Images of equal rank, or without a known uncertainty, keep their order.
+    Images with equal or unknown uncertainty keep their order.
     """
 
     def rank(index: int) -> tuple[bool, float]:
@@ -255,13 +255,13 @@ def _suggest(face: Face) -> SuggestedFace:
 
 
 def _uncertainty(model: Model, image: np.ndarray, face: Face) -> float:
-    """Return the mean expected error, or the mean disagreement of views if that is larger, as a share of the size."""
-    _, deviations = view_agreement(model, image, face.points)
+    """Return the mean expected error, or the mean deviation of views if larger, as a fraction of the face's size."""
+    _, deviations = predict_views(model, image, face.points)
     expected = float(face.expected_errors.mean()) / max(geometry.box_side(face.box), 1e-9)
     return max(expected, float(deviations.mean()))
 
 
 def _distance(face: Face, annotation: FaceAnnotation) -> float:
-    """Return the mean distance of a prediction from an annotation, as a share of the size."""
+    """Return the mean distance of a prediction from an annotation, as a fraction of the face's size."""
     offsets = np.linalg.norm(face.points - annotation.points, axis=1)
     return float(np.nanmean(offsets)) / max(geometry.box_side(geometry.face_box(annotation.points)), 1e-9)

@@ -1,12 +1,12 @@
-"""A project: the images to annotate, the faces that people annotated in them, and the table that both are saved in.
+"""A project: the images to annotate, their annotated faces, and the table in which they are saved.
 
     project = Project(Path("points.csv"), scheme, images)
     record = project.records[3]
-    project.update(3, record.version, faces, done=True)  # is saved when the call returns
+    project.update(3, record.version, faces, done=True)  # saved when the call returns
 
-Each change replaces the whole table by renaming a finished file: a killed process loses at most the change under way.
-A change states the version of the image that it is based on. If another window has changed the image meanwhile, the
-change is rejected.
+Each change replaces the whole table by renaming a finished file, so a killed process loses at most the current change.
+A change contains the version of the image that it is based on. If another window has changed the image in the meantime,
+the change is rejected.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ from facelattice.formats.names import relative_path
 from facelattice.formats.parsing import MAX_COORDINATE
 from facelattice.schemes import Scheme
 
-UNTOUCHED = "untouched"  # version of an image that nobody has annotated
+UNTOUCHED = "untouched"  # version of an image that is not annotated
 MAX_FACES = 1000  # of an image
 
 
 class VersionError(Exception):
-    """A change is based on an old version of its image: another window has changed the image meanwhile."""
+    """A change is based on an old version of its image, because another window has changed the image."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,8 +42,8 @@ class ImageRecord:
 
     Attributes:
         path: The image file.
-        name: Path of the image as seen from the table.
-        faces: The annotated faces. None if nobody has annotated the image.
+        name: Path of the image relative to the table.
+        faces: The annotated faces; None if the image is not annotated.
         done: Whether the image is finished.
         version: Changes when ``faces`` or ``done`` change.
     """
@@ -59,14 +59,14 @@ class Project:
     """The images and annotations of one table. The methods can be called in several threads.
 
     Args:
-        table: The table, a CSV file. If it exists, work on it continues.
+        table: The table, a CSV file. An existing table is continued.
         scheme: Scheme of the points.
-        images: The images, in order. Images that only the table names are added.
-        given: Faces to start from, by image: the annotation that is to be corrected. The table has priority.
+        images: The images, in order. Images that are only in the table are added.
+        given: Annotated faces to be corrected, by image. The table has priority.
 
     Raises:
-        DataError: The table has another number of points, or is in use by another process.
-        FormatError: The table is damaged.
+        DataError: If the table has another number of points, or is in use by another process.
+        FormatError: If the table is damaged.
     """
 
     def __init__(
@@ -109,9 +109,9 @@ class Project:
             The new record.
 
         Raises:
-            VersionError: The image has another version.
-            ArgumentError: A face has fewer than two points, or points in one place or too far away.
-            OSError: The table cannot be written; the project is as before.
+            VersionError: If the image has another version.
+            ArgumentError: If a face has fewer than two points, or points in one place or too far away.
+            OSError: If the table cannot be written; the project is not changed.
         """
         for face in faces:
             _check_face(face, self.scheme)
@@ -130,13 +130,13 @@ class Project:
             return self.records[index]
 
     def change_scheme(self, scheme: Scheme) -> None:
-        """Replace the scheme by one with as many points, in the same order."""
+        """Replace the scheme by one with the same number of points, in the same order."""
         with self._lock:
             self.scheme = scheme
             self.revision += 1
 
     def done_samples(self) -> list[Sample]:
-        """Return the faces of the images that are done, as training reads them."""
+        """Return the faces of the images that are done, as samples for training."""
         done = [record for record in list(self.records) if record.done]
         groups = group_names([record.name for record in done])
         return [
@@ -146,7 +146,7 @@ class Project:
         ]
 
     def close(self) -> None:
-        """Let other processes use the table."""
+        """Release the table for other processes."""
         self._lock_file.release()
 
 
@@ -161,12 +161,12 @@ def _check_face(face: FaceAnnotation, scheme: Scheme) -> None:
 
 
 class _LockFile:
-    """Reserves a table for this process, on systems and disks that have such locks.
+    """Reserves a table for this process, if the system and the disk support file locks.
 
-    The lock ends with the process, also if it is killed.
+    The lock ends with the process, even if it is killed.
 
     Raises:
-        DataError: Another process has reserved the table.
+        DataError: If another process has reserved the table.
     """
 
     def __init__(self, table: Path):

@@ -25,7 +25,7 @@ Point = tuple[FiniteFloat, FiniteFloat]
 
 
 class FaceBody(BaseModel):
-    """A face in a request. A point that the face does not have is null."""
+    """A face in a request. Missing points are null."""
 
     points: list[Point | None]
     hidden: list[bool]
@@ -53,7 +53,7 @@ class SchemeBody(BaseModel):
 
 
 class TrainingBody(BaseModel):
-    """The length of a round."""
+    """The length of a training round."""
 
     epochs: Annotated[int, Field(ge=1, le=100_000)]
 
@@ -65,9 +65,9 @@ class ExportBody(BaseModel):
 
 
 def create_router(session: Session) -> APIRouter:
-    """Return the routes. Their functions are not async: the server runs each in a thread."""
+    """Create the routes. Their functions are not async, so that the server runs each in a thread."""
     router = APIRouter(prefix="/api")
-    project, suggestions = session.project, session.suggestions
+    project, suggester = session.project, session.suggester
 
     def record_of(index: int) -> ImageRecord:
         if not 0 <= index < len(project.records):
@@ -90,7 +90,7 @@ def create_router(session: Session) -> APIRouter:
     def get_image(index: int) -> dict[str, Any]:
         record = record_of(index)
         image = load(record.path)
-        suggested = suggestions.of_image(index).faces if record.faces is None else ()
+        suggested = suggester.suggest(index).faces if record.faces is None else ()
         return {**_describe(record, suggested), "width": image.shape[1], "height": image.shape[0]}
 
     @router.put("/images/{index}")
@@ -116,7 +116,7 @@ def create_router(session: Session) -> APIRouter:
         x0, y0, x1, y1 = body.box
         if x1 <= x0 or y1 <= y0:
             raise HTTPException(422, "the box is empty")
-        return _describe_face(suggestions.in_box(index, np.array(body.box)))
+        return _describe_face(suggester.suggest_in_box(index, np.array(body.box)))
 
     @router.get("/scheme/suggested-pairs")
     def get_pairs() -> list[tuple[int, int]]:

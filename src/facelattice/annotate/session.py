@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from facelattice import geometry
-from facelattice.annotate.prediction import Suggestions, SuggestionThread, sort_by_uncertainty
+from facelattice.annotate.prediction import FaceSuggester, SuggestionThread, sort_by_uncertainty
 from facelattice.annotate.project import Project
 from facelattice.annotate.shapes import suggest_pairs, write_scheme
 from facelattice.annotate.table import FaceAnnotation
@@ -30,19 +30,19 @@ class Session:
     Args:
         project: The project.
         model: Model for the first suggestions, a name or a file; None for mean shapes.
-        base: What training starts from, a bundled model or a model file.
-        scheme_file: File of the scheme if the page may change it: names and mirror pairs.
+        base: Model that training starts from, a bundled model or a model file.
+        scheme_file: File of the scheme, if the page may change its names and mirror pairs.
     """
 
     def __init__(self, project: Project, model: str | None, base: str, scheme_file: Path | None = None):
         self.project, self._scheme_file = project, scheme_file
         self.training = TrainingJob(project, base, self._use_trained_model)
         first = None if model is None else Model(find_model(model))
-        if self.training.model_path.is_file():  # of an earlier session
+        if self.training.model_path.is_file():  # from an earlier session
             trained = Model(self.training.model_path)
             first = trained if len(trained.scheme) == len(project.scheme) else first
-        self.suggestions = Suggestions(project, first)
-        self._thread = SuggestionThread(project, self.suggestions)
+        self.suggester = FaceSuggester(project, first)
+        self._thread = SuggestionThread(project, self.suggester)
         self._problems: tuple[int, list[str]] | None = None
 
     def start(self) -> None:
@@ -56,9 +56,9 @@ class Session:
         self.project.close()
 
     def describe(self) -> dict[str, Any]:
-        """Return what the page shows of the whole project."""
+        """Return the state of the project for the page."""
         records = list(self.project.records)
-        uncertainties = [self.suggestions.uncertainty(index) for index in range(len(records))]
+        uncertainties = [self.suggester.uncertainty(index) for index in range(len(records))]
         images = [
             {
                 "name": escape_non_utf8(record.name), "done": record.done, "version": record.version,
@@ -71,8 +71,8 @@ class Session:
             "table": escape_non_utf8(str(self.project.table)),
             "images": images,
             "order": sort_by_uncertainty(records, uncertainties),
-            "model": self.suggestions.model_name,
-            "suggestions": self.suggestions.generation,
+            "model": self.suggester.model_name,
+            "suggestions": self.suggester.generation,
             "scheme": self.describe_scheme(),
         }
 
@@ -92,22 +92,22 @@ class Session:
             self._problems = revision, find_problems(samples) if samples else []
         return {
             **vars(self.training.status()),
-            "why_not": self.training.why_not(),
+            "blocked_reason": self.training.blocked_reason(),
             "default_epochs": self.training.default_epochs(),
             "base": self.training.base,
             "problems": self._problems[1],
         }
 
     def suggest_pairs(self) -> list[tuple[int, int]]:
-        """Suggest the mirror pairs of the scheme, by the mean shape of the faces that are done."""
-        return suggest_pairs(self.suggestions.mean_shape())
+        """Suggest the mirror pairs of the scheme from the mean shape of the faces that are done."""
+        return suggest_pairs(self.suggester.mean_shape())
 
     def change_scheme(self, names: Sequence[str], pairs: Sequence[tuple[int, int]]) -> None:
         """Rename the points, and change their mirror pairs.
 
         Raises:
-            SchemeError: The scheme cannot be changed, or a value is wrong.
-            OSError: The file of the scheme cannot be written.
+            SchemeError: If the scheme cannot be changed, or a value is wrong.
+            OSError: If the file of the scheme cannot be written.
         """
         scheme = self.project.scheme
         if self._scheme_file is None:
@@ -131,8 +131,8 @@ class Session:
             The files.
 
         Raises:
-            FormatError: The format cannot hold the faces.
-            OSError: The files cannot be written.
+            FormatError: If the format cannot hold the faces.
+            OSError: If the files cannot be written.
         """
         table = self.project.table
         scheme = self.project.scheme
@@ -143,7 +143,7 @@ class Session:
         return [escape_non_utf8(str(path)) for path in sink.paths]
 
     def _use_trained_model(self, path: Path) -> None:
-        self.suggestions.use_model(Model(path))
+        self.suggester.use_model(Model(path))
         self._thread.restart()
 
 

@@ -1,4 +1,4 @@
-"""The point scheme of a project as a file, and the shape that faces get before a model predicts them."""
+"""The point scheme of a project as a file, and initial shapes of faces for projects without a model."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ import numpy as np
 from facelattice import geometry
 from facelattice.datasets.sample import Sample, mean_shape_of
 from facelattice.formats.atomic import atomic_write
-from facelattice.point_names import numbers_of, split_name
+from facelattice.point_names import parse_numbers, split_name
 from facelattice.schemes import SCHEMES, Scheme, mean_shape
 
 MAX_PAIR_DISTANCE = 0.15  # of a point and the mirror image of its partner, in sizes of the face
-# Names that people give to points, beside those of the built-in schemes, and the points of ibug68 whose mean they are.
+# Common names of points that are not in the built-in schemes, and the points of ibug68 whose mean they are.
 _COMMON = {
     ("left", "eye"): range(36, 42), ("right", "eye"): range(42, 48), ("nose",): [30], ("chin",): [8],
     ("mouth",): range(48, 68), ("left", "mouth"): [48], ("right", "mouth"): [54],
@@ -25,10 +25,10 @@ _COMMON = {
 
 
 def initial_shape(scheme: Scheme) -> np.ndarray:
-    """Return a shape for a scheme without any annotated face.
+    """Return a shape for a scheme without annotated faces.
 
-    Points whose names are those of a built-in scheme, or common ones such as left_eye, are at their place in a mean
-    face. The others are on an ellipse, in their order, so that none hides another.
+    Points with names of a built-in scheme, or common names such as left_eye, are at their position in a mean face. The
+    others are on an ellipse, in their order, so that none covers another.
 
     Returns:
         Float32 (N, 2), relative to the center of the box that the 68 points of ibug68 have, in units of its longer
@@ -38,7 +38,7 @@ def initial_shape(scheme: Scheme) -> np.ndarray:
         places: list[np.ndarray | None] = list(mean_shape(scheme))
     else:
         known = _known_places()
-        is_numbered = numbers_of(scheme.names) is not None  # such names mean nothing
+        is_numbered = parse_numbers(scheme.names) is not None  # numbers have no meaning
         places = [None if is_numbered else known.get(tuple(sorted(split_name(name)))) for name in scheme.names]
     angles = np.linspace(0, 2 * np.pi, len(scheme), endpoint=False) - np.pi / 2
     ellipse = np.column_stack([0.5 + 0.4 * np.cos(angles), 0.5 + 0.45 * np.sin(angles)])
@@ -66,18 +66,18 @@ def average_shape(samples: Sequence[Sample]) -> np.ndarray | None:
 
 
 def place_shape(shape: np.ndarray, box: np.ndarray) -> np.ndarray:
-    """Put a shape into a box (4,): its center on the box's, as large as the box's longer side. Float32 (N, 2)."""
+    """Scale a shape to the longer side of a box (4,), and center it there. Float32 (N, 2)."""
     return (geometry.box_center(box) + shape * geometry.box_side(box)).astype(np.float32)
 
 
 def suggest_pairs(shape: np.ndarray) -> list[tuple[int, int]]:
-    """Suggest mirror pairs: points that lie where the mirror image of the other one does.
+    """Suggest mirror pairs: two points that are each close to the mirror image of the other.
 
     Args:
         shape: Mean shape (N, 2) of upright faces, in units of the face's size.
 
     Returns:
-        Pairs of indices, the smaller one first. Points near the axis of the face are in none.
+        Pairs of indices, the smaller one first. Points near the axis of the face are in no pair.
     """
     axis = (shape[:, 0].min() + shape[:, 0].max()) / 2
     mirrored = np.column_stack([2 * axis - shape[:, 0], shape[:, 1]])

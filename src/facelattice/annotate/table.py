@@ -1,8 +1,8 @@
-"""The table of a project: the CSV file that the annotations are saved in, which `facelattice train` reads.
+"""The table of a project: the CSV file of the annotations, which `facelattice train` reads.
 
-Columns: image, x0, y0, x1, y1, ..., visibility, done. A face has a row; a point that it does not have is a pair of
-empty cells. An image without a face has one row without points. Rows with 0 in the column done are left out when the
-table is read as a dataset.
+Columns: image, x0, y0, x1, y1, ..., visibility, done. Each face has a row; missing points are pairs of empty cells. An
+image without a face has one row without points. Rows with 0 in the column done are left out when the table is read as a
+dataset.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ class FaceAnnotation:
     """The points of one face.
 
     Attributes:
-        points: float32 (N, 2), pixels of the image, NaN where the face does not have the point.
-        hidden: bool (N,), points that something hides.
+        points: float32 (N, 2), pixels of the image, NaN for missing points.
+        hidden: bool (N,), which points are hidden by an object.
     """
 
     points: np.ndarray
@@ -52,7 +52,7 @@ def header(num_points: int) -> str:
 
 
 def row_version(rows: str) -> str:
-    """Return the version of the rows of an image. It depends on their content only, so a restart does not change it."""
+    """Return the version of the rows of an image, a digest of their content. A restart does not change it."""
     return hashlib.sha256(rows.encode("utf-8", "surrogateescape")).hexdigest()[:16]
 
 

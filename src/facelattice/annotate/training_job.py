@@ -1,7 +1,7 @@
 """Training in the background: `facelattice train` and `facelattice export` on the images that are done.
 
-Each round has a folder with its recipe, its point scheme, the checkpoints and the log. The model of the last round is
-beside them. A round that is stopped ends with the best weights so far.
+Each training is a round, with a folder for its recipe, its point scheme, the checkpoints and the log. The model of the
+last round is beside these folders. A round that is stopped ends with the best weights so far.
 """
 
 from __future__ import annotations
@@ -29,27 +29,27 @@ from facelattice.inference.model_zoo import list_models
 from facelattice.schemes import SCHEMES, Scheme
 
 MIN_FACES = 5
-CROPS = 6000  # that a round trains on by default: two minutes on two processors from ibug68-fast
-CROPS_PER_EPOCH = 128  # at least, by repeating faces: each epoch ends with a validation and a checkpoint
+CROPS = 6000  # default number of crops of a round: two minutes on two processors from ibug68-fast
+CROPS_PER_EPOCH = 128  # minimum number, by repeating faces, as each epoch ends with a validation and a checkpoint
 MIN_EPOCHS = 15
 VAL_FRACTIONS = (0.2, 0.25, 0.3, 0.15, 0.4, 0.1, 0.5, 0.05, 0.6, 0.7)  # in order of preference
-START = "ibug68-fast"
+DEFAULT_BASE = "ibug68-fast"
 STOP_TIMEOUT = 10.0  # seconds
 
 
 @dataclass
 class TrainingStatus:
-    """What the page shows of the training.
+    """The status of the training for the page.
 
     Attributes:
         state: "idle", "training", "exporting", "finished" or "failed".
         round: Number of the round, from 1; 0 before the first.
-        num_faces: Number of faces that the round trains and validates on.
+        num_faces: Number of training and validation faces of the round.
         epochs: Number of epochs of the round.
         val_nme: NME on the validation faces after each epoch, as a fraction.
         seconds: Duration of the round so far.
         stopped: Whether the user stopped the round.
-        message: Why the round failed.
+        message: Error message of a failed round.
         recipe: The recipe as text.
         model: The model file of the last round that has one.
     """
@@ -71,7 +71,7 @@ class TrainingJob:
 
     Args:
         project: The project.
-        base: What each round starts from: a bundled model or a model file.
+        base: Model that each round starts from: a bundled model or a model file.
         on_model: Called with the model file of each round, in a thread.
     """
 
@@ -88,8 +88,8 @@ class TrainingJob:
         self._closed = False
         self._thread: threading.Thread | None = None
 
-    def why_not(self) -> str:
-        """Return why no round can start now, as a sentence; "" if one can."""
+    def blocked_reason(self) -> str:
+        """Return the reason why no round can start now, as a sentence; "" if one can."""
         if find_spec("torch") is None or find_spec("omegaconf") is None:
             return 'Training needs: pip install "facelattice[train]"'
         samples = self._project.done_samples()
@@ -100,7 +100,7 @@ class TrainingJob:
         return ""
 
     def default_epochs(self) -> int:
-        """Return the number of epochs that a round has by default: fewer, the more faces there are."""
+        """Return the default number of epochs of a round, which is smaller for more faces."""
         num_faces = max(1, len(self._project.done_samples()))
         return max(MIN_EPOCHS, round(CROPS / (num_faces * count_repeats(num_faces))))
 
@@ -111,13 +111,13 @@ class TrainingJob:
             epochs: Number of epochs; None for `default_epochs`.
 
         Raises:
-            TrainingError: A round is running, or none can start.
-            OSError: The recipe cannot be written.
+            TrainingError: If a round is running, or none can start.
+            OSError: If the recipe cannot be written.
         """
         with self._lock:
             if self._status.state in ("training", "exporting"):
                 raise TrainingError("training runs already")
-            reason = self.why_not()
+            reason = self.blocked_reason()
             if reason:
                 raise TrainingError(reason)
             epochs = epochs or self.default_epochs()
@@ -142,7 +142,7 @@ class TrainingJob:
                 self._end_child()
 
     def status(self) -> TrainingStatus:
-        """Return the present status."""
+        """Return the current status."""
         with self._lock:
             if self._status.state == "training" and self._out is not None:
                 self._status.val_nme = read_val_nme(self._out / "log.csv")
@@ -188,7 +188,7 @@ class TrainingJob:
         self._finish("failed" if code else "finished", _reason(code, log) if code else "")
 
     def _finish(self, state: str, message: str = "") -> None:
-        """Change the state at the end of a part of the round."""
+        """Change the state at the end of a stage of the round."""
         with self._lock:
             assert self._out is not None
             self._status.state, self._status.message = state, message
@@ -223,7 +223,7 @@ def recipe_text(out: Path, table: Path, scheme: Scheme, base: str, epochs: int, 
     """Return the recipe of a round. Its network is that of the model that it starts from.
 
     Args:
-        out: The folder of the recipe, which paths are relative to; it has the scheme if that is not built in.
+        out: The folder of the recipe, to which paths are relative. It contains the scheme if that is not built in.
         table: The annotated faces.
         scheme: The point scheme.
         base: A bundled model or a model file.
@@ -248,14 +248,14 @@ def recipe_text(out: Path, table: Path, scheme: Scheme, base: str, epochs: int, 
 
 
 def count_repeats(num_faces: int) -> int:
-    """Return how often an epoch uses each face."""
+    """Return the number of times that an epoch uses each face."""
     return max(1, round(CROPS_PER_EPOCH / num_faces))
 
 
 def choose_val_fraction(samples: Sequence[Sample]) -> float | None:
-    """Return the fraction of faces for validation that leaves faces on both sides; None if there is none.
+    """Return a fraction of faces for validation that leaves faces on both sides; None if there is none.
 
-    The side of a face depends on the name of its image, so with few images a fraction can leave one side empty.
+    The side of a face depends on the name of its image, so with few images a fraction may leave one side empty.
     """
     for fraction in VAL_FRACTIONS:
         train, val = split_validation(list(samples), fraction)
@@ -274,7 +274,7 @@ def read_val_nme(log: Path) -> list[float]:
 
 
 def _reason(code: int, log: Path) -> str:
-    """Return why a command failed: the last line that it printed."""
+    """Return the reason for the failure of a command: the last line that it printed."""
     if code < 0:
         return f"the process was ended by signal {-code}; is there enough memory?"
     lines = [line.strip() for line in log.read_text(encoding="utf-8", errors="replace").splitlines()]

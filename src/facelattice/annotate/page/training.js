@@ -79,12 +79,12 @@ export class TrainingDialog {
   #show(status) {
     this.status = status;
     const isRunning = RUNNING.has(status.state);
-    $("training-reason").textContent = isRunning ? "" : status.why_not;
+    $("training-reason").textContent = isRunning ? "" : status.blocked_reason;
     $("training-problems").replaceChildren(...status.problems.map((text) => createElement("li", {}, text)));
     if (!this.#epochsGiven) $("epochs").value = isRunning ? status.epochs : status.default_epochs;
     $("epochs").disabled = isRunning;
     $("start").hidden = isRunning;
-    $("start").disabled = Boolean(status.why_not);
+    $("start").disabled = Boolean(status.blocked_reason);
     $("stop").hidden = !isRunning;
     $("stop").disabled = status.stopped || status.state === "exporting";
     $("training-status").hidden = !status.round;

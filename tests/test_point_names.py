@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from facelattice.point_names import find_pairs, match_names, numbers_of, split_name, states_side
+from facelattice.point_names import contains_side, find_pairs, match_names, parse_numbers, split_name
 from facelattice.schemes import SCHEMES
 
 
@@ -62,8 +62,8 @@ def test_built_in_schemes_are_paired_by_name(scheme):
 
 
 def test_sides_in_names():
-    assert all(map(states_side, ["left_eye", "eyeR", "lefteye"]))
-    assert not any(map(states_side, ["nose", "chin_2", "lip"]))
+    assert all(map(contains_side, ["left_eye", "eyeR", "lefteye"]))
+    assert not any(map(contains_side, ["nose", "chin_2", "lip"]))
 
 
 @pytest.mark.parametrize(
@@ -79,7 +79,7 @@ def test_sides_in_names():
     ],
 )
 def test_names_that_only_count(names, numbers):
-    assert numbers_of(names) == numbers
+    assert parse_numbers(names) == numbers
 
 
 def test_names_are_matched_apart_from_capitals_and_separators():

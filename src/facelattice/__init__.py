@@ -73,6 +73,6 @@ __all__ = [
     "to_supervision",
 ]
 
-# ONNX Runtime reads this when it is imported. Without it, it would write an identifier of the device into the home
-# folder and send usage data. Every module of the package is imported after this one.
+# ONNX Runtime reads this variable when it is imported. Otherwise it would write an identifier of the device into the
+# home folder and send usage data. All modules of the package are imported after this one.
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")

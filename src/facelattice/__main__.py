@@ -1,6 +1,6 @@
-"""The program: `facelattice`, and `python -m facelattice`, as `accelerate launch` and `torchrun` need it.
+"""The program `facelattice`, also as `python -m facelattice` for `accelerate launch` and `torchrun`.
 
-It handles Ctrl-C and a lack of memory during the imports, before `facelattice.cli` can.
+It handles Ctrl-C and a lack of memory during the imports, before `facelattice.cli` can do so.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def main() -> None:
 
 
 def _exit(number: int, frame: FrameType | None) -> None:
-    """End at once. A KeyboardInterrupt during an import would become an ImportError of some libraries."""
+    """Exit at once. Some libraries would turn a KeyboardInterrupt during their import into an ImportError."""
     os._exit(128 + number)
 
 

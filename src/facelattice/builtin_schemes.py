@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 Conversion = tuple[tuple[int, ...], ...]
-"""For each target point, the source points whose mean it is."""
+"""For each target point, the source points of which it is the mean."""
 
 
 def other_side(name: str) -> str:
@@ -54,14 +54,14 @@ _BROWS_18 = [
 _LEFT_EYE_8 = _each("left_eye", "outer top_0 top_1 top_2 inner bottom_2 bottom_1 bottom_0")
 _RIGHT_EYE_8 = _each("right_eye", "inner top_2 top_1 top_0 outer bottom_0 bottom_1 bottom_2")
 
-# Of the data sets LaPa and JD-landmark. The names are those of wflw98, with six more points of the nose and the centers
-# of the eyes.
+# The points of the datasets LaPa and JD-landmark. The names are those of wflw98, with six more points of the nose and
+# the centers of the eyes.
 _JD_NAMES = [
     *_JAW_33, *_BROWS_18, *_NOSE[:4],
     *_across([*_each("left_nose_side", "0 1 2"), "left_nostril", "left_nostril_inner"], "nose_base"),
     *_LEFT_EYE_8, "left_eye_center", *_RIGHT_EYE_8, "right_eye_center", *_MOUTH, *_across(["left_pupil"]),
 ]  # fmt: skip
-# Of InsightFace's model 2d106det: for each point of jd106 its index there.
+# For each point of jd106, its index in InsightFace's model 2d106det.
 _INSIGHTFACE_ORDER = [
     1, *range(9, 17), *range(2, 9), 0, *range(24, 17, -1), *range(32, 24, -1), 17,
     43, 48, 49, 51, 50, 46, 47, 45, 44, 102, 103, 104, 105, 101, 100, 99, 98, 97,
@@ -170,7 +170,7 @@ BUILT_IN: list[dict[str, Any]] = [
 
 _JD_OF_98 = [*range(55), *range(58, 63), *range(66, 74), *range(75, 83), *range(84, 106)]  # indices in jd106
 
-# Keys are (source, target). The center of an eye is the mean of its contour, also where a pupil is annotated, because a
+# Keys are (source, target). The center of an eye is the mean of its contour, even if the pupil is annotated, because a
 # pupil moves with the gaze.
 CONVERSIONS: dict[tuple[str, str], Conversion] = {
     ("wflw98", "ibug68"): _one_each(

@@ -39,10 +39,10 @@ def crop_matrix(
     Templates:
         upright: The line between the eyes is horizontal, and the box of the rotated points is in the center. A face
             whose scheme has no eyes is not rotated.
-        arcface: The similarity transform that brings five points nearest to those of ArcFace, as InsightFace's
-            ``norm_crop``. As there, a size that is not a multiple of 112 is taken as a multiple of 128: the face has
-            1/16 of the side more room at the left and the right, and 1/8 at the bottom.
-        ffhq: The square of the alignment of the FFHQ data set, from the eyes and the corners of the mouth.
+        arcface: The similarity transform that fits five points to those of ArcFace, as InsightFace's ``norm_crop``. As
+            there, a size that is not a multiple of 112 is treated as a multiple of 128: the crop shows 1/16 of its side
+            more at the left and the right, and 1/8 more at the bottom.
+        ffhq: The square of the alignment of the FFHQ dataset, from the eyes and the corners of the mouth.
 
     Args:
         points: Points (N, 2) in pixels of the image.
@@ -52,11 +52,11 @@ def crop_matrix(
         margin: For "upright": the crop shows ``margin`` times the longer side of the face's box; None for 1.5.
 
     Returns:
-        The matrix (2, 3). Whole numbers are pixel centers on both sides.
+        The matrix (2, 3). Whole numbers are pixel centers in both the image and the crop.
 
     Raises:
-        ArgumentError: An argument has a value that is not allowed, or needed points are not finite.
-        SchemeError: The scheme lacks points that the template needs; the message names them.
+        ArgumentError: If an argument has a value that is not allowed, or needed points are not finite.
+        SchemeError: If the scheme lacks points that the template needs; the message names them.
     """
     if template not in TEMPLATES:
         raise ArgumentError(f"unknown template {template!r}; expected one of {', '.join(TEMPLATES)}")
@@ -78,14 +78,14 @@ def five_points(points: np.ndarray, scheme: Scheme, purpose: str) -> np.ndarray:
         points: Points (N, 2).
         scheme: Meaning of the points. Schemes of your own need the names of these points, as in the scheme "five", or
             the names of their eyes in ``pupils``.
-        purpose: What needs the points, for the message of an error.
+        purpose: The purpose of the points, for error messages.
 
     Returns:
         Points (5, 2) in the order of the scheme "five"; "left" is the image's.
 
     Raises:
-        SchemeError: The scheme lacks one of the points; the message names it.
-        ArgumentError: One of the points is not finite.
+        SchemeError: If the scheme lacks one of the points; the message names it.
+        ArgumentError: If one of the points is not finite.
     """
     five = get_scheme("five")
     try:

@@ -1,10 +1,10 @@
-"""Distribution of work over the processes of a `torchrun` or `accelerate launch`.
+"""Distribution of work over the processes of `torchrun` or `accelerate launch`.
 
-A single process needs neither of them, and no torch.
+A single process does not need them, nor torch.
 
 Example:
-    mine = share(images)  # the part of this process
-    results = gather([process(image) for image in mine])  # of all processes
+    own_images = share(images)  # those of this process
+    results = gather([process(image) for image in own_images])  # of all processes
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ def is_main() -> bool:
 
 
 def share(items: Sequence[Item]) -> list[Item]:
-    """Return the part of the items that this process handles; each item belongs to exactly one process."""
+    """Return the items of this process. Each item belongs to exactly one process."""
     return list(items[int(os.environ.get("RANK", "0")) :: count()])
 
 

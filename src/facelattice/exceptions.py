@@ -59,7 +59,7 @@ class TrainingError(FacelatticeError, ValueError):
 
 
 class ExportError(FacelatticeError, ValueError):
-    """A model file cannot be written, or does not compute what the network computes."""
+    """A model file cannot be written, or its outputs differ from those of the network."""
 
 
 class WorkerError(FacelatticeError, RuntimeError):

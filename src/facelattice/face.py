@@ -1,4 +1,4 @@
-"""`Face`, the result for one face, and `Faces`, those of one image.
+"""`Face`, the result for one face, and `Faces`, the list of faces of one image.
 
 Example:
     face = FaceAligner()("photo.jpg")[0]
@@ -43,11 +43,11 @@ class Face:
         box: Float32 (4,), x0, y0, x1, y1, the tight box of the points.
         scheme: Meaning of the points.
         image: RGB uint8 (H, W, 3), the image that contains the face; `crop` and notebooks need it.
-        track: In a video, the number of the person's track; otherwise None.
+        track: Number of the face's track in a video; otherwise None.
         visibility: Float32 (N,), 0 to 1, the probability that each point is visible: hidden neither by an object nor by
             the face itself. None if the model does not predict it.
         roll: Roll of the crop in which the points were predicted, in degrees, clockwise in the image, -180 to 180. It
-            is about the roll of a turned face, and 0 for a face that is rotated by less than 30 degrees.
+            is approximately the roll of the face, but 0 for a face that is rotated by less than 30 degrees.
         confidence: 0 to 1, the confidence of the detector that this is a face; 1 for a given box.
     """
 
@@ -64,7 +64,7 @@ class Face:
 
     @property
     def visible(self) -> np.ndarray | None:
-        """Bool (N,), the points that are more likely visible than hidden; None if the model does not predict it."""
+        """Bool (N,), points with a visibility of at least 0.5; None if the model does not predict it."""
         return None if self.visibility is None else self.visibility >= 0.5
 
     def __repr__(self) -> str:
@@ -85,7 +85,7 @@ class Face:
             Float32 (n, 2) for a region, (2,) for a point.
 
         Raises:
-            SchemeError: The scheme has neither.
+            SchemeError: If the scheme has no region or point with this name.
         """
         if name in self.scheme.regions:
             return self.points[self.scheme.regions[name]]
@@ -100,8 +100,8 @@ class Face:
         """The head pose in degrees, see `facelattice.pose.head_pose`.
 
         Raises:
-            SchemeError: The scheme lacks points that the pose needs; the message names them.
-            ArgumentError: Too few of the points are finite.
+            SchemeError: If the scheme lacks points that the pose needs; the message names them.
+            ArgumentError: If too few of the points are finite.
         """
         return head_pose(self.points, self.scheme, self.expected_errors, self.visibility)
 
@@ -113,7 +113,7 @@ class Face:
     def to_dict(self) -> dict[str, Any]:
         """Return a dictionary for JSON, without the image; coordinates are rounded to 1/100 pixel.
 
-        The pose, and each of the measures, is left out if the scheme or the face lacks points that it needs.
+        The pose and measures that need missing points are left out.
         """
         visibility = {} if self.visibility is None else {"visibility": [round(float(v), 3) for v in self.visibility]}
         return {
@@ -138,7 +138,7 @@ class Face:
     def crop_matrix(
         self, size: int | None = None, template: str = "upright", margin: float | None = None
     ) -> np.ndarray:
-        """Compute the transform from the image to a crop; `geometry.invert` gives the way back.
+        """Compute the transform from the image to a crop; `geometry.invert` inverts it.
 
         Args:
             size: Side of the crop in pixels; None for that of the template: 256, arcface 112, ffhq 1024.
@@ -146,11 +146,11 @@ class Face:
             margin: For "upright": the crop shows ``margin`` times the longer side of the face's box; None for 1.5.
 
         Returns:
-            The matrix (2, 3). Whole numbers are pixel centers on both sides.
+            The matrix (2, 3). Whole numbers are pixel centers in both the image and the crop.
 
         Raises:
-            ArgumentError: An argument has a value that is not allowed.
-            SchemeError: The scheme lacks points that the template needs.
+            ArgumentError: If an argument has a value that is not allowed.
+            SchemeError: If the scheme lacks points that the template needs.
         """
         return crop_matrix(self.points, self.scheme, template, size, margin)
 
@@ -166,8 +166,8 @@ class Face:
             RGB uint8 (size, size, 3). Pixels outside the image are black.
 
         Raises:
-            ArgumentError: The face has no image, or an argument has a value that is not allowed.
-            SchemeError: The scheme lacks points that the template needs.
+            ArgumentError: If the face has no image, or an argument has a value that is not allowed.
+            SchemeError: If the scheme lacks points that the template needs.
         """
         if self.image is None:
             raise ArgumentError("cannot crop a face without its image; use a face that FaceAligner returned")
@@ -194,8 +194,9 @@ class Face:
             Uint8 (H, W), 0 outside and 255 inside.
 
         Raises:
-            ArgumentError: The face has no image and no shape is given, or an argument has a value that is not allowed.
-            SchemeError: The scheme lacks points that the region needs.
+            ArgumentError: If the face has no image and no shape is given, or an argument has a value that is not
+                allowed.
+            SchemeError: If the scheme lacks points that the region needs.
         """
         if shape is None:
             if self.image is None:
@@ -232,12 +233,12 @@ class Faces(list[Face]):
 
 
 def list_faces(faces: Iterable[Face] | Face) -> list[Face]:
-    """Return faces as a list. One face is accepted as well, because it can only mean a list of one."""
+    """Return faces as a list; a single face becomes a list of one."""
     return [faces] if isinstance(faces, Face) else list(faces)
 
 
 def _draw_png(image: np.ndarray, faces: list[Face]) -> bytes:
-    # Here, because drawing builds on this module, and is only needed in notebooks.
+    # Imported here, because the drawing module imports this one, and is only needed in notebooks.
     import cv2
 
     from facelattice.visualization.faces import draw_faces

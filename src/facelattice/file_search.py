@@ -31,7 +31,7 @@ MAX_NAMES = 3  # of skipped files in a message
 MAX_SIMILAR_NAMES = 2  # in the hint for a missing file
 MAX_COMPARED_NAMES = 10_000  # of a folder
 
-# Files that people take for images of a folder, and what to do with them.
+# Skipped files that may be expected to be processed as images, and advice for them.
 _SKIPPED = {
     HEIF_SUFFIXES: 'images that need: pip install "facelattice[heif]"',
     frozenset({".arw", ".cr2", ".cr3", ".dng", ".jxl", ".nef", ".orf", ".raf", ".rw2"}): (
@@ -49,10 +49,10 @@ def image_suffixes() -> frozenset[str]:
 def find_images(inputs: Iterable[str | os.PathLike[str]]) -> list[Path]:
     """Find the images in folders, globs and file names.
 
-    Folders are searched as by `walk_files`, for names that end in one of `image_suffixes`, without devices and FIFOs. A
-    file that is named by itself, and a link to a missing file, are returned, so that loading them reports the error.
-    Other files are skipped with a warning to the logger "facelattice": photos that cannot be decoded, videos, and files
-    of other kinds.
+    Folders are searched with `walk_files` for names that end in one of `image_suffixes`, without devices and FIFOs. A
+    file that is given by name, and a link to a missing file, are always returned, so that loading them reports the
+    error. Other files are skipped with a warning to the logger "facelattice": photos that cannot be decoded, videos,
+    and files of other kinds.
 
     Args:
         inputs: Folders, globs and files.
@@ -61,7 +61,7 @@ def find_images(inputs: Iterable[str | os.PathLike[str]]) -> list[Path]:
         The files, each once, in the order of ``inputs`` and sorted within a folder or glob.
 
     Raises:
-        ImageError: A folder or a glob contains no image.
+        ImageError: If a folder or a glob contains no image.
     """
     found: dict[Path, None] = {}  # a dict, because it keeps the order
     skipped: list[Path] = []
@@ -89,7 +89,7 @@ def find_images(inputs: Iterable[str | os.PathLike[str]]) -> list[Path]:
 
 
 def walk_files(folder: Path) -> Iterator[Path]:
-    """Iterate over the files in a folder and its subfolders, also those behind links; each linked folder once.
+    """Iterate over the files in a folder and its subfolders. Links to folders are followed, each folder once.
 
     Hidden files and folders are left out, such as the ``._NAME`` that macOS writes beside a file. A subfolder that
     cannot be read is left out with a warning to the logger "facelattice".
@@ -106,15 +106,15 @@ def walk_files(folder: Path) -> Iterator[Path]:
 
 
 def suggest_path(path: Path) -> str:
-    """Return a hint for a path that does not exist: the first part of it that is missing, and similar names there.
+    """Return a hint for a path that does not exist: its first missing part, and similar names.
 
     Returns:
-        Such as "; did you mean points.yaml?", or "" if there is no hint.
+        For example "; did you mean points.yaml?"; "" if there is no hint.
     """
     missing = path.absolute()
     while missing != missing.parent and not missing.parent.is_dir():
         missing = missing.parent
-    if missing.exists():  # the path goes on behind the name of a file
+    if missing.exists():  # a file in place of a folder
         return f"; {missing} is a file"
     try:
         names = sorted(islice(os.listdir(missing.parent), MAX_COMPARED_NAMES))
@@ -131,15 +131,15 @@ def suggest_path(path: Path) -> str:
 def check_path(
     path: str | os.PathLike[str], noun: str = "image", error: type[FacelatticeError] = ImageError
 ) -> str | os.PathLike[str]:
-    """Return the path of a file or folder of the user.
+    """Check that a path of the user is neither empty nor a URL, and return it.
 
     Args:
         path: The path.
-        noun: What the path should be of.
+        noun: Name of the expected file or folder, for the message.
         error: The error to raise.
 
     Raises:
-        FacelatticeError: It is empty or a URL.
+        FacelatticeError: If the path is empty or a URL.
     """
     text = os.fsdecode(path)
     if not text:

@@ -31,7 +31,7 @@ def points_box(points: np.ndarray, mask: np.ndarray | None = None) -> np.ndarray
         The box (4,), float64.
 
     Raises:
-        ArgumentError: No finite point is left.
+        ArgumentError: If no finite point is left.
     """
     points = np.asarray(points, dtype=np.float64)
     keep = np.isfinite(points).all(-1)
@@ -45,8 +45,8 @@ def points_box(points: np.ndarray, mask: np.ndarray | None = None) -> np.ndarray
 def face_box(points: np.ndarray, mask: np.ndarray | None = None) -> np.ndarray:
     """Compute the box of a face from its points.
 
-    It is the tight box (`points_box`), or a square around it if the points lie on a horizontal or vertical line: a box
-    without an area overlaps nothing.
+    It is the tight box (`points_box`), or a square around it if the points lie on a horizontal or vertical line, as a
+    box without an area has no overlap with others.
 
     Args:
         points: Points (N, 2).
@@ -60,16 +60,16 @@ def face_box(points: np.ndarray, mask: np.ndarray | None = None) -> np.ndarray:
 
 
 def upright_box(points: np.ndarray, roll: float) -> np.ndarray:
-    """Compute the box of a face with an in-plane roll, as tight as if the face was upright.
+    """Compute the box of a face with an in-plane roll, of the size that it has when the face is upright.
 
     Args:
         points: Points (N, 2).
         roll: Roll of the face in degrees, clockwise.
 
     Returns:
-        The box (4,): center of the tight box in the image that is rotated so that the face is upright, and the width
-        and height there. `crop_transform` with the rotation ``-roll`` shows this part of the image. Without a roll, it
-        is `points_box`.
+        The box (4,), with the center, width and height of the tight box in the image that is rotated so that the face
+        is upright. `crop_transform` with the rotation ``-roll`` shows this part of the image. Without a roll, it is
+        `points_box`.
     """
     cos, sin = math.cos(math.radians(roll)), math.sin(math.radians(roll))
     rotation = np.array([[cos, sin], [-sin, cos]])
@@ -122,13 +122,13 @@ def highest_iou(boxes: Sequence[np.ndarray] | np.ndarray, box: np.ndarray, min_i
 def nms(boxes: np.ndarray, scores: np.ndarray, threshold: float) -> list[int]:
     """Select boxes by non-maximum suppression over intersection over minimum.
 
-    A box is dropped if its intersection with a better box is more than ``threshold`` times the smaller of both areas.
-    Unlike intersection over union, this also drops half a face that was found at the edge of a tile.
+    A box is dropped if its intersection with a better box is more than ``threshold`` times the smaller of the two
+    areas. Unlike intersection over union, this also drops partial faces at the edge of a tile.
 
     Args:
         boxes: Boxes (M, 4).
         scores: Scores (M,); higher is better.
-        threshold: Largest allowed share of the smaller area, 0 to 1.
+        threshold: Largest allowed fraction of the smaller area, 0 to 1.
 
     Returns:
         The indices of the boxes to keep, best score first.
@@ -204,7 +204,7 @@ def crop_transform(
         The matrix (2, 3), float64.
 
     Raises:
-        ArgumentError: The box is not finite or has no size.
+        ArgumentError: If the box is not finite or has no size.
     """
     box = np.asarray(box, dtype=np.float64)
     if box.shape != (4,) or not np.isfinite(box).all() or box_side(box) <= 0:
@@ -226,9 +226,9 @@ def apply(matrix: np.ndarray, points: np.ndarray) -> np.ndarray:
 
 
 def to_corner_origin(points: np.ndarray) -> np.ndarray:
-    """Convert points, or the corners of boxes, so that they count from the corner of the image and not its first pixel.
+    """Convert points, or the corners of boxes, to coordinates from the corner of the image, not its first pixel center.
 
-    Programs that scale coordinates with the image count so: the corner of the top left pixel is (0, 0), its center is
+    Programs that scale coordinates with the image use them: the corner of the top left pixel is (0, 0), its center is
     (0.5, 0.5), and an image of width W spans [0, W].
 
     Args:
@@ -241,7 +241,7 @@ def to_corner_origin(points: np.ndarray) -> np.ndarray:
 
 
 def from_corner_origin(points: np.ndarray) -> np.ndarray:
-    """Convert points, or the corners of boxes, that count from the corner of the image; see `to_corner_origin`."""
+    """Convert points, or the corners of boxes, from coordinates with corner origin; see `to_corner_origin`."""
     return np.asarray(points, dtype=np.float64) - 0.5
 
 
@@ -267,7 +267,7 @@ def downscale_transform(factor: float) -> np.ndarray:
 
 
 def transform_scale(matrix: np.ndarray) -> float:
-    """Return the length in the target of one pixel of the source, for a similarity transform (2, 3)."""
+    """Return the scale of a similarity transform (2, 3): the length of one source pixel in the target."""
     (a, b, _), (c, d, _) = matrix
     return math.sqrt(abs(a * d - b * c))
 
@@ -284,7 +284,7 @@ def similarity(source: np.ndarray, target: np.ndarray, weights: np.ndarray | Non
         The matrix (2, 3) from ``source`` to ``target``.
 
     Raises:
-        ArgumentError: All source points coincide.
+        ArgumentError: If all source points coincide.
 
     Source:
         Umeyama, "Least-squares estimation of transformation parameters between two point patterns", TPAMI 1991.
@@ -350,7 +350,7 @@ def turn_image(image: np.ndarray, roll: float, max_side: int | None = None) -> t
         max_side: If the longer side of the image is larger, it is downscaled to this before it is rotated.
 
     Returns:
-        The rotated image, black beside the given one, and the transform (2, 3) from the image to it.
+        The rotated image, with black corners, and the transform (2, 3) from the image to it.
     """
     sides = np.array(image.shape[1::-1])
     scale = 1.0 if max_side is None else min(1.0, max_side / sides.max())

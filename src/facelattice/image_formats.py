@@ -1,4 +1,4 @@
-"""The formats of image files: detection by the content, and reading of the header, without decoding pixels."""
+"""The formats of image files: detection by content, and reading of the header, without decoding pixels."""
 
 from __future__ import annotations
 
@@ -38,11 +38,11 @@ def open_image(data: bytes, formats: Sequence[str]) -> Any:
         the extra "heif" is not installed.
 
     Raises:
-        Exception: The header is damaged; the decoders raise exceptions of many classes.
+        Exception: If the header is damaged; the decoders raise exceptions of many classes.
     """
     from PIL import Image  # not at the top: arrays and the command line's help need no Pillow
 
-    # Not by Image.open: it warns of large images, and has a limit of its own for all callers in the process.
+    # Image.open is not used, because it warns of large images, and has its own limit for the whole process.
     if is_heif(data):  # before AVIF, which has the same container
         return _open_heif(data) if "HEIF" in formats else None
     for format in formats:
@@ -58,9 +58,9 @@ def open_image(data: bytes, formats: Sequence[str]) -> Any:
 
 
 def silence_pillow() -> None:
-    """Turn off what Pillow prints about odd files in this process: images that cannot be used are errors.
+    """Turn off Pillow's warnings about odd files in this process; images that cannot be used raise errors.
 
-    Each process of the program calls it, but not the library in a process of its user.
+    The command line calls it in each of its processes. The library does not call it in a process of its user.
     """
     import logging  # not at the top: it would make every import of facelattice slower
 
@@ -69,7 +69,7 @@ def silence_pillow() -> None:
 
 
 def is_heif(data: bytes) -> bool:
-    """Return whether a file is an image in a HEIF container with HEVC, as HEIC photos are, by the brands it names."""
+    """Return whether the brands of a file are those of a HEIF container with HEVC, such as a HEIC photo."""
     if data[4:8] != b"ftyp":
         return False
     end = min(int.from_bytes(data[:4], "big"), 256)
@@ -87,7 +87,7 @@ def _open_heif(data: bytes) -> Any:
 
 @cache
 def _silence_libtiff() -> None:
-    """Let libtiff print no errors on stderr; Pillow raises them."""
+    """Stop libtiff from printing errors on stderr; Pillow raises them."""
     from PIL import _imaging
 
     with suppress(AttributeError, OSError):  # where libtiff is a part of Pillow and not a library of its own

@@ -20,8 +20,8 @@ from facelattice.file_search import check_path, is_device
 from facelattice.image_formats import FORMATS, is_heif, open_image
 
 MAX_PIXELS = 50_000_000
-_MAX_PIXEL_BYTES = 16  # of a file: four channels of 32 bits
-_MAX_HEADER_BYTES = 200_000_000  # of a file, for metadata and further frames
+_MAX_PIXEL_BYTES = 16  # per pixel of a file: four channels of 32 bits
+_MAX_HEADER_BYTES = 200_000_000  # of a file, for metadata and more frames
 _ORIENTATION = 0x0112  # the EXIF tag
 _TRANSPOSED = (5, 6, 7, 8)  # the orientations that swap width and height
 
@@ -34,16 +34,16 @@ def load_image(source: Any, shrink: int = 1, max_pixels: int = MAX_PIXELS) -> np
     Args:
         source: Path of a file; or an RGB array (H, W), (H, W, 1), (H, W, 3) or (H, W, 4) of uint8, of uint16 (the upper
             eight bits are used) or of floats from 0 to 1; or a PIL image.
-        shrink: 1, 2, 4 or 8; files only. Divide both sides by it, rounded up. Pixel i of the result is the mean of
-            pixels i * shrink to i * shrink + shrink - 1. This makes decoding of large JPEG files faster.
+        shrink: 1, 2, 4 or 8, only for files. Both sides are divided by it, rounded up. Pixel i of the result is the
+            mean of pixels i * shrink to i * shrink + shrink - 1. This makes decoding of large JPEG files faster.
         max_pixels: Maximum number of pixels of a file, before shrinking.
 
     Returns:
-        RGB uint8 (H, W, 3). Of an animation it is the first frame.
+        RGB uint8 (H, W, 3); the first frame of an animation.
 
     Raises:
-        ImageError: The file is missing, damaged, too large or not an image, or the array is not an image.
-        ArgumentError: ``shrink`` has another value, or is used without a file.
+        ImageError: If the file is missing, damaged, too large or not an image, or the array is not an image.
+        ArgumentError: If ``shrink`` has another value, or is used without a file.
     """
     if isinstance(source, (str, os.PathLike)):
         advice = ", or raise the limit (max_pixels; align: --max-megapixels)"
@@ -62,7 +62,7 @@ def decode_image(
 ) -> np.ndarray:
     """Decode the content of an image file as RGB, upright by its EXIF orientation.
 
-    The content decides about the format. The number of pixels is checked before memory for them is allocated. HEIC
+    The format is detected from the content. The number of pixels is checked before memory for them is allocated. HEIC
     photos need the extra "heif".
 
     Args:
@@ -73,11 +73,11 @@ def decode_image(
         shrink: 1, 2, 4 or 8, see `load_image`.
 
     Returns:
-        RGB uint8 (H, W, 3). Of an animation it is the first frame.
+        RGB uint8 (H, W, 3); the first frame of an animation.
 
     Raises:
-        ImageError: The content is empty, cut short, damaged, too large, or not of one of the formats.
-        ArgumentError: ``shrink`` has another value.
+        ImageError: If the content is empty, cut short, damaged, too large, or not of one of the formats.
+        ArgumentError: If ``shrink`` has another value.
     """
     return _decode(data, name, max_pixels, formats, shrink)
 
@@ -89,7 +89,7 @@ def image_size(path: str | os.PathLike[str]) -> tuple[int, int]:
         path: The file.
 
     Raises:
-        ImageError: The file is missing, damaged, too large or not an image.
+        ImageError: If the file is missing, damaged, too large or not an image.
     """
     name = os.fspath(path)
     image = _open(_read_file(path, MAX_PIXELS), name, MAX_PIXELS, FORMATS)
@@ -103,7 +103,7 @@ def image_size(path: str | os.PathLike[str]) -> tuple[int, int]:
 
 
 def save_image(path: str | os.PathLike[str], image: np.ndarray, overwrite: bool = True) -> None:
-    """Write an image in the format that the file name says.
+    """Write an image in the format of the file name.
 
     Args:
         path: The file. A name without a suffix is written as PNG.
@@ -111,9 +111,9 @@ def save_image(path: str | os.PathLike[str], image: np.ndarray, overwrite: bool 
         overwrite: Replace an existing file.
 
     Raises:
-        ImageError: The format is unknown, or cannot contain an image of this size.
-        FileExistsError: The file exists and ``overwrite`` is False.
-        OSError: The file cannot be written.
+        ImageError: If the format is unknown, or cannot contain an image of this size.
+        FileExistsError: If the file exists and ``overwrite`` is False.
+        OSError: If the file cannot be written.
     """
     from facelattice.formats import atomic_write  # not at the top: loading images needs no formats
 
@@ -218,7 +218,7 @@ def _decoding_error(name: str, error: Exception, problem: str) -> ImageError:
 
 
 def _set_jpeg_scale(image: Any, shrink: int) -> bool:
-    """Let a JPEG decode at 1 / ``shrink``; True if no further downscaling is needed."""
+    """Make a JPEG decode at 1 / ``shrink``; return True if no further downscaling is needed."""
     width, height = image.size
     if shrink > 1 and image.format in ("JPEG", "MPO") and min(width, height) >= shrink:
         # Blocks start at the top left corner of the stored image. If a side is not a multiple of ``shrink``, turning
@@ -230,7 +230,7 @@ def _set_jpeg_scale(image: Any, shrink: int) -> bool:
 
 
 def _copy_pixels(image: Any) -> np.ndarray:
-    """Copy the pixels of a PIL image as RGB, in strips: faster than at once, and with half of the memory."""
+    """Copy the pixels of a PIL image as RGB, in strips, which is faster and takes half of the memory."""
     image = image if image.mode == "RGB" else image.convert("RGB")
     width, height = image.size
     rgb = np.empty((height, width, 3), np.uint8)

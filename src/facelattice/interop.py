@@ -1,4 +1,4 @@
-"""Faces as the objects of other packages: supervision and pandas. Both are optional.
+"""Conversion of faces to objects of supervision and pandas. Both packages are optional.
 
 Example:
     key_points = to_supervision(FaceAligner()("photo.jpg"))
@@ -33,8 +33,8 @@ def to_supervision(faces: Sequence[Face] | Face) -> supervision.KeyPoints:
         scheme names, and expected_errors (M, N). It is empty without faces.
 
     Raises:
-        ArgumentError: The faces have different schemes.
-        MissingDependencyError: supervision is not installed.
+        ArgumentError: If the faces have different schemes.
+        MissingDependencyError: If supervision is not installed.
     """
     try:
         import supervision as sv
@@ -68,7 +68,7 @@ def to_dataframe(faces: Sequence[Face] | Face) -> pandas.DataFrame:
         measures of `FaceMeasures`, and NAME_x, NAME_y and NAME_error for each point. Values that a face lacks are NaN.
 
     Raises:
-        MissingDependencyError: pandas is not installed.
+        MissingDependencyError: If pandas is not installed.
     """
     try:
         import pandas as pd

@@ -1,4 +1,4 @@
-"""Public names of a package that are imported when they are first used, so that importing the package is fast."""
+"""Lazy imports of the public names of a package, so that importing the package is fast."""
 
 from __future__ import annotations
 

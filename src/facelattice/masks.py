@@ -15,9 +15,9 @@ import numpy as np
 from facelattice.exceptions import ArgumentError, SchemeError
 from facelattice.schemes import SCHEMES, Scheme
 
-BROW_THICKNESS = 0.22  # of the length of a brow, for schemes with one line of points on a brow
-FOREHEAD_HEIGHT = 0.9  # of the distance from the base of the nose to the brows
-HAIRLINE_SHARE = 0.4  # of the way from the ends of the jaw to the root of the nose, as foreheads slope back
+BROW_THICKNESS = 0.22  # fraction of the length of a brow, for schemes with one line of points on a brow
+FOREHEAD_HEIGHT = 0.9  # fraction of the distance from the base of the nose to the brows
+HAIRLINE_SHARE = 0.4  # fraction of the way from the ends of the jaw to the root of the nose, as foreheads slope back
 _SHIFT = 4  # OpenCV draws in units of 1/16 pixel
 
 
@@ -50,8 +50,8 @@ def face_mask(
         Uint8 (H, W), 0 outside and 255 inside.
 
     Raises:
-        ArgumentError: An argument has a value that is not allowed, or needed points are not finite.
-        SchemeError: The scheme lacks points that the region needs; the message names their part.
+        ArgumentError: If an argument has a value that is not allowed, or needed points are not finite.
+        SchemeError: If the scheme lacks points that the region needs; the message names their part.
     """
     if region not in REGIONS:
         raise ArgumentError(f"unknown region {region!r}; expected one of {', '.join(REGIONS)}")
@@ -144,9 +144,9 @@ def _face(canvas: _Canvas, forehead: bool) -> np.ndarray:
 def _forehead(canvas: _Canvas) -> np.ndarray:
     """Return points of a half ellipse from one end of the jaw over the middle of the hairline to the other.
 
-    On a turned face, the middle of the hairline is nearer to the front than the middle of the ends of the jaw. So the
-    ellipse is sheared: it rises from the front brow, and leaves out the hair behind the temple. Its height follows the
-    rule of thirds: a face is as long above its brows as from the brows to the base of the nose.
+    On a turned face, the middle of the hairline is nearer to the front than the middle between the ends of the jaw. So
+    the ellipse is sheared: it rises from the front brow, and leaves out the hair behind the temple. Its height follows
+    the rule of thirds: the forehead is about as long as the part from the brows to the base of the nose.
     """
     jaw, nose = canvas.part("jaw", min_points=5), canvas.part("nose")
     left_brow, right_brow = canvas.part("left_brow"), canvas.part("right_brow")

@@ -3,12 +3,12 @@
 Example:
     measures = FaceMeasures(face.points, face.scheme)
     measures.left_eye_openness  # about 0.3 for an open eye, below 0.15 for a closed one
-    measures.to_dict()  # all that the scheme allows
+    measures.to_dict()  # all measures whose points the scheme has
 
-They compare a face with itself, for example over the frames of a video: blinks, speech, surprise. They differ between
-people, and change with the head pose. Turning the head shortens widths: at a yaw of 50 degrees, the openness of an open
-eye at the far side is 0.5 to 0.7, and the mouth seems to be more open, too. A nod shortens heights: the openness falls.
-They do not tell emotions, drowsiness or the direction of the gaze.
+The measures are for comparisons of a face with itself, for example over the frames of a video: blinks, speech,
+surprise. They differ between people, and change with the head pose. Turning the head shortens widths: at a yaw of 50
+degrees, the openness of an open eye at the far side is 0.5 to 0.7, and that of the mouth rises too. A nod shortens
+heights, so the openness falls. They are no measures of emotions, drowsiness or the direction of the gaze.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class FaceMeasures:
         scheme: Meaning of the points.
 
     Raises:
-        SchemeError: When a measure is read whose points the scheme lacks; the message names them.
+        SchemeError: If the scheme lacks the points of a measure, when it is read; the message names them.
     """
 
     points: np.ndarray
@@ -73,7 +73,7 @@ class FaceMeasures:
 
     @property
     def brow_raise(self) -> float:
-        """Mean height of the brows over the centers of the eyes / distance of these."""
+        """Mean height of the brows over the centers of the eyes / distance of the centers of the eyes."""
         left, right = self._eye_centers("brow_raise")
         brows = []
         for name in ("left_brow", "right_brow"):
@@ -94,7 +94,7 @@ class FaceMeasures:
         return geometry.box_side(geometry.points_box(self.points))
 
     def to_dict(self) -> dict[str, float]:
-        """Return the measures that the scheme allows, rounded for JSON; those that are NaN are left out."""
+        """Return the measures whose points the scheme has, rounded for JSON; those that are NaN are left out."""
         values = {}
         for name in available_measures(self.scheme):
             value = getattr(self, name)

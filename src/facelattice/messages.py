@@ -1,6 +1,6 @@
-"""Messages in one line. Names of files and texts of users can hold control characters, also newlines.
+"""Messages in one line. Names of files and texts of users can contain control characters, also newlines.
 
-Printed as they are, these change the title or the text of a terminal, and forge lines of a log.
+If these were printed unchanged, they could change the title or the text of a terminal, and forge lines of a log.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ _ESCAPES_OF_LINES = {code: text for code, text in _ESCAPES.items() if code not i
 
 
 def escape(text: str) -> str:
-    r"""Return a text without control characters: they become ``\x1b``, ``\n``, ..."""
+    r"""Return a text with control characters replaced by ``\x1b``, ``\n``, ..."""
     return text.translate(_ESCAPES)
 
 
 def escape_lines(text: str) -> str:
-    """Return a text without control characters other than those of lines and tables, newlines and tabs."""
+    """Return a text with control characters replaced, except newlines and tabs."""
     return text.translate(_ESCAPES_OF_LINES)
 
 
@@ -34,8 +34,8 @@ def shell_command(*words: str) -> str:
 
 
 def suggest_name(name: object, known: Iterable[str]) -> str:
-    """Return "did you mean X?" with the known name that is most like a wrong one, or "" if none is like it."""
-    import difflib  # not at the top: it is needed for errors alone
+    """Return "did you mean X?" with the known name that is most similar to a wrong one, or "" if none is similar."""
+    import difflib  # not at the top: it is only needed for errors
 
     near = difflib.get_close_matches(str(name), list(known), n=1)
     return f"did you mean {near[0]}?" if near else ""

@@ -2,10 +2,10 @@
 
 - NME (normalized mean error): the mean distance of a face's points from the annotation, divided by a measure of the
   face's size (`normalizing_distance`).
-- Failure rate: the share of faces with an NME above a threshold.
+- Failure rate: the fraction of faces with an NME above a threshold.
 - AUC: the area under the cumulative error curve up to a threshold t, divided by t. It is the mean of
   clip(1 - NME / t, 0, 1).
-- CED: the cumulative error distribution, the share of faces with an NME of at most a value.
+- CED: the cumulative error distribution, the fraction of faces with an NME of at most a value.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def normalizing_distance(
         The distance in pixels; NaN if it is unknown or 0.
 
     Raises:
-        ArgumentError: ``normalizer`` is unknown.
+        ArgumentError: If ``normalizer`` is unknown.
     """
     if normalizer not in NORMALIZATIONS:
         raise ArgumentError(f"normalizer must be one of {', '.join(NORMALIZATIONS)}, not {normalizer!r}")
@@ -83,7 +83,7 @@ def eye_distance(truth: np.ndarray, eyes: EyePoints | None, mask: np.ndarray) ->
 
 
 def distances(points: np.ndarray, truth: np.ndarray) -> np.ndarray:
-    """Compute the distances (N,) of points (N, 2) from the annotation (N, 2), float64; NaN if one of both is NaN."""
+    """Compute the distances (N,) of points (N, 2) from the annotation (N, 2), float64; NaN if either is NaN."""
     return np.linalg.norm(np.asarray(points, np.float64) - np.asarray(truth, np.float64), axis=-1)
 
 

@@ -21,11 +21,11 @@ PROVIDERS = {
     "coreml": ("CoreMLExecutionProvider", "onnxruntime on a Mac"),
 }
 
-_max_threads = 8  # networks of this size gain nothing from more
+_max_threads = 8  # more do not make networks of this size faster
 
 
 def num_usable_cpus() -> int:
-    """Return the number of processors that this process may use; in a container it can be less than the machine has."""
+    """Return the number of processors that this process may use, which can be fewer than the machine has."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
@@ -57,7 +57,7 @@ def find_provider(name: str) -> str:
         name: A key of `PROVIDERS`.
 
     Raises:
-        ArgumentError: The provider is unknown or not installed.
+        ArgumentError: If the provider is unknown or not installed.
     """
     if name not in PROVIDERS:
         raise ArgumentError(f"unknown provider {name!r}; available: {', '.join(PROVIDERS)}")

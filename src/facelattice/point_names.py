@@ -1,4 +1,4 @@
-"""Names of points: which two are mirror partners, and which points of a file are which points of a scheme.
+"""Names of points: mirror partners, and matches between the points of a file and those of a scheme.
 
 Example:
     find_pairs(["eyeLeft", "eyeRight", "nose"])  # ((0, 1),)
@@ -23,7 +23,7 @@ SIDES = (
     ("vänster", "höger"), ("левый", "правый"), ("левая", "правая"), ("levý", "pravý"), ("levé", "pravé"),
     ("lewy", "prawy"), ("lewe", "prawe"), ("왼쪽", "오른쪽"),
 )  # fmt: skip
-# Whole words alone: the short ones are parts of many other words.
+# These must be whole words, as they are parts of many other words.
 SHORT_SIDES = (
     ("l", "r"), ("lt", "rt"), ("lft", "rgt"), ("izq", "der"), ("esq", "dir"), ("sx", "dx"), ("gauche", "droit"),
 )  # fmt: skip
@@ -41,7 +41,7 @@ def split_name(name: str) -> Words:
 
 
 def find_pairs(names: Sequence[str]) -> tuple[tuple[int, int], ...]:
-    """Find the mirror partners: points whose names differ in left and right alone.
+    """Find the mirror partners: points whose names differ only in left and right.
 
     These are recognized: the words left and right, and l and r, anywhere in a name that is written with separators or
     capitals (``left_eye``, ``eyeLeft``, ``L-eye``, ``Eye.R``); left and right inside a word (``lefteye``); and l and r
@@ -63,14 +63,14 @@ def find_pairs(names: Sequence[str]) -> tuple[tuple[int, int], ...]:
     return tuple(sorted((i, j) for i, j in partners.items() if i < j))
 
 
-def states_side(name: str) -> bool:
-    """Whether a name says left or right."""
+def contains_side(name: str) -> bool:
+    """Return whether a name contains a word for left or right."""
     words = split_name(name)
     return any(word in _SHORT_SIDES or _SIDE_PARTS.search(word) for word in words)
 
 
-def numbers_of(names: Sequence[str]) -> list[int] | None:
-    """The numbers of names that only count, such as 00, 01 or p1, p2 or point_1, point_2; None for any other names."""
+def parse_numbers(names: Sequence[str]) -> list[int] | None:
+    """Parse names that are only numbered, such as 00, 01 or p1, p2 or point_1, point_2; None for other names."""
     words = [split_name(name) for name in names]
     if not words or not all(key and key[-1].isdecimal() and len(key[-1]) < 10 for key in words):
         return None
@@ -81,8 +81,8 @@ def numbers_of(names: Sequence[str]) -> list[int] | None:
 def match_names(names: Sequence[str], scheme_names: Sequence[str]) -> list[int | None]:
     """Match the points of a file with those of a scheme by their names.
 
-    Names match if they are equal apart from capitals and separators. Names that are left match if the words of one
-    contain those of the other, and it is the only choice: ``nose`` and ``nose_tip``.
+    Names match if they are equal apart from capitals and separators. Of the others, two match if the words of one
+    contain those of the other, as ``nose`` and ``nose_tip``, and no third name does.
 
     Args:
         names: Names of the points in a file.
@@ -99,7 +99,7 @@ def match_names(names: Sequence[str], scheme_names: Sequence[str]) -> list[int |
     used = set(matches)
     free_names = {k: set(split_name(name)) for k, name in enumerate(names) if k not in used}
     free_points = {i: set(split_name(scheme_names[i])) for i, k in enumerate(matches) if k is None}
-    if numbers_of(names) or len(free_names) * len(free_points) > 10_000:  # large schemes have systematic names
+    if parse_numbers(names) or len(free_names) * len(free_points) > 10_000:  # large schemes have systematic names
         return matches
     candidates = [
         (i, k)
@@ -123,7 +123,7 @@ def _match_unique(names: Sequence[str], scheme_names: Sequence[str], key_of: Cal
 
 
 def _pair_up(words: list[Words], mirror: Callable[[Words], Words], partners: dict[int, int]) -> None:
-    """Add the partners that a change of names gives to those found before."""
+    """Add the pairs of points whose names ``mirror`` maps to each other, unless one has a partner already."""
     index: dict[Words, int] = {}
     for i, key in enumerate(words):
         index[key] = -1 if key in index else i

@@ -31,10 +31,10 @@ from facelattice.exceptions import ArgumentError, SchemeError
 from facelattice.point_names import match_names
 from facelattice.schemes import SCHEMES, Scheme, sources_in_98
 
-POINT_DEVIATION = 0.02  # of the face's width: what the modes do not explain, and the inaccuracy of annotations
+POINT_DEVIATION = 0.02  # of the face's width: deviations that the modes do not explain, and inaccurate annotations
 PERSPECTIVE, PERSPECTIVE_DEVIATION = 0.1, 0.1  # prior of face width / distance of the camera
 MAX_PERSPECTIVE = 0.4
-MIN_VISIBILITY_WEIGHT = 0.1  # a hidden point still tells something, because it is predicted from the others
+MIN_VISIBILITY_WEIGHT = 0.1  # a hidden point has some information, because it is predicted from the others
 MAX_ITERATIONS = 8
 MIN_STEP, MAX_STEP = 0.01, 0.5  # radians; a smaller step ends the iterations, a larger one is shortened
 PROFILE_YAWS = (62.0, 70.0)  # degrees; from the first to the second, the roll becomes pitch, see `HeadPose`
@@ -46,13 +46,13 @@ REQUIRED_REGIONS = ("left_eye", "right_eye", "nose", "mouth")
 class HeadPose:
     """The rotation of a head in degrees.
 
-    Roll turns the upright head in the plane of the image, yaw then turns it about its vertical axis, and pitch about
-    the axis between its ears. Turning the image changes the roll alone, and the angles of a head whose neck turns and
-    then nods are its yaw and pitch. Left and right are the sides of the image.
+    Roll rotates the upright head in the plane of the image. Then yaw rotates it about its vertical axis, and pitch
+    about the axis between its ears. Rotating the image changes only the roll. Left and right are the sides of the
+    image.
 
-    In a profile, turning the image and nodding look the same, and near to it small errors of the points decide between
-    the two. Cameras are mostly upright. So from a yaw of 62 degrees on a growing part of the roll, and from 70 degrees
-    on all of it, is taken as pitch, up to a pitch of 60 degrees.
+    In a profile, rotating the image and nodding look the same, and close to a profile small errors of the points decide
+    between the two. Most cameras are upright. So from a yaw of 62 degrees on, an increasing part of the roll is counted
+    as pitch, and from 70 degrees on all of it, up to a pitch of 60 degrees.
 
     Attributes:
         yaw: Positive if the face is turned to the image's right, -180 to 180, and near 90 for a profile.
@@ -93,8 +93,8 @@ def head_pose(
         The pose; its angles are finite.
 
     Raises:
-        SchemeError: The scheme lacks points that the pose needs; the message names them.
-        ArgumentError: The shape of ``points`` is wrong, or too few of the needed points are finite.
+        SchemeError: If the scheme lacks points that the pose needs; the message names them.
+        ArgumentError: If the shape of ``points`` is wrong, or too few of the needed points are finite.
     """
     points = np.asarray(points, dtype=np.float64)
     if points.shape != (len(scheme), 2):
@@ -139,7 +139,7 @@ class _Shape:
 
 @lru_cache(maxsize=16)
 def _shape_of(scheme: Scheme) -> _Shape | str:
-    """Return the 3D face of a scheme, or a message that says which points the scheme lacks."""
+    """Return the 3D face of a scheme, or a message about the points that the scheme lacks."""
     if scheme.name in SCHEMES and scheme.names == SCHEMES[scheme.name].names:
         mean, modes, _ = _built_in(scheme.name)
         used = np.flatnonzero(np.isfinite(mean).all(1))
@@ -183,7 +183,7 @@ def _known_points() -> dict[str, _KnownPoint]:
 
 
 def _match_points(scheme: Scheme, known: dict[str, _KnownPoint]) -> list[tuple[str, np.ndarray]]:
-    """Return names of known points, and for each the weights (N,) of the points of the scheme whose mean it is."""
+    """Return names of known points, and for each the weights (N,) of the points of the scheme that give it."""
     rows = np.eye(len(scheme))
     matches = zip(known, match_names(scheme.names, tuple(known)), strict=True)
     chosen = [(name, rows[i]) for name, i in matches if i is not None]
@@ -211,7 +211,7 @@ def _built_in(name: str) -> tuple[np.ndarray, np.ndarray, list[str]]:
     sources = [list(ids) for ids in sources_in_98(scheme)]
     regions = {i: region for region, ids in scheme.regions.items() for i in ids}
     mean = np.array([all_mean[ids].mean(0) for ids in sources])
-    # The places of these points in MEAN_FROM_98 hold in the frontal view only.
+    # The positions of these points in MEAN_FROM_98 are only valid in the frontal view.
     mean[[i for i, point in enumerate(scheme.names) if "nose_side" in point]] = np.nan
     return mean, np.array([all_modes[ids].mean(0) for ids in sources]), [regions[i] for i in range(len(scheme))]
 
@@ -261,7 +261,7 @@ def _fit(shape: _Shape, observed: np.ndarray, weights: np.ndarray) -> np.ndarray
 
 
 def _best_start(shape: _Shape, observed: np.ndarray, share: np.ndarray) -> tuple[np.ndarray, float]:
-    """Return the start that fits best after it is turned, scaled and shifted in the image, and its scale."""
+    """Return the start that fits best after rotation, scaling and shift in the image, and its scale."""
     target = observed[:, 0] + 1j * observed[:, 1]
     views = shape.views - (shape.views @ share)[:, None]
     weighted = views.conj() * share

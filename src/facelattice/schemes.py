@@ -33,7 +33,7 @@ from facelattice.builtin_schemes import BUILT_IN, CONVERSIONS, MEAN_98, MEAN_FRO
 from facelattice.exceptions import ArgumentError, SchemeError
 from facelattice.file_search import suggest_path
 from facelattice.messages import suggest_name
-from facelattice.point_names import find_pairs, numbers_of
+from facelattice.point_names import find_pairs, parse_numbers
 from facelattice.yaml_check import load_yaml
 
 EyePoints = tuple[tuple[int, ...], tuple[int, ...]]
@@ -63,14 +63,14 @@ class Scheme:
         names: A unique name for each point.
         regions: Indices of the points of each part of the face: jaw, left_brow, right_brow, nose, left_eye, right_eye,
             mouth. The lists can index arrays: ``points[scheme.regions["left_eye"]]``.
-        pairs: Pairs of points that mirroring swaps. All other points are on the face's axis.
+        pairs: Pairs of points that are swapped by mirroring. All other points are on the face's axis.
         lines: Chains of points to draw. A closed line ends with its first point.
         ocular: Points of the left and of the right eye whose means are the outer eye corners, for the inter-ocular
             distance.
         pupils: The same for the pupils, for the inter-pupil distance.
 
     Raises:
-        SchemeError: A value is wrong; the message names the field.
+        SchemeError: If a value is wrong; the message names the field.
     """
 
     name: str
@@ -110,7 +110,7 @@ class Scheme:
         for i, count in Counter(i for pair in self.pairs for i in pair).items():
             if count > 1:
                 raise SchemeError(f"pairs: point {i} ({self.names[i]}) is in {count} pairs; it can only be in one")
-        # A tuple would index one axis of an array for each of its numbers.
+        # Lists, because a tuple of indices would index several axes of an array.
         object.__setattr__(self, "regions", {name: list(ids) for name, ids in self.regions.items()})
 
     def _check(self, key: str, groups: Any) -> None:
@@ -155,7 +155,7 @@ class Scheme:
                 to by name or index.
 
         Raises:
-            SchemeError: A key is unknown or missing, or a value is wrong; the message names the key.
+            SchemeError: If a key is unknown or missing, or a value is wrong; the message names the key.
         """
         keys = ("name", "points", "regions", "pairs", "lines", "ocular", "pupils")
         if not isinstance(data, dict):
@@ -186,7 +186,7 @@ class Scheme:
 
 @lru_cache(maxsize=32)
 def _restore(name: str, names: tuple[str, ...], regions: tuple[tuple[str, tuple[int, ...]], ...], *rest: Any) -> Scheme:
-    """Return an unpickled scheme: one object for equal schemes, so that what is cached for a scheme is found."""
+    """Return an unpickled scheme: the same object for equal schemes, because caches use it as key."""
     scheme = Scheme(name, names, {region: list(ids) for region, ids in regions}, *rest)
     built_in = SCHEMES.get(name)
     return built_in if built_in is not None and built_in.to_dict() == scheme.to_dict() else scheme
@@ -202,8 +202,8 @@ def get_scheme(name: str | os.PathLike[str]) -> Scheme:
         name: Name of a built-in scheme, or path of a .yaml or .yml file (its keys are described in `Scheme.from_dict`).
 
     Raises:
-        SchemeError: The name is unknown, or the file cannot be read, or its content is wrong.
-        MissingDependencyError: PyYAML is not installed.
+        SchemeError: If the name is unknown, or the file cannot be read, or its content is wrong.
+        MissingDependencyError: If PyYAML is not installed.
     """
     if Path(name).suffix.lower() in (".yaml", ".yml"):
         return _read_yaml(Path(name))
@@ -231,8 +231,8 @@ def convert(points: np.ndarray, mask: np.ndarray, source: Scheme, target: Scheme
         source points or one of them is unknown.
 
     Raises:
-        ArgumentError: ``points`` or ``mask`` have the wrong shape.
-        SchemeError: There is no conversion between the schemes.
+        ArgumentError: If ``points`` or ``mask`` have the wrong shape.
+        SchemeError: If there is no conversion between the schemes.
     """
     points, mask = np.asarray(points, dtype=np.float32), np.asarray(mask, dtype=bool)
     if points.shape != (len(source), 2) or mask.shape != (len(source),):
@@ -241,7 +241,7 @@ def convert(points: np.ndarray, mask: np.ndarray, source: Scheme, target: Scheme
         )
     if (source.name, source.names) == (target.name, target.names):
         return points, mask
-    if sorted(source.names) == sorted(target.names) and not numbers_of(source.names):
+    if sorted(source.names) == sorted(target.names) and not parse_numbers(source.names):
         order = [source.names.index(name) for name in target.names]
         return points[order], mask[order]
     if (source.name, len(source)) == (target.name, len(target)):
@@ -260,17 +260,17 @@ def mean_shape(scheme: Scheme) -> np.ndarray:
         Float32 (N, 2) in the unit square around the jaw, symmetric about x = 0.5.
 
     Raises:
-        SchemeError: The scheme is not built in.
+        SchemeError: If the scheme is not built in.
     """
     mean = np.array(MEAN_98) / 1000
     return np.array([mean[list(ids)].mean(0) for ids in sources_in_98(scheme)], np.float32)
 
 
 def sources_in_98(scheme: Scheme) -> Conversion:
-    """Return for each point of a built-in scheme the points of wflw98 whose mean it is, for mean faces.
+    """Return for each point of a built-in scheme the points of wflw98 of which it is the mean, for mean faces.
 
     Raises:
-        SchemeError: The scheme is not built in.
+        SchemeError: If the scheme is not built in.
     """
     if scheme.name not in SCHEMES:
         raise SchemeError(f"no mean shape is stored for {scheme.name!r}, only for {', '.join(SCHEMES)}")
@@ -280,7 +280,7 @@ def sources_in_98(scheme: Scheme) -> Conversion:
 
 
 def _conversion(source: str, target: str) -> Conversion:
-    """Return for each target point the source points whose mean it is; empty if it is unknown."""
+    """Return for each target point the source points of which it is the mean; empty if it is unknown."""
     if (source, target) in CONVERSIONS:
         return CONVERSIONS[source, target]
     if (target, source) not in CONVERSIONS:

@@ -1,9 +1,9 @@
-"""Consoles that print no control characters of names and files, which could change the terminal.
+"""Consoles that print no control characters of file names and texts, which could change the terminal.
 
     console = make_console()
     console.print(one_line(f"written: {path}"), soft_wrap=True)
 
-Texts with names go through `one_line`: the consoles leave newlines as they are, and do not see progress bars.
+Use `one_line` for texts with names: the consoles do not escape newlines, nor the texts of progress bars.
 """
 
 from __future__ import annotations
@@ -68,12 +68,12 @@ def format_rate(per_second: float) -> str:
 
 
 def track_in_lines(items: Iterable[Item], count: int, noun: str, console: Console) -> Iterator[Item]:
-    """Iterate over items and print a line every minute: the progress for logs, where a bar cannot be drawn.
+    """Iterate over items and print a line every minute, as progress for logs.
 
     Args:
         items: The items.
         count: Number of items.
-        noun: What the items are.
+        noun: Name of the items, plural.
         console: Where the lines are printed.
     """
     start = last_line = time.monotonic()

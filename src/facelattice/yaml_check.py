@@ -1,4 +1,4 @@
-"""Loading of YAML files, with a check before: small ones can stand for any amount of data."""
+"""Loading of YAML files, after a check: with aliases, a small file can expand to any amount of data."""
 
 from __future__ import annotations
 

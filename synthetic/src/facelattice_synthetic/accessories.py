@@ -1,4 +1,4 @@
-"""Which accessories a face has: hats, glasses, masks, hands and other objects."""
+"""Sampling of accessories: hats, glasses, masks, hands and other objects."""
 
 from __future__ import annotations
 

@@ -29,7 +29,7 @@ Target = tuple[np.ndarray, np.ndarray]
 
 
 class AssetError(Exception):
-    """A part of which the faces are made is missing."""
+    """An asset is missing."""
 
 
 @dataclass(frozen=True)

@@ -18,10 +18,10 @@ SURGICAL_COLORS = np.array([[0.75, 0.78, 0.8], [0.35, 0.6, 0.75], [0.02, 0.02, 0
 
 
 class ClothFitter:
-    """Makes cloth at an even distance from the skin, over the part of it that a hat or mask covers.
+    """Makes hats and masks: cloth at an even distance over a part of the skin.
 
     Args:
-        assets: The parts.
+        assets: The 3D assets.
         rest: (V, 3), the skin of the average head.
     """
 
@@ -61,8 +61,8 @@ class ClothFitter:
             rng: Random numbers.
 
         Returns:
-            Its meshes, and the height on the average head under which hair shows: infinite if the hat hides no hair,
-            minus infinite if it hides all.
+            Its meshes, and the height on the average head below which hair is visible: infinity if the hat hides no
+            hair, minus infinity if it hides all.
         """
         x, y, z = self.rest.T
         front = rng.uniform(7.72, 7.95)
@@ -94,7 +94,7 @@ class ClothFitter:
         Args:
             crown: The part of the hat on the head.
             inside: (V,), height over the lower edge of the crown.
-            kind: "cap" has a brim in front alone, "brim" all around.
+            kind: "cap" has a brim only in front, "brim" all around.
             texture: Its color.
             rng: Random numbers.
         """
@@ -125,11 +125,11 @@ class ClothFitter:
 
         Args:
             skin: (V, 3), vertices of the head's skin.
-            inside: (V,), positive where it covers the skin, 0 at its edge.
-            offset: Its distance from the skin.
-            steps: Number of steps of smoothing. With many, it spans hollows of the face.
-            texture: Its color.
-            kind: Its name.
+            inside: (V,), positive where the cloth covers the skin, 0 at its edge.
+            offset: Distance of the cloth from the skin.
+            steps: Number of smoothing steps. With many, the cloth spans hollows of the face.
+            texture: Color of the cloth.
+            kind: Name of the accessory.
         """
         triangles = self.assets.skin_triangles
         used = (inside[triangles] > 0).any(1)
@@ -137,7 +137,7 @@ class ClothFitter:
         for _ in range(steps):
             vertices = 0.5 * vertices + 0.5 * (self.neighbor_mean @ vertices)
         normals = vertex_normals(vertices, triangles)
-        # The cloth lies outside the skin everywhere, also where smoothing moved it inwards.
+        # Move the cloth outside of the skin where smoothing has moved it inwards.
         inwards = np.clip(((skin - vertices) * normals).sum(1), 0, 0.2)
         for _ in range(4):
             inwards = np.maximum(inwards, 0.5 * inwards + 0.5 * (self.neighbor_mean @ inwards))
@@ -146,7 +146,7 @@ class ClothFitter:
         return Accessory(kind, vertices, np.ascontiguousarray(triangles[used]), uv, texture, 0.03, self.rest)
 
     def _cut(self, vertices: np.ndarray, inside: np.ndarray) -> np.ndarray:
-        """Move the vertices (V, 3) just outside of the edge of `inside` onto it, for an even edge."""
+        """Move the vertices (V, 3) just outside of the edge onto the edge of `inside`, to make it smooth."""
         a, b = self.edges[:, 0], self.edges[:, 1]
         crossing = (inside[a] > 0) & (inside[b] <= 0)
         a, b = a[crossing], b[crossing]

@@ -1,4 +1,4 @@
-"""Probabilities and ranges of each kind of variety."""
+"""Configuration of the synthetic faces: probabilities and ranges of each kind of variety."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from typing import Any
 
 SIZES = {"size": 32, "supersampling": 1}
-"""The settings that are numbers of pixels, and their smallest values."""
+"""Minimum of each setting that is a number."""
 RANGES = {"face_share": (0.05, 1.0), "distance": (2.0, 1000.0), "jpeg_quality": (1, 100)}
-"""The settings that are ranges, and between which numbers both ends must lie. All other settings are from 0 to 1."""
+"""Limits of each setting that is a range. All other settings are from 0 to 1."""
 
 
 class ConfigError(ValueError):
@@ -26,8 +26,8 @@ class Config:
     Attributes:
         size: Side of the images in pixels.
         supersampling: Factor by which the images are rendered larger.
-        face_share: Range of the side of the landmarks' box, as a share of the image's side.
-        off_center: Largest distance of the face from the center, as a share of the image's side.
+        face_share: Range of the side of the landmarks' box, as a fraction of the image's side.
+        off_center: Largest distance of the face from the center, as a fraction of the image's side.
         child: Probability of a child.
         identity_deviation: Standard deviation of the sliders of the face, which end at -1 and 1.
         expression: Probability of facial actions other than an open mouth and closed eyes.
@@ -35,8 +35,10 @@ class Config:
         broad_smile: Probability of a broad smile, mostly with visible teeth.
         closed_eyes: Probability of closed eyes.
         looking_aside: Probability that the eyes don't look straight ahead.
-        wide_pose: Probability of a yaw from -95 to 95, cut to -89 to 89; other yaws are normal with a deviation of 16.
-        any_roll: Probability of a roll from -180 to 180; other rolls are normal with a deviation of 10.
+        wide_pose: Probability of a uniform yaw from -95 to 95, clipped to -89 to 89; other yaws are normally
+            distributed with a standard deviation of 16.
+        any_roll: Probability of a uniform roll from -180 to 180; other rolls are normally distributed with a standard
+            deviation of 10.
         distance: Range of the camera's distance.
         make_up: Probability of make-up, for a woman's face.
         beard: Probability of a beard, for a man's face.
@@ -52,7 +54,7 @@ class Config:
         dark: Probability of a dark image.
         colored_light: Probability of lights of strong colors.
         panorama: Probability of a panorama as background and as ambient light.
-        photo_background: Probability of one of scikit-image's pictures as background, if there is no panorama.
+        photo_background: Probability of one of scikit-image's photos as background, if there is no panorama.
         defocus: Probability of defocus.
         motion_blur: Probability of motion blur.
         low_resolution: Probability of a loss of resolution.
@@ -60,7 +62,7 @@ class Config:
         jpeg_quality: Range of the quality of the files.
 
     Raises:
-        ConfigError: A value is out of its range.
+        ConfigError: If a value is out of its range.
     """
 
     size: int = 256
@@ -117,7 +119,7 @@ def parse_config(settings: Iterable[str]) -> Config:
     """Return a configuration from settings such as `hat=0` or `distance=10,12`; the others have their defaults.
 
     Raises:
-        ConfigError: A setting has a wrong name or value, or is given twice.
+        ConfigError: If a setting has a wrong name or value, or is given twice.
     """
     defaults = dataclasses.asdict(Config())
     values: dict[str, Any] = {}
@@ -143,5 +145,5 @@ def parse_config(settings: Iterable[str]) -> Config:
 
 
 def format_setting(name: str, value: Any) -> str:
-    """Return a setting as `parse_config` reads it."""
+    """Format a setting for `parse_config`."""
     return f"{name}={','.join(map(str, value)) if isinstance(value, (tuple, list)) else value}"

@@ -33,17 +33,17 @@ class DatasetError(Exception):
 def write_dataset(folder: Path, generator: FaceGenerator, count: int, workers: int = 1) -> None:
     """Write the faces 0 to count - 1: images/*.jpg, points68.csv and points98.csv.
 
-    Faces that are there already are kept. The tables are written at the end, also after an interruption by Ctrl-C.
-    After a process was killed, the same call continues.
+    Existing faces are kept. The tables are written at the end, also after an interruption by Ctrl-C. After a process
+    was killed, the same call continues.
 
     Args:
-        folder: The folder; it is made if needed.
+        folder: The folder; it is created if needed.
         generator: Renders the faces.
         count: Number of faces.
         workers: Number of processes.
 
     Raises:
-        DatasetError: The folder has faces of another seed or configuration, or a damaged file.
+        DatasetError: If the folder has faces of another seed or configuration, or a damaged file.
     """
     (folder / "images").mkdir(parents=True, exist_ok=True)
     _check_settings(folder, generator)
@@ -75,7 +75,7 @@ def _render(folder: Path, generator: FaceGenerator, indices: list[int], workers:
     if workers == 1 or "fork" not in multiprocessing.get_all_start_methods():
         yield from map(_write_face, indices)
     else:
-        # A forked process shares the parts, some 100 MB, with its parent.
+        # A forked process shares the assets, some 100 MB, with its parent.
         with multiprocessing.get_context("fork").Pool(workers) as pool:
             yield from pool.imap_unordered(_write_face, indices, chunksize=4)
 
@@ -115,7 +115,7 @@ def _check_settings(folder: Path, generator: FaceGenerator) -> None:
 
 
 def _read_rows(folder: Path) -> dict[int, str]:
-    """Return the rows of faces whose image is there. A row that was cut off by a killed process is left out."""
+    """Return the rows of faces whose image exists, without a row that was truncated by a killed process."""
     path = folder / ROWS
     rows = {}
     if path.exists():
@@ -145,7 +145,7 @@ def _write_table(path: Path, rows: dict[int, str], points: np.ndarray) -> None:
 
 
 def _write_text(path: Path, text: str) -> None:
-    """Write a file under a temporary name, then rename it: it is never half written."""
+    """Write a file under a temporary name, then rename it, so that it is never incomplete."""
     temporary = path.with_suffix(".tmp")
     temporary.write_text(text, encoding="utf-8")
     temporary.replace(path)

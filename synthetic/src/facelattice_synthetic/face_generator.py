@@ -1,4 +1,4 @@
-"""One face: image, landmarks and visibility, from (seed, index) alone."""
+"""Generation of one face: image, landmarks and visibility, determined by (seed, index)."""
 
 from __future__ import annotations
 
@@ -65,12 +65,12 @@ class FaceGenerator:
     """Renders faces.
 
     Args:
-        assets: The parts.
+        assets: The 3D assets.
         config: Probabilities and ranges of all variety.
         seed: Seed of all faces.
 
     Raises:
-        AssetError: There is no panorama, and the configuration asks for some.
+        AssetError: If there is no panorama, and the configuration asks for some.
     """
 
     def __init__(self, assets: Assets, config: Config, seed: int = 0) -> None:
@@ -86,14 +86,14 @@ class FaceGenerator:
         self.sample_accessories = AccessorySampler(ClothFitter(assets, self.rest), self.average, config)
 
     def __call__(self, index: int) -> SyntheticFace:
-        """Return the face of an index."""
+        """Generate the face with an index."""
         rng = np.random.default_rng([self.seed, index])
         person = sample_person(self.assets, self.config, rng)
         expression = sample_expression(self.config, rng)
         return self.render(person, expression, sample_head_rotation(self.config, rng), rng)
 
     def render(self, person: Person, expression: Expression, rotation: Rotation, rng: Generator) -> SyntheticFace:
-        """Render a person; all else is random.
+        """Render a person with random accessories, hair, lights, camera and background.
 
         Args:
             person: The person.
@@ -113,13 +113,13 @@ class FaceGenerator:
         brow_name = sorted(assets.brows)[rng.integers(len(assets.brows))]
         brows = assets.brows[brow_name].proxy.fit(base)
         hair_color = sample_hair_color(person.age, person.groups, rng)
-        look = sample_skin(assets, person, config, hair_color, rng)
-        accessories, hair_height = self.sample_accessories(base, skin, look.texture, scale, masked, rng)
+        skin_look = sample_skin(assets, person, config, hair_color, rng)
+        accessories, hair_height = self.sample_accessories(base, skin, skin_look.texture, scale, masked, rng)
 
         distance = np.exp(rng.uniform(*np.log(config.distance))) * scale
         points = self.landmarks.locate(base, skin, brows, brow_name, expression.gaze)
         pose = Pose(rotation, body, pivot)
-        # The middle of the landmarks, without the pupils, is straight before the camera.
+        # The center of the landmarks, without the pupils, is on the optical axis.
         pose = dataclasses.replace(pose, offset=np.array([0, 0, distance]) - pose.apply(points)[:-2].mean(0))
         points = pose.apply(points)
         size = config.size * config.supersampling
@@ -127,8 +127,8 @@ class FaceGenerator:
         posed_skin = pose.apply(skin, self.rest)
         points = self.landmarks.add_outline(points, posed_skin, camera, rotation)
 
-        surfaces = [Surface("skin", posed_skin, assets.skin_triangles, assets.skin_uv, look.texture, look.specular,
-                            look.shininess, self.rest)]  # fmt: skip
+        surfaces = [Surface("skin", posed_skin, assets.skin_triangles, assets.skin_uv, skin_look.texture,
+                            skin_look.specular, skin_look.shininess, self.rest)]  # fmt: skip
         surfaces += sample_inner_parts(assets, base, person, expression, pose, rng)
         layers = sample_brows_and_lashes(assets, base, brows, brow_name, hair_color, person, pose, rng)
         accessory_surfaces, lenses = place_accessories(accessories, pose)
@@ -137,7 +137,7 @@ class FaceGenerator:
         layers += sample_hair(assets, base, self.average, person, hair_color, hair_height, pose, config, rng)
         view = sample_view(self.panoramas, rng) if rng.random() < config.panorama else None
         lights = sample_lights(config, view, rng)
-        rendering = render(surfaces, layers, lights, camera, size, SkinPainter(look, assets))
+        rendering = render(surfaces, layers, lights, camera, size, SkinPainter(skin_look, assets))
         visibility = find_visibility(points, camera, rendering, [surface.kind for surface in surfaces])
         pixels = camera.project(points)
         image = self._take_photo(rendering, pixels, view, rng)
@@ -148,7 +148,7 @@ class FaceGenerator:
     def _take_photo(
         self, rendering: Rendering, pixels: np.ndarray, view: PanoramaView | None, rng: Generator
     ) -> np.ndarray:
-        """Put a rendered face before a background, and take its photo: uint8 (S, S, 3)."""
+        """Put a rendered face before a background, and simulate its photo: uint8 (S, S, 3)."""
         config, size = self.config, self.config.size
         background = sample_background(size, view, config, rng)
         small = cv2.resize(np.dstack([rendering.color, rendering.opacity]), (size, size), interpolation=cv2.INTER_AREA)

@@ -1,4 +1,4 @@
-"""What each pixel shows of the opaque surfaces: depth, surface, point, normal, texture coordinates (a G-buffer)."""
+"""G-buffer of the opaque surfaces: depth, surface, point, normal and texture coordinates of each pixel."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ class GeometryBuffer:
     Attributes:
         depth: float32 (S, S), 1 / depth; 0 is the background.
         surface_ids: int (S, S), number of the surface, or -1.
-        points: float32 (S, S, 3), before the camera.
+        points: float32 (S, S, 3), in the camera's coordinates.
         normals: float32 (S, S, 3), interpolated, not of unit length.
-        rest: float32 (S, S, 3), places on the average head; 0 for surfaces without.
+        rest: float32 (S, S, 3), positions on the average head; 0 for surfaces without them.
         uv: float32 (S, S, 2), texture coordinates.
     """
 

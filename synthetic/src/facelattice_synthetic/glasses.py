@@ -14,7 +14,7 @@ def sample_glasses(skin: np.ndarray, rest: np.ndarray, eyes: np.ndarray, dark: b
     Args:
         skin: (V, 3), vertices of the head's skin.
         rest: (V, 3), the skin of the average head.
-        eyes: (2, 3), the foremost points of the eyeballs, first that at the left of the image.
+        eyes: (2, 3), the foremost points of the eyeballs, first the one at the left of the image.
         dark: Whether the lenses are dark.
         rng: Random numbers.
     """
@@ -55,6 +55,6 @@ def sample_glasses(skin: np.ndarray, rest: np.ndarray, eyes: np.ndarray, dark: b
 
 
 def _locate(skin: np.ndarray, rest: np.ndarray, place: tuple[float, float, float]) -> np.ndarray:
-    """Return where a place of the average head is on another head."""
+    """Return the position on another head of a place on the average head."""
     nearest = np.argmin(((rest - np.array(place)) ** 2).sum(1))
     return np.asarray(skin[nearest] + (np.array(place) - rest[nearest]))

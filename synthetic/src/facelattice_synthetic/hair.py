@@ -19,7 +19,7 @@ from facelattice_synthetic.scene import Layer
 from facelattice_synthetic.skin import beard_mask
 
 HIDING_LENGTH = 0.1
-"""Hair and beards shorter than this, in decimeters, hide no landmarks, as the shape of the face shows."""
+"""Shorter hair and beards, in decimeters, hide no landmarks, as they follow the shape of the face."""
 LONG_STYLES = {"bob02", "long01"}
 """MakeHuman's styles that women have more often."""
 LASH_COLOR = np.array([0.006, 0.005, 0.005])  # linear
@@ -57,7 +57,7 @@ def sample_brows_and_lashes(
     """Draw eyebrows and eyelashes. They don't hide landmarks.
 
     Args:
-        assets: The parts.
+        assets: The 3D assets.
         base: (V, 3), vertices of the base mesh.
         brows: (B, 3), vertices of the brows.
         brow_name: Name of the brows.
@@ -88,12 +88,12 @@ def sample_hair(
     """Draw a beard, short hair and one of MakeHuman's styles.
 
     Args:
-        assets: The parts.
+        assets: The 3D assets.
         base: (V, 3), vertices of the base mesh.
         average: (V, 3), vertices of the average base mesh.
         person: Sets the probability of beards and styles.
         color: (3,), linear.
-        hair_height: Height on the average head under which hair shows.
+        hair_height: Height on the average head below which hair is visible.
         pose: Places the hair before the camera.
         config: Probabilities.
         rng: Random numbers.
@@ -163,7 +163,7 @@ def _gray(data: bytes, shape: tuple[int, int, int]) -> tuple[np.ndarray, np.ndar
 
 
 def _scalp_mask(rest: np.ndarray, hairline: float) -> np.ndarray:
-    """Return how much hair grows at places on the average head (..., 3): 0 to 1.
+    """Return the density of hair at places on the average head (..., 3): 0 to 1.
 
     Args:
         rest: The places.
@@ -188,11 +188,11 @@ def _fur_layers(
         normals: (V, 3).
         triangles: int32 (T, 3).
         uv: float32 (T, 3, 2).
-        mask: (V,), how much hair grows, 0 to 1.
+        mask: (V,), density of hair by place, 0 to 1.
         length: (V,), in decimeters.
-        density: 0 to 1.
+        density: Density of all hair, 0 to 1.
         color: (3,), linear.
-        droop: (3,), by how much the tips hang down, relative to the length.
+        droop: (3,), displacement of the tips by gravity, relative to the length.
         seed: For the noise.
     """
     grows = (mask[triangles] > 0.02).any(1)
@@ -226,7 +226,7 @@ def _sample_beard(
     """Draw a beard: full, a goatee, or a moustache.
 
     Args:
-        assets: The parts.
+        assets: The 3D assets.
         skin: (V, 3), vertices of the skin in the coordinates of the head.
         normals: (V, 3).
         rest: (V, 3), the skin of the average head.

@@ -43,7 +43,7 @@ class Person:
     Attributes:
         age: 0 baby, 0.19 child, 0.5 young adult, 1 old.
         male: 0 woman, 1 man.
-        groups: Shares of `GROUPS`.
+        groups: Fractions of `GROUPS`.
         weight: 0 thin, 1 fat.
         muscle: 0 to 1.
         sliders: Name and value, -1 to 1, of each slider.
@@ -129,7 +129,7 @@ def _sample_broad_smile(rng: Generator) -> dict[str, float]:
 
 
 def _both_sides(name: str) -> tuple[str, ...]:
-    """Return the actions that a name stands for: those of both sides if it ends with "*"."""
+    """Return the actions of a name: those of both sides if it ends with "*"."""
     return (f"{name[:-1]}Left", f"{name[:-1]}Right") if name.endswith("*") else (name,)
 
 
@@ -162,7 +162,7 @@ def build_head(assets: Assets, person: Person, expression: Expression) -> np.nda
 
 
 def _macro_amounts(person: Person) -> list[tuple[str, float]]:
-    """Return MakeHuman's macro targets and their amounts, which are products of the parts that a name lists."""
+    """Return MakeHuman's macro targets and their amounts: products of the amounts of the words in their names."""
     names = list(AGES)
     knots = np.array([AGES[name] for name in names])
     ages = {name: float(np.interp(person.age, knots, np.eye(len(knots))[k])) for k, name in enumerate(names)}

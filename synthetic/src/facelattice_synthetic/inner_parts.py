@@ -21,7 +21,7 @@ def sample_inner_parts(
     """Draw eyes, teeth and tongue.
 
     Args:
-        assets: The parts.
+        assets: The 3D assets.
         base: (V, 3), vertices of the base mesh.
         person: Sets the probability of colors of the eyes.
         expression: Sets the direction of the eyes.
@@ -44,7 +44,7 @@ def sample_inner_parts(
 
 
 def _sample_iris(assets: Assets, person: Person, rng: Generator) -> np.ndarray:
-    """Draw the texture of the eyes, mostly brown in the groups whose hair is mostly black."""
+    """Draw the texture of the eyes: brown, or any color with the probability of the group "caucasian"."""
     names = BROWN_IRISES + (OTHER_IRISES if rng.random() < person.groups[2] else [])
     texture = to_linear(assets.irises[f"{names[rng.integers(len(names))]}_eye"][..., :3])
     gray = texture.mean(2, keepdims=True)

@@ -1,6 +1,6 @@
 """Landmarks on the mesh: the 98 points of WFLW, the visible outline of the face, and the 68 points of iBUG.
 
-The places were chosen by eye on the frontal view of the average head, as annotators of 300-W and WFLW place points. No
+The positions were chosen by eye on the frontal view of the average head, like annotations of 300-W and WFLW. No
 annotation of a real face was used.
 """
 
@@ -33,13 +33,13 @@ PLACES = {
 }  # fmt: skip
 MIRRORED = {55: 59, 56: 58, 60: 72, 61: 71, 62: 70, 63: 69, 64: 68, 65: 75, 66: 74, 67: 73, 76: 82, 77: 81, 78: 80,
             86: 84, 87: 83, 88: 92, 89: 91, 95: 93}  # fmt: skip
-BROW_SHARES = (0.03, 0.25, 0.5, 0.75, 0.97)  # of its length, from the outer end
+BROW_SHARES = (0.03, 0.25, 0.5, 0.75, 0.97)  # positions along a brow from its outer end, as fractions of its length
 # Left and right in the image: outer end, upper edge inwards, lower edge outwards.
 LEFT_BROW = (33, 34, 35, 36, 37, 38, 39, 40, 41)
 RIGHT_BROW = (46, 45, 44, 43, 42, 50, 49, 48, 47)
 PUPILS = (96, 97)
-# The outline is searched on lines of the skin that run from the front of the face backwards. They lie in planes that
-# contain the axis through this point, along z. A line has an angle about the axis, its points have angles to the axis.
+# The outline is searched on a fan of lines on the skin, from the front of the face backwards. They lie in planes
+# through the z axis at this point. A line has an angle about the axis; its points have angles to the axis.
 FAN_CENTER = np.array([0, 6.95, 0.95])
 NUM_LINES, NUM_STEPS = 65, 24
 FAN_TOP = 31.0  # degrees above the horizontal, of the first and last line
@@ -66,13 +66,13 @@ class SurfacePoints:
 
 
 class LandmarkModel:
-    """Places of all landmarks on the meshes.
+    """Positions of all landmarks on the meshes.
 
     Args:
-        assets: The parts.
+        assets: The 3D assets.
 
     Attributes:
-        numbers: int (N,), numbers in `fixed` of the points with fixed places on the skin.
+        numbers: int (N,), numbers in WFLW of the points with fixed places on the skin.
         fixed: These points.
         brows: By the name of a brow, its 18 points, on the mesh of the brow.
     """
@@ -129,7 +129,7 @@ class LandmarkModel:
         Args:
             skin: Vertices (V, 3) of the skin before the camera.
             camera: The camera.
-            right: (2,), the head's axis to its side as seen in the image: to the right where the head is upright.
+            right: (2,), the head's sideways axis in the image, which is to the right for an upright head.
         """
         points = self.fan.locate(skin).reshape(NUM_LINES, NUM_STEPS, 3)
         pixels = camera.project(points.reshape(-1, 3)).reshape(NUM_LINES, NUM_STEPS, 2)
@@ -144,7 +144,7 @@ class LandmarkModel:
 
 
 def pupils(base: np.ndarray, gaze: np.ndarray) -> np.ndarray:
-    """Return the centers of the pupils (2, 3), first that at the left of the image.
+    """Return the centers of the pupils (2, 3), first the one at the left of the image.
 
     Args:
         base: (V, 3), vertices of the base mesh.
@@ -223,7 +223,7 @@ def _nearest(ids: np.ndarray, y: int, x: int) -> tuple[int, int]:
 
 
 def _resample(line: np.ndarray, camera: Camera, count: int) -> np.ndarray:
-    """Return points on a line (K, 3) at even distances as seen in the image."""
+    """Return points on a line (K, 3) at equal distances in the image."""
     lengths = np.linalg.norm(np.diff(camera.project(line), axis=0), axis=1)
     along = np.concatenate([[0], np.cumsum(lengths + 1e-6)])
     wanted = np.linspace(0, along[-1], count)

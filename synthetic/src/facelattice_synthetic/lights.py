@@ -18,7 +18,7 @@ class Light:
     Attributes:
         direction: (3,), unit vector towards the light, in the camera's coordinates.
         color: (3,), linear.
-        softness: 0 has hard shadows; 1 is a wide light without shadows.
+        softness: 0 for hard shadows, 1 for a wide light without shadows.
     """
 
     direction: np.ndarray
@@ -49,7 +49,7 @@ class Lights:
 
     Attributes:
         distant: The distant lights. The first casts shadows.
-        surroundings: Give the ambient light.
+        surroundings: Source of the ambient light.
     """
 
     distant: list[Light]
@@ -78,7 +78,7 @@ def sample_lights(config: Config, view: PanoramaView | None, rng: Generator) -> 
 
 
 def _sample_direction(rng: Generator, deviation: float) -> np.ndarray:
-    """Draw the direction of a light (3,), mostly from above; a small deviation keeps it before the face."""
+    """Draw the direction of a light (3,), mostly from above; the smaller the deviation, the more from the front."""
     direction = np.array([rng.normal(0, deviation), -abs(rng.normal(0.35, 0.5)), -1.0])
     if rng.random() < 0.08:
         direction[1] *= -1

@@ -1,4 +1,4 @@
-"""Materials at each pixel: color, highlights and fine relief of the surfaces that are seen."""
+"""Materials at each pixel: color, highlights and fine relief of the visible surfaces."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from facelattice_synthetic.skin_painter import SkinImage, SkinPainter
 
 @dataclass
 class Materials:
-    """Materials of the surfaces that are seen.
+    """Materials of the visible surfaces.
 
     Attributes:
         albedo: float32 (S, S, 3), linear color.
@@ -36,7 +36,7 @@ def sample_materials(surfaces: list[Surface], geometry: GeometryBuffer, painter:
 
     Args:
         surfaces: The surfaces; the first one is the skin of the head.
-        geometry: Where they are seen.
+        geometry: Their pixels.
         painter: Paints the skin of the head.
     """
     shape = geometry.surface_ids.shape

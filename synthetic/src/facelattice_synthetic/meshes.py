@@ -65,7 +65,7 @@ def read_target(path: Path) -> tuple[np.ndarray, np.ndarray]:
 
 
 class Proxy:
-    """How a MakeHuman proxy (eyes, hair, ...) follows the base mesh: a .mhclo file.
+    """A MakeHuman proxy (eyes, hair, ...) that follows the base mesh, from a .mhclo file.
 
     Args:
         path: The file.
@@ -101,7 +101,7 @@ class Proxy:
 
 
 def subdivide(faces: Faces, num_vertices: int) -> tuple[sparse.csr_matrix, Faces]:
-    """Return one step of Catmull-Clark as a matrix.
+    """Return one step of Catmull-Clark subdivision as a matrix.
 
     Args:
         faces: Faces of quads.

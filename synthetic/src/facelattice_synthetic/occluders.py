@@ -17,9 +17,9 @@ def sample_hand(
     """Draw a hand that touches the face, with its palm or its back.
 
     Args:
-        assets: The parts.
+        assets: The 3D assets.
         base: (V, 3), vertices of the average base mesh.
-        target: (3,), the place that it touches, in the coordinates of the head.
+        target: (3,), the point that the hand touches, in the coordinates of the head.
         normal: (3,), unit direction away from the face.
         texture: The skin's texture.
         scale: Size of the head, 1 for an adult.
@@ -52,7 +52,7 @@ def sample_object(target: np.ndarray, normal: np.ndarray, texture: np.ndarray, r
     """Draw a cylinder, a board, a ball or a rod before the face.
 
     Args:
-        target: (3,), the place of the face that it hides, in the coordinates of the head.
+        target: (3,), the point of the face that the object hides, in the coordinates of the head.
         normal: (3,), unit direction away from the face.
         texture: float32 (H, W, 3), linear color.
         rng: Random numbers.

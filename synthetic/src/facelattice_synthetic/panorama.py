@@ -18,7 +18,7 @@ from facelattice_synthetic.assets import AssetError
 
 MEAN_BRIGHTNESS = 0.3
 LARGEST_BRIGHTNESS = 20.0
-"""Brighter pixels, such as the sun, are cut off: hard lights are drawn as distant lights."""
+"""Limit for pixels such as the sun, in units of the median: hard lights are drawn as distant lights."""
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class Panorama:
 
     Attributes:
         image: float32 (H, 2 H, 3), linear color. Columns are longitudes, rows are latitudes from the top.
-        harmonics: float32 (9, 3), its light on a surface, as coefficients of the spherical harmonics of `evaluate`.
+        harmonics: float32 (9, 3), its light on a surface, as coefficients of `spherical_harmonics`.
     """
 
     image: np.ndarray
@@ -36,7 +36,7 @@ class Panorama:
 
 @dataclass(frozen=True)
 class PanoramaView:
-    """What a camera sees of a panorama.
+    """The view of a camera in a panorama.
 
     Attributes:
         panorama: The panorama.
@@ -51,7 +51,7 @@ class PanoramaView:
     light: float
 
     def image(self, size: int) -> np.ndarray:
-        """Return what the camera sees: float32 (size, size, 3), linear color."""
+        """Return the image of the camera: float32 (size, size, 3), linear color."""
         half = np.tan(np.radians(self.field_of_view / 2))
         x, y = np.meshgrid(*[((np.arange(size) + 0.5) / size * 2 - 1) * half] * 2)
         directions = self.rotation.apply(np.stack([x, y, np.ones_like(x)], 2).reshape(-1, 3)).reshape(size, size, 3)
@@ -65,7 +65,7 @@ class PanoramaView:
     def ambient(self, normals: np.ndarray) -> np.ndarray:
         """Return the light (..., 3) on surfaces, from their unit normals (..., 3) before the camera."""
         rotated = self.rotation.apply(normals.reshape(-1, 3)).reshape(normals.shape)
-        light = evaluate(rotated) @ self.panorama.harmonics
+        light = spherical_harmonics(rotated) @ self.panorama.harmonics
         return np.asarray(self.light * np.maximum(light, 0.02 * MEAN_BRIGHTNESS), np.float32)
 
 
@@ -76,14 +76,14 @@ def read_panoramas(folder: Path) -> list[Panorama]:
     @pmndrs/assets of npm.
 
     Raises:
-        AssetError: A file is not a panorama.
+        AssetError: If a file is not a panorama.
     """
     paths = sorted([*folder.glob("*.exr"), *folder.glob("*.exr.js")])
     return [make_panorama(_read_exr(path)) for path in paths]
 
 
 def make_panorama(image: np.ndarray) -> Panorama:
-    """Scale an image (H, 2 H, 3) of linear color to the mean brightness, and find its light."""
+    """Scale an image (H, 2 H, 3) of linear color to the mean brightness, and compute its light."""
     image = np.asarray(image, np.float32)
     image = np.minimum(image, LARGEST_BRIGHTNESS * np.median(image))
     height, width = image.shape[:2]
@@ -92,8 +92,8 @@ def make_panorama(image: np.ndarray) -> Panorama:
     weights = np.cos(latitude)[:, None] / (width * np.cos(latitude).sum())  # each pixel's share of the sphere
     image = image * (MEAN_BRIGHTNESS / max(1e-6, float((image.mean(2) * weights).sum())))
     x, z = np.sin(longitude) * np.cos(latitude)[:, None], np.cos(longitude) * np.cos(latitude)[:, None]
-    basis = evaluate(np.stack([x, np.broadcast_to(np.sin(latitude)[:, None], x.shape), z], 2))
-    # A matte surface blurs the light: it keeps 1, 2/3 and 1/4 of the three bands.
+    basis = spherical_harmonics(np.stack([x, np.broadcast_to(np.sin(latitude)[:, None], x.shape), z], 2))
+    # A matte surface blurs the light: the factors of the three bands are 1, 2/3 and 1/4.
     # Source: Ramamoorthi and Hanrahan, An Efficient Representation for Irradiance Environment Maps, SIGGRAPH 2001.
     band = np.array([1, *[2 / 3] * 3, *[1 / 4] * 5])
     harmonics = np.einsum("hwk,hwc,hw->kc", basis, image, np.broadcast_to(weights, x.shape)) * band[:, None]
@@ -108,7 +108,7 @@ def sample_view(panoramas: list[Panorama], rng: Generator) -> PanoramaView:
     return PanoramaView(panoramas[rng.integers(len(panoramas))], rotation, field_of_view, light)
 
 
-def evaluate(directions: np.ndarray) -> np.ndarray:
+def spherical_harmonics(directions: np.ndarray) -> np.ndarray:
     """Return the nine spherical harmonics of the first three bands (..., 9) in unit directions (..., 3).
 
     They are orthogonal, with a mean square of 1 over the sphere.

@@ -1,4 +1,4 @@
-"""What a camera does to a linear image: exposure, blur, loss of resolution, noise."""
+"""Simulation of a camera on a linear image: exposure, blur, loss of resolution, noise."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Rotation and place of head and body before the camera."""
+"""Rotation and position of head and body before the camera."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ TO_CAMERA = np.array([1, -1, -1])
 
 @dataclass(frozen=True)
 class Pose:
-    """Rotation and place of head and body.
+    """Rotation and position of head and body.
 
     Attributes:
         head: Rotation of the head: yaw, pitch, roll.
         body: Rotation of the body.
         pivot: (3,), the point in the neck about which both rotate.
-        offset: (3,), place of the pivot before the camera, in decimeters.
+        offset: (3,), position of the pivot in the camera's coordinates, in decimeters.
     """
 
     head: Rotation
@@ -35,8 +35,8 @@ class Pose:
 
         Args:
             vertices: (V, 3), in the coordinates of the head.
-            rest: (V, 3), their places on the average head. The lower they are, the more they follow the body. None:
-                all follow the head.
+            rest: (V, 3), their positions on the average head: lower ones follow the body more. If None, all follow the
+                head.
         """
         centered = vertices - self.pivot
         rotated = self.head.apply(centered)
@@ -61,7 +61,7 @@ def sample_head_rotation(config: Config, rng: Generator) -> Rotation:
 
 
 def sample_body_rotation(head: Rotation, rng: Generator) -> Rotation:
-    """Draw the rotation of the body, which follows that of the head in part."""
+    """Draw the rotation of the body, which partly follows that of the head."""
     noise = np.clip(rng.normal(0, [12, 18, 8]), -40, 40)
     roll, yaw, pitch = head.as_euler("ZYX", degrees=True)
     share = rng.uniform(0.3, 1)

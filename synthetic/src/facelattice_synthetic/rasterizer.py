@@ -41,7 +41,7 @@ class ScreenTriangle(NamedTuple):
 def _project_triangle(
     pixels: np.ndarray, inverse_depth: np.ndarray, triangles: np.ndarray, t: int, height: int, width: int
 ) -> ScreenTriangle:
-    """Return triangle t. It covers no pixels if a corner is behind the camera, or if it is seen from its edge."""
+    """Return triangle t. It covers no pixels if a corner is behind the camera, or if its area in the image is 0."""
     a, b, c = triangles[t, 0], triangles[t, 1], triangles[t, 2]
     wa, wb, wc = inverse_depth[a], inverse_depth[b], inverse_depth[c]
     ax, ay, bx, by, cx, cy = pixels[a, 0], pixels[a, 1], pixels[b, 0], pixels[b, 1], pixels[c, 0], pixels[c, 1]
@@ -70,7 +70,7 @@ def draw_triangles(
     """Draw triangles into a z-buffer.
 
     Args:
-        pixels: float32 (V, 2), places of the vertices in the image.
+        pixels: float32 (V, 2), positions of the vertices in the image.
         inverse_depth: float32 (V,), 1 / depth, positive before the camera.
         triangles: int32 (T, 3).
         uv: float32 (T, 3, 2), texture coordinates.
@@ -78,7 +78,7 @@ def draw_triangles(
         first: Number of the first triangle, for `triangle_ids`.
         depth: float32 (S, S), largest 1 / depth so far; 0 is empty.
         triangle_ids: int32 (S, S), number of the nearest triangle.
-        barycentric: float32 (S, S, 2), coordinates of the second and third corner, correct in perspective.
+        barycentric: float32 (S, S, 2), coordinates of the second and third corner, perspective-correct.
     """
     height, width = depth.shape
     rows, columns = alpha.shape
@@ -112,16 +112,16 @@ def blend_triangles(
     light: np.ndarray, bias: float, depth: np.ndarray, color: np.ndarray, layer_opacity: np.ndarray,
     opacity: np.ndarray,
 ) -> None:  # fmt: skip
-    """Blend triangles over an image, in their order, where they are before the z-buffer's surface.
+    """Blend triangles over an image, in their order, where they are in front of the z-buffer's surface.
 
     Args:
-        pixels: float32 (V, 2), places of the vertices in the image.
+        pixels: float32 (V, 2), positions of the vertices in the image.
         inverse_depth: float32 (V,), 1 / depth.
         triangles: int32 (T, 3), from the back to the front.
         uv: float32 (T, 3, 2), texture coordinates.
         texture: float32 (H, W, 4), linear color and opacity.
         light: float32 (V, 4), factors of color and opacity at the vertices.
-        bias: Relative depth by which the triangles are brought nearer.
+        bias: Relative depth by which the triangles are moved towards the camera.
         depth: float32 (S, S), 1 / depth of the opaque surfaces.
         color: float32 (S, S, 3), the image.
         layer_opacity: float32 (S, S), opacity of the blended triangles so far.
@@ -135,7 +135,7 @@ def blend_triangles(
         for y in range(triangle.y0, triangle.y1 + 1):
             for x in range(triangle.x0, triangle.x1 + 1):
                 sa, sb, sc = _barycentric(triangle, x, y)
-                # An edge that two triangles share is drawn once: the ends of the interval differ.
+                # The comparisons differ, so that an edge of two triangles is drawn once.
                 if sa < 0 or sb <= 0 or sc <= 0:
                     continue
                 w = sa * triangle.wa + sb * triangle.wb + sc * triangle.wc

@@ -10,12 +10,12 @@ import numpy as np
 def farthest_hits(
     vertices: np.ndarray, triangles: np.ndarray, origins: np.ndarray, directions: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return where rays leave a mesh for the last time.
+    """Return the farthest intersections of rays with a mesh.
 
     Args:
         vertices: (V, 3).
         triangles: int (T, 3).
-        origins: (N, 3), a point on each ray. Places behind it count as well.
+        origins: (N, 3), a point on each ray. Intersections behind it count as well.
         directions: (N, 3).
 
     Returns:

@@ -21,7 +21,7 @@ def render(
     """Render a scene.
 
     Args:
-        surfaces: Opaque meshes. The first one is the skin of the head; there are eyes and teeth.
+        surfaces: Opaque meshes. The first one is the skin of the head; eyes and teeth must be included.
         layers: Meshes that are blended over them, in this order.
         lights: The lights.
         camera: The camera.

@@ -1,4 +1,4 @@
-"""What a scene consists of: opaque surfaces and layers that are blended over them; and its rendered image."""
+"""The parts of a scene, opaque surfaces and layers that are blended over them, and its rendered image."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ import numpy as np
 FACE_KINDS = {"skin", "eyes", "teeth", "tongue"}
 """Kinds of the surfaces that belong to the face."""
 SKIN_KINDS = {"skin", "hand"}
-"""Kinds of the surfaces that are lit as skin is."""
+"""Kinds of the surfaces that are shaded as skin."""
 
 
 @dataclass
 class Surface:
-    """An opaque mesh before the camera: x to the right, y down, z away from the camera, in decimeters.
+    """An opaque mesh in the camera's coordinates: x to the right, y down, z away from the camera, in decimeters.
 
     Attributes:
         kind: One of `FACE_KINDS`, or the kind of an accessory.
@@ -47,7 +47,7 @@ class Layer:
         uv: float32 (T, 3, 2), texture coordinates.
         texture: float32 (H, W, 4), linear color and opacity.
         opacity: (V,), factor of the opacity.
-        bias: Relative depth by which it is brought nearer.
+        bias: Relative depth by which the layer is moved towards the camera.
         hides: Whether landmarks behind it are hidden.
         shade: (V,), factor of the light, for hair under other hair; None is 1.
         normals: (V, 3); None computes them from the triangles.
@@ -72,9 +72,9 @@ class Rendering:
 
     Attributes:
         color: float32 (S, S, 3), linear, on black.
-        opacity: float32 (S, S), how much of the background is covered.
+        opacity: float32 (S, S), fraction of the background that is covered.
         depth: float32 (S, S), 1 / depth of the opaque surfaces; 0 is the background.
-        surface_ids: int (S, S), number of the surface that is seen, or -1.
+        surface_ids: int (S, S), number of the visible surface, or -1.
         layer_opacity: float32 (S, S), opacity of the layers that hide landmarks.
     """
 

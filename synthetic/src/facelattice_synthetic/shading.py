@@ -1,4 +1,4 @@
-"""Shading of the opaque surfaces: shadow map, ambient occlusion, highlights, light that scatters under skin."""
+"""Shading of the opaque surfaces: shadow map, ambient occlusion, highlights, subsurface scattering of skin."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ SHADOW_SIZE = 384
 SHADOW_RADIUS = 2.2
 """Half the side of the shadow map, in decimeters."""
 SHADOW_BIAS = 0.035
-"""Decimeters by which a surface may lie behind the shadow map's one and still be lit."""
+"""Decimeters by which a surface may be behind that of the shadow map and still be lit."""
 SHADOW_CAMERA = 20.0
 """Distance of the shadow map's camera from the face, in decimeters."""
 
 
 def find_shadow(surfaces: list[Surface], layers: list[Layer], light: Light, geometry: GeometryBuffer) -> np.ndarray:
-    """Return which share of a light reaches each pixel, by a shadow map: float32 (S, S)."""
+    """Return the fraction of a light that reaches each pixel, by a shadow map: float32 (S, S)."""
     covered = geometry.covered
     if light.softness >= 1:
         return np.ones(covered.shape, np.float32)
@@ -40,7 +40,7 @@ def find_shadow(surfaces: list[Surface], layers: list[Layer], light: Light, geom
     for vertices, triangles, uv, alpha in meshes:
         rotated = (vertices - center) @ rotation.T
         pixels = (SHADOW_SIZE / 2 + scale * rotated[:, :2]).astype(np.float32)
-        # The map holds a nearness that is linear in the depth, not 1 / depth, so that one bias fits everywhere.
+        # The map contains a nearness that is linear in the depth, not 1 / depth, so that one bias fits everywhere.
         nearness = (SHADOW_CAMERA - rotated[:, 2]).astype(np.float32)
         draw_triangles(pixels, nearness, triangles, uv, alpha, 0, nearest, ids, barycentric)
     rotated = (geometry.points - center.astype(np.float32)) @ rotation.T.astype(np.float32)
@@ -58,7 +58,7 @@ def find_shadow(surfaces: list[Surface], layers: list[Layer], light: Light, geom
 
 
 def find_ambient_occlusion(geometry: GeometryBuffer, wet: np.ndarray, focal: float) -> np.ndarray:
-    """Return how much of the ambient light reaches each pixel, from the difference of the depth to its blur.
+    """Return the fraction of the ambient light that reaches each pixel, from the difference of the depth to its blur.
 
     Args:
         geometry: The surfaces.
@@ -74,7 +74,7 @@ def find_ambient_occlusion(geometry: GeometryBuffer, wet: np.ndarray, focal: flo
         weight = cv2.GaussianBlur(covered.astype(np.float32), (0, 0), sigma)
         blurred = cv2.GaussianBlur(z, (0, 0), sigma) / np.maximum(weight, 1e-3)
         result *= 1 - np.clip(strength * np.clip(z - blurred, 0, 0.25), 0, 0.75)
-    # Light enters the white of an eye and the teeth at their sides, and what is wet mirrors its surroundings.
+    # Eyes and teeth are translucent, and wet surfaces reflect their surroundings.
     result[wet] **= 0.4
     return result
 
@@ -88,14 +88,14 @@ def shade(
         geometry: The surfaces.
         materials: Their materials.
         lights: The lights.
-        shadow: float32 (S, S), share of the first light that reaches a pixel.
-        occlusion: float32 (S, S), share of the ambient light that reaches a pixel.
+        shadow: float32 (S, S), fraction of the first light that reaches a pixel.
+        occlusion: float32 (S, S), fraction of the ambient light that reaches a pixel.
     """
     view = -geometry.points / np.maximum(np.linalg.norm(geometry.points, axis=2, keepdims=True), 1e-6)
     normals = _shading_normals(geometry, materials, view)
     skin, shininess = materials.skin, materials.shininess
-    # Light that enters skin leaves it elsewhere, red light farthest away. So the lit side reaches around the edge, and
-    # shadows have red edges.
+    # Light scatters under the skin, red light farthest. So the lit side extends beyond the edge of the shadow, whose
+    # edges are red.
     wrap = np.where(skin[..., None], np.array([0.35, 0.2, 0.14], np.float32), np.float32(0.05))
     diffuse, highlights = np.zeros_like(materials.albedo), np.zeros_like(materials.albedo)
     for number, light in enumerate(lights.distant):
@@ -138,7 +138,7 @@ def _shading_normals(geometry: GeometryBuffer, materials: Materials, view: np.nd
 
 
 def _scatter(diffuse: np.ndarray, skin: np.ndarray) -> None:
-    """Blur the light (S, S, 3) on skin in place, red most, as light that scatters under the skin is."""
+    """Blur the light (S, S, 3) on skin in place, red most, to simulate subsurface scattering."""
     weight = skin.astype(np.float32)
     for channel, sigma in enumerate((2.2, 1.1, 0.6)):
         share = cv2.GaussianBlur(weight, (0, 0), sigma)

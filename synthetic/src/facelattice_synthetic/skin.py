@@ -1,4 +1,4 @@
-"""How the skin of a person looks: tint, make-up, stubble, freckles, wrinkles, and clothes below the neck."""
+"""Appearance of the skin of a person: tint, make-up, stubble, freckles, wrinkles, and clothes below the neck."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ class Skin:
         blush: Color and opacity on the cheeks.
         stubble: Opacity of short hairs of a beard.
         hair_color: (3,), linear.
-        freckles: Their strength.
-        wrinkles: Their strength.
-        pores: Their strength.
+        freckles: Strength of freckles.
+        wrinkles: Strength of wrinkles.
+        pores: Strength of pores.
         circles: Strength of dark circles under the eyes.
         neckline: Height of the upper edge of the clothes in front, and its rise per decimeter to the side.
         cloth: float32 (S, S, 3), linear color of the clothes.
@@ -56,7 +56,7 @@ def sample_skin(assets: Assets, person: Person, config: Config, hair_color: np.n
     """Draw the skin of a person.
 
     Args:
-        assets: The parts.
+        assets: The 3D assets.
         person: Sets the texture, and the probability of make-up, stubble and wrinkles.
         config: Probabilities.
         hair_color: (3,), linear, for stubble.
@@ -106,7 +106,7 @@ def _blend_textures(assets: Assets, person: Person, rng: Generator) -> np.ndarra
 
 
 def beard_mask(rest: np.ndarray) -> np.ndarray:
-    """Return how much beard grows at places on the average head (..., 3): 0 to 1."""
+    """Return the density of a beard at places on the average head (..., 3): 0 to 1."""
     x, y, z = np.abs(rest[..., 0]), rest[..., 1], rest[..., 2]
     edge = np.interp(x, [0, 0.1, 0.2, 0.3, 0.45, 0.58, 0.7], [6.86, 6.87, 6.83, 6.75, 6.78, 6.95, 7.2])
     upper = np.clip((edge - y) / 0.07, 0, 1)

@@ -16,13 +16,13 @@ NOISE_SIZE = 512
 
 @dataclass(frozen=True)
 class SkinImage:
-    """The skin of the head in an image. The methods that paint change it in place.
+    """The skin of the head in an image. Its painting methods work in place.
 
     Attributes:
         albedo: float32 (S, S, 3), linear color.
         specular: float32 (S, S), strength of the highlights.
         bump: float32 (S, S), height in decimeters.
-        rest: float32 (S, S, 3), places on the average head.
+        rest: float32 (S, S, 3), positions on the average head.
         uv: float32 (S, S, 2), texture coordinates.
         mask: bool (S, S), pixels of the skin of the head.
     """
@@ -69,8 +69,8 @@ class SkinPainter:
     """Paints a person's skin.
 
     Args:
-        skin: How it looks.
-        assets: They have the places of lips, eyelids and the inside of the mouth in the texture.
+        skin: Its appearance.
+        assets: The assets with the masks of lips, eyelids and the inside of the mouth in the texture.
     """
 
     def __init__(self, skin: Skin, assets: Assets) -> None:

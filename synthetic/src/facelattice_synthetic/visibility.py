@@ -9,17 +9,17 @@ from facelattice_synthetic.scene import FACE_KINDS, Rendering
 
 VISIBLE, HIDDEN_BY_OBJECT, HIDDEN_BY_FACE = 0, 1, 2
 TOLERANCE = 0.045
-"""Decimeters by which a landmark may lie behind the surface that is seen."""
+"""Decimeters by which a landmark may be behind the visible surface."""
 
 
 def find_visibility(points: np.ndarray, camera: Camera, rendering: Rendering, kinds: list[str]) -> np.ndarray:
-    """Return the visibility of points before the camera.
+    """Return the visibility of points in the camera's coordinates.
 
     A point is hidden if all surfaces in the 5 x 5 pixels around it are nearer than the point, or if layers cover more
     than half of these pixels. A point outside of the image counts as hidden by an object.
 
     Args:
-        points: (N, 3), before the camera.
+        points: (N, 3), in the camera's coordinates.
         camera: The camera.
         rendering: The rendered scene.
         kinds: Kinds of its surfaces, one of `Surface.kind` each.

@@ -48,7 +48,7 @@ def measure_gap(scores: Scores) -> AnnotationGap:
     """Return the offsets of the faces that were found and whose outer eye corners are annotated.
 
     Raises:
-        DataError: The scheme has no outer eye corners, or there are fewer than two such faces.
+        DataError: If the scheme has no outer eye corners, or there are fewer than two such faces.
     """
     ocular = scores.scheme.ocular
     if ocular is None:

@@ -1,10 +1,10 @@
-"""Play an annotator with the truth of a dataset: how much work does the loop of `facelattice annotate` save?
+"""Simulate an annotator with the truth of a dataset: how much work does the loop of `facelattice annotate` save?
 
     python benchmarks/annotation_loop.py DATA/300W/helen/trainset --points 17,21,22,26,36,39,42,45,30,48,54,8 \
         --json benchmarks/results -o docs/images/annotation_loop.svg
     python benchmarks/annotation_loop.py DATA/mtfl5/points.csv --faces 200 --json benchmarks/results
 
-The played annotator takes over the suggested face that overlaps the true one most, or draws the true box if there is
+The simulated annotator accepts the suggested face that overlaps the true one most, or draws the true box if there is
 none, and drags each point that is farther from the truth than the tolerance, each with one drag. It ends anywhere
 within the tolerance, so that the labels are as exact whether they were dragged or not. A share of the box's longer side
 is the unit of the tolerance and of the drags. Two ways are compared on the same images: the loop, in which a model is
@@ -33,10 +33,10 @@ from result import add_json_option, write_result
 from tables import annotation_table
 
 from facelattice import geometry
-from facelattice.annotate.prediction import Suggestions, sort_by_uncertainty
+from facelattice.annotate.prediction import FaceSuggester, sort_by_uncertainty
 from facelattice.annotate.project import Project
 from facelattice.annotate.table import FaceAnnotation
-from facelattice.annotate.training_job import START, TrainingJob
+from facelattice.annotate.training_job import DEFAULT_BASE, TrainingJob
 from facelattice.datasets.readers.detect_layout import read_samples
 from facelattice.datasets.sample import Sample
 from facelattice.inference.onnx_model import Model
@@ -75,7 +75,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         "--rounds", default="10,20,40,80", help="numbers of finished images at which a round is trained"
     )
     parser.add_argument("--epochs", type=int, help="epochs of each round (default: as the page suggests)")
-    parser.add_argument("--start", default=START, help="the model that each round starts from")
+    parser.add_argument("--start", default=DEFAULT_BASE, help="the model that each round starts from")
     parser.add_argument("--tolerance", type=float, default=TOLERANCE, help="of the box's longer side")
     add_json_option(parser)
     parser.add_argument("-o", "--out", type=Path, help="file for the curve")
@@ -131,11 +131,11 @@ def _cut(sample: Sample, ids: Sequence[int], scheme: Scheme) -> Sample:
 def play(samples: list[Sample], table: Path, rounds: Sequence[int], options: argparse.Namespace) -> list[Work]:
     """Annotate all images, and train when a number of images in ``rounds`` is done."""
     project = Project(table, samples[0].scheme, [sample.path for sample in samples])
-    suggestions = Suggestions(project, None)
-    job = TrainingJob(project, options.start, lambda path: suggestions.use_model(Model(path)))
+    suggester = FaceSuggester(project, None)
+    job = TrainingJob(project, options.start, lambda path: suggester.use_model(Model(path)))
     work = []
-    while (index := next_image(project, suggestions)) is not None:
-        work.append(annotate(project, suggestions, index, samples[index], options.tolerance))
+    while (index := next_image(project, suggester)) is not None:
+        work.append(annotate(project, suggester, index, samples[index], options.tolerance))
         if len(work) in rounds and len(work) < len(samples):
             train(job, options.epochs)
     job.close()
@@ -143,23 +143,23 @@ def play(samples: list[Sample], table: Path, rounds: Sequence[int], options: arg
     return work
 
 
-def next_image(project: Project, suggestions: Suggestions) -> int | None:
+def next_image(project: Project, suggester: FaceSuggester) -> int | None:
     """Return the image that the page shows next: the most uncertain one if there is a model."""
     open_images = [index for index, record in enumerate(project.records) if not record.done]
-    if suggestions.model_name is not None:
+    if suggester.model_name is not None:
         for index in open_images:
-            suggestions.of_image(index)
-    uncertainties = [suggestions.uncertainty(index) for index in range(len(project.records))]
+            suggester.suggest(index)
+    uncertainties = [suggester.uncertainty(index) for index in range(len(project.records))]
     order = sort_by_uncertainty(project.records, uncertainties)
     return order[0] if open_images else None
 
 
-def annotate(project: Project, suggestions: Suggestions, index: int, truth: Sample, tolerance: float) -> Work:
+def annotate(project: Project, suggester: FaceSuggester, index: int, truth: Sample, tolerance: float) -> Work:
     """Correct the suggestion for an image, and mark the image as done."""
     rng = np.random.default_rng(index)  # both ways end their drags at the same places
-    faces = [face.annotation.points for face in suggestions.of_image(index).faces]
+    faces = [face.annotation.points for face in suggester.suggest(index).faces]
     best = geometry.highest_iou([geometry.face_box(points) for points in faces], truth.box, 0.1)
-    points = suggestions.in_box(index, truth.box).annotation.points if best is None else faces[best]
+    points = suggester.suggest_in_box(index, truth.box).annotation.points if best is None else faces[best]
     side = geometry.box_side(truth.box)
     errors = np.linalg.norm(points - truth.points, axis=1) / side
     is_wrong = errors > tolerance

@@ -1,4 +1,4 @@
-"""A landmark network of others as an ONNX file, and the rule of its input: a small YAML file.
+"""A third-party landmark network as an ONNX file, and the rule of its input: a small YAML file.
 
 Example:
     name: PFLD-GhostOne
@@ -62,7 +62,7 @@ def find_rule(model: Path) -> Path:
     """Find the rule of an ONNX file: a YAML file of the same name in benchmarks/ or beside the ONNX file.
 
     Raises:
-        ArgumentError: There is none.
+        ArgumentError: If there is no such file.
     """
     candidates = [folder / f"{model.stem}.yaml" for folder in (FOLDER, model.parent)]
     for path in candidates:
@@ -75,7 +75,7 @@ def load_rule(path: Path) -> OnnxRule:
     """Read a rule.
 
     Raises:
-        FormatError: The file is not YAML, a key is missing or unknown, or a value is wrong; the message names it.
+        FormatError: If the file is not YAML, a key is missing or unknown, or a value is wrong; the message names it.
     """
     import yaml
 
@@ -110,7 +110,7 @@ def _is_number(value: Any) -> bool:
 
 
 class OnnxNetwork:
-    """A landmark network of others, on one thread.
+    """A third-party landmark network, on one thread.
 
     Args:
         model: The ONNX file.
@@ -120,7 +120,7 @@ class OnnxNetwork:
         scheme: Scheme of its points.
 
     Raises:
-        ModelError: The file cannot be loaded, or the rule does not fit it.
+        ModelError: If the file cannot be loaded, or the rule does not fit it.
     """
 
     def __init__(self, model: Path):

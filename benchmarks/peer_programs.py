@@ -72,7 +72,7 @@ FACE_API_BOX = BoxRule(dx=-0.02, dy=-0.127, width=1.028, height=1.138)
 
 @dataclass(frozen=True)
 class Output:
-    """What a program gives for an image.
+    """The result of a program for an image.
 
     Attributes:
         points: The landmarks (N, 2) of each face, pixels of the image with whole numbers at pixel centers.
@@ -200,9 +200,9 @@ def load_face_api(folder: Path | None) -> Program:
         head = {"width": image.shape[1], "height": image.shape[0], "box": box}
         stdin.write(json.dumps(head).encode() + b"\n" + np.ascontiguousarray(image).tobytes())
         stdin.flush()
-        answer = _read_json(stdout.readline())
-        points = [np.array(face, np.float32) - 0.5 for face in answer["points"]]  # from edges to pixel centers
-        return Output(points, [np.array(corners) - 0.5 for corners in answer["boxes"]], answer["ms"])
+        response = _read_json(stdout.readline())
+        points = [np.array(face, np.float32) - 0.5 for face in response["points"]]  # from edges to pixel centers
+        return Output(points, [np.array(corners) - 0.5 for corners in response["boxes"]], response["ms"])
 
     def predict(image: np.ndarray, box: np.ndarray) -> Output:
         return call(image, (FACE_API_BOX.apply(box) + 0.5).tolist())

@@ -19,8 +19,8 @@ from facelattice.training.precision import depthwise_in_float32
 BATCH, SIZE, STEPS = 32, 160, 10
 
 
-def images_a_second(backbone: str, in_float32: bool) -> float:
-    """The median over the steps, after two that are not pluralize."""
+def images_per_second(backbone: str, in_float32: bool) -> float:
+    """Return the median number of images per second over the steps, without the first two."""
     network = timm.create_model(backbone, num_classes=0).train().to(memory_format=torch.channels_last)
     if in_float32:
         depthwise_in_float32(network)
@@ -39,7 +39,7 @@ def main() -> None:
     """Print a table of the speeds, in images per second."""
     print(f"| on {torch.get_num_threads()} CPU cores, {SIZE} px | depthwise in bf16 | in float32 |\n|---|---|---|")
     for backbone in ("tf_efficientnet_lite0", "mobilenetv2_100"):
-        plain, mixed = images_a_second(backbone, False), images_a_second(backbone, True)
+        plain, mixed = images_per_second(backbone, False), images_per_second(backbone, True)
         print(f"| {backbone} | {plain:.0f} images/s | {mixed:.0f} images/s |")
 
 

@@ -99,7 +99,7 @@ def read_results(folder: Path = FOLDER) -> dict[str, dict[str, Any]]:
     """Return the newest result of each benchmark by its name.
 
     Raises:
-        ValueError: A file lacks a key of the schema.
+        ValueError: If a file lacks a key of the schema.
     """
     results: dict[str, dict[str, Any]] = {}
     for path in sorted(folder.glob("*.json")):

@@ -138,7 +138,7 @@ def mean_of_found(sets: Sequence[dict[str, Any]]) -> str:
 
 
 def accuracy_table(results: Results) -> str:
-    """All models on all sets with both kinds of boxes."""
+    """Return all models on all sets with both kinds of boxes."""
     rows = []
     for row in results["accuracy"]["rows"]:
         if row["data"] == "WFLW" and row["subset"] != "test":
@@ -215,7 +215,7 @@ def turned_table(results: Results) -> str:
 
 
 def peers_table(results: Results) -> str:
-    """All programs on all sets."""
+    """Return all programs on all sets."""
     rows = [
         [r["set"], r["program"], r["boxes"], f"{r['num_found']} of {r['num_faces']}", percent(r["nme"]),
          percent(r["failure_rate"], 1), percent(r["auc"], 1), f"{r['ms']:.1f}"]
@@ -270,7 +270,7 @@ def speed_table(results: Results) -> str:
 
 
 def annotation_table(result: dict[str, Any]) -> str:
-    """The work of an annotator with mean shapes and with models."""
+    """Return the work of an annotator with mean shapes and with models."""
     images = [f"{a + 1} to {b}" for a, b in itertools.pairwise(result["edges"])]
     header = [
         "suggestions", "points dragged", "length of the drags, sides of the box", "drags, seconds", "boxes drawn",

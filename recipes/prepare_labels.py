@@ -59,7 +59,7 @@ def main(data: Path, labels: Path, model: Annotated[str, typer.Option(help="The 
 
 
 def consistent_faces(table: Path) -> list[Sample]:
-    """The faces of a table whose column "disagreement" is small."""
+    """Return the faces of a table whose column "disagreement" is small."""
     with open(table, encoding="utf-8", newline="") as file:
         keep = [float(row["disagreement"]) <= MAX_DISAGREEMENT for row in csv.DictReader(file)]
     return [face for face, ok in zip(read_samples(table), keep, strict=True) if ok]
@@ -130,7 +130,7 @@ def split_merlrav(table: Path, predictor: LandmarkPredictor, labels: Path) -> No
 
 
 def registration_offset(faces: list[Sample], predictor: LandmarkPredictor) -> np.ndarray:
-    """The median over faces of the median distance (2,) from the annotated points to the predicted ones, pixels."""
+    """Return the median over faces of the median offset (2,) from annotated to predicted points, pixels."""
     offsets = []
     for face in track_progress(faces, "registering MERL-RAV"):
         (found,) = predictor.predict_and_refine([load_image(face.path)], [face.box])
@@ -139,7 +139,7 @@ def registration_offset(faces: list[Sample], predictor: LandmarkPredictor) -> np
 
 
 def relative(path: Path, folder: Path) -> str:
-    """The path of an image as seen from the folder of a table."""
+    """Return the path of an image as seen from the folder of a table."""
     return os.path.relpath(path, folder)
 
 

@@ -171,7 +171,7 @@ def around_face(points: np.ndarray, num_face: int) -> np.ndarray:
 
 
 def head_rotation(points: np.ndarray) -> np.ndarray:
-    """The rotation (3, 3) of a head from its pose."""
+    """Return the rotation (3, 3) of a head from its pose."""
     pose = head_pose(points, SCHEME)
     roll, pitch = math.radians(pose.roll), math.radians(-pose.pitch)
     turn_roll = np.array([[math.cos(roll), -math.sin(roll), 0], [math.sin(roll), math.cos(roll), 0], [0, 0, 1]])
@@ -180,7 +180,7 @@ def head_rotation(points: np.ndarray) -> np.ndarray:
 
 
 def rotation_about_y(degrees: float) -> np.ndarray:
-    """The rotation (3, 3) that turns a face to the image's right by an angle."""
+    """Return the rotation (3, 3) that turns a face to the image's right by an angle."""
     a = math.radians(-degrees)
     return np.array([[math.cos(a), 0, math.sin(a)], [0, 1, 0], [-math.sin(a), 0, math.cos(a)]])
 
@@ -207,7 +207,7 @@ def draw(
 
 
 def is_covered(i: int, points: np.ndarray, depths: np.ndarray, faces: np.ndarray, tolerance: float) -> bool:
-    """Whether a landmark lies behind the face: all of its triangles face away, or another one is before it."""
+    """Return whether a landmark lies behind the face: all of its triangles face away, or another one is before it."""
     own = (faces == i).any(1)
     if not own.any():
         return True

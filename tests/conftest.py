@@ -144,7 +144,7 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
-    """Say what was written into HOME, and how many tests were skipped, by reason."""
+    """Report the files written into HOME, and the number of skipped tests by reason."""
     for path in written_into_home:
         terminalreporter.write_line(f"FAILED: the tests wrote into HOME: {path}", red=True)
     reports = terminalreporter.stats.get("skipped", [])

@@ -16,13 +16,13 @@ from itertools import chain, pairwise
 from pathlib import Path
 from typing import Any
 
+from facelattice.video.frame_numbers import RESTART
 from facelattice.video.reader import import_av
 
 # Codecs that are copied into MP4. Others are converted to AAC, also MP3, which MP4 supports only from 16 kHz on.
 COPIED_CODECS = ("aac", "ac3", "alac", "eac3", "flac", "opus")
 AAC_RATES = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000)  # samples per second
 GAP = 0.1  # seconds; shorter gaps of audio are not real, but come from coarse clocks, such as that of AVI
-RESTART = 1.0  # seconds; where two files were joined, the clock goes back by more
 
 
 def add_audio(video: Path, source: Path, out: Path, offset: float = 0.0, until: float = math.inf) -> bool:

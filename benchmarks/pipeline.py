@@ -2,10 +2,11 @@
 
     python benchmarks/pipeline.py DATA/300W/helen/testset  # --images 60 for a quick run
 
-The first table is about single images in memory: the time of a call, and the part of it in the detector and in the
-landmark model. The second part is about files: one process with one thread, one process with a thread for each
-processor, and one process for each processor, as `facelattice align` does. The start of processes is included. All ways
-must find the same points. The images of the folder are repeated until there are enough.
+The first table is about single images in memory: the time of a call, the part of it in the detector and in the
+landmark model, and the time of the rows of its faces with pose, measures and visibility. The second part is about
+files: one process with one thread, one process with a thread for each processor, and one process for each processor,
+as `facelattice align` does. The start of processes is included. All ways must find the same points. The images of the
+folder are repeated until there are enough.
 """
 
 from __future__ import annotations
@@ -64,8 +65,8 @@ class TimedDetector(YuNetDetector):
         return self.timed(image)
 
 
-def measure_calls(model: str, images: list[np.ndarray], max_faces: int | None) -> tuple[float, float, float]:
-    """Return the median milliseconds of a call, of the detector in it and of the landmark model in it."""
+def measure_calls(model: str, images: list[np.ndarray], max_faces: int | None) -> tuple[float, float, float, float]:
+    """Return median milliseconds: of a call, of the detector and the landmark model in it, and of the faces' rows."""
     detector = TimedDetector()
     aligner: Any = FaceAligner(model, detector, max_faces=max_faces)
     aligner.predictor.model = landmark_model = Timed(aligner.model)
@@ -79,13 +80,16 @@ def measure_calls(model: str, images: list[np.ndarray], max_faces: int | None) -
             for function in timed:
                 function.ms = 0.0
             start = time.perf_counter()
-            aligner(image)
-            total = 1000 * (time.perf_counter() - start)
-            rows.append((total, timed[0].ms + timed[1].ms, timed[2].ms))
+            faces = aligner(image)
+            end = time.perf_counter()
+            for face in faces:
+                face.to_dict()
+            results = 1000 * (time.perf_counter() - end)
+            rows.append((1000 * (end - start), timed[0].ms + timed[1].ms, timed[2].ms, results))
     finally:
         aligner_module.quick_detect = original
-    total, detection, prediction = (statistics.median(column) for column in zip(*rows, strict=True))
-    return total, detection, prediction
+    total, detection, prediction, results = (statistics.median(column) for column in zip(*rows, strict=True))
+    return total, detection, prediction, results
 
 
 def align_files(paths: list[Path], settings: dict[str, Any], jobs: int) -> tuple[float, list[np.ndarray]]:
@@ -121,13 +125,13 @@ def main() -> None:
     paths = find_images([str(options.folder)])
     images = [load_image(path) for path in paths[:NUM_SINGLE_IMAGES]]
     print(f"{describe_processor()}\n")
-    print("| model | max_faces | detector | landmark model | call | call / both networks |\n|---|---|---|---|---|---|")
+    print("| model | max_faces | detector | landmark model | call | call / both networks | rows |\n|" + 7 * "---|")
     for model in sorted(list_models(), key=lambda name: name != DEFAULT):
         for max_faces in (None, 1):
-            total, detection, prediction = measure_calls(model, images, max_faces)
+            total, detection, prediction, results = measure_calls(model, images, max_faces)
             print(
                 f"| {model} | {max_faces} | {detection:.1f} ms | {prediction:.1f} ms | {total:.1f} ms "
-                f"| {total / (detection + prediction):.2f} |"
+                f"| {total / (detection + prediction):.2f} | {results:.2f} ms |"
             )
     files = [paths[i % len(paths)] for i in range(options.images)]
     settings = {"model": options.model}

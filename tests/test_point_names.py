@@ -83,7 +83,8 @@ def test_names_that_only_count(names, numbers):
 
 
 def test_names_are_matched_apart_from_capitals_and_separators():
-    assert match_names(["Nose Tip", "RIGHT_EYE", "leftEye"], ["left_eye", "right_eye", "nose_tip"]) == [2, 1, 0]
+    for names in (["Nose Tip", "RIGHT_EYE", "leftEye"], ["nosetip", "righteye", "lefteye"]):
+        assert match_names(names, ["left_eye", "right_eye", "nose_tip"]) == [2, 1, 0]
 
 
 def test_exact_names_are_matched_first():

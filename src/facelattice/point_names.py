@@ -92,10 +92,11 @@ def match_names(names: Sequence[str], scheme_names: Sequence[str]) -> list[int |
         For each point of the scheme its index in the file; None if the file does not have it.
     """
     matches = _match_unique(names, scheme_names, lambda name: name)
-    used = set(matches)
-    for i, k in enumerate(_match_unique(names, scheme_names, split_name)):
-        if matches[i] is None and k not in used:
-            matches[i] = k
+    for key_of in (split_name, lambda name: "".join(split_name(name))):  # mouth_right, MouthRight; mouthright
+        used = set(matches)
+        for i, k in enumerate(_match_unique(names, scheme_names, key_of)):
+            if matches[i] is None and k not in used:
+                matches[i] = k
     used = set(matches)
     free_names = {k: set(split_name(name)) for k, name in enumerate(names) if k not in used}
     free_points = {i: set(split_name(scheme_names[i])) for i, k in enumerate(matches) if k is None}

@@ -105,7 +105,7 @@ def test_two_processes_give_the_result_of_one(tmp_path, faces):
         subprocess.run([sys.executable, *start, *arguments], env=environment, capture_output=True, text=True)
         for start in ([], launcher)
     )
-    assert (one.returncode, two.returncode) == (0, 0), two.stderr
+    assert (one.returncode, two.returncode) == (1, 1), two.stderr  # an image is unreadable
     results = [json.loads(done.stdout) for done in (one, two)]  # only the main process prints
     assert [result.pop("provenance")["num_processes"] for result in results] == [1, 2]
     assert results[0] == results[1]
@@ -116,6 +116,6 @@ def test_unreadable_image_is_reported(run, faces, tmp_path):
     shutil.copy(faces / "face00.pts", tmp_path)
     (tmp_path / "face00.png").write_bytes(b"broken")
     status, out, err = run("evaluate", MODEL, tmp_path)
-    assert status == 0
+    assert status == 1
     assert "face00.png" in err
     assert np.array(re.search(r"all\W+(\d+)\W+(\d+)", out).groups(), int).tolist() == [1, 1]

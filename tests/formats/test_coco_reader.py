@@ -46,6 +46,15 @@ def test_image_id_of_two_files_is_rejected(tmp_path):
     assert len(read_coco(tmp_path / "a.json")) == 1
 
 
+def test_category_id_with_different_keypoints_is_rejected(tmp_path):
+    categories = [{"id": 1, "name": "face", "keypoints": list(names)} for names in ("abc", "bac")]
+    write(tmp_path / "a.json", coco() | {"categories": categories})
+    with pytest.raises(FormatError, match=r"a.json: the category id 1 occurs twice, with different names"):
+        read_coco(tmp_path / "a.json")
+    write(tmp_path / "a.json", coco() | {"categories": categories[:1] * 2})
+    assert len(read_coco(tmp_path / "a.json")) == 1
+
+
 @pytest.mark.parametrize("missing", [float("nan"), None])
 def test_nan_and_null_are_missing_points(tmp_path, missing):
     write(

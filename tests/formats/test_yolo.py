@@ -70,7 +70,7 @@ def test_splits(dataset):
 
 def test_root_and_list_of_images(dataset):
     folder = dataset.parent
-    (folder / "list.txt").write_text("images/a.png\n", encoding="utf-8")
+    (folder / "list.txt").write_text("images\\a.png\n", encoding="utf-8")
     (folder / "cfg").mkdir()
     text = "path: ..\ntrain: list.txt\nkpt_shape: [2, 3]\n"
     (folder / "cfg" / "data.yaml").write_text(text, encoding="utf-8")

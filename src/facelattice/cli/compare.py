@@ -68,6 +68,8 @@ def compare(
         print(json.dumps(result.to_dict()))
     else:
         _print_comparison(result)
+    if result.unreadable:
+        raise typer.Exit(1)
 
 
 def _print_comparison(result: Comparison) -> None:

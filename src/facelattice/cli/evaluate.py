@@ -84,6 +84,8 @@ def evaluate(
         print(json.dumps(result.to_dict()))
     else:
         _print_result(result)
+    if result.predictions.unreadable:
+        raise typer.Exit(1)
 
 
 def _print_result(result: EvaluationResult) -> None:

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from facelattice.cli.app import EVALUATION, command
-from facelattice.cli.console import print_line, progress_bar
+from facelattice.cli.console import print_error, print_line, progress_bar
 from facelattice.cli.options import Subset
 from facelattice.formats import atomic_write
 
@@ -46,8 +46,12 @@ def robustness(
         runs.setdefault(label or Path(path).stem, []).append(path)
     with progress_bar("settings") as progress:
         curves = compute_curves(runs, data, subset, progress=progress.track)
+    for message in curves.unreadable:
+        print_error(message)
     draw_curves(curves, output)
     values = output.with_suffix(".json")
     with atomic_write(values) as file:
         json.dump(curves.to_dict(), file)
     print_line(f"written: {output}, {values}")
+    if curves.unreadable:
+        raise typer.Exit(1)

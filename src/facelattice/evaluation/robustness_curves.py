@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
 from textwrap import fill
@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 
 from facelattice.datasets.readers.detect_layout import read_samples_for
-from facelattice.datasets.sample import convert_samples
+from facelattice.datasets.sample import Sample, convert_samples
 from facelattice.datasets.synthetic_occlusion import ACCESSORIES
 from facelattice.evaluation.predict import Progress
 from facelattice.evaluation.robustness import (
@@ -33,7 +33,8 @@ from facelattice.evaluation.robustness import (
     perturbed_errors,
     yaw_proxy,
 )
-from facelattice.exceptions import DataError
+from facelattice.exceptions import DataError, ImageError
+from facelattice.image_io import load_image
 from facelattice.inference.model_zoo import find_model
 from facelattice.inference.onnx_model import Model
 from facelattice.schemes import Scheme
@@ -84,12 +85,14 @@ class RobustnessCurves:
         seed: Seed of the perturbations.
         box_source: Source of the boxes.
         points: Points of all curves.
+        unreadable: Error messages of images that could not be read; their faces are left out.
     """
 
     num_faces: int
     seed: int
     box_source: str
     points: list[CurvePoint]
+    unreadable: list[str] = field(default_factory=list)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the curves as plain values for JSON."""
@@ -121,7 +124,7 @@ def compute_curves(
         progress: Wraps the list of perturbations and levels, to show progress.
 
     Raises:
-        DataError: If the models differ in scheme, or share no landmark with the dataset.
+        DataError: If the models differ in scheme, or share no landmark with the dataset, or no image can be read.
     """
     labels = [label for label, paths in models.items() for _ in paths]
     loaded = [_load(path) for paths in models.values() for path in paths]
@@ -134,6 +137,9 @@ def compute_curves(
     samples = convert_samples(read_samples_for(scheme, data, subset), scheme, None)
     if not samples:
         raise DataError(f"{data}: no face shares a landmark with the scheme of the models, {scheme.name}")
+    samples, unreadable = _leave_out_unreadable(samples)
+    if not samples:
+        raise DataError(f"{data}: none of its images can be read: {unreadable[0]}")
     points: list[CurvePoint] = []
 
     def measure(perturbation: str, level: float) -> list[PerturbedErrors]:
@@ -163,7 +169,18 @@ def compute_curves(
     yaw, errors = np.array([yaw_proxy(sample) for sample in samples]), measure("blur", 0.0)
     for low, high in pairwise(YAW_BINS):
         add(YAW, low, errors, (yaw >= low) & (yaw < high))
-    return RobustnessCurves(len(samples), seed, "annotation", points)
+    return RobustnessCurves(len(samples), seed, "annotation", points, unreadable)
+
+
+def _leave_out_unreadable(samples: Sequence[Sample]) -> tuple[list[Sample], list[str]]:
+    """Return the faces whose images can be read, and the error messages of the other images."""
+    errors: dict[Path, str] = {}
+    for path in dict.fromkeys(sample.path for sample in samples):
+        try:
+            load_image(path)
+        except ImageError as error:
+            errors[path] = str(error)
+    return [sample for sample in samples if sample.path not in errors], list(errors.values())
 
 
 def draw_curves(curves: RobustnessCurves, path: Path) -> None:

@@ -79,7 +79,7 @@ def read_coco_file(path: str | os.PathLike[str], category: str | None = None) ->
     entries = [
         (entry, f"{path}, annotation {i}")
         for i, entry in enumerate(content["annotations"])
-        if isinstance(entry, dict) and not entry.get("iscrowd") and entry.get("keypoints") not in (None, [])
+        if isinstance(entry, dict) and entry.get("iscrowd") not in (1, "1") and entry.get("keypoints") not in (None, [])
     ]
     ids = [_category_id(entry, where) for entry, where in entries]
     chosen = _choose_categories(path, category, categories, list(dict.fromkeys(ids)))
@@ -206,11 +206,14 @@ def _read_images(images: list[Any], path: Any) -> dict[Id, Entry]:
 
 
 def _read_categories(content: Entry, path: Any) -> dict[Id, Entry]:
-    categories = content.get("categories")
-    entries = [entry for entry in categories if isinstance(entry, dict)] if isinstance(categories, list) else []
-    return {
-        _id(entry["id"], "id", "category"): entry for entry in entries if isinstance(entry.get("id"), (int, float, str))
-    }
+    listed = content.get("categories")
+    categories: dict[Id, Entry] = {}
+    for entry in listed if isinstance(listed, list) else []:
+        if isinstance(entry, dict) and isinstance(entry.get("id"), (int, float, str)):
+            id = _id(entry["id"], "id", f"{path}, category")
+            if any(categories.setdefault(id, entry).get(key) != entry.get(key) for key in ("name", "keypoints")):
+                raise FormatError(f"{path}: the category id {id} occurs twice, with different names")
+    return categories
 
 
 def _category_id(entry: Entry, where: str) -> Id:

@@ -172,6 +172,7 @@ def _list_images(entry: Any, split: str, content: dict[str, Any], path: Path) ->
     for name in entry if isinstance(entry, list) else [entry]:
         if not isinstance(name, str) or not name or "\0" in name:
             raise FormatError(f"{path}: {split} must be a folder of images, not {reprlib.repr(name)}")
+        name = name.replace("\\", "/")  # written on Windows
         place = root / name
         if not place.exists() and name.startswith("../"):  # paths of Roboflow are relative to another folder
             place = root / name[3:]
@@ -182,7 +183,7 @@ def _list_images(entry: Any, split: str, content: dict[str, Any], path: Path) ->
                 if file.suffix.lower() in image_suffixes() and is_regular_or_missing(file)
             )
         elif place.is_file():
-            lines = place.read_text(encoding="utf-8", errors="surrogateescape").splitlines()
+            lines = place.read_text(encoding="utf-8", errors="surrogateescape").replace("\\", "/").splitlines()
             images += [place.parent / line.strip() for line in lines if line.strip() and "\0" not in line]
         else:
             raise FormatError(f"{path}: {split} is {name!r}, but there is no folder {place}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import traceback
 from collections.abc import Iterator
 from contextlib import nullcontext
 from dataclasses import dataclass, field
@@ -102,6 +103,7 @@ def align_images(found: list[Path], options: AlignImagesOptions) -> bool:
         run.summary.print(options.settings["min_score"])
         print_written(run.paths, out_dir or Path().absolute())
     if interruption is not None:
+        traceback.clear_frames(interruption.__traceback__)  # ends the worker processes before the pipes to them close
         raise interruption
     return run.summary.num_failed == 0
 

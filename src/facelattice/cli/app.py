@@ -129,6 +129,9 @@ def _flush_stdout() -> Iterator[None]:
     except SystemExit as end:
         status = end.code
         raise
+    except OSError as error:
+        status = error.filename is not None  # an error without a name may be that of stdout
+        raise
     finally:
         try:
             sys.stdout.flush()

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import NoneType
-from typing import Any, get_args, get_type_hints
+from typing import Any, get_args, get_origin, get_type_hints
 
 from typer.models import ArgumentInfo, OptionInfo
 
@@ -31,11 +31,13 @@ class Parameter:
         info: What the command states about it.
         shown: The name of an argument, or the names of an option with its value.
         default: The default, empty if there is none.
+        usage: An argument in the usage line: in brackets if it is optional, with dots if it may be repeated.
     """
 
     info: ArgumentInfo | OptionInfo
     shown: str
     default: str
+    usage: str = ""
 
 
 def main() -> None:
@@ -57,7 +59,9 @@ def section(name: str, function: Callable[..., Any], examples: str) -> str:
     found = list(parameters(function))
     arguments = [one for one in found if isinstance(one.info, ArgumentInfo)]
     options = [one for one in found if isinstance(one.info, OptionInfo)]
-    usage = " ".join(["facelattice", name, *(argument.shown for argument in arguments), "[OPTIONS]"])
+    usage = " ".join(
+        ["facelattice", name, *(argument.usage for argument in arguments), *(["[OPTIONS]"] if options else [])]
+    )
     parts = [f"\n## {name}\n\n```text\n{usage}\n```\n\n{inspect.getdoc(function)}\n"]
     if arguments:
         parts.append("\n| argument | meaning |\n|---|---|\n")
@@ -74,7 +78,12 @@ def parameters(function: Callable[..., Any]) -> Iterator[Parameter]:
     for name, parameter in inspect.signature(function).parameters.items():
         for info in getattr(hints[name], "__metadata__", ()):
             if isinstance(info, ArgumentInfo):
-                yield Parameter(info, info.metavar or name.upper(), "")
+                shown = info.metavar or name.upper()
+                usage = shown if parameter.default is inspect.Parameter.empty else f"[{shown}]"
+                is_list = any(
+                    get_origin(kind) is list for kind in (hints[name].__origin__, *get_args(hints[name].__origin__))
+                )
+                yield Parameter(info, shown, "", f"{usage}..." if is_list else usage)
             elif isinstance(info, OptionInfo):
                 kind = hints[name].__origin__
                 yield Parameter(info, option_names(name, info, kind), default_of(info, parameter.default))

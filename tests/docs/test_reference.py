@@ -22,6 +22,9 @@ def test_page_is_up_to_date(load_script, script, packages):
 def test_commands_page_shows_names_values_and_defaults(load_script):
     page = load_script("write_commands").render()
     assert "facelattice explain MODEL IMAGE [OPTIONS]" in page
+    assert "facelattice train RECIPE [KEY=VALUE]... [OPTIONS]" in page
+    assert "facelattice label INPUT... [OPTIONS]" in page
+    assert "facelattice models [MODEL]...\n" in page
     assert "| `--out`, `-o` DIR |  | Folder to write to. |" in page
     assert "| `--min-score` SCORE | `0.18` | Minimum score of a face. |" in page
     assert "| `--draw`, `--no-draw` | videos, a single image, and with --out" in page

@@ -28,7 +28,7 @@ def comparison(faces, tmp_path_factory) -> Comparison:
 def test_report_names_programs_results_and_faces(comparison):
     html = render_comparison(comparison)
     assert "<h1>Landmark errors of a.csv and b.csv on faces" in html
-    assert html.count("<td>A is better</td>") == 2
+    assert html.count(">A is better</td>") == 2
     headings = re.findall(r"<h2>(.*?)</h2>", html)
     assert headings == [
         "Mean error (NME)", "Failure rate (FR@10)", "Error of each face", "Faces where A has the larger error",

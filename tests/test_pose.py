@@ -1,4 +1,5 @@
 import csv
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -90,11 +91,12 @@ def test_profiles_keep_their_side_and_their_tilt(yaw, pitch):
     assert difference(found, (yaw, pitch, 0)) < 3
 
 
-def test_upside_down_profile_is_not_mirrored():
+@pytest.mark.parametrize("yaw", [-66, 66, 85])
+@pytest.mark.parametrize("roll", [-90, 90, 180])
+def test_profile_in_a_turned_image_keeps_its_roll(yaw, roll):
     scheme = get_scheme("ibug68")
-    found = head_pose(project(scheme, (85, 0, 180)), scheme)
-    assert found.yaw == pytest.approx(85, abs=3)
-    assert abs(found.pitch) <= 61
+    found = head_pose(project(scheme, (yaw, 0, roll)), scheme)
+    assert difference(found, (yaw, 0, math.copysign(roll, found.roll) if roll == 180 else roll)) < 3
 
 
 @every_scheme

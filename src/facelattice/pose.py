@@ -38,7 +38,8 @@ MIN_VISIBILITY_WEIGHT = 0.1  # a hidden point has some information, because it i
 MAX_ITERATIONS = 8
 MIN_STEP, MAX_STEP = 0.01, 0.5  # radians; a smaller step ends the iterations, a larger one is shortened
 PROFILE_YAWS = (62.0, 70.0)  # degrees; from the first to the second, the roll becomes pitch, see `HeadPose`
-MAX_PROFILE_PITCH = 60.0  # degrees
+# Degrees: the nod plus the rotation of the image that a profile shows, and the pitch that is taken from this sum.
+PROFILE_TILTS, PROFILE_PITCHES = (-120, -60, 60, 120), (60, -60, 60, -60)
 REQUIRED_REGIONS = ("left_eye", "right_eye", "nose", "mouth")
 
 
@@ -52,7 +53,8 @@ class HeadPose:
 
     In a profile, rotating the image and nodding look the same, and close to a profile small errors of the points decide
     between the two. Most cameras are upright. So from a yaw of 62 degrees on, an increasing part of the roll is counted
-    as pitch, and from 70 degrees on all of it, up to a pitch of 60 degrees.
+    as pitch, and from 70 degrees on all of it, if it is at most 60 degrees. Heads do not nod further: a decreasing part
+    of a larger roll is counted, and nothing of 90 or 180 degrees, where the image is turned.
 
     Attributes:
         yaw: Positive if the face is turned to the image's right, -180 to 180, and near 90 for a profile.
@@ -298,6 +300,6 @@ def _pose(rotation: np.ndarray) -> HeadPose:
     pitch = -math.degrees(math.atan2(sign * rotation[2, 1], sign * rotation[2, 2]))
     share = min(max((abs(math.degrees(yaw)) - PROFILE_YAWS[0]) / (PROFILE_YAWS[1] - PROFILE_YAWS[0]), 0.0), 1.0)
     side = math.copysign(1.0, yaw)
-    wanted = pitch - side * share * roll
-    new_pitch = min(max(wanted, min(-MAX_PROFILE_PITCH, pitch)), max(MAX_PROFILE_PITCH, pitch))
-    return HeadPose(math.degrees(yaw), new_pitch, roll + side * (new_pitch - pitch))
+    profile_pitch = float(np.interp(pitch - side * roll, PROFILE_TILTS, PROFILE_PITCHES, period=360))
+    taken = share * (profile_pitch - pitch)
+    return HeadPose(math.degrees(yaw), pitch + taken, (roll + side * taken + 180) % 360 - 180)

@@ -92,8 +92,8 @@ class Face:
         if name in self.scheme.names:
             return self.points[self.scheme.names.index(name)]
         hint = suggest_name(name, [*self.scheme.regions, *self.scheme.names])
-        regions = f"Regions: {', '.join(self.scheme.regions)}"
-        raise SchemeError(f"{self.scheme.name} has no region or point {name!r}; {hint}{' ' if hint else ''}{regions}")
+        hint = hint or f"its regions are {', '.join(self.scheme.regions) or 'none'}"
+        raise SchemeError(f"{self.scheme.name} has no region or point {name!r}; {hint}")
 
     @cached_property
     def pose(self) -> HeadPose:

@@ -547,6 +547,9 @@ def test_nothing_important_is_below_the_fold(browser, address, size):
         assert box["y"] >= 0
         assert box["y"] + box["height"] <= size[1]
     assert page.locator("#frame").bounding_box()["height"] > 0.27 * size[1]
+    assert page.locator("#tools").evaluate("tools => tools.scrollWidth <= tools.clientWidth")  # no tool is hidden
+    page.set_viewport_size({"width": size[1], "height": size[0]})  # on its side
+    assert page.locator("#stage").evaluate("stage => stage.scrollHeight <= stage.clientHeight")  # nothing is cut off
     context.close()
 
 

@@ -307,6 +307,7 @@ def test_training_from_the_page(open_page, start_annotate, photos, tmp_path, wri
             expect(page.locator("#progress")).to_have_text(f"{done} of 9 done")
         page.click("#open-training")
         page.fill("#epochs", "2")
+        expect(page.locator("#recipe")).to_contain_text("epochs: 2")  # shown before the start
         page.click("#start")
         expect(page.locator("#training-state")).to_contain_text("Round 1: epoch")
         expect(page.locator("#recipe")).to_contain_text("init_from")

@@ -33,7 +33,7 @@ def project(tmp_path, faces):
 
 
 def test_the_recipe_is_that_of_the_base_with_the_points_of_the_project(project, tmp_path):
-    out = tmp_path / "training" / "round-1"
+    out = tmp_path / "my points-training" / "round-1"
     text = recipe_text(out, project.table, project.scheme, "ibug68-fast", 40, project.done_samples())
     assert text.startswith('# 6 faces, written by facelattice annotate\nname: "my points"\nscheme: "scheme.yaml"\n')
     write_scheme(out / "scheme.yaml", project.scheme)
@@ -44,6 +44,8 @@ def test_the_recipe_is_that_of_the_base_with_the_points_of_the_project(project, 
     network = recipe.network
     assert (network.backbone, network.max_stride, network.depth, network.k) == ("mobilenetv2_100", 16, 2, 3)
     assert network.annotation_styles == []
+    job = TrainingJob(project, "ibug68-fast", print)
+    assert job.next_recipe() == text.replace("epochs: 40", f"epochs: {job.default_epochs()}")
     own = recipe_text(out, project.table, SCHEMES["five"], str(tmp_path / "mine.onnx"), 40, project.done_samples())
     assert 'scheme: "five"' in own
     assert 'init_from: "../../mine.onnx"' in own

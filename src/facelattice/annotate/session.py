@@ -89,9 +89,14 @@ class Session:
         revision = self.project.revision
         if self._problems is None or self._problems[0] != revision:
             samples = self.project.done_samples()
-            self._problems = revision, find_problems(samples) if samples else []
+            problems = find_problems(samples) if samples else []
+            if self._scheme_file is not None and any("`pairs`" in problem for problem in problems):
+                problems.append("the button Names changes the mirror partners (`pairs`)")
+            self._problems = revision, problems
+        status = self.training.status()
         return {
-            **vars(self.training.status()),
+            **vars(status),
+            "recipe": status.recipe if status.is_running else self.training.next_recipe(),
             "blocked_reason": self.training.blocked_reason(),
             "default_epochs": self.training.default_epochs(),
             "base": self.training.base,

@@ -65,6 +65,11 @@ class TrainingStatus:
     recipe: str = ""
     model: str | None = None
 
+    @property
+    def is_running(self) -> bool:
+        """Whether the round has not ended."""
+        return self.state in ("training", "exporting")
+
 
 class TrainingJob:
     """Trains on the images of a project that are done, one round at a time.
@@ -104,6 +109,10 @@ class TrainingJob:
         num_faces = max(1, len(self._project.done_samples()))
         return max(MIN_EPOCHS, round(CROPS / (num_faces * count_repeats(num_faces))))
 
+    def next_recipe(self) -> str:
+        """Return the recipe of a round that would start now with the default number of epochs; "" if none can."""
+        return "" if self.why_not() else self._recipe_text(self._folder(self._next_round()), self.default_epochs())
+
     def start(self, epochs: int | None = None) -> None:
         """Start a round.
 
@@ -115,16 +124,14 @@ class TrainingJob:
             OSError: If the recipe cannot be written.
         """
         with self._lock:
-            if self._status.state in ("training", "exporting"):
+            if self._status.is_running:
                 raise TrainingError("training runs already")
             reason = self.blocked_reason()
             if reason:
                 raise TrainingError(reason)
             epochs = epochs or self.default_epochs()
-            number = 1
-            while (self.folder / f"round-{number}").exists():
-                number += 1
-            out = self.folder / f"round-{number}"
+            number = self._next_round()
+            out = self._folder(number)
             recipe = self._write_recipe(out, epochs)
             samples = self._project.done_samples()
             self._out, self._started = out, time.monotonic()
@@ -157,12 +164,28 @@ class TrainingJob:
         if self._thread is not None:
             self._thread.join()
 
+    def _folder(self, number: int) -> Path:
+        """Return the folder of a round."""
+        return self.folder / f"round-{number}"
+
+    def _next_round(self) -> int:
+        """Return the number of the next round."""
+        number = 1
+        while self._folder(number).exists():
+            number += 1
+        return number
+
+    def _recipe_text(self, out: Path, epochs: int) -> str:
+        """Return the recipe of a round in the folder ``out``."""
+        project = self._project
+        return recipe_text(out, project.table, project.scheme, self.base, epochs, project.done_samples())
+
     def _write_recipe(self, out: Path, epochs: int) -> str:
         """Write the recipe and the scheme of a round, and return the recipe."""
-        scheme, samples = self._project.scheme, self._project.done_samples()
+        scheme = self._project.scheme
         if scheme.name not in SCHEMES:
             write_scheme(out / "scheme.yaml", scheme)
-        recipe = recipe_text(out, self._project.table, scheme, self.base, epochs, samples)
+        recipe = self._recipe_text(out, epochs)
         with atomic_write(out / "my-recipe.yaml") as file:
             file.write(recipe)
         return recipe

@@ -149,11 +149,12 @@ def _is_dataset(inputs: list[str], scheme: Scheme | None) -> bool:
 
 
 def _has_results(folder: Path, scheme: Scheme | None) -> bool:
-    """Return whether a folder has JSON files of `facelattice align`, with the points of the scheme if it is known."""
+    """Return whether a folder has faces of `facelattice align`, the first with the points of the scheme, if known."""
     from facelattice.formats.json import image_in_json, read_json
 
-    faces = [face for file in sorted(folder.glob("*.json")) if image_in_json(file) for face in read_json(file)]
-    return bool(faces) and (scheme is None or all(len(face.points) == len(scheme) for face in faces))
+    faces = (face for file in sorted(folder.glob("*.json")) if image_in_json(file) for face in read_json(file))
+    first = next(faces, None)
+    return first is not None and (scheme is None or len(first.points) == len(scheme))
 
 
 def _read_dataset(path: Path, scheme: Scheme | None, output: Path) -> tuple[Scheme, dict[Path, list[FaceAnnotation]]]:

@@ -44,7 +44,10 @@ export class TrainingDialog {
       event.preventDefault();
       this.#send("api/training", { epochs: Number($("epochs").value) });
     };
-    $("epochs").oninput = () => (this.#epochsGiven = true);
+    $("epochs").oninput = () => {
+      this.#epochsGiven = true;
+      this.#showRecipe();
+    };
     $("stop").onclick = () => this.#send("api/training/stop");
   }
 
@@ -94,12 +97,20 @@ export class TrainingDialog {
     $("training-bar").value = status.state === "finished" ? Math.max(1, status.epochs) : status.val_nme.length;
     $("curve").toggleAttribute("hidden", status.val_nme.length < 2);
     $("curve").firstElementChild.setAttribute("points", curvePoints(status.val_nme));
-    if ($("recipe").textContent !== status.recipe) $("recipe").textContent = status.recipe;
+    $("recipe-title").textContent = isRunning ? "Recipe" : "Recipe of the next round";
+    this.#showRecipe();
     $("use").hidden = !status.model;
     $("command").textContent = status.model ? `facelattice align photo.jpg --model ${quote(status.model)}` : "";
     $("base").textContent = status.base;
     if (isRunning) this.#repeat();
     this.#options.onchange(status);
+  }
+
+  // With the number of epochs of the form.
+  #showRecipe() {
+    const text = (this.status?.recipe ?? "").replace(/^epochs: .*$/m, `epochs: ${$("epochs").value}`);
+    if ($("recipe").textContent !== text) $("recipe").textContent = text;
+    $("recipe-place").hidden = !text;
   }
 }
 

@@ -383,7 +383,9 @@ def test_paint_by_mouse_and_keys(page):
 
 
 def test_video(page, clips):
-    page.set_input_files("#files", str(clips[1]))
+    page.set_input_files("#files", [str(PHOTO), str(clips[1])])
+    expect(page.locator("#queue")).to_contain_text("▶ 1")  # followed, though it is not shown
+    page.click("#next")
     expect_message(page, "Followed one face.")
     expect(page.locator("#time-text")).to_contain_text("1 track")
     page.click("#step-forward")
@@ -398,7 +400,7 @@ def test_video(page, clips):
     assert (header.split(",")[:4], len(rows)) == (["video", "frame", "time", "track"], 10)
     page.click("#keep-frame")
     expect_message(page, "One face.")
-    expect(page.locator("#queue li")).to_have_count(2)
+    expect(page.locator("#queue li")).to_have_count(3)
 
 
 def test_camera(page):
@@ -439,6 +441,7 @@ def test_error_messages(page, tmp_path):
     expect_message(page, "One face. notes.txt is not an image or a video.")
     page.set_input_files("#files", str(tmp_path / "broken.mp4"))
     expect(page.locator("#message")).to_contain_text("The video was rejected: the video cannot be read")
+    expect(page.locator("#message")).not_to_contain_text("can be exported")
 
 
 def test_unreachable_and_busy_server(page):

@@ -7,6 +7,7 @@
  *   clip.frames                                               [{frame, time, faces}], as far as they have arrived
  *   clip.tracks                                               Map of the number of a track to [{start, end}] in seconds
  *   clip.video                                                the element that plays; clip.canPlay: false if it cannot
+ *   clip.isFollowing, clip.isOf({ model, minScore })          whether it is being followed, and with these settings
  *   clip.stop()                                               ends the upload and pauses; follow() starts again
  */
 
@@ -14,6 +15,7 @@ import { createCanvas, createElement } from "./dom.js";
 import { request } from "./server.js";
 
 const THUMBNAIL_SIDE = 128;
+const BUSY_PAUSE = 1000; // milliseconds until a server that follows other videos is asked again
 const MAX_GAP = 0.5; // seconds; a longer absence of a face divides its bar
 
 export class Clip {
@@ -58,9 +60,16 @@ export class Clip {
     return Number.isFinite(this.video.duration) ? this.video.duration : end;
   }
 
+  get isFollowing() {
+    return Boolean(this.#key) && !this.isComplete && !this.problem;
+  }
+
+  isOf(settings) {
+    return keyOf(settings) === this.#key;
+  }
+
   async follow({ model, minScore }, onprogress) {
-    const key = `${model}|${minScore}`;
-    if (key === this.#key) return;
+    const key = keyOf({ model, minScore });
     this.#abort?.abort();
     const abort = (this.#abort = new AbortController());
     this.#key = key;
@@ -74,7 +83,10 @@ export class Clip {
       }
     } catch (error) {
       if (abort.signal.aborted) return;
-      this.#key = ""; // it is tried again when the video is shown again
+      if (error.isBusy) {
+        setTimeout(() => abort.signal.aborted || this.follow({ model, minScore }, onprogress), BUSY_PAUSE);
+        return;
+      }
       this.problem = error.message;
       onprogress();
     }
@@ -126,6 +138,8 @@ export class Clip {
     context.drawImage(this.video, (THUMBNAIL_SIDE - width) / 2, (THUMBNAIL_SIDE - height) / 2, width, height);
   }
 }
+
+const keyOf = ({ model, minScore }) => `${model}|${minScore}`;
 
 async function* readLines(body) {
   const reader = body.pipeThrough(new TextDecoderStream()).getReader();

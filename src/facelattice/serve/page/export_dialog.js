@@ -3,12 +3,12 @@
 import { $, saveFile } from "./dom.js";
 import { drawFaces } from "./drawing.js";
 import { exportFiles } from "./export.js";
-import { isShown, modelInfo, queue, resultOf, showError, showMessage, state, update } from "./session.js";
+import { isShown, modelInfo, queue, resultOf, settings, showError, showMessage, state, update } from "./session.js";
 
 export function openExport() {
   const count = queue.items.length;
   if (!count) return;
-  $("scope-all").textContent = count === 1 ? "the opened image" : `all ${count} images and videos`;
+  $("scope-all").textContent = count === 1 ? "the opened file" : `all ${count} images and videos`;
   $("scope-current").disabled = !queue.current;
   $("export-dialog").returnValue = "";
   $("export-dialog").showModal();
@@ -17,7 +17,7 @@ export function openExport() {
 async function runExport() {
   const kinds = [...document.querySelectorAll("#export-kinds input:checked")].map(({ value }) => value);
   const items = $("scope-current").checked && queue.current ? [queue.current] : queue.items;
-  const ready = items.filter((item) => item.kind === "video" || resultOf(item));
+  const ready = items.filter((item) => (item.kind === "video" ? item.isOf(settings()) && item.frames.length : resultOf(item)));
   const entries = ready.map((item) => ({ item, faces: (resultOf(item)?.faces ?? []).filter((face) => !face.excluded) }));
   if (!entries.some(({ item, faces }) => item.frames?.length || faces.length)) throw new Error("There is no face to export.");
   showMessage("Writing files ...");
@@ -26,8 +26,8 @@ async function runExport() {
   const { name, blob } = await exportFiles(entries, { kinds, model: state.model, template: $("template").value, region: $("region").value, draw });
   saveFile(blob, name);
   update();
-  const missing = items.length - ready.length;
-  showMessage(`Saved ${name}.${missing ? ` ${missing} images have no result yet.` : ""}`);
+  const missing = items.filter((item) => !ready.includes(item) || item.isComplete === false).length;
+  showMessage(`Saved ${name}.${missing ? ` Without a complete result: ${missing} of ${items.length}.` : ""}`);
 }
 
 $("export-button").onclick = openExport;

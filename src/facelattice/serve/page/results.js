@@ -1,5 +1,6 @@
 /**
- * Gets results: of the shown image first, then of all others; of the points that were moved; and of videos.
+ * Gets results: of the shown image first, then of all others; of the points that were moved; and of videos, the shown
+ * one at once, all others one after another.
  *
  *   measureAgain(item, face)            pose and measures of moved points
  *   followClip(clip), describeThumbnail(photo), sortQueue(), numDone()
@@ -9,7 +10,7 @@ import { Aligner, isOpen } from "./aligner.js";
 import { $ } from "./dom.js";
 import { errorColor, meanError } from "./drawing.js";
 import { request } from "./server.js";
-import { modelInfo, photos, player, queue, resultOf, settings, showError, shown, state, update, updated } from "./session.js";
+import { clips, modelInfo, photos, player, queue, resultOf, settings, showError, shown, state, update, updated } from "./session.js";
 
 const MEASURE_DELAY = 200; // milliseconds after the last change
 
@@ -38,7 +39,12 @@ const aligner = new Aligner({
   },
 });
 
-updated.subscribe(() => aligner.update());
+updated.subscribe(() => {
+  aligner.update();
+  if (!modelInfo() || clips().some((clip) => clip.isFollowing)) return;
+  const next = clips().find((clip) => !clip.isOf(settings()));
+  if (next) followClip(next);
+});
 
 export const numDone = () => photos().filter((photo) => !isOpen({ photo, settings: settings() })).length;
 
@@ -68,14 +74,15 @@ export function sortQueue() {
 }
 
 export function followClip(clip) {
+  if (clip.isOf(settings()) && !clip.problem) return;
+  for (const other of clips()) if (other.isFollowing) other.stop(); // it starts again later
   clip.follow(settings(), () => {
     const tracks = clip.tracks.size;
     clip.badge = tracks ? `▶ ${tracks}` : "▶";
     clip.note = `video, ${tracks} ${tracks === 1 ? "track" : "tracks"}`;
     queue.update(clip);
-    if (shown() !== clip) return;
-    player.refresh();
-    update();
+    if (shown() === clip) player.refresh();
+    if (shown() === clip || !clip.isFollowing) update();
   });
 }
 

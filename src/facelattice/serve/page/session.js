@@ -44,6 +44,8 @@ export const settings = (model = state.model) => ({ model, minScore: state.minSc
 
 export const photos = () => queue.items.filter(({ kind }) => kind === "image");
 
+export const clips = () => queue.items.filter(({ kind }) => kind === "video");
+
 export const shown = () => cameraFrame ?? queue.current;
 
 // null: the camera is off.

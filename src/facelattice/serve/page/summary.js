@@ -42,7 +42,7 @@ function describe(item, faces, f) {
 
 function describeClip(clip) {
   const playable = clip.canPlay ? "" : " This browser cannot play the video, but its landmarks can be exported.";
-  if (clip.problem) return [`${clip.problem}${playable}`, true];
+  if (clip.problem) return [clip.problem, true];
   if (!clip.tracks.size && !clip.isComplete) return [`Following faces ...${playable}`, false];
   const count = clip.tracks.size === 1 ? "one face" : `${clip.tracks.size} faces`;
   return [`${clip.isComplete ? "Followed" : "Following"} ${count}.${playable}`, false];

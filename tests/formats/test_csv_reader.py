@@ -35,11 +35,12 @@ def test_columns_may_have_the_names_of_points(tmp_path, header):
     assert file.faces[0].points.tolist() == [[1, 2], [3, 4]]
 
 
-def test_columns_of_a_box_are_not_a_point(tmp_path, caplog):
-    header = "image,bbox_x,bbox_y,bbox_w,bbox_h,eye_x,eye_y,nose_x,nose_y"
+@pytest.mark.parametrize("sizes", ["bbox_w,bbox_h", "width,height"])
+def test_columns_of_a_box_are_not_a_point(tmp_path, caplog, sizes):
+    header = f"image,bbox_x,bbox_y,{sizes},eye_x,eye_y,nose_x,nose_y"
     file = read_csv_file(write_table(tmp_path, f"{header}\na.jpg,0,0,9,9,1,2,3,4\n"))
     assert file.names == ("eye", "nose")
-    assert "ignored columns: 'bbox_x', 'bbox_y', 'bbox_w', 'bbox_h'" in caplog.text
+    assert "ignored columns: 'bbox_x', 'bbox_y', {}, {}".format(*map(repr, sizes.split(","))) in caplog.text
 
 
 def test_other_columns_are_ignored_with_one_warning(tmp_path, caplog):

@@ -75,6 +75,9 @@ def test_root_and_list_of_images(dataset):
     text = "path: ..\ntrain: list.txt\nkpt_shape: [2, 3]\n"
     (folder / "cfg" / "data.yaml").write_text(text, encoding="utf-8")
     assert [face.image for face in read_yolo_file(folder / "cfg" / "data.yaml").faces] == ["../images/a.png"]
+    (folder / "list.txt").write_text("images/a.png\nimages/b.png\n", encoding="utf-8")
+    with pytest.raises(FormatError, match=r"list.txt: 1 of its images do not exist, such as .*b\.png"):
+        read_yolo_file(folder / "cfg" / "data.yaml")
 
 
 @pytest.mark.parametrize(

@@ -111,7 +111,9 @@ class TrainingJob:
 
     def next_recipe(self) -> str:
         """Return the recipe of a round that would start now with the default number of epochs; "" if none can."""
-        return "" if self.blocked_reason() else self._recipe_text(self._folder(self._next_round()), self.default_epochs())
+        return (
+            "" if self.blocked_reason() else self._recipe_text(self._folder(self._next_round()), self.default_epochs())
+        )
 
     def start(self, epochs: int | None = None) -> None:
         """Start a round.

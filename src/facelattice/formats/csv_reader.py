@@ -18,7 +18,7 @@ import numpy as np
 from facelattice.exceptions import FormatError
 from facelattice.formats.annotation import Annotation, AnnotationFile
 from facelattice.formats.csv import Row
-from facelattice.formats.parsing import check_image_name, parse_point
+from facelattice.formats.parsing import check_image_name, open_text, parse_point
 from facelattice.formats.result_columns import RESULT_COLUMNS
 from facelattice.messages import get_logger
 
@@ -64,7 +64,7 @@ def read_csv_file(path: str | os.PathLike[str], only_done: bool = True) -> Annot
         only_done: Leave out rows that are not done. In a table with the column done, rows without points are images
             that contain no face.
     """
-    with open(path, encoding="utf-8-sig", errors="surrogateescape", newline="") as file:
+    with open_text(path) as file:
         reader = csv.reader(file)
         try:
             header = [name.strip() for name in next(reader, [])]
@@ -120,7 +120,7 @@ def _numbered_points(index: dict[str, int], where: str) -> tuple[list[tuple[int,
 
 
 def _named_points(index: dict[str, int]) -> tuple[list[tuple[int, int]], tuple[str, ...]]:
-    """Find the columns NAME_x and NAME_y, but not those of a box with NAME_w or NAME_width."""
+    """Find the columns NAME_x and NAME_y, but not those of a box: named so, or with NAME_w or NAME_width."""
     found = {}
     for column, i in index.items():
         match = re.search(r"(?<=[^\W_])([\W_]{1,3})([xX])$", column)
@@ -128,7 +128,7 @@ def _named_points(index: dict[str, int]) -> tuple[list[tuple[int, int]], tuple[s
             name, (separator, x) = column[: match.start()], match.groups()
             y = index.get(f"{name}{separator}{'y' if x == 'x' else 'Y'}")
             sizes = {f"{name}{separator}{size}" for size in ("w", "width", "W", "Width")}
-            if y is not None and not sizes & index.keys():
+            if y is not None and not sizes & index.keys() and name.lower() not in ("box", "bbox"):
                 found[name] = (i, y)
     return list(found.values()), tuple(found)
 

@@ -1,13 +1,15 @@
-"""Parsing of numbers and JSON in files of annotations."""
+"""Text, numbers and JSON in files of annotations."""
 
 from __future__ import annotations
 
+import codecs
+import io
 import json
 import math
 import os
 import reprlib
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TextIO
 
 from facelattice.exceptions import FormatError
 
@@ -87,14 +89,25 @@ def check_image_name(name: object, where: str) -> str:
     return name
 
 
+def open_text(path: str | os.PathLike[str]) -> TextIO:
+    """Open a text file in UTF-8, or in UTF-16 if it starts with its byte order mark.
+
+    Some programs on Windows write UTF-16. Bytes that are not UTF-8 are kept, as in names of files.
+    """
+    file = open(path, "rb")  # noqa: SIM115
+    if file.peek(2)[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
+        return io.TextIOWrapper(file, encoding="utf-16", errors="replace", newline="")
+    return io.TextIOWrapper(file, encoding="utf-8-sig", errors="surrogateescape", newline="")
+
+
 def load_json(path: str | os.PathLike[str]) -> Any:
-    """Load a JSON file; bytes that are not UTF-8 are kept, as in names of files.
+    """Load a JSON file.
 
     Raises:
         FormatError: If the file is not JSON.
     """
     try:
-        with open(path, encoding="utf-8-sig", errors="surrogateescape") as file:
+        with open_text(path) as file:
             return json.load(file)
     except (ValueError, RecursionError) as error:
         raise FormatError(f"{path}: not JSON: {error}") from error

@@ -9,7 +9,7 @@ import numpy as np
 
 from facelattice.exceptions import FormatError
 from facelattice.formats.atomic import atomic_write
-from facelattice.formats.parsing import parse_point
+from facelattice.formats.parsing import open_text, parse_point
 
 
 def write_pts(path: str | os.PathLike[str], points: np.ndarray, overwrite: bool = True) -> None:
@@ -56,7 +56,7 @@ def read_pts(path: str | os.PathLike[str]) -> np.ndarray:
     """
     count, points, part = None, [], "head"
     number = 0
-    with open(path, encoding="utf-8-sig", errors="replace") as file:
+    with open_text(path) as file:
         for number, line in enumerate(map(str.strip, file), 1):
             where = f"{path}, line {number}"
             key, _, value = (text.strip() for text in line.lower().partition(":"))

@@ -24,7 +24,7 @@ from facelattice.file_search import image_suffixes, is_regular_or_missing, walk_
 from facelattice.formats.annotation import AnnotatedImage, Annotation, AnnotationFile
 from facelattice.formats.keypoints import MISSING, VISIBLE, interpret_keypoints, visibility_flags
 from facelattice.formats.names import relative_path
-from facelattice.formats.parsing import parse_number
+from facelattice.formats.parsing import open_text, parse_number
 from facelattice.image_io import image_size
 from facelattice.schemes import MAX_POINTS, Scheme
 from facelattice.yaml_check import load_yaml
@@ -183,8 +183,13 @@ def _list_images(entry: Any, split: str, content: dict[str, Any], path: Path) ->
                 if file.suffix.lower() in image_suffixes() and is_regular_or_missing(file)
             )
         elif place.is_file():
-            lines = place.read_text(encoding="utf-8", errors="surrogateescape").replace("\\", "/").splitlines()
-            images += [place.parent / line.strip() for line in lines if line.strip() and "\0" not in line]
+            with open_text(place) as file:
+                lines = file.read().replace("\\", "/").splitlines()
+            listed = [place.parent / line.strip() for line in lines if line.strip() and "\0" not in line]
+            missing = [image for image in listed if not image.is_file()]
+            if missing:
+                raise FormatError(f"{place}: {len(missing)} of its images do not exist, such as {missing[0]}")
+            images += listed
         else:
             raise FormatError(f"{path}: {split} is {name!r}, but there is no folder {place}")
     return images
@@ -201,7 +206,9 @@ def _label_path(image: Path) -> Path:
 
 def _read_rows(path: Path, num_values: int) -> list[tuple[str, np.ndarray]]:
     rows = []
-    for number, line in enumerate(path.read_text(encoding="utf-8", errors="replace").splitlines(), 1):
+    with open_text(path) as file:
+        lines = file.read().splitlines()
+    for number, line in enumerate(lines, 1):
         cells, where = line.split(), f"{path}, line {number}"
         if not cells:
             continue

@@ -82,6 +82,9 @@ def test_every_kind_is_found_in_its_folder(tmp_path, write_image, format):
     np.testing.assert_allclose(sample.points, points, atol=0.5 if format == "dlib" else 1e-3)
     if name:
         assert len(read_samples(folder / name)) == 1
+    for file in [*folder.glob("*.csv"), *folder.glob("*.json"), *folder.glob("*.pts"), *folder.rglob("labels/*.txt")]:
+        file.write_text(file.read_text(encoding="utf-8"), encoding="utf-16")  # as some programs on Windows do
+    np.testing.assert_array_equal(read_samples(folder)[0].points, sample.points)
 
 
 def test_folder_with_labelme_and_another_dataset_is_ambiguous(tmp_path):

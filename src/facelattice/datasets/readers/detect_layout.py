@@ -29,6 +29,7 @@ from facelattice.datasets.readers.files import find_annotation_files, find_files
 from facelattice.datasets.sample import Sample, default_scheme
 from facelattice.exceptions import DataError
 from facelattice.file_search import check_path, suggest_path
+from facelattice.formats.parsing import open_text
 from facelattice.schemes import Scheme
 
 LAYOUTS = (
@@ -197,7 +198,7 @@ def _file_kind(path: Path) -> FileKind | None:
     kinds = [kind for kind in FILE_KINDS if path.suffix.lower() in kind.suffixes]
     if not kinds:
         return None
-    with open(path, encoding="utf-8-sig", errors="replace") as file:
+    with open_text(path) as file:
         head = file.read(HEAD_LENGTH)
     return next((kind for kind in kinds if re.search(kind.head, head, re.DOTALL)), None)
 

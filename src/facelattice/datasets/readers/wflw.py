@@ -16,6 +16,7 @@ import numpy as np
 from facelattice.datasets.readers.files import ImageFinder
 from facelattice.datasets.sample import Sample, make_sample
 from facelattice.exceptions import DataError
+from facelattice.formats.parsing import open_text
 from facelattice.schemes import get_scheme
 
 ATTRIBUTES = ("pose", "expression", "illumination", "make-up", "occlusion", "blur")
@@ -38,7 +39,8 @@ def read(root: Path, subset: str | None = None) -> list[Sample]:
         found = sorted(p.stem.rsplit("_", 1)[-1] for p in (root / LISTS).glob("list_98pt_rect_attr_*.txt"))
         subsets = [*found, *(ATTRIBUTES if "test" in found else ())]
         raise DataError(f"{root}: choose a subset out of {', '.join(subsets) or 'none found'}, not {subset!r}")
-    text = path.read_text(encoding="utf-8-sig", errors="surrogateescape")  # file names may not be valid UTF-8
+    with open_text(path) as file:
+        text = file.read()
     lines = [(f"{path}, line {number}", line.split()) for number, line in enumerate(text.splitlines(), 1)]
     finder = ImageFinder(root / "WFLW_images")
     samples = [_make_sample(finder, cells, where) for where, cells in lines if cells]

@@ -1,5 +1,11 @@
 from __future__ import annotations
 
+import os
+import signal
+import subprocess
+import sys
+import time
+
 import pytest
 
 pytest.importorskip("torch", reason="needs torch")
@@ -48,6 +54,26 @@ def test_stop_in_the_first_epoch_names_no_command(run, write_recipe, stop):
     stop(after_epoch=False)
     status, _, err = run("train", "tiny.yaml")
     assert (status, err) == (130, "stopped; no epoch is finished\n")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_signal_to_all_processes(write_recipe, tmp_path, number):
+    """Ctrl-C, and `timeout`, send their signal to the processes that load images too."""
+    command = [sys.executable, "-m", "facelattice", "train", write_recipe(epochs=1000, num_workers=2), "--out", "run"]
+    process = subprocess.Popen(
+        command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+    )
+    try:
+        while process.poll() is None and not (tmp_path / "run" / "last.pt").exists():
+            time.sleep(0.1)
+        os.killpg(process.pid, number)
+        _, err = process.communicate(timeout=60)
+    finally:
+        process.kill()
+    assert process.returncode == 128 + number, err
+    assert err.startswith("stopped; continue with: facelattice train ")
+    assert err.count("\n") == 1, err
 
 
 def test_only_the_main_process_names_the_command(run, write_recipe, monkeypatch, stop):

@@ -96,7 +96,7 @@ def annotate(
     try:
         run_server(create_app(session), Settings(), listener)
     except KeyboardInterrupt as error:  # raised again by the server after it has stopped
-        print_error(f"stopped; {output} holds all changes")
+        print_error(f"stopped; {output} holds all changes" if output.exists() else "stopped; nothing was annotated")
         raise typer.Exit(exit_status(error)) from None
 
 

@@ -9,7 +9,7 @@ import typer
 
 from facelattice.cli.app import TRAINING, command
 from facelattice.cli.console import pluralize, print_error, print_line
-from facelattice.cli.options import Subset
+from facelattice.cli.options import Subset, complete
 from facelattice.cli.signals import FILES_COMPLETE, hint_on_stop
 from facelattice.formats.annotation_writers import FILE_WRITERS, FOLDER_WRITERS
 
@@ -35,6 +35,7 @@ def convert(
         typer.Option(
             metavar="NAME",
             help=f"Kind of OUT: {', '.join(FILE_WRITERS)}; of a folder: {', '.join(FOLDER_WRITERS)}.",
+            autocompletion=complete([*FILE_WRITERS, *FOLDER_WRITERS]),
             show_default="by the name: .csv, .json is coco, data.yaml is yolo",
         ),
     ] = None,

@@ -8,6 +8,7 @@ uninterrupted one, and two processes compute the same as one with the same batch
 from __future__ import annotations
 
 import csv
+import signal
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
@@ -54,7 +55,10 @@ VAL_BATCH_SIZE = 64
 
 
 def _start_loader_worker(number: int) -> None:
-    """Start a process that loads images."""
+    """Initialize a process that loads images. The training process handles stop signals, and ends it."""
+    for name in ("SIGINT", "SIGTERM", "SIGHUP"):
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), signal.SIG_IGN)
     silence_pillow()
 
 

@@ -107,6 +107,7 @@ def test_error_names_the_line(dataset, label, message):
         ("train: images\nkpt_shape: [1000000000, 3]", r"kpt_shape must be \[N, 2\] or \[N, 3\]"),
         ("kpt_shape: [2, 3]", "the key train is missing, the folder of the images"),
         ("train: 3\nkpt_shape: [2, 3]", "train must be a folder of images, not 3"),
+        ("train: \\\\\nkpt_shape: [2, 3]", "which is the whole disk"),
         ("train: photos\nkpt_shape: [2, 3]", "train is 'photos', but there is no folder"),
         ("train: images\nkpt_shape: [2, 3]\nkpt_names: [nose]", r"kpt_names must be 2 names, not \['nose'\]"),
     ],

@@ -83,7 +83,7 @@ def read_csv_file(path: str | os.PathLike[str], only_done: bool = True) -> Annot
     used = {columns.image, columns.visibility, *(i for pair in columns.points for i in pair)}
     ignored = [name for i, name in enumerate(header) if i not in used and name and name not in KNOWN_COLUMNS]
     if ignored:
-        listed = ", ".join(map(repr, ignored[:10])) + ", ..." * (len(ignored) > 10)
+        listed = ", ".join(map(reprlib.repr, ignored[:10])) + ", ..." * (len(ignored) > 10)
         get_logger().warning("%s: ignored columns: %s", path, listed)
     return AnnotationFile(faces, columns.names, images_without_faces=tuple(without_faces))
 

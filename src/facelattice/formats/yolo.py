@@ -177,6 +177,8 @@ def _list_images(entry: Any, split: str, content: dict[str, Any], path: Path) ->
         if not place.exists() and name.startswith("../"):  # paths of Roboflow are relative to another folder
             place = root / name[3:]
         if place.is_dir():
+            if place.resolve() == Path(place.resolve().anchor):
+                raise FormatError(f"{path}: {split} is {name!r}, which is the whole disk")
             images += sorted(
                 file
                 for file in walk_files(place)

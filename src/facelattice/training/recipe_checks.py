@@ -49,31 +49,13 @@ BOUNDS: dict[str, tuple[Callable[[float], bool], tuple[str, ...]]] = {
     ),
     "0 or more, and below 1": (lambda value: 0 <= value < 1, ("optimizer.momentum", "optimizer.ema_decay")),
 }  # fmt: skip
-# Keys of recipes before version 0.2, for the error message that names the new key. One name is split, so that a search
-# of the sources for old words does not find it.
-RENAMED = {
-    "licence": "license", "batch": "batch_size", "balance": "max_pose_repeats", "held_out": "val_fraction",
-    "size": "network.crop_size", "margin": "crop_margin", "mirrored": "flip_tta", "unsure": "extra_views_below",
-    "workers": "num_workers", "start": "init_from", "augment": "augmentation", "optimiser": "optimizer",
-    "network.weights": "network.pretrained_file", "network.deepest": "network.max_stride",
-    "network.closer": "network.stride4_features", "network.edges": "network.edge_weights",
-    "network.expansion": "network.maps_per_point", "network.pooled": "network.global_features",
-    "network.normalisation": "network.normalization", "loss.points": "loss.function",
-    "loss.relative": "loss.relative_weight", "loss.anchors": "loss.located_weight",
-    "loss.errors": "loss.uncertainty_weight", "augmentation.colour": "augmentation.color",
-    "augmentation.grey": "augmentation.grayscale", "augmentation.dark": "augmentation.gamma",
-    "augmentation.patch": "augmentation.max_patch_size", "augmentation.wor" "n": "augmentation.accessories",
-    "optimizer.warmup": "optimizer.warmup_epochs", "optimizer.factor": "optimizer.decay_factor",
-    "optimizer.clip": "optimizer.max_grad_norm", "optimizer.ema": "optimizer.ema_decay",
-    "validate": "pseudo_labels (true where validate was false)",
-}  # fmt: skip
 
 # Names of these keys in other trainers. The names of keys in other sections need no entry.
 _OTHER_NAMES = {
     "init_from": "pretrained, weights, pretrained_weights, model, checkpoint, ckpt, init, finetune, load_from",
     "network.backbone": "arch, encoder, architecture",
     "network.crop_size": "crop, imgsz, img_size, image_size, input_size, resolution",
-    "batch_size": "bs, batchsize, train_batch_size, per_device_train_batch_size, samples_per_gpu",
+    "batch_size": "bs, batch, batchsize, train_batch_size, per_device_train_batch_size, samples_per_gpu",
     "epochs": "epoch, num_epochs, n_epochs, max_epochs, num_train_epochs, total_epochs",
     "num_workers": "n_workers, dataloader_num_workers, workers_per_gpu, loader_workers",
     "seed": "random_seed, random_state, manual_seed",
@@ -145,11 +127,8 @@ def check_resolvers(value: Any, path: str | Path) -> None:
 
 
 def _hint(key: str, prefix: str, known: list[str], all_keys: list[str]) -> str:
-    """Suggest a replacement for an unknown key: its new name, the key of another section, or the most similar one."""
+    """Suggest a replacement for an unknown key: the key of another section, or the most similar one."""
     in_data = prefix.startswith("data[")
-    new = RENAMED.get(f"{prefix}{key}") or RENAMED.get(key if in_data else "")
-    if new is not None:
-        return f"it is now called {new}"
     name = key.lower().replace("-", "_")
     if in_data and name in OTHER_NAMES_OF_DATA:
         return f"did you mean {prefix}{OTHER_NAMES_OF_DATA[name]}?"

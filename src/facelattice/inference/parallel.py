@@ -14,7 +14,7 @@ import os
 import signal
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import replace
@@ -26,7 +26,7 @@ from typing import Any
 from facelattice.exceptions import ImageError, WorkerError
 from facelattice.face import Face
 from facelattice.image_formats import silence_pillow
-from facelattice.inference.aligner import FaceAligner
+from facelattice.inference.aligner import FaceAligner, OnError
 from facelattice.onnx_session import num_usable_cpus, set_num_threads
 
 CHUNK_SIZE = 4
@@ -35,7 +35,6 @@ CHUNK_SIZE = 4
 MAX_SINGLE_PROCESS_IMAGES = 24
 """By default, up to this number of images is aligned in the calling process, as starting others would take longer."""
 
-OnError = Callable[[Path, ImageError], None]
 Result = list[Face] | tuple[Path, str]
 """The faces of an image, or its path and the error message. (An exception would lose its attributes in a pipe.)"""
 

@@ -21,7 +21,7 @@ from facelattice import geometry
 from facelattice.datasets.sample import Sample, to_common_scheme
 from facelattice.exceptions import ImageError
 from facelattice.image_io import load_image
-from facelattice.inference.aligner import FaceAligner
+from facelattice.inference.aligner import FaceAligner, OnError
 from facelattice.inference.onnx_model import Model
 from facelattice.inference.predictor import LandmarkPredictor
 from facelattice.schemes import convert
@@ -33,8 +33,6 @@ SHIFT, SCALE, ROTATION = 0.04, 0.07, 15.0
 MAX_DEVIATION = 0.015  # landmarks with a larger mean deviation over the views are left out
 MAX_DISTANCE = 0.06  # faces are left out if the mean distance from the annotated points is larger
 MIN_SHARE = 0.3  # faces are left out if a smaller fraction of their landmarks is consistent
-
-OnError = Callable[[Path, ImageError], None]
 
 
 class PseudoLabel(NamedTuple):

@@ -20,6 +20,9 @@ def test_table_has_a_row_for_each_face_of_any_scheme(faces):
     assert table["nose_tip_x"].tolist() == [float(face["nose_tip"][0]) for face in faces]
     assert table["yaw"].tolist() == [round(face.pose.yaw, 1) for face in faces]
     assert table["left_pupil_x"].isna().tolist() == [True, False]
+    assert table["nose_tip_visibility"].tolist() == [
+        float(face.visibility[face.scheme.names.index("nose_tip")]) for face in faces
+    ]
     assert len(to_dataframe([])) == 0
 
 
@@ -28,6 +31,7 @@ def test_key_points_of_supervision(faces):
     key_points = to_supervision(faces[:1])
     np.testing.assert_array_equal(key_points.xy[0], faces[0].points)
     assert key_points.data["scheme"].tolist() == ["ibug68"]
+    np.testing.assert_array_equal(key_points.data["visibility"], [faces[0].visibility])
     assert len(to_supervision([])) == 0
     with pytest.raises(ArgumentError, match="faces of one scheme, not of ibug68, wflw98"):
         to_supervision(faces)

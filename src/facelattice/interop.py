@@ -30,7 +30,7 @@ def to_supervision(faces: Sequence[Face] | Face) -> supervision.KeyPoints:
 
     Returns:
         ``supervision.KeyPoints`` with ``xy`` (M, N, 2) and, in ``data``, arrays (M,) of scores, tracks (0 for none) and
-        scheme names, and expected_errors (M, N). It is empty without faces.
+        scheme names, and expected_errors and visibility (M, N), NaN where unknown. It is empty without faces.
 
     Raises:
         ArgumentError: If the faces have different schemes.
@@ -53,6 +53,7 @@ def to_supervision(faces: Sequence[Face] | Face) -> supervision.KeyPoints:
             "track": np.array([face.track or 0 for face in faces]),
             "scheme": np.array([face.scheme.name for face in faces]),
             "expected_errors": np.stack([face.expected_errors for face in faces]),
+            "visibility": np.stack([_visibility(face) for face in faces]),
         },
     )
 
@@ -65,7 +66,8 @@ def to_dataframe(faces: Sequence[Face] | Face) -> pandas.DataFrame:
 
     Returns:
         A ``pandas.DataFrame`` with the columns scheme, score, track, x0, y0, x1, y1 (the box), yaw, pitch, roll and the
-        measures of `FaceMeasures`, and NAME_x, NAME_y and NAME_error for each point. Values that a face lacks are NaN.
+        measures of `FaceMeasures`, and NAME_x, NAME_y, NAME_error and NAME_visibility for each point. Values that a
+        face lacks are NaN.
 
     Raises:
         MissingDependencyError: If pandas is not installed.
@@ -78,7 +80,13 @@ def to_dataframe(faces: Sequence[Face] | Face) -> pandas.DataFrame:
     for face in list_faces(faces):
         row = {"scheme": face.scheme.name, "score": face.score, "track": face.track}
         row |= dict(zip(("x0", "y0", "x1", "y1"), face.box.tolist(), strict=True)) | result_values(face)
-        for name, (x, y), expected in zip(face.scheme.names, face.points.tolist(), face.expected_errors, strict=True):
-            row |= {f"{name}_x": x, f"{name}_y": y, f"{name}_error": float(expected)}
+        values = np.column_stack([face.points, face.expected_errors, _visibility(face)]).tolist()
+        for name, (x, y, expected, visibility) in zip(face.scheme.names, values, strict=True):
+            row |= {f"{name}_x": x, f"{name}_y": y, f"{name}_error": expected, f"{name}_visibility": visibility}
         rows.append(row)
     return pd.DataFrame(rows)
+
+
+def _visibility(face: Face) -> np.ndarray:
+    """Return the visibility of the points, (N,), NaN if it is unknown."""
+    return np.full(len(face.points), np.nan, np.float32) if face.visibility is None else face.visibility

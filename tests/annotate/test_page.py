@@ -242,8 +242,12 @@ def test_points_are_renamed_and_paired(open_page, address, table):
 
 def test_export_and_training_that_cannot_start(open_page, address, table):
     page = open_page(address, 5)
+    order: list[str] = []
+    page.on("response", lambda response: response.request.method == "PUT" and order.append("saved"))
+    page.on("request", lambda request: re.search(r"images/\d+$", request.url) and order.append(request.method))
     page.keyboard.press("d")
     expect_next_image(page, "view-005")
+    assert order == ["PUT", "saved", "GET"]  # the suggestion for the next image includes this one
     page.click("#export")
     page.keyboard.press("Enter")  # the first format
     expect(page.locator("#message")).to_contain_text(re.compile("Written: .*points-coco.landmarks.json"))

@@ -6,7 +6,7 @@ import { send } from "./api.js";
 import { edit } from "./changes.js";
 import { copyFace, makeFace, numKnown, transformed } from "./faces.js";
 import { openNextToDo } from "./opening.js";
-import { announcePoint, currentFace, editor, faces, selectPoint, showMessage, state, update, view } from "./session.js";
+import { announcePoint, currentFace, editor, faces, saver, selectPoint, showMessage, state, update, view } from "./session.js";
 import { faceBox } from "./shared/drawing.js";
 
 const MIN_POINTS = 2; // of a face
@@ -102,7 +102,8 @@ export async function markDone() {
   }
   if (!image.done) edit("Done", () => (image.done = true)); // done already: the key was pressed again while the next image is loaded
   project.images[image.index].done = true;
-  await openNextToDo();
+  await saver.finished; // the suggestion for the next image includes this one
+  if (state.image === image) await openNextToDo();
 }
 
 export const reopen = () => edit("Not done", () => (state.image.done = false));

@@ -4,6 +4,7 @@
  *   const saver = new Saver({ onsaved(image), onconflict(image), onerror(image, error), onstate(text) });
  *   saver.save(image)                     {index, version, done, faces}: after each change
  *   saver.isBusy(image), saver.numSaved, saver.hasUnsaved
+ *   await saver.finished                  until all changes so far are saved or have failed
  *
  * A change is based on a version of its image. If another window has saved the image meanwhile, the change is dropped and
  * onconflict is called. After another error, such as a full disk, the next change tries again.
@@ -16,6 +17,7 @@ const CONFLICT = 409;
 
 export class Saver {
   numSaved = 0;
+  finished = Promise.resolve();
   #options;
   #waiting = new Set();
   #sending = null;
@@ -38,7 +40,7 @@ export class Saver {
     for (const failed of this.#failed) this.#waiting.add(failed);
     this.#failed.clear();
     this.#waiting.add(image);
-    if (!this.#sending) this.#run();
+    if (!this.#sending) this.finished = this.#run();
   }
 
   async #run() {

@@ -187,11 +187,13 @@ def test_faces_are_drawn_placed_copied_and_removed(open_page, address, table):
     page.locator("#images button", has_text="view-002").click()
     expect(page.locator("#message")).to_contain_text("view-002.png: one face, suggested")
     page.click("#copy")
+    expect(page.locator("#message")).to_have_text("Copy the faces of the image before.")
     expect_saved(page)
     np.testing.assert_array_equal(read_points(table, "view-002.png")[0], placed)
     page.focus("#view")
     page.keyboard.press("Delete")
     expect(page.locator("#faces")).to_have_text("No face yet.")
+    expect(page.locator("#message")).to_have_text("Remove face 1.")
     expect_saved(page)
     assert read_points(table, "view-002.png") == []
 

@@ -1,7 +1,7 @@
 /**
  * Changes of the faces of the image. Each is saved at once, and can be undone.
  *
- *   edit("Remove face 1", () => ..., key)       makes a change; changes that follow each other with one key are one
+ *   edit("Remove face 1", () => ..., key)       makes a change and says so; changes that follow each other with one key are one
  *   const before = snapshot(), record("Place point 3", before)     for a change that has been made
  *   recordPoints(face, before, label, key)      for new points of a face; before: its points before
  *   undo(), redo()
@@ -34,6 +34,7 @@ export function edit(label, change, key = null) {
   const earlier = snapshot();
   change();
   record(label, earlier, key);
+  showMessage(`${label}.`);
 }
 
 export function recordPoints(face, before, label, key = null) {

@@ -64,7 +64,7 @@ let trainingState = "";
 const training = new TrainingDialog({
   onchange: (status) => {
     $("open-training").textContent = status.state === "training" ? `Train: ${status.val_nme.length} of ${status.epochs}` : "Train";
-    if (trainingState && status.state !== trainingState) {
+    if (trainingState && status.state !== trainingState && status.state !== "training") {
       showMessage(describeTraining(status), status.state === "failed");
       poll();
     }

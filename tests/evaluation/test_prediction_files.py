@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from pathlib import Path
 
@@ -200,6 +201,14 @@ def test_files_without_usable_points_are_an_error(tmp_path):
     (tmp_path / "broken.json").write_text("{", encoding="utf-8")
     with pytest.raises(FormatError, match=r"broken\.json"):
         load_predictions(tmp_path / "broken.json")
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs FIFOs")
+def test_fifo_is_not_opened(tmp_path, caplog):
+    os.mkfifo(tmp_path / "predictions.csv")
+    with pytest.raises(DataError, match="is neither a file nor a folder"):
+        load_predictions(tmp_path / "predictions.csv")
+    assert not caplog.records
     for name, count in (("a", 3), ("b", 4)):
         write_pts(tmp_path / "mixed" / f"{name}.pts", np.arange(2.0 * count).reshape(count, 2))
     with pytest.raises(DataError, match="faces with 3 and 4 points; evaluate them separately"):

@@ -92,9 +92,12 @@ def load_predictions(path: Path, data: Path | None = None) -> PredictionFile:
         data: The dataset, which maps the image ids of COCO results to images.
 
     Raises:
-        DataError: If there are no faces, or they differ in their number of landmarks.
+        DataError: If there are no faces, they differ in their number of landmarks, or the path is neither a file nor
+            a folder.
         FormatError: If a file is damaged.
     """
+    if not path.is_dir() and not path.is_file():  # a FIFO
+        raise DataError(f"{path}: is neither a file nor a folder")
     pts_files = find_files(path, ".pts") if path.is_dir() else []
     files = [path] if path.is_file() else [] if pts_files else find_files(path, ".json")
     scheme: Scheme | None = None

@@ -1,14 +1,18 @@
 from __future__ import annotations
 
+import os
+import signal
 import subprocess
 import sys
 from fractions import Fraction
+from threading import Timer
 
 import av
 import numpy as np
 import pytest
 from av.video.reformatter import Colorspace
 
+from facelattice.cli.signals import raise_on_stop_signals
 from facelattice.exceptions import MissingDependencyError, VideoError
 from facelattice.video.reader import open_camera, open_video
 
@@ -201,3 +205,11 @@ def test_missing_pyav(write_clip, monkeypatch):
     monkeypatch.setitem(sys.modules, "av", None)
     with pytest.raises(MissingDependencyError, match=r'pip install "facelattice\[video\]"'):
         open_video(clip)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs FIFOs")
+def test_signal_while_the_file_is_opened(tmp_path):
+    os.mkfifo(tmp_path / "clip.mp4")
+    Timer(0.2, os.kill, [os.getpid(), signal.SIGTERM]).start()
+    with raise_on_stop_signals(), pytest.raises(KeyboardInterrupt):
+        open_video(tmp_path / "clip.mp4")

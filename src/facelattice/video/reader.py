@@ -173,6 +173,8 @@ def open_video(source: str | Path, max_pixels: int = MAX_PIXELS) -> Video | Numb
             raise VideoError(f"{path}: no such file")
         # FFmpeg reads a relative name with a colon as a URL.
         return Video(av.open(str(path.absolute())), str(path), max_pixels)
+    except av.error.InterruptedError:  # PyAV replaces the exception of a signal handler by this one
+        raise KeyboardInterrupt from None
     except (av.error.FFmpegError, OSError) as error:
         raise VideoError(f"{path}: not a video, or a damaged one ({error_reason(error)})") from None
 

@@ -8,6 +8,7 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from facelattice.exceptions import ArgumentError, ModelError
+from facelattice.inference.model_zoo import find_model
 from facelattice.inference.onnx_model import Model, content_digest, seal
 from facelattice.schemes import get_scheme
 
@@ -178,3 +179,10 @@ def test_metadata_that_contradicts_the_graph_is_rejected(load_error):
     assert "does not map crops" in load_error(model_bytes(make_graph(shape=(1, SIZE, SIZE, 3))))
     assert "does not map crops" in load_error(model_bytes(make_graph(input_type=TensorProto.FLOAT)))
     assert "does not map crops" in load_error(model_bytes(make_graph(output="uncertainty")))
+
+
+def test_metadata_that_is_not_utf8(tmp_path):
+    data = find_model("ibug68-fast").read_bytes()
+    (tmp_path / "bad.onnx").write_bytes(data.replace(b"sha256", b"sha2\xdd6"))
+    with pytest.raises(ModelError, match="not an ONNX file"):
+        Model(tmp_path / "bad.onnx")

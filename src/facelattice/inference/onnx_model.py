@@ -177,6 +177,7 @@ class Model:
         options.log_severity_level = 4  # errors are raised; the log would repeat them
         try:
             session = onnxruntime.InferenceSession(data, options, providers=providers)
+            metadata = session.get_modelmeta().custom_metadata_map  # UnicodeDecodeError if it is damaged
         except Exception as error:  # ONNX Runtime's errors have no common class
             if is_out_of_memory(error):
                 raise
@@ -188,7 +189,7 @@ class Model:
                 f"the provider {self._provider!r} is installed but does not start; check its device, driver and "
                 "libraries"
             )
-        if METADATA_KEY in session.get_modelmeta().custom_metadata_map and not stated:
+        if METADATA_KEY in metadata and not stated:
             raise ModelError(f"{self.path}: the model file is damaged: it has no SHA-256; download or copy it again")
         return session
 

@@ -59,7 +59,7 @@ def test_folder_with_both_files_needs_a_subset(tmp_path):
     assert cofw.find_test_subset(tmp_path) is None
     write_cofw(tmp_path / "COFW_train_color.mat", "Tr")
     assert cofw.find_test_subset(tmp_path) == "test"
-    with pytest.raises(DataError, match="choose a subset out of train, test, not None"):
+    with pytest.raises(DataError, match=": choose a subset: train, test"):
         cofw.read(tmp_path)
     assert len(cofw.read(tmp_path, "train")) == len(cofw.read(tmp_path, "test")) == 2
 

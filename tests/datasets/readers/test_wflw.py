@@ -65,9 +65,9 @@ def test_errors_name_file_and_line(tmp_path):
     write_list(tmp_path, b"\n" + line() + b"x" + line())
     with pytest.raises(DataError, match=r"attr_train\.txt, line 3: .*'x"):
         wflw.read(tmp_path, "train")
-    with pytest.raises(DataError, match="choose a subset out of train, not 'val'"):
+    with pytest.raises(DataError, match=": there is no subset 'val'; choose a subset: train"):
         wflw.read(tmp_path, "val")
-    with pytest.raises(DataError, match="choose a subset out of train, not None"):
+    with pytest.raises(DataError, match=": choose a subset: train"):
         wflw.read(tmp_path)
 
 

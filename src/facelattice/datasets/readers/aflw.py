@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from facelattice.datasets.readers import matlab
+from facelattice.datasets.readers.annotations import check_subset
 from facelattice.datasets.readers.files import ImageFinder
 from facelattice.datasets.sample import Sample, make_sample
 from facelattice.exceptions import DataError
@@ -38,8 +39,7 @@ def read(path: Path, subset: str | None = None) -> list[Sample]:
         MissingDependencyError: If SciPy or h5py is not installed.
     """
     file = path if path.is_file() else path / NAME
-    if subset not in SUBSETS:
-        raise DataError(f"{file}: choose a subset out of {', '.join(SUBSETS)}, not {subset!r}")
+    subset = check_subset(file, subset, SUBSETS)
     names, boxes, data, visible, order = matlab.load(file, "nameList", "bbox", "data", "mask_new", "ra")
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
         raise DataError(f"{file}: nameList is not a cell array of names")

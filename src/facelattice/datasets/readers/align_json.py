@@ -33,7 +33,9 @@ def read(path: Path, subset: str | None = None, scheme: Scheme | None = None) ->
     without_faces = [str(images[file]) for file, of_file in found.items() if not of_file]
     names = {face.scheme for face in faces}
     if len(names) > 1:
-        raise DataError(f"{path}: the files have different point schemes: {', '.join(sorted(names))}")
+        raise DataError(
+            f"{path}: the files have different point schemes: {', '.join(sorted(names))}; give the files of one"
+        )
     annotated = AnnotationFile([_annotation(face) for face in faces], images_without_faces=without_faces)
     return make_dataset(path, annotated, scheme or SCHEMES.get("".join(names)))
 

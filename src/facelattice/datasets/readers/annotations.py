@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
 from typing import NamedTuple
 
@@ -59,6 +60,14 @@ def make_dataset(path: Path, file: AnnotationFile, scheme: Scheme | None) -> Dat
     paths = dict.fromkeys(finder.find(name, *file.other_names.get(name, ())) for name in file.images_without_faces)
     with_faces = {sample.path for sample in samples}
     return Dataset(samples, [image for image in paths if image not in with_faces])
+
+
+def check_subset(path: Path, subset: str | None, known: Collection[str]) -> str:
+    """Return the subset; raise DataError if it is None or unknown, with the names of the known ones."""
+    if subset is None or subset not in known:
+        unknown = "" if subset is None else f"there is no subset {subset!r}; "
+        raise DataError(f"{path}: {unknown}choose a subset: {', '.join(known) or 'none found'}")
+    return subset
 
 
 def check_no_subset(path: Path, subset: str | None, kind: str) -> None:

@@ -22,6 +22,7 @@ import cv2
 import numpy as np
 
 from facelattice.datasets.readers import matlab
+from facelattice.datasets.readers.annotations import check_subset
 from facelattice.datasets.sample import Sample, make_sample
 from facelattice.exceptions import DataError
 from facelattice.formats import atomic_write
@@ -57,8 +58,7 @@ def read(path: Path, subset: str | None = None) -> list[Sample]:
     found = find_files(path)
     if subset is None and len(found) == 1:
         subset = next(iter(found))
-    if subset not in found:
-        raise DataError(f"{path}: choose a subset out of {', '.join(found)}, not {subset!r}")
+    subset = check_subset(path, subset, found)
     file, suffix = found[subset], VARIABLE_SUFFIXES[subset]
     names = [f"Is{suffix}", f"phis{suffix}", f"bboxes{suffix}"]
     images, shapes, boxes = matlab.load(file, *names)

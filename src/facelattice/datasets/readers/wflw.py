@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
+from facelattice.datasets.readers.annotations import check_subset
 from facelattice.datasets.readers.files import ImageFinder
 from facelattice.datasets.sample import Sample, make_sample
 from facelattice.exceptions import DataError
@@ -38,7 +39,7 @@ def read(root: Path, subset: str | None = None) -> list[Sample]:
     if not path.exists():
         found = sorted(p.stem.rsplit("_", 1)[-1] for p in (root / LISTS).glob("list_98pt_rect_attr_*.txt"))
         subsets = [*found, *(ATTRIBUTES if "test" in found else ())]
-        raise DataError(f"{root}: choose a subset out of {', '.join(subsets) or 'none found'}, not {subset!r}")
+        check_subset(root, subset, subsets)
     with open_text(path) as file:
         text = file.read()
     lines = [(f"{path}, line {number}", line.split()) for number, line in enumerate(text.splitlines(), 1)]

@@ -23,7 +23,7 @@ SIDES = (
     ("vänster", "höger"), ("левый", "правый"), ("левая", "правая"), ("levý", "pravý"), ("levé", "pravé"),
     ("lewy", "prawy"), ("lewe", "prawe"), ("왼쪽", "오른쪽"),
 )  # fmt: skip
-# These must be whole words, as they are parts of many other words.
+# Short words for left and right. They count only as whole words, because many other words contain them.
 SHORT_SIDES = (
     ("l", "r"), ("lt", "rt"), ("lft", "rgt"), ("izq", "der"), ("esq", "dir"), ("sx", "dx"), ("gauche", "droit"),
 )  # fmt: skip

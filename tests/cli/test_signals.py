@@ -11,20 +11,20 @@ from pathlib import Path
 import pytest
 from typer.core import TyperGroup
 
-from facelattice.cli.signals import STOP_SIGNALS, Terminated, raise_on_stop_signals
+from facelattice.cli.signals import TERMINATION_SIGNALS, Terminated, raise_on_stop_signals
 from facelattice.inference.aligner import FaceAligner
 
 PHOTO = Path(__file__).parents[2] / "examples" / "astronaut.jpg"
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Windows cannot send these signals to one process")
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, *STOP_SIGNALS])
+@pytest.mark.parametrize("number", [signal.SIGINT, *TERMINATION_SIGNALS])
 def test_exit_status_is_128_plus_the_signal(run, monkeypatch, number):
     monkeypatch.setattr(FaceAligner, "batch", lambda *_: os.kill(os.getpid(), number))
     status, _, err = run("align", PHOTO)
     assert status == 128 + number
     assert err == "stopped\n"  # nothing was written
-    assert all(signal.getsignal(number) is signal.SIG_DFL for number in STOP_SIGNALS)
+    assert all(signal.getsignal(number) is signal.SIG_DFL for number in TERMINATION_SIGNALS)
 
 
 def test_signal_before_the_command_starts(run, monkeypatch):

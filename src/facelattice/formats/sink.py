@@ -41,7 +41,7 @@ from facelattice.formats.parquet import image_rows, import_pyarrow, part_path, w
 from facelattice.formats.pts import pts_text
 
 FORMATS = ("json", "pts", "csv", "coco", "dlib", "parquet")
-IMAGES_PER_PART = 500  # of a Parquet table; so many images at most are lost when the process is killed
+IMAGES_PER_PART = 500  # in each part of a Parquet table; a killed process loses at most one part
 
 
 class Sink(ABC):

@@ -9,8 +9,8 @@ from concurrent.futures import ThreadPoolExecutor
 from facelattice.inference.parallel import block_signals
 from facelattice.serve.jobs import QueueFullError, VideoEnd, VideoJob
 from facelattice.serve.video import detect_format
-from facelattice.serve.worker import STOP_SIGNALS
 from facelattice.serve.worker_process import WorkerProcess
+from facelattice.stop_signals import STOP_SIGNALS
 
 
 class VideoWorkers:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pickle
-import signal
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
@@ -34,9 +33,9 @@ from facelattice.serve.jobs import (
     WorkerFailedError,
 )
 from facelattice.serve.video import follow_video
+from facelattice.stop_signals import ignore_stop_signals
 from facelattice.video.tracker import Tracker
 
-STOP_SIGNALS = {getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)}
 READY = "ready"
 
 
@@ -47,8 +46,7 @@ def run_worker(pipe: Connection) -> None:
         pipe: First sends `READY`. Then receives lists of jobs, and sends a list of outcomes for each. For a `VideoJob`,
             sends lines of JSON, and a `VideoEnd` at the end.
     """
-    for number in STOP_SIGNALS:  # the server handles them, and first completes the requests in progress
-        signal.signal(number, signal.SIG_IGN)
+    ignore_stop_signals()  # the server handles them, and first completes the requests in progress
     silence_pillow()  # clients could fill the log
     set_num_threads(1)
     models = {DEFAULT: Model(find_model())}

@@ -29,8 +29,8 @@ from facelattice.serve.jobs import (
     WorkerFailedError,
     WorkerTimeoutError,
 )
-from facelattice.serve.worker import STOP_SIGNALS
 from facelattice.serve.worker_process import WorkerProcess
+from facelattice.stop_signals import STOP_SIGNALS
 
 BATCH_SIZE = 8  # maximum number of images in a batch
 BATCH_BYTES = 40_000_000  # maximum size of their files; one larger image is a batch by itself

@@ -8,7 +8,6 @@ uninterrupted one, and two processes compute the same as one with the same batch
 from __future__ import annotations
 
 import csv
-import signal
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
@@ -32,6 +31,7 @@ from facelattice.formats import atomic_write
 from facelattice.image_formats import silence_pillow
 from facelattice.modeling.landmark_graph import laplacian
 from facelattice.modeling.losses import sdfl_losses
+from facelattice.stop_signals import ignore_stop_signals
 from facelattice.terminal import one_line
 from facelattice.training.checkpoint import Checkpoint
 from facelattice.training.config import Recipe, recipe_to_yaml
@@ -56,9 +56,7 @@ VAL_BATCH_SIZE = 64
 
 def _start_loader_worker(number: int) -> None:
     """Initialize a process that loads images. The training process handles stop signals, and ends it."""
-    for name in ("SIGINT", "SIGTERM", "SIGHUP"):
-        if hasattr(signal, name):
-            signal.signal(getattr(signal, name), signal.SIG_IGN)
+    ignore_stop_signals()
     silence_pillow()
 
 

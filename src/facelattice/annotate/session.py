@@ -93,11 +93,14 @@ class Session:
             if self._scheme_file is not None and any("`pairs`" in problem for problem in problems):
                 problems.append("the button Names changes the mirror partners (`pairs`)")
             self._problems = revision, problems
-        status = self.training.status()
+        status, blocked_reason = self.training.status(), self.training.blocked_reason()
+        recipe = status.recipe
+        if not status.is_running:
+            recipe = "" if blocked_reason else self.training.next_recipe()
         return {
             **vars(status),
-            "recipe": status.recipe if status.is_running else self.training.next_recipe(),
-            "blocked_reason": self.training.blocked_reason(),
+            "recipe": recipe,
+            "blocked_reason": blocked_reason,
             "default_epochs": self.training.default_epochs(),
             "base": self.training.base,
             "problems": self._problems[1],

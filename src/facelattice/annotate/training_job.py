@@ -110,10 +110,8 @@ class TrainingJob:
         return max(MIN_EPOCHS, round(CROPS / (num_faces * count_repeats(num_faces))))
 
     def next_recipe(self) -> str:
-        """Return the recipe of a round that would start now with the default number of epochs; "" if none can."""
-        return (
-            "" if self.blocked_reason() else self._recipe_text(self._folder(self._next_round()), self.default_epochs())
-        )
+        """Return the recipe of a round that would start now with the default number of epochs, if `blocked_reason` is ""."""
+        return self._recipe_text(self._folder(self._next_round()), self.default_epochs())
 
     def start(self, epochs: int | None = None) -> None:
         """Start a round.

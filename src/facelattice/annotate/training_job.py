@@ -110,7 +110,7 @@ class TrainingJob:
         return max(MIN_EPOCHS, round(CROPS / (num_faces * count_repeats(num_faces))))
 
     def next_recipe(self) -> str:
-        """Return the recipe of a round that would start now with the default number of epochs, if `blocked_reason` is ""."""
+        """Return the recipe of a round that would start now with `default_epochs`, if `blocked_reason` is empty."""
         return self._recipe_text(self._folder(self._next_round()), self.default_epochs())
 
     def start(self, epochs: int | None = None) -> None:

@@ -33,7 +33,8 @@ def test_ctrl_c_during_the_imports_is_quiet(module):
 
 LITTLE_MEMORY = """
 import numpy, psutil, resource  # numpy alone would end the process with a message of its own
-from facelattice.__main__ import main
+from facelattice.__main__ import MIN_ADDRESS_SPACE, main
+reserved = numpy.empty(MIN_ADDRESS_SPACE, numpy.uint8)  # addresses only: no page is touched
 limit = psutil.Process().memory_info().vms + 2**24
 resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
 main()
@@ -45,6 +46,17 @@ def test_too_little_memory_for_the_imports_is_one_line():
     done = subprocess.run([sys.executable, "-c", LITTLE_MEMORY, "schemes"], capture_output=True, text=True)
     message = "not enough memory; close other programs, raise the limit, or use fewer processes\n"
     assert (done.returncode, done.stdout, done.stderr) == (2, "", message)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a POSIX shell")
+@pytest.mark.parametrize("megabytes", [100, 400, 600])
+def test_limit_of_memory_below_the_needs_of_the_libraries(megabytes):
+    """With such limits OpenBLAS prints its own error or the process crashes."""
+    command = f'ulimit -v {megabytes * 1024}; exec "{sys.executable}" -m facelattice schemes'
+    done = subprocess.run(["sh", "-c", command], capture_output=True, text=True)
+    assert (done.returncode, done.stdout, done.stderr) == (
+        2, "", f"the limit of memory for a process is {megabytes} MB, and at least 1024 MB are needed; raise it (ulimit -v)\n",
+    )  # fmt: skip
 
 
 def test_opencv_prints_nothing(tmp_path):

@@ -154,6 +154,7 @@ def test_missing_package_names_its_extra(run, tmp_path, monkeypatch):
         MemoryError(),
         RuntimeError("pthread_create failed, error code: 12 error msg: Cannot allocate memory"),
         RuntimeError("[ONNXRuntimeError] : 1 : FAIL : Failed to allocate memory for requested buffer of size 3145728"),
+        ImportError("libtorch_cpu.so: failed to map segment from shared object"),
     ],
 )
 def test_lack_of_memory_is_one_line(run, monkeypatch, error):

@@ -80,6 +80,8 @@ class _Program(typer.core.TyperGroup):
             _fail(format_error(error))
         except ImportError as error:
             module = (error.name or "").partition(".")[0]
+            if is_out_of_memory(error):
+                _fail(OUT_OF_MEMORY)
             if module not in EXTRAS:
                 _report_bug()
             _fail(f'{error}; run: pip install "facelattice[{EXTRAS[module]}]"')

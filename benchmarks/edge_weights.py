@@ -9,10 +9,11 @@ The interval is a paired bootstrap over faces. It also prints how much a weight 
 
 from __future__ import annotations
 
-import sys
+import argparse
 from pathlib import Path
 
 import numpy as np
+from result import add_json_option, write_result
 
 from facelattice import geometry
 from facelattice.datasets.readers.detect_layout import read_samples
@@ -27,10 +28,15 @@ FRACTION = 0.3  # of the landmarks that the patch covers
 GRAY = 128
 
 
-def main(name: str, data: str) -> None:
+def main() -> None:
     """Print the edge weights of covered neighbors with and without the patch."""
-    model = Model(find_model(name))
-    samples = convert_samples(read_samples(Path(data)), model.scheme, None)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("model", help="a bundled model or a model file")
+    parser.add_argument("data", type=Path, help="annotated faces")
+    add_json_option(parser)
+    options = parser.parse_args()
+    model = Model(find_model(options.model))
+    samples = convert_samples(read_samples(options.data), model.scheme, None)
     all_weights, covered_sums = [], []
     for i, sample in enumerate(samples):
         matrix = geometry.crop_transform(sample.box, model.crop_size, model.crop_margin)
@@ -47,14 +53,23 @@ def main(name: str, data: str) -> None:
     without_patch, with_patch = np.array(covered_sums).T
     difference, low, high = paired_bootstrap(with_patch[None], without_patch[None])
     edges = np.stack(all_weights)[:, all_weights[0] > 0]
-    print(f"{name}, {len(samples)} faces of {data}, a patch over {100 * FRACTION:g} % of the landmarks")
-    print(f"weight of covered neighbors without the patch     {without_patch.mean():.4f}")
-    print(f"weight of covered neighbors with the patch        {with_patch.mean():.4f}")
+    row = {
+        "model": options.model,
+        "weight_without_patch": float(without_patch.mean()),
+        "weight_with_patch": float(with_patch.mean()),
+        "difference": float(difference),
+        "difference_low": float(low),
+        "difference_high": float(high),
+        "deviation_over_faces": float(edges.std(0).mean()),
+    }
+    faces = f"{len(samples)} faces of {options.data.name}, a patch over {100 * FRACTION:g} % of the landmarks"
+    print(f"{options.model}, {faces}")
+    print(f"weight of covered neighbors without the patch     {row['weight_without_patch']:.4f}")
+    print(f"weight of covered neighbors with the patch        {row['weight_with_patch']:.4f}")
     print(f"difference, 95 % interval                         {difference:+.4f} ({low:+.4f} to {high:+.4f})")
-    print(f"standard deviation of a weight over faces, mean   {edges.std(0).mean():.4f}")
+    print(f"standard deviation of a weight over faces, mean   {row['deviation_over_faces']:.4f}")
+    write_result(options.json, "edge_weights", [row], faces, "annotation")
 
 
 if __name__ == "__main__":
-    if len(sys.argv) != 3:
-        sys.exit(__doc__)
-    main(*sys.argv[1:])
+    main()

@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from result import add_json_option, write_result
 
 from facelattice import FaceAligner, load_image
 from facelattice.detection import YuNetDetector
@@ -121,7 +122,9 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--images", type=int, default=500)
     parser.add_argument("--model", default=DEFAULT)
+    add_json_option(parser)
     options = parser.parse_args()
+    rows: list[dict[str, Any]] = []
     paths = find_images([str(options.folder)])
     images = [load_image(path) for path in paths[:NUM_SINGLE_IMAGES]]
     print(f"{describe_processor()}\n")
@@ -129,6 +132,10 @@ def main() -> None:
     for model in sorted(list_models(), key=lambda name: name != DEFAULT):
         for max_faces in (None, 1):
             total, detection, prediction, results = measure_calls(model, images, max_faces)
+            rows.append(
+                {"model": model, "max_faces": max_faces, "detector_ms": detection, "landmark_model_ms": prediction}
+                | {"call_ms": total, "rows_ms": results}
+            )
             print(
                 f"| {model} | {max_faces} | {detection:.1f} ms | {prediction:.1f} ms | {total:.1f} ms "
                 f"| {total / (detection + prediction):.2f} | {results:.2f} ms |"
@@ -143,12 +150,17 @@ def main() -> None:
     }
     results = {way: run() for way, run in ways.items()}
     *slower, (fastest, points) = results.values()
+    rows += [
+        {"model": options.model, "way": way, "num_images": len(files), "seconds": seconds}
+        for way, (seconds, _) in results.items()
+    ]
     print(f"\n{len(files)} images, {len(points)} faces, {options.model}:")
     for way, (seconds, _) in results.items():
         print(f"  {way:30} {seconds:.1f} s, {len(files) / seconds:.1f} images/s")
     ratios = " and ".join(f"{seconds / fastest:.2f}" for seconds, _ in slower)
     same = all(is_same(points, other) for _, other in slower)
     print(f"  {ratios} times as fast, {'the same points' if same else 'DIFFERENT POINTS'}")
+    write_result(options.json, "pipeline", rows, f"photos of {options.folder.name}", "the bundled detector")
 
 
 if __name__ == "__main__":

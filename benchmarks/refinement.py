@@ -15,6 +15,7 @@ from typing import Any
 from unittest.mock import patch
 
 import numpy as np
+from result import add_json_option, write_result
 
 from facelattice import FaceAligner
 from facelattice.datasets.readers.detect_layout import read_samples_for
@@ -58,7 +59,9 @@ def main() -> None:
     parser.add_argument("data", type=Path, help="annotated faces")
     parser.add_argument("--subset", help="use only the faces of this subset")
     parser.add_argument("--model", action="append", help="a bundled model; may be repeated (default: all)")
+    add_json_option(parser)
     options = parser.parse_args()
+    rows: list[dict[str, Any]] = []
     print("| model | variant | NME | failure rate | missed | crops per face |\n|---|---|---|---|---|---|")
     for name in options.model or list_models():
         aligner: Any = FaceAligner(name)
@@ -72,11 +75,21 @@ def main() -> None:
             with patch.multiple(predictor, **changed) if changed else nullcontext():
                 predictions = predict_samples(aligner, converted, "detector")
             result = evaluate_predictions(samples, predictions, choose_protocol(samples))
+            row = {
+                "model": name,
+                "variant": variant,
+                "nme": result.nme,
+                "failure_rate": result.failure_rate,
+                "missed": result.num_missed,
+                "crops_per_face": counting.num_crops / len(samples),
+            }
+            rows.append(row)
             print(
                 f"| {name} | {variant} | {100 * (result.nme or 0):.2f} % | {100 * (result.failure_rate or 0):.1f} % "
-                f"| {result.num_missed} | {counting.num_crops / len(samples):.2f} |",
+                f"| {result.num_missed} | {row['crops_per_face']:.2f} |",
                 flush=True,
             )
+    write_result(options.json, "refinement", rows, f"{options.data.name}, {options.subset or 'all faces'}", "detector")
 
 
 if __name__ == "__main__":

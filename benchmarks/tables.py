@@ -204,6 +204,20 @@ def visibility_table(results: Results) -> str:
     )
 
 
+def hidden_table(results: Results) -> str:
+    """AUROC of the visibility for annotated visibility."""
+    rows = [row for row in results["visibility"]["rows"] if "annotated" in row]
+    counts = rows[0]["annotated"]
+    return table(
+        [
+            f"{counts['num_faces']} faces of MERL-RAV",
+            f"hidden by something, {counts['num_occluded']}",
+            f"hidden by the face itself, {counts['num_self_occluded']}",
+        ],
+        [[f"`{r['model']}`", *(f"{r['annotated'][kind]:.3f}" for kind in ("occluded", "self_occluded"))] for r in rows],
+    )
+
+
 def turned_table(results: Results) -> str:
     """Turned faces with and without the search for them."""
     rows = [
@@ -285,12 +299,29 @@ def annotation_table(result: dict[str, Any]) -> str:
 
 
 # The benchmarks of each table, the first of which it needs.
+def pose_table(results: Results) -> str:
+    """Return the errors of the head pose in degrees, by the yaw."""
+    rows = results["pose"]["rows"]
+    ranges = list(dict.fromkeys((row["yaw_from"], row["yaw_to"]) for row in rows))
+    header = ["points", "error of", *(f"yaw {low} to {high}" for low, high in ranges)]
+    return table(
+        header,
+        (
+            [name, angle, *(f"{find(rows, points=name, yaw_from=low)[f'{angle}_error']:.1f}" for low, _ in ranges)]
+            for name in dict.fromkeys(row["points"] for row in rows)
+            for angle in ("yaw", "pitch", "roll")
+        ),
+    )
+
+
 TABLES: dict[str, tuple[tuple[str, ...], Callable[[Results], str]]] = {
     "results": (("accuracy", "peers", "turned_faces"), readme_table),
     "accuracy": (("accuracy",), accuracy_table),
     "published": (("accuracy",), published_table),
     "reliability": (("accuracy",), reliability_table),
     "crowds": (("crowds",), crowds_table),
+    "pose": (("pose",), pose_table),
+    "hidden-landmarks": (("visibility",), hidden_table),
     "visibility": (("visibility",), visibility_table),
     "turned-faces": (("turned_faces",), turned_table),
     "peers": (("peers",), peers_table),

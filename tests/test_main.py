@@ -54,9 +54,10 @@ def test_limit_of_memory_below_the_needs_of_the_libraries(megabytes):
     """With such limits OpenBLAS prints its own error or the process crashes."""
     command = f'ulimit -v {megabytes * 1024}; exec "{sys.executable}" -m facelattice schemes'
     done = subprocess.run(["sh", "-c", command], capture_output=True, text=True)
-    assert (done.returncode, done.stdout, done.stderr) == (
-        2, "", f"the limit of memory for a process is {megabytes} MB, and at least 1024 MB are needed; raise it (ulimit -v)\n",
-    )  # fmt: skip
+    message = (
+        f"the limit of memory for a process is {megabytes} MB, and at least 1024 MB are needed; raise it (ulimit -v)\n"
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (2, "", message)
 
 
 def test_opencv_prints_nothing(tmp_path):

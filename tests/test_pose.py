@@ -177,6 +177,14 @@ def test_pose_of_a_face_uses_its_expected_errors():
     assert "pose" not in lost.to_dict()
 
 
+@pytest.mark.parametrize(("yaw", "error", "expected"), [(60, 0, 60), (-60, 6, -67), (40, 6, 40), (80, 60, 90)])
+def test_inaccurate_points_turn_a_face_too_little(yaw, error, expected):
+    """The face is 120 px wide; beyond 50 degrees the yaw is multiplied by 1 + 14 * 6 / 120."""
+    points = project(get_scheme("ibug68"), (yaw, 0, 0))
+    found = head_pose(points, get_scheme("ibug68"), np.full(68, error, np.float32))
+    assert found.yaw == pytest.approx(expected, abs=1.5)
+
+
 @pytest.mark.data
 def test_frontal_photos_have_a_pitch_near_0(shared_data):
     scheme = get_scheme("ibug68")

@@ -40,7 +40,7 @@ def main() -> None:
 
 
 def _check_address_space() -> None:
-    """Exit with a message if the limit of the address space is too small. Some libraries crash without an error then."""
+    """Exit with a message if the limit of the address space is too small: some libraries would crash without one."""
     try:
         import resource
     except ImportError:  # Windows

@@ -37,6 +37,8 @@ MAX_PERSPECTIVE = 0.4
 MIN_VISIBILITY_WEIGHT = 0.1  # a hidden point has some information, because it is predicted from the others
 MAX_ITERATIONS = 8
 MIN_STEP, MAX_STEP = 0.01, 0.5  # radians; a smaller step ends the iterations, a larger one is shortened
+# The yaw beyond the first (degrees) is multiplied by 1 + gain x expected error in widths of the face (docs/pose.md).
+TURNED_YAW, YAW_GAIN, MAX_YAW_ERROR = 50.0, 14.0, 0.1
 PROFILE_YAWS = (62.0, 70.0)  # degrees; from the first to the second, the roll becomes pitch, see `HeadPose`
 # Degrees: the nod plus the rotation of the image that a profile shows, and the pitch that is taken from this sum.
 PROFILE_TILTS, PROFILE_PITCHES = (-120, -60, 60, 120), (60, -60, 60, -60)
@@ -85,6 +87,10 @@ def head_pose(
     The camera is assumed to look at the face. A face at the edge of a wide image is seen from its side, and the angles
     are relative to the line from the camera to the face.
 
+    Models place the points of the far side of a turned face near its outline, and the fit then turns the face too
+    little. So beyond 50 degrees, the larger the expected errors are, the more the yaw is increased. Exact points keep
+    theirs.
+
     Args:
         points: Points (N, 2), x and y in pixels. Points that are not finite are ignored.
         scheme: Meaning of the points.
@@ -110,14 +116,14 @@ def head_pose(
         raise ArgumentError("cannot estimate the head pose: fewer than 4 of the needed points are finite and different")
     centered, flat = observed - observed[known].mean(0), shape.mean[:, :2] - shape.mean[known, :2].mean(0)
     size = np.linalg.norm(centered[known]) / np.linalg.norm(flat[known])  # pixels in one unit of the 3D face
-    variances: np.ndarray | float = POINT_DEVIATION**2
-    if expected_errors is not None:
-        variances += shape.averages @ np.nan_to_num(np.asarray(expected_errors, np.float64) / size, posinf=1.0) ** 2
-    weights = known / variances
+    errors = np.zeros(len(scheme)) if expected_errors is None else np.asarray(expected_errors, np.float64) / size
+    errors = np.nan_to_num(errors, posinf=1.0)
+    weights = known / (POINT_DEVIATION**2 + shape.averages @ errors**2)
     if visibility is not None:
         shares = np.clip(np.nan_to_num(np.asarray(visibility, np.float64), nan=1.0), 0, 1)
         weights *= shape.averages @ (MIN_VISIBILITY_WEIGHT + (1 - MIN_VISIBILITY_WEIGHT) * shares)
-    return _pose(_fit(shape, centered / size, weights))
+    mean_error = float((shape.averages @ errors)[known].mean())
+    return _pose(_fit(shape, centered / size, weights), 1 + YAW_GAIN * min(mean_error, MAX_YAW_ERROR))
 
 
 @dataclass(frozen=True, eq=False)
@@ -292,14 +298,16 @@ def _rotation(yaw: float, pitch: float) -> np.ndarray:
     return turn @ np.array([[1, 0, 0], [0, math.cos(b), -math.sin(b)], [0, math.sin(b), math.cos(b)]])
 
 
-def _pose(rotation: np.ndarray) -> HeadPose:
-    """Split a rotation (3, 3) into the angles of `HeadPose`."""
+def _pose(rotation: np.ndarray, stretch: float) -> HeadPose:
+    """Split a rotation (3, 3) into the angles of `HeadPose`; multiply the yaw beyond `TURNED_YAW` by ``stretch``."""
     sign = 1.0 if rotation[2, 2] >= 0 else -1.0  # a head that is turned by more than 90 degrees
-    yaw = math.atan2(rotation[2, 0], sign * math.hypot(rotation[0, 0], rotation[1, 0]))
+    yaw = math.degrees(math.atan2(rotation[2, 0], sign * math.hypot(rotation[0, 0], rotation[1, 0])))
     roll = math.degrees(math.atan2(sign * rotation[1, 0], sign * rotation[0, 0]))
     pitch = -math.degrees(math.atan2(sign * rotation[2, 1], sign * rotation[2, 2]))
-    share = min(max((abs(math.degrees(yaw)) - PROFILE_YAWS[0]) / (PROFILE_YAWS[1] - PROFILE_YAWS[0]), 0.0), 1.0)
-    side = math.copysign(1.0, yaw)
+    side, turn = math.copysign(1.0, yaw), abs(yaw)
+    if TURNED_YAW < turn < 90:
+        turn = min(TURNED_YAW + stretch * (turn - TURNED_YAW), 90.0)
+    share = min(max((turn - PROFILE_YAWS[0]) / (PROFILE_YAWS[1] - PROFILE_YAWS[0]), 0.0), 1.0)
     profile_pitch = float(np.interp(pitch - side * roll, PROFILE_TILTS, PROFILE_PITCHES, period=360))
     taken = share * (profile_pitch - pitch)
-    return HeadPose(math.degrees(yaw), pitch + taken, (roll + side * taken + 180) % 360 - 180)
+    return HeadPose(side * turn, pitch + taken, (roll + side * taken + 180) % 360 - 180)

@@ -27,6 +27,9 @@ def test_tables_images_and_continuing(tmp_path, generator, capsys):
         assert rows[0] == ["image", *(f"{axis}{k}" for k in range(count) for axis in "xy"), "visibility"]
         assert [row[0] for row in rows[1:]] == [f"images/{k:06d}.jpg" for k in range(3)]
         assert all(len(row[-1]) == count and set(row[-1]) <= set("012") for row in rows[1:])
+    poses = list(csv.reader((tmp_path / "poses.csv").open(encoding="utf-8")))
+    assert poses[0] == ["image", "yaw", "pitch", "roll"]
+    assert [row[0] for row in poses[1:]] == [row[0] for row in rows[1:]]
     points = generator(2).points
     np.testing.assert_allclose(np.array(rows[3][1:-1], float).reshape(-1, 2), points, atol=0.006)
 

@@ -18,7 +18,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         "facelattice_synthetic", description="Render synthetic faces with exact landmarks."
     )
-    parser.add_argument("out", type=Path, help="folder for images/*.jpg, points68.csv and points98.csv")
+    parser.add_argument("out", type=Path, help="folder for images/*.jpg, points68.csv, points98.csv and poses.csv")
     parser.add_argument("--count", type=int, default=1000, help="number of faces (default: %(default)s)")
     parser.add_argument(
         "--seed", type=int, default=0, help="faces depend on seed and number alone (default: %(default)s)"

@@ -31,7 +31,9 @@ class DatasetError(Exception):
 
 
 def write_dataset(folder: Path, generator: FaceGenerator, count: int, workers: int = 1) -> None:
-    """Write the faces 0 to count - 1: images/*.jpg, points68.csv and points98.csv.
+    """Write the faces 0 to count - 1: images/*.jpg, points68.csv, points98.csv and poses.csv.
+
+    The angles of poses.csv are those of `facelattice.HeadPose`.
 
     Existing faces are kept. The tables are written at the end, also after an interruption by Ctrl-C. After a process
     was killed, the same call continues.
@@ -65,6 +67,7 @@ def write_dataset(folder: Path, generator: FaceGenerator, count: int, workers: i
     finally:
         _write_table(folder / "points98.csv", rows, np.arange(NUM_POINTS))
         _write_table(folder / "points68.csv", rows, TO_68)
+        _write_poses(folder / "poses.csv", rows, generator)
 
 
 def _render(folder: Path, generator: FaceGenerator, indices: list[int], workers: int) -> Iterator[tuple[int, str]]:
@@ -141,6 +144,15 @@ def _write_table(path: Path, rows: dict[int, str], points: np.ndarray) -> None:
         _, visibility, *numbers = rows[index].split(",")
         coordinates = ",".join(f"{numbers[2 * k]},{numbers[2 * k + 1]}" for k in points)
         lines.append(f"images/{index:06d}.jpg,{coordinates},{''.join(visibility[k] for k in points)}")
+    _write_text(path, "\n".join(lines) + "\n")
+
+
+def _write_poses(path: Path, rows: dict[int, str], generator: FaceGenerator) -> None:
+    """Write yaw, pitch and roll of each head in degrees, sorted by the index of the face."""
+    lines = ["image,yaw,pitch,roll"]
+    for index in sorted(rows):
+        roll, yaw, pitch = generator.head_rotation(index).as_euler("ZYX", degrees=True) * [-1, 1, -1]
+        lines.append(f"images/{index:06d}.jpg,{yaw:.2f},{pitch:.2f},{roll:.2f}")
     _write_text(path, "\n".join(lines) + "\n")
 
 

@@ -87,10 +87,18 @@ class FaceGenerator:
 
     def __call__(self, index: int) -> SyntheticFace:
         """Generate the face with an index."""
+        return self.render(*self._sample(index))
+
+    def head_rotation(self, index: int) -> Rotation:
+        """Return the rotation of the head of the face with an index, without rendering it."""
+        return self._sample(index)[2]
+
+    def _sample(self, index: int) -> tuple[Person, Expression, Rotation, Generator]:
+        """Draw the first arguments of `render` for the face with an index."""
         rng = np.random.default_rng([self.seed, index])
         person = sample_person(self.assets, self.config, rng)
         expression = sample_expression(self.config, rng)
-        return self.render(person, expression, sample_head_rotation(self.config, rng), rng)
+        return person, expression, sample_head_rotation(self.config, rng), rng
 
     def render(self, person: Person, expression: Expression, rotation: Rotation, rng: Generator) -> SyntheticFace:
         """Render a person with random accessories, hair, lights, camera and background.

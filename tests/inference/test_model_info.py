@@ -24,6 +24,7 @@ COMPLETE = {
     "float16": True,
     "error_scale": 1.1,
     "annotation_styles": ["300-W", "WFLW"],
+    "style_offsets": {"WFLW": [0.01, -0.002]},
     "sha256": "1" * 64,
 }
 
@@ -73,6 +74,12 @@ def test_integers_are_valid_floats():
         ({"data": [{"name": "faces"}]}, "data: terms is missing"),
         ({"faces": {"train": "many"}}, "faces: "),
         ({"graph": {"k": 3}}, "graph: symmetric is missing"),
+        (
+            {"style_offsets": {"WFLW": [0.1, 0.1]}},
+            "style_offsets: expected a style of the model and two numbers, not WFLW",
+        ),
+        ({"annotation_styles": ["a"], "style_offsets": {"a": [0.1]}}, "style_offsets: expected a style"),
+        ({"annotation_styles": ["a"], "style_offsets": {"a": [0.1, float("nan")]}}, "style_offsets: expected a style"),
         ({"detectors": {"yunet": {"scale": 1.0}}}, "detectors: offset is missing"),
         ({"recipe": None}, "recipe: "),
     ],

@@ -49,14 +49,15 @@ def test_model_file_equals_the_network_for_any_batch_size(shaken, faces, tmp_pat
 def test_model_file_takes_an_annotation_style(shaken, faces, tmp_path):
     file, state = tmp_path / "model.onnx", Checkpoint.load(shaken)
     state.ema_weights["embedding.style_embedding"][1] = 9.0
+    state.style_offsets = {"b": [0.1, -0.05]}
     state.save(shaken)
     assert export(shaken, file).annotation_styles == ["a", "b"]
     network = load_network(state, recipe_from_yaml(state.recipe))
     crops = np.stack([cv2.imread(str(path))[16:80, 16:80, ::-1] for path in sorted(faces.glob("*.png"))[:3]])
     found = {style: Model(file, annotation_style=style)(crops).points for style in (None, "a", "b")}
-    for style, number in ((None, -1), ("a", 0), ("b", 1)):
+    for style, number, offset in ((None, -1, [0, 0]), ("a", 0, [0, 0]), ("b", 1, [6.4, -3.2])):
         with torch.inference_mode():
-            expected = network(torch.from_numpy(crops), torch.tensor([number])).points.numpy()
+            expected = network(torch.from_numpy(crops), torch.tensor([number])).points.numpy() + offset
         np.testing.assert_allclose(found[style], expected, atol=0.01, rtol=0)
     assert np.abs(found["a"] - found["b"]).max() > 0.05
     assert Model(file, annotation_style="b").__reduce__()[1][-1] == "b"

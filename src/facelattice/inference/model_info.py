@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import MISSING, dataclass, field, fields
 from types import UnionType
 from typing import Any, get_args, get_origin, get_type_hints
@@ -39,6 +40,8 @@ class ModelInfo:
         float16: Whether the weights are stored as float16.
         error_scale: Factor that calibrates the expected errors; the graph contains it.
         annotation_styles: Names of the annotation styles that the model can imitate.
+        style_offsets: For annotation styles the offset of the annotation from the points of the graph, to the right and
+            down, as a fraction of the crop's side.
         sha256: The content digest: `content_digest` of the file.
 
     Raises:
@@ -65,6 +68,7 @@ class ModelInfo:
     float16: bool = False
     error_scale: float = 1.0
     annotation_styles: list[str] = field(default_factory=list)
+    style_offsets: dict[str, list[float]] = field(default_factory=dict)
     sha256: str = "0" * 64
 
     def __post_init__(self) -> None:
@@ -74,6 +78,9 @@ class ModelInfo:
                 raise ModelError(f"{name}: expected {expected}, not {getattr(self, name)!r}")
         if self.crop_size < 1 or not self.crop_margin > 0:
             raise ModelError(f"crop_size and crop_margin must be positive, not {self.crop_size}, {self.crop_margin}")
+        for style, offset in self.style_offsets.items():
+            if style not in self.annotation_styles or len(offset) != 2 or not all(map(math.isfinite, offset)):
+                raise ModelError(f"style_offsets: expected a style of the model and two numbers, not {style}: {offset}")
         for name, entries, keys in (
             ("graph", [self.graph], ("k", "symmetric", "edges", "shape")),
             ("detectors", self.detectors.values(), ("offset", "scale")),

@@ -105,6 +105,8 @@ class Model:
         self.crop_size, self.crop_margin = self.info.crop_size, self.info.crop_margin
         self.extra_views_below = self.info.extra_views_below
         self._inputs = self._style_input()
+        offset = self.info.style_offsets.get(annotation_style or "", [0.0, 0.0])
+        self._offset = np.array(offset, np.float32) * self.crop_size
         self._outputs = {output.name for output in self._session.get_outputs()}
         self._max_batch = max(1, _MAX_CPU_PIXELS // self.crop_size**2) if provider == "cpu" else 10**9
         self._check_graph()
@@ -129,6 +131,7 @@ class Model:
             for start in range(0, len(crops), self._max_batch)
         ]
         values = dict(zip(names, map(np.concatenate, zip(*outputs, strict=True)), strict=True))
+        values["points"] = values["points"] + self._offset
         return CropPredictions(**{"visibility": np.full((len(crops), num_points), np.nan, np.float32), **values})
 
     def edge_weights(self, crops: np.ndarray) -> np.ndarray:

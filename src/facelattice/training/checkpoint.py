@@ -34,6 +34,8 @@ class Checkpoint:
         epoch: Number of trained epochs.
         val_nme: NME of the averaged weights on the validation faces.
         error_scale: Factor of the expected errors, see `uncertainty.fit_error_scale`; None until training has ended.
+        style_offsets: Offsets of the annotation styles, see `style_offsets.fit_style_offsets`; None until training has
+            ended.
         weights: Weights by name, to resume the run; None in best.pt.
         optimizer: State of the optimizer; None in best.pt.
         history: One row of the log per epoch; None in best.pt.
@@ -45,6 +47,7 @@ class Checkpoint:
     epoch: int
     val_nme: float
     error_scale: float | None = None
+    style_offsets: dict[str, list[float]] | None = None
     weights: dict[str, Tensor] | None = None
     optimizer: dict[str, Any] | None = None
     history: list[dict[str, float]] | None = None
@@ -100,3 +103,5 @@ def _check_contents(checkpoint: Checkpoint) -> None:
             raise ValueError("the weights are not tensors")
     if not isinstance(checkpoint.error_scale, float | None):
         raise ValueError(f"error_scale is {checkpoint.error_scale!r}")
+    if not isinstance(checkpoint.style_offsets, dict | None):
+        raise ValueError(f"style_offsets is {checkpoint.style_offsets!r}")

@@ -83,10 +83,15 @@ def export(checkpoint_path: Path, output: Path, int8: bool = False) -> ModelInfo
     elif not float16:  # after a short run, large weights may cancel each other; they need float32
         model = onnx.load_from_string(data)
     info = _model_info(checkpoint, recipe, int8, float16)
+    write_model(model, info, output)
+    return info
+
+
+def write_model(model: onnx.ModelProto, info: ModelInfo, output: Path) -> None:
+    """Write a network and its metadata as a model file."""
     helper.set_model_props(model, {METADATA_KEY: json.dumps(info.to_dict())})
     with atomic_write(output, "wb") as file:
         file.write(seal(model.SerializeToString()))
-    return info
 
 
 def load_network(checkpoint: Checkpoint, recipe: Recipe) -> SDFL:
@@ -248,6 +253,7 @@ def _model_info(checkpoint: Checkpoint, recipe: Recipe, int8: bool, float16: boo
         int8=int8,
         float16=float16,
         annotation_styles=list(network.annotation_styles),
+        style_offsets=checkpoint.style_offsets or {},
         error_scale=1.0 if checkpoint.error_scale is None else round(checkpoint.error_scale, 4),
         sha256="0" * 64,  # `seal` fills it in
     )

@@ -1,6 +1,6 @@
-"""Calibration of the expected errors at the end of training, when the points no longer change.
+"""Calibration at the end of training, when the points of the network no longer change.
 
-During training the points of the network keep changing. `calibrate_uncertainty` trains the uncertainty head again with
+During training the points keep changing. `calibrate_uncertainty` trains the uncertainty head again with
 the final network, on augmented and on plain crops, so that the expected errors rank the true errors of validation faces
 better. `fit_error_scale` corrects their mean on the validation faces.
 """
@@ -8,6 +8,7 @@ better. `fit_error_scale` corrects their mean on the validation faces.
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +25,7 @@ from facelattice.training.exported_network import ExportedNetwork
 from facelattice.training.onnx_export import exported_network
 from facelattice.training.prepare import TrainingData, make_crops
 from facelattice.training.progress import track_progress
+from facelattice.training.style_offsets import fit_style_offsets
 
 MAX_FACES = 1500  # with 100 points and crops of 256 px, the inputs take 1 GB, and twice that for a moment
 # With more background crops, hard faces get too large expected errors: 6.1 % for an NME of 4.8 % with a third of them.
@@ -32,7 +34,7 @@ EPOCHS, BATCH_SIZE, LEARNING_RATE = 24, 32, 2e-3
 
 
 def calibrate_checkpoint(path: Path, data: TrainingData) -> None:
-    """Calibrate the expected errors of a checkpoint, and write them into it. The points stay as they are.
+    """Calibrate the expected errors and the annotation styles of a checkpoint. Its points stay as they are.
 
     Does nothing if the checkpoint is calibrated already.
 
@@ -46,8 +48,12 @@ def calibrate_checkpoint(path: Path, data: TrainingData) -> None:
     recipe = recipe_from_yaml(checkpoint.recipe)
     outputs = exported_network(checkpoint, recipe)
     calibrate_uncertainty(outputs.network, data, recipe)
-    error_scale = fit_error_scale(outputs, make_crops(data.val, recipe))
-    replace(checkpoint, ema_weights=outputs.network.state_dict(), error_scale=error_scale).save(path)
+    replace(
+        checkpoint,
+        ema_weights=outputs.network.state_dict(),
+        error_scale=fit_error_scale(outputs, make_crops(data.val, recipe)),
+        style_offsets=fit_style_offsets(partial(_predict_points, outputs), data, recipe),
+    ).save(path)
 
 
 def calibrate_uncertainty(network: SDFL, data: TrainingData, recipe: Recipe) -> None:
@@ -116,6 +122,12 @@ def fit_error_scale(outputs: ExportedNetwork, faces: FaceCrops) -> float:
             expected += expected_errors[0][mask].sum().item()
             true += (points[0] - face["points"]).norm(dim=-1)[mask].sum().item()
     return true / expected if expected > 0 else 1.0
+
+
+@torch.inference_mode()
+def _predict_points(outputs: ExportedNetwork, face: CropItem) -> np.ndarray:
+    """Return the points (N, 2) of a crop in the annotation style of its face, in pixels of the crop."""
+    return outputs(face["crop"][None], torch.tensor([face["style"]]))[0][0].numpy()
 
 
 @torch.no_grad()

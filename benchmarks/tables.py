@@ -9,6 +9,7 @@ import itertools
 import re
 import sys
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from result import read_results
 from facelattice.formats import atomic_write
 
 ROOT = Path(__file__).parents[1]
-PAGES = [ROOT / "README.md", *sorted(ROOT.glob("docs/*.md"))]
+PAGES = [ROOT / "README.md", *sorted(ROOT.glob("docs/*.md")), *sorted(ROOT.glob("src/facelattice/models/*.md"))]
 BLOCK = re.compile(r"(?<=<!-- table: )([\w-]+)( -->\n)(.*?)(?=<!-- end -->)", re.DOTALL)
 MODELS = ("ibug68", "ibug68-fast", "wflw98")
 # NME on 300-W (full, common, challenging) with annotated boxes, as the papers state it.
@@ -150,6 +151,23 @@ def accuracy_table(results: Results) -> str:
              row["num_missed"]]
         )  # fmt: skip
     return table(["model", "test faces", "boxes", "NME", "failure rate", "AUC", "missed"], rows)
+
+
+def card_table(model: str, results: Results) -> str:
+    """Return one model on all sets, for its card."""
+    rows = []
+    for row in results["accuracy"]["rows"]:
+        if row["model"] != model or row["subset"] not in ("full", "common", "challenging", "test"):
+            continue
+        box = "" if row["boxes"] == "annotation" else " --box detector"
+        name = f"300-W {row['subset']}" if row["data"] == "300W" else "WFLW subset"
+        ranks = [f"{row[key]:.2f}" if key in row else None for key in ("rank_points", "rank_faces")]
+        rows.append(
+            [f"{name}, {row['num_faces']}", f"`facelattice evaluate {model} DATA/{row['data']}{box}`",
+             percent(row["nme"]), percent(row["failure_rate"], 1), percent(row["auc"], 1), row["num_missed"], *ranks]
+        )  # fmt: skip
+    header = ["test faces", "command", "NME", "FR", "AUC", "missed", "rank correlation over points", "over faces"]
+    return table(header, rows)
 
 
 def published_table(results: Results) -> str:
@@ -317,6 +335,7 @@ def pose_table(results: Results) -> str:
 TABLES: dict[str, tuple[tuple[str, ...], Callable[[Results], str]]] = {
     "results": (("accuracy", "peers", "turned_faces"), readme_table),
     "accuracy": (("accuracy",), accuracy_table),
+    **{f"card-{model}": (("accuracy",), partial(card_table, model)) for model in MODELS},
     "published": (("accuracy",), published_table),
     "reliability": (("accuracy",), reliability_table),
     "crowds": (("crowds",), crowds_table),

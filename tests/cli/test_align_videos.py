@@ -124,8 +124,9 @@ def test_csv(run, clip, tmp_path):
 def test_numbered_images(run, view, tmp_path):
     for i in (0, 1, 3):
         write_image(tmp_path / f"{i:03}.png", view(60 + i, 30))
-    status, _, stderr = run("align", "%03d.png", "--out", "out", *FAST)
+    status, _, stderr = run("align", "%03d.png", "--out", "out", "--tracks", "blender", *FAST)
     assert status == 0
+    assert "CLIP = '000.png'" in (tmp_path / "out" / f"{tmp_path.name}_track1_blender.py").read_text(encoding="utf-8")
     assert "3 frames, 1 tracked face, 3 face observations; 1 unreadable frame skipped" in stderr
     assert [row["frame"] for row in read_lines(tmp_path / "out" / f"{tmp_path.name}.jsonl")] == [0, 1, 3]
 

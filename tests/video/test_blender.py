@@ -22,34 +22,33 @@ class Markers(dict):
 
 @pytest.fixture
 def run_script(monkeypatch):
-    """Run a script of Blender; returns the markers of each track."""
+    """Run a script of Blender with clips of these files; returns the markers of each track of each clip."""
 
-    def run(script: str, num_clips: int = 1) -> dict[str, Markers]:
-        tracks: dict[str, Markers] = {}
+    def run(script: str, *files: str) -> list[dict[str, Markers]]:
+        def make_clip(file: str) -> tuple[SimpleNamespace, dict[str, Markers]]:
+            tracks: dict[str, Markers] = {}
 
-        def new(name: str, frame: int) -> SimpleNamespace:
-            tracks[name] = Markers()
-            return SimpleNamespace(markers=tracks[name])
+            def new(name: str, frame: int) -> SimpleNamespace:
+                tracks[name] = Markers()
+                return SimpleNamespace(markers=tracks[name])
 
-        clip = SimpleNamespace(tracking=SimpleNamespace(tracks=SimpleNamespace(new=new)))
+            camera = SimpleNamespace(tracks=SimpleNamespace(new=new))
+            return SimpleNamespace(filepath=f"//{file}", tracking=SimpleNamespace(objects=[camera])), tracks
 
-        class Clips(dict):
-            def __getitem__(self, key):
-                assert key in ("clip.mp4", 0)
-                return clip
-
-            def __len__(self):
-                return num_clips
-
-        monkeypatch.setitem(sys.modules, "bpy", SimpleNamespace(data=SimpleNamespace(movieclips=Clips())))
+        clips = [make_clip(file) for file in files]
+        bpy = SimpleNamespace(
+            data=SimpleNamespace(movieclips=[clip for clip, _ in clips]),
+            path=SimpleNamespace(basename=lambda path: path.removeprefix("//")),
+        )
+        monkeypatch.setitem(sys.modules, "bpy", bpy)
         exec(compile(script, "tracks.py", "exec"), {})
-        return tracks
+        return [tracks for _, tracks in clips]
 
     return run
 
 
 def test_markers_of_each_point(run_script, square_tracks):
-    tracks = run_script(tracking_script(square_tracks, "clip.mp4"))
+    (tracks,) = run_script(tracking_script(square_tracks, "clip.mp4"), "clip.mp4")
     assert list(tracks) == ["face 3, 0 chin", "face 3, 1 nose"]
     markers = tracks["face 3, 1 nose"]
     assert {frame: marker.mute for frame, marker in markers.items()} == {1: False, 2: False, 3: True, 5: False, 6: True}
@@ -60,19 +59,27 @@ def test_markers_of_each_point(run_script, square_tracks):
 def test_odd_names(run_script, square_tracks):
     names = ('a"""\\n', "{b}\\")
     tracks = PointTracks(1, names, 10, 10, 25.0, square_tracks.frames, square_tracks.points)
-    assert list(run_script(tracking_script(tracks, 'c"\\.mp4'))) == ['face 1, 0 a"""\\n', "face 1, 1 {b}\\"]
+    (found,) = run_script(tracking_script(tracks, 'c"\\.mp4'), "only one.mov")
+    assert list(found) == ['face 1, 0 a"""\\n', "face 1, 1 {b}\\"]
 
 
 def test_tracks_are_muted_before_the_face_appears(run_script):
     points = [np.array([[50 + i, 20]], np.float32) for i in range(3)]
     tracks = PointTracks(1, ("nose",), 200, 100, 25.0, [40, 41, 42], points)
-    (markers,) = run_script(tracking_script(tracks, "clip.mp4")).values()
+    (found,) = run_script(tracking_script(tracks, "clip.mp4"), "clip.mp4")
+    (markers,) = found.values()
     assert {frame: marker.mute for frame, marker in markers.items()} == {
         40: True, 41: False, 42: False, 43: False, 44: True,
     }  # fmt: skip
     assert markers[40].co == markers[41].co
 
 
-def test_script_without_a_loaded_clip_says_so(run_script, square_tracks):
-    with pytest.raises(RuntimeError, match="open the clip first"):
-        run_script(tracking_script(square_tracks, "clip.mp4"), num_clips=0)
+def test_tracks_are_added_to_the_clip_of_the_file(run_script, square_tracks):
+    other, clip = run_script(tracking_script(square_tracks, "clip.mp4"), "another.mp4", "clip.mp4")
+    assert (len(other), len(clip)) == (0, 2)
+
+
+@pytest.mark.parametrize("files", [(), ("another.mp4", "third.mp4")])
+def test_script_without_the_clip_says_so(run_script, square_tracks, files):
+    with pytest.raises(RuntimeError, match=r"clip.mp4 is not loaded: open it first"):
+        run_script(tracking_script(square_tracks, "clip.mp4"), *files)

@@ -135,7 +135,9 @@ class VideoOutputs:
             )
             self._exits.push(_finish_despite_errors(self._drawing_writer))
         if self._tracks is not None:
-            self._track_writer = TrackWriter(self._stem, self._tracks, self._video.rate, Path(self._video.name).name)
+            video = self._video
+            clip = video.first_path if isinstance(video, NumberedImages) else Path(video.name)
+            self._track_writer = TrackWriter(self._stem, self._tracks, video.rate, clip.name)
             self._exits.push(_finish_despite_errors(self._track_writer))
         if self._crops is not None:
             self._crop_writer = self._active[CROPS] = CropWriter(self._stem, self._video.rate, self._crops)

@@ -19,16 +19,19 @@ import json
 
 import bpy
 
-CLIP = {clip}  # the name of the movie clip; the only one is used if it is not loaded
+CLIP = {clip}  # the file of the movie clip; if it is not loaded, the only clip is used
 FRAMES = json.loads("{frames}")
 POINTS = json.loads("""{points}""")  # by name: x, y of each frame
 
-clips = bpy.data.movieclips
+loaded = list(bpy.data.movieclips)
+clips = [clip for clip in loaded if bpy.path.basename(clip.filepath) == CLIP]
+if not clips and len(loaded) == 1:
+    clips = loaded
 if not clips:
-    raise RuntimeError("no movie clip is loaded: open the clip first, in the Movie Clip Editor, and run this again")
-clip = clips[CLIP] if CLIP in clips else clips[0]
+    raise RuntimeError(CLIP + " is not loaded: open it first, in the Movie Clip Editor, and run this again")
+tracks = clips[0].tracking.objects[0].tracks  # of the camera
 for name, positions in POINTS.items():
-    track = clip.tracking.tracks.new(name=name, frame=FRAMES[0])
+    track = tracks.new(name=name, frame=FRAMES[0])
     if FRAMES[0] > {first_frame}:  # Blender holds the first marker to the left
         track.markers.insert_frame(FRAMES[0] - 1, co=positions[0]).mute = True
     for i, (frame, position) in enumerate(zip(FRAMES, positions)):
@@ -45,7 +48,7 @@ def tracking_script(tracks: PointTracks, clip: str) -> str:
 
     Args:
         tracks: The points of a face.
-        clip: Name of the movie clip in Blender, which is that of the video file.
+        clip: Name of the video file, or of the first image.
     """
     positions = tracks.positions() / [tracks.width, tracks.height]
     positions[..., 1] = 1 - positions[..., 1]

@@ -33,6 +33,7 @@ class NumberedImages:
 
     Attributes:
         name: The pattern.
+        first_path: The image with the lowest number.
         rate: Frames per second.
         num_frames: Frames from the first to the last number.
         num_unreadable: Missing and damaged images so far.
@@ -56,7 +57,7 @@ class NumberedImages:
         self._numbers = sorted(int(d) for d in digits if d.isdecimal() and placeholder[0] % int(d) == d)
         if not self._numbers:
             raise VideoError(f"{pattern}: no image has such a name")
-        self.name = str(pattern)
+        self.name, self.first_path = str(pattern), self._path(self._numbers[0])
         self.num_frames = self._numbers[-1] - self._numbers[0] + 1
         self.num_unreadable = 0
 

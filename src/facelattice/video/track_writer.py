@@ -40,7 +40,7 @@ class TrackWriter:
         stem: Folder and start of the file names.
         program: One of `TRACK_PROGRAMS`.
         rate: Frames per second.
-        clip: Name of the video in Blender; None for the name of ``stem``.
+        clip: Name of the video file, or of the first numbered image, for Blender; None for the name of ``stem``.
 
     Attributes:
         paths: The files so far; of After Effects the folders.

@@ -115,14 +115,14 @@ class Face:
 
         The pose and measures that need missing points are left out.
         """
-        visibility = {} if self.visibility is None else {"visibility": [round(float(v), 3) for v in self.visibility]}
+        visibility = {} if self.visibility is None else {"visibility": [round(v, 3) for v in self.visibility.tolist()]}
         return {
             **({} if self.track is None else {"track": self.track}),
             "scheme": self.scheme.name,
             "score": round(self.score, 4),
             "box": [round(float(v), 2) for v in self.box],
-            "points": [[round(float(v), 2) for v in point] for point in self.points],
-            "expected_errors": [round(float(v), 2) for v in self.expected_errors],
+            "points": [[round(v, 2) for v in point] for point in self.points.tolist()],
+            "expected_errors": [round(v, 2) for v in self.expected_errors.tolist()],
             **visibility,
             **self.results(),
         }

@@ -14,14 +14,14 @@ heights, so the openness falls. They are no measures of emotions, drowsiness or 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
 
 from facelattice import geometry
-from facelattice.exceptions import SchemeError
+from facelattice.exceptions import ArgumentError, SchemeError
 from facelattice.schemes import SCHEMES, Scheme
 
 MEASURES = ("left_eye_openness", "right_eye_openness", "mouth_openness", "mouth_width", "brow_raise", "size")
@@ -75,23 +75,22 @@ class FaceMeasures:
     def brow_raise(self) -> float:
         """Mean height of the brows over the centers of the eyes / distance of the centers of the eyes."""
         left, right = self._eye_centers("brow_raise")
-        brows = []
-        for name in ("left_brow", "right_brow"):
+        heights = []
+        for name, eye in (("left_brow", left), ("right_brow", right)):
             if name not in self.scheme.regions:
                 advice = f"add to its YAML file, under regions, {name}: [names of its points]"
                 raise _lacks(self.scheme, "brow_raise", f"the region {name}", advice)
-            brows.append(self.points[self.scheme.regions[name]].mean(0))
-        along = (right - left) / max(math.dist(left, right), 1e-6)
-        up = np.array([along[1], -along[0]])
-        heights = [(brow - eye) @ up for brow, eye in zip(brows, (left, right), strict=True)]
-        return float(np.mean(heights)) / max(math.dist(left, right), 1e-6)
+            x, y = self._center(self.scheme.regions[name])
+            heights.append(((x - eye[0]) * (right[1] - left[1]) - (y - eye[1]) * (right[0] - left[0])) / 2)
+        return sum(heights) / max(math.dist(left, right), 1e-6) ** 2
 
     @property
     def size(self) -> float:
         """Longer side of the tight box of the points, pixels."""
-        if not np.isfinite(self.points).all(1).any():
+        try:
+            return geometry.box_side(geometry.points_box(self.points))
+        except ArgumentError:  # no point is finite
             return math.nan
-        return geometry.box_side(geometry.points_box(self.points))
 
     def to_dict(self) -> dict[str, float]:
         """Return the measures whose points the scheme has, rounded for JSON; those that are NaN are left out."""
@@ -110,20 +109,23 @@ class FaceMeasures:
         pairs = _opposite_points(self.scheme, measure, f"{side}_eye_top", f"{side}_eye_bottom")
         return self._mean_distance(pairs) / self._distance(f"{side}_eye_outer", f"{side}_eye_inner", measure)
 
-    def _mean_distance(self, pairs: Iterable[tuple[int, int]]) -> float:
-        a, b = (self.points[list(ids)] for ids in zip(*pairs, strict=True))
-        return float(np.linalg.norm(a - b, axis=1).mean())
+    def _mean_distance(self, pairs: Sequence[tuple[int, int]]) -> float:
+        distances = [math.dist(self.points[a], self.points[b]) for a, b in pairs]
+        return sum(distances) / len(distances)
 
     def _distance(self, a: str, b: str, measure: str) -> float:
         return max(math.dist(*(self.points[i] for i in _indices(self.scheme, measure, a, b))), 1e-6)
 
-    def _eye_centers(self, measure: str) -> tuple[np.ndarray, np.ndarray]:
+    def _center(self, ids: Sequence[int]) -> tuple[float, float]:
+        x, y = zip(*(self.points[i].tolist() for i in ids), strict=True)
+        return sum(x) / len(ids), sum(y) / len(ids)
+
+    def _eye_centers(self, measure: str) -> tuple[tuple[float, float], tuple[float, float]]:
         eyes = self.scheme.pupils or self.scheme.ocular
         if eyes is None:
             advice = "add to its YAML file ocular: [point of the left eye, point of the right eye]"
             raise _lacks(self.scheme, measure, "pupils or ocular, the points of the eyes", advice)
-        left, right = (self.points[list(ids)].mean(0).astype(np.float64) for ids in eyes)
-        return left, right
+        return self._center(eyes[0]), self._center(eyes[1])
 
 
 @lru_cache(maxsize=16)

@@ -122,7 +122,7 @@ def _write_row(
 
 
 def _coordinate_cells(points: np.ndarray, mask: np.ndarray) -> list[str]:
-    return [f"{v:.3f}" if ok else "" for p, ok in zip(points, mask, strict=True) for v in p]
+    return [f"{v:.3f}" if ok else "" for p, ok in zip(points.tolist(), mask, strict=True) for v in p]
 
 
 def _point_names(num_points: int) -> list[str]:

@@ -21,5 +21,6 @@ def result_values(face: Face) -> dict[str, float | None]:
 
 def result_cells(face: Face) -> list[str]:
     """Return the value of each of `CSV_COLUMNS`; an unknown one is an empty cell."""
-    digits = "" if face.visible is None else "".join("0" if visible else "1" for visible in face.visible)
+    visible = face.visible
+    digits = "" if visible is None else "".join("0" if known else "1" for known in visible.tolist())
     return [*("" if value is None else f"{value:g}" for value in result_values(face).values()), digits]

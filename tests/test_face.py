@@ -108,6 +108,7 @@ def test_crops_have_the_size_of_their_template():
     face = slanted("ibug68", 10)
     shapes = {template: face.crop(template=template).shape for template in ("upright", "arcface", "ffhq")}
     assert shapes == {"upright": (256, 256, 3), "arcface": (112, 112, 3), "ffhq": (1024, 1024, 3)}
+    assert face.crop(np.int64(80)).shape == (80, 80, 3)
 
 
 def test_mask_has_the_shape_of_the_image_or_a_given_one():

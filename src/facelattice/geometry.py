@@ -318,7 +318,7 @@ def warp(
     Returns:
         The result (height, width) or (height, width, C), with the image's dtype.
     """
-    width, height = (size, size) if isinstance(size, int) else size
+    width, height = size if isinstance(size, tuple) else (size, size)
     # Process only the part of the image that the result shows, so that the time does not depend on the image's size.
     corners = np.array([[-1, -1], [width, -1], [-1, height], [width, height]])
     corners = apply(invert(matrix), corners)

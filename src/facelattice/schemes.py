@@ -210,8 +210,8 @@ def get_scheme(name: str | os.PathLike[str]) -> Scheme:
     if str(name) in SCHEMES:
         return SCHEMES[str(name)]
     hint = suggest_name(name, SCHEMES)
-    use = f"Use {', '.join(SCHEMES)}, or the path of a .yaml file"
-    raise SchemeError(f"unknown point scheme {str(name)!r}; {hint}{' ' if hint else ''}{use}")
+    use = f"{f'{hint} Use' if hint else 'use'} {', '.join(SCHEMES)}, or the path of a .yaml file"
+    raise SchemeError(f"unknown point scheme {str(name)!r}; {use}")
 
 
 def convert(points: np.ndarray, mask: np.ndarray, source: Scheme, target: Scheme) -> tuple[np.ndarray, np.ndarray]:

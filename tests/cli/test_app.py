@@ -74,7 +74,7 @@ def test_examples_of_the_help_are_valid():
 
 @pytest.mark.parametrize(
     ("words", "completion"),
-    [("facelattice ali", "align"), ("facelattice align --style me", "mesh"), ("facelattice align --tracks n", "nuke")],
+    [("facelattice ali", "align"), ("facelattice align --style me", "mesh"), ("facelattice compare --box n", "noisy")],
 )
 def test_shell_completion(tmp_path, words, completion):
     environment = {"_FACELATTICE_COMPLETE": "complete_bash", "COMP_WORDS": words, "COMP_CWORD": str(words.count(" "))}

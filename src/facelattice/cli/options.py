@@ -8,6 +8,16 @@ from typing import Annotated
 
 import typer
 
+from facelattice.evaluation.predict import BOX_SOURCES
+from facelattice.evaluation.protocols import PROTOCOLS
+
+
+def complete(values: Iterable[str]) -> Callable[[str], list[str]]:
+    """Return a function that completes a value in the shell."""
+    known = list(values)
+    return lambda incomplete: [value for value in known if value.startswith(incomplete)]
+
+
 AsJson = Annotated[bool, typer.Option("--json", metavar="", help="Print JSON instead of the table.")]
 Overrides = Annotated[list[str] | None, typer.Argument(metavar="KEY=VALUE", help="Keys of the recipe to override.")]
 Subset = Annotated[str | None, typer.Option(metavar="NAME", help="Only the faces of this subset.")]
@@ -20,6 +30,7 @@ BoxSource = Annotated[
         metavar="KIND",
         help="Boxes for a model: annotation, noisy (annotation with noise) or detector (found in the whole image).",
         show_default="annotation",
+        autocompletion=complete(BOX_SOURCES),
     ),
 ]
 BoxSeed = Annotated[int, typer.Option("--seed", min=0, metavar="N", help="Seed of noisy boxes.")]
@@ -28,15 +39,14 @@ MODEL_OR_PREDICTIONS = (
 )
 ProtocolName = Annotated[
     str | None,
-    typer.Option(metavar="NAME", help="Normalizing distance and failure threshold.", show_default="of the dataset"),
+    typer.Option(
+        metavar="NAME",
+        help="Normalizing distance and failure threshold.",
+        show_default="of the dataset",
+        autocompletion=complete(PROTOCOLS),
+    ),
 ]
 ReportFolder = Annotated[
     Path | None,
     typer.Option("--report", metavar="DIR", file_okay=False, help="Also write DIR/index.html and DIR/result.json."),
 ]
-
-
-def complete(values: Iterable[str]) -> Callable[[str], list[str]]:
-    """Return a function that completes a value in the shell."""
-    known = list(values)
-    return lambda incomplete: [value for value in known if value.startswith(incomplete)]

@@ -40,7 +40,7 @@ def test_overrides_take_precedence(write_recipe):
         ({"network": 5}, "network must be keys with values, not 5"),
         ({"data": "faces"}, "data must be a list, each with path, .* not 'faces'"),
         ({"data": ["faces"]}, r"data\[0\] must be keys with values, not 'faces'"),
-        ({"data": [{"name": "b"}]}, "path"),
+        ({"data": [{"name": "b"}]}, r"the key data\[0\].path is missing"),
         ({"data": []}, "data lists no dataset"),
         ({"network": {"edge_weights": "dinamic"}}, "network.edge_weights is one of dynamic, .* did you mean dynamic"),
         ({"precision": "fp64"}, "precision is one of bf16, fp32, not 'fp64'"),
@@ -98,7 +98,7 @@ def test_wrong_override_is_rejected(write_recipe, override, message):
 def test_scheme_and_data_are_required(tmp_path):
     for text, missing in (("", "scheme"), (yaml.safe_dump({"scheme": "ibug68"}), "data")):
         (tmp_path / "r.yaml").write_text(text)
-        with pytest.raises(RecipeError, match=missing):
+        with pytest.raises(RecipeError, match=f"r.yaml: the key {missing} is missing"):
             load_recipe(tmp_path / "r.yaml")
 
 

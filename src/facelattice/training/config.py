@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, TypeVar, cast
 
 from omegaconf import MISSING, OmegaConf
-from omegaconf.errors import OmegaConfBaseException
+from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
 from facelattice.datasets.augmentation import AugmentationConfig
 from facelattice.exceptions import RecipeError
@@ -238,6 +238,8 @@ def _recipe_errors(path: str | Path) -> Iterator[None]:
         yield
     except RecipeError:
         raise
+    except MissingMandatoryValue as error:
+        raise RecipeError(f"{path}: the key {error.full_key} is missing") from error
     except (OmegaConfBaseException, ValueError, TypeError) as error:
         key = getattr(error, "full_key", None)
         reason = str(getattr(error, "msg", None) or error).splitlines()[0]

@@ -13,7 +13,7 @@ from facelattice.inference import Model, find_model
 from facelattice.onnx_session import set_num_threads
 
 
-class FaceCrops(Dataset):
+class FaceCrops(Dataset[tuple[torch.Tensor, bool]]):
     """The best face of each image."""
 
     def __init__(self, images: list[Path], aligner: FaceAligner) -> None:

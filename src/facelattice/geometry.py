@@ -16,6 +16,7 @@ from collections.abc import Sequence
 
 import cv2
 import numpy as np
+from numpy.typing import ArrayLike
 
 from facelattice.exceptions import ArgumentError
 
@@ -220,7 +221,7 @@ def crop_transform(
     return np.column_stack([linear, center - linear @ box_center(box)])
 
 
-def apply(matrix: np.ndarray, points: np.ndarray) -> np.ndarray:
+def apply(matrix: np.ndarray, points: ArrayLike) -> np.ndarray:
     """Map points (..., 2) by a transform (2, 3); the result is float32 (..., 2)."""
     return (np.asarray(points, dtype=np.float64) @ matrix[:, :2].T + matrix[:, 2]).astype(np.float32)
 

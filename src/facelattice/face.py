@@ -115,14 +115,14 @@ class Face:
 
         The pose and measures that need missing points are left out.
         """
-        visibility = {} if self.visibility is None else {"visibility": [round(v, 3) for v in self.visibility.tolist()]}
+        visibility = {} if self.visibility is None else {"visibility": _round(self.visibility, 3)}
         return {
             **({} if self.track is None else {"track": self.track}),
             "scheme": self.scheme.name,
             "score": round(self.score, 4),
-            "box": [round(float(v), 2) for v in self.box],
-            "points": [[round(v, 2) for v in point] for point in self.points.tolist()],
-            "expected_errors": [round(v, 2) for v in self.expected_errors.tolist()],
+            "box": _round(self.box, 2),
+            "points": _round(self.points, 2),
+            "expected_errors": _round(self.expected_errors, 2),
             **visibility,
             **self.results(),
         }
@@ -235,6 +235,10 @@ class Faces(list[Face]):
 def list_faces(faces: Iterable[Face] | Face) -> list[Face]:
     """Return faces as a list; a single face becomes a list of one."""
     return [faces] if isinstance(faces, Face) else list(faces)
+
+
+def _round(values: np.ndarray, digits: int) -> list[Any]:
+    return np.round(np.asarray(values, dtype=np.float64), digits).tolist()
 
 
 def _draw_png(image: np.ndarray, faces: list[Face]) -> bytes:

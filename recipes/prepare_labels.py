@@ -18,7 +18,7 @@ the same distance everywhere. All of them are moved by the median distance to th
 from __future__ import annotations
 
 import csv
-import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
 
@@ -30,8 +30,9 @@ from facelattice.datasets.readers.detect_layout import read_samples
 from facelattice.datasets.sample import Sample, to_common_scheme
 from facelattice.datasets.sampling import split_validation
 from facelattice.detection.yunet import detect_faces
-from facelattice.formats import write_csv
+from facelattice.formats import Row, write_csv
 from facelattice.formats.csv_reader import read_csv
+from facelattice.formats.names import relative_path
 from facelattice.image_io import load_image
 from facelattice.inference.model_zoo import find_model
 from facelattice.inference.onnx_model import Model
@@ -50,7 +51,7 @@ def main(data: Path, labels: Path, model: Annotated[str, typer.Option(help="The 
     """Write the tables."""
     labels.mkdir(parents=True, exist_ok=True)
     faces = [face for folder in ("unlabelled", "wider98") for face in consistent_faces(data / folder / "points98.csv")]
-    write_csv(labels / "hard98.csv", ((relative(face.path, labels), face.points, face.mask) for face in faces))
+    write_csv(labels / "hard98.csv", ((relative_path(face.path, labels), face.points, face.mask) for face in faces))
     predictor = LandmarkPredictor(Model(find_model(model)))
     write_csv(labels / "hard68.csv", averaged_labels(faces, predictor, labels))
     small = LandmarkPredictor(Model(find_model("ibug68-fast")), refine=0)
@@ -65,14 +66,14 @@ def consistent_faces(table: Path) -> list[Sample]:
     return [face for face, ok in zip(read_samples(table), keep, strict=True) if ok]
 
 
-def averaged_labels(faces: list[Sample], predictor: LandmarkPredictor, labels: Path):
+def averaged_labels(faces: list[Sample], predictor: LandmarkPredictor, labels: Path) -> Iterator[Row]:
     """Yield the mean of the labels and of the model's predictions, for the faces where they are close."""
     _, converted = to_common_scheme(faces, predictor.model.scheme)
-    for face in track_progress(converted, "labeling"):
+    for face in track_progress(converted, "labeling", "faces"):
         (found,) = predictor.predict([load_image(face.path)], [face.box])
         distance = np.linalg.norm(found.points - face.points, axis=1)[face.mask].mean()
         if distance <= MAX_DISTANCE * geometry.box_side(face.box):
-            yield relative(face.path, labels), (found.points + face.points) / 2, face.mask
+            yield relative_path(face.path, labels), (found.points + face.points) / 2, face.mask
 
 
 def write_backgrounds(crowds: Path, predictor: LandmarkPredictor, labels: Path) -> None:
@@ -84,18 +85,18 @@ def write_backgrounds(crowds: Path, predictor: LandmarkPredictor, labels: Path) 
     with open(labels / "backgrounds.csv", "w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(["image", "x0", "y0", "x1", "y1"])
-        for name, boxes in track_progress(list(faces.items()), "collecting boxes without a face"):
-            image = load_image(crowds / name)
-            random = random_boxes(image, RANDOM_BOXES, rng)
+        for name, boxes in track_progress(list(faces.items()), "collecting boxes without a face", "photos"):
+            photo = load_image(crowds / name)
+            random = random_boxes(photo, RANDOM_BOXES, rng)
             random = random[[all(geometry.iou(box, face) < MAX_FACE_IOU for face in boxes) for box in random]]
-            scores = [face.score for face in predictor.predict([image] * len(random), random)]
+            scores = [face.score for face in predictor.predict([photo] * len(random), random)]
             detected = [
                 box
-                for box in detect_faces(image)[0]
+                for box in detect_faces(photo)[0]
                 if geometry.box_side(box) >= MIN_BACKGROUND and all(geometry.iou(box, face) == 0 for face in boxes)
             ]
             for box in [*detected, *random[np.argsort(scores)[::-1][:KEPT_BOXES]]]:
-                writer.writerow([relative(crowds / name, labels), *np.round(box, 1)])
+                writer.writerow([relative_path(crowds / name, labels), *np.round(box, 1)])
 
 
 def random_boxes(image: np.ndarray, count: int, rng: np.random.Generator) -> np.ndarray:
@@ -122,7 +123,7 @@ def split_merlrav(table: Path, predictor: LandmarkPredictor, labels: Path) -> No
     parts: dict[str, list[list[str]]] = {"val": [], "train": [], "profiles": []}
     for image, *cells in rows:
         path = table.parent / image
-        row = [relative(path, labels), *cells]
+        row = [relative_path(path, labels), *cells]
         parts["val" if path in val else "profiles" if SELF_OCCLUDED in row[visibility] else "train"].append(row)
     for name, part in parts.items():
         with open(labels / f"merlrav-{name}.csv", "w", encoding="utf-8", newline="") as file:
@@ -132,15 +133,10 @@ def split_merlrav(table: Path, predictor: LandmarkPredictor, labels: Path) -> No
 def registration_offset(faces: list[Sample], predictor: LandmarkPredictor) -> np.ndarray:
     """Return the median over faces of the median offset (2,) from annotated to predicted points, pixels."""
     offsets = []
-    for face in track_progress(faces, "registering MERL-RAV"):
+    for face in track_progress(faces, "registering MERL-RAV", "faces"):
         (found,) = predictor.predict_and_refine([load_image(face.path)], [face.box])
         offsets.append(np.median((found.points - face.points)[face.mask], axis=0))
     return np.median(offsets, axis=0)
-
-
-def relative(path: Path, folder: Path) -> str:
-    """Return the path of an image as seen from the folder of a table."""
-    return os.path.relpath(path, folder)
 
 
 if __name__ == "__main__":

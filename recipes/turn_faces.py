@@ -74,7 +74,7 @@ def main(data: Path, turned: Path) -> None:
     with open(turned / "points.csv", "w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(["image", *(f"{axis}{i}" for i in range(len(SCHEME)) for axis in "xy"), "visibility"])
-        for number, face in enumerate(track_progress(faces, "turning")):
+        for number, face in enumerate(track_progress(faces, "turning", "faces")):
             yaw = head_pose(face.points, SCHEME).yaw
             if abs(yaw) > MAX_YAW:
                 continue

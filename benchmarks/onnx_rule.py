@@ -33,7 +33,7 @@ from facelattice import geometry
 from facelattice.exceptions import ArgumentError, FormatError, ModelError
 from facelattice.onnx_session import session_options
 from facelattice.schemes import SCHEMES, Scheme
-from facelattice.yaml_check import check_yaml
+from facelattice.yaml_check import load_yaml
 
 FOLDER = Path(__file__).parent
 CHOICES = {"layout": ("nchw", "nhwc"), "channels": ("rgb", "bgr"), "output_unit": ("edges", "first_pixel", "pixels")}
@@ -77,14 +77,10 @@ def load_rule(path: Path) -> OnnxRule:
     Raises:
         FormatError: If the file is not YAML, a key is missing or unknown, or a value is wrong; the message names it.
     """
-    import yaml
-
-    text = path.read_text(encoding="utf-8")
     try:
-        check_yaml(text)
-        values = yaml.safe_load(text)
-    except (ValueError, yaml.YAMLError) as error:
-        raise FormatError(f"{path}: {' '.join(str(error).split())}") from None
+        values = load_yaml(path)
+    except ValueError as error:
+        raise FormatError(f"{path}: {error}") from None
     keys = [field.name for field in fields(OnnxRule)]
     if not isinstance(values, dict) or sorted(map(str, values)) != sorted(keys):
         raise FormatError(f"{path}: expected exactly the keys {', '.join(keys)}")

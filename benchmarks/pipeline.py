@@ -20,6 +20,7 @@ from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 from result import add_json_option, write_result
@@ -71,10 +72,10 @@ def measure_calls(model: str, images: list[np.ndarray], max_faces: int | None) -
     detector = TimedDetector()
     aligner: Any = FaceAligner(model, detector, max_faces=max_faces)
     aligner.predictor.model = landmark_model = Timed(aligner.model)
-    original, aligner_module.quick_detect = aligner_module.quick_detect, Timed(aligner_module.quick_detect)
-    timed = [detector.timed, aligner_module.quick_detect, landmark_model]
+    quick_detect = Timed(aligner_module.quick_detect)
+    timed = [detector.timed, quick_detect, landmark_model]
     rows = []
-    try:
+    with patch.object(aligner_module, "quick_detect", quick_detect):
         for image in images[:NUM_WARMUP]:
             aligner(image)
         for image in images:
@@ -85,12 +86,10 @@ def measure_calls(model: str, images: list[np.ndarray], max_faces: int | None) -
             end = time.perf_counter()
             for face in faces:
                 face.to_dict()
-            results = 1000 * (time.perf_counter() - end)
-            rows.append((1000 * (end - start), timed[0].ms + timed[1].ms, timed[2].ms, results))
-    finally:
-        aligner_module.quick_detect = original
-    total, detection, prediction, results = (statistics.median(column) for column in zip(*rows, strict=True))
-    return total, detection, prediction, results
+            to_dict = 1000 * (time.perf_counter() - end)
+            rows.append((1000 * (end - start), timed[0].ms + timed[1].ms, timed[2].ms, to_dict))
+    total, detection, prediction, to_dict = (statistics.median(column) for column in zip(*rows, strict=True))
+    return total, detection, prediction, to_dict
 
 
 def align_files(paths: list[Path], settings: dict[str, Any], jobs: int) -> tuple[float, list[np.ndarray]]:
@@ -131,14 +130,14 @@ def main() -> None:
     print("| model | max_faces | detector | landmark model | call | call / both networks | rows |\n|" + 7 * "---|")
     for model in sorted(list_models(), key=lambda name: name != DEFAULT):
         for max_faces in (None, 1):
-            total, detection, prediction, results = measure_calls(model, images, max_faces)
+            total, detection, prediction, to_dict = measure_calls(model, images, max_faces)
             rows.append(
                 {"model": model, "max_faces": max_faces, "detector_ms": detection, "landmark_model_ms": prediction}
-                | {"call_ms": total, "rows_ms": results}
+                | {"call_ms": total, "rows_ms": to_dict}
             )
             print(
                 f"| {model} | {max_faces} | {detection:.1f} ms | {prediction:.1f} ms | {total:.1f} ms "
-                f"| {total / (detection + prediction):.2f} | {results:.2f} ms |"
+                f"| {total / (detection + prediction):.2f} | {to_dict:.2f} ms |"
             )
     files = [paths[i % len(paths)] for i in range(options.images)]
     settings = {"model": options.model}

@@ -28,6 +28,7 @@ PUBLISHED = {
     "D-ViT (WACV 2025), published": (2.85, None, None),
 }
 PEERS = ("dlib, 68 points", "MediaPipe face mesh")  # programs of peers.py in the table of the README
+WFLW_SET = "WFLW subset as 68 points"  # of peers.py
 SUBSET_NAMES = {"300W": "300-W", "WFLW": "WFLW subset"}
 Results = dict[str, dict[str, Any]]
 
@@ -103,7 +104,7 @@ def readme_table(results: Results) -> str:
     for model in MODELS[:2]:
         wflw = find(accuracy, model=model, data="WFLW", subset="test", boxes="annotation")
         turn = find(turned, model=model, roll=90.0, search=True, boxes="detector")
-        speed = find(peers, program=model, set="WFLW subset as 68 points", boxes="detector")
+        speed = find(peers, program=model, set=WFLW_SET, boxes="detector")
         rows.append(
             [f"`{model}`", on_300w(model, "full"), on_300w(model, "challenging"), percent(wflw.get("nme")),
              percent(turn.get("failure_rate"), 1), speed and f"{speed['ms']:.1f}"]
@@ -114,10 +115,9 @@ def readme_table(results: Results) -> str:
     for program in PEERS:
         found = {row["set"]: row for row in peers if (row["program"], row["boxes"]) == (program, "detector")}
         if found:
-            challenging, wflw = [found["iBUG"]], [found["WFLW subset as 68 points"]]
-            common = [found["HELEN test"], found["LFPW test"]]
-            results_of_sets = (mean_of_found(sets) for sets in (common + challenging, challenging, wflw))
-            rows.append([program, *results_of_sets, None, f"{wflw[0]['ms']:.1f}"])
+            helen, lfpw, ibug, wflw = (found[name] for name in ("HELEN test", "LFPW test", "iBUG", WFLW_SET))
+            means = (mean_of_found(sets) for sets in ([helen, lfpw, ibug], [ibug], [wflw]))
+            rows.append([program, *means, None, f"{wflw['ms']:.1f}"])
     header = [
         "",
         "300-W full",

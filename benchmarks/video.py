@@ -270,8 +270,8 @@ def main() -> None:
     rows = [clip_totals.row(*key) for key, clip_totals in ordered]
     times = ", ".join(f"{name} {1000 * seconds[name] / num_frames:.1f} ms" for name in methods)
     print(*map(format_row, rows), "", f"CPU time per frame: {times}", *missed, sep="\n")
-    faces = f"{len(samples)} photos of {options.data.name} in clips of {NUM_FRAMES} frames"
-    write_result(options.json, "video", rows, faces, "the bundled detector and tracks", missed=missed)
+    measured = f"{len(samples)} photos of {options.data.name} in clips of {NUM_FRAMES} frames"
+    write_result(options.json, "video", rows, measured, "the bundled detector and tracks", missed=missed)
 
 
 if __name__ == "__main__":

@@ -32,8 +32,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from facelattice.atomic_files import write_file
 from facelattice.evaluation.provenance import git_commit
-from facelattice.formats import atomic_write
 from facelattice.inference.benchmark import describe_machine, installed_versions
 
 SCHEMA = "facelattice-benchmark-1"
@@ -78,8 +78,7 @@ def write_result(
         "rows": list(rows),
     }
     path = folder / f"{machine['date'][:10]}-{benchmark}.json"
-    with atomic_write(path) as file:
-        file.write(json.dumps(content, indent=1) + "\n")
+    write_file(path, json.dumps(content, indent=1) + "\n")
     print(f"written: {path}", file=sys.stderr)
 
 

@@ -15,7 +15,7 @@ from typing import Any
 
 from result import read_results
 
-from facelattice.formats import atomic_write
+from facelattice.atomic_files import write_file
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted(ROOT.glob("docs/*.md")), *sorted(ROOT.glob("src/facelattice/models/*.md"))]
@@ -40,8 +40,7 @@ def main() -> None:
         text = page.read_text(encoding="utf-8")
         filled = fill(text, results)
         if filled != text:
-            with atomic_write(page) as file:
-                file.write(filled)
+            write_file(page, filled)
     if "peers" in results:
         from peers import Row, draw
 

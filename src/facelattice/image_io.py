@@ -15,6 +15,7 @@ from typing import Any
 import cv2
 import numpy as np
 
+from facelattice.atomic_files import write_file
 from facelattice.exceptions import ArgumentError, ImageError, is_out_of_memory
 from facelattice.file_search import check_path, is_device
 from facelattice.image_formats import FORMATS, is_heif, open_image
@@ -115,8 +116,6 @@ def save_image(path: str | os.PathLike[str], image: np.ndarray, overwrite: bool 
         FileExistsError: If the file exists and ``overwrite`` is False.
         OSError: If the file cannot be written.
     """
-    from facelattice.formats import atomic_write  # not at the top: loading images needs no formats
-
     suffix = Path(path).suffix or ".png"
     try:
         if image.ndim == 3:
@@ -126,8 +125,7 @@ def save_image(path: str | os.PathLike[str], image: np.ndarray, overwrite: bool 
         encoded = False
     if not encoded:
         raise ImageError(f"{path}: an image of {image.shape[1]} x {image.shape[0]} px cannot be written as {suffix}")
-    with atomic_write(path, "wb", overwrite) as file:
-        file.write(data.tobytes())
+    write_file(path, data.tobytes(), overwrite)
 
 
 def _read_file(source: str | os.PathLike[str], max_pixels: int) -> bytes:

@@ -20,10 +20,10 @@ from pathlib import Path
 import numpy as np
 
 from facelattice.annotate.table import FaceAnnotation, header, image_rows, read_table, row_version
+from facelattice.atomic_files import atomic_write, remove
 from facelattice.datasets.groups import group_names
 from facelattice.datasets.sample import Sample, make_sample
 from facelattice.exceptions import ArgumentError, DataError
-from facelattice.formats.atomic import atomic_write, remove
 from facelattice.formats.names import relative_path
 from facelattice.formats.parsing import MAX_COORDINATE
 from facelattice.schemes import Scheme

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 
 from facelattice import geometry
+from facelattice.atomic_files import write_file
 from facelattice.datasets.sample import Sample, mean_shape_of
-from facelattice.formats.atomic import atomic_write
 from facelattice.point_names import parse_numbers, split_name
 from facelattice.schemes import SCHEMES, Scheme, mean_shape
 
@@ -101,8 +101,8 @@ def normalize(shape: np.ndarray) -> np.ndarray:
 
 def write_scheme(path: Path, scheme: Scheme) -> None:
     """Write a scheme as a YAML file, which `schemes.get_scheme` reads."""
-    with atomic_write(path) as file:  # JSON values are YAML too
-        file.writelines(f"{key}: {json.dumps(value)}\n" for key, value in scheme.to_dict().items())
+    lines = [f"{key}: {json.dumps(value)}\n" for key, value in scheme.to_dict().items()]  # JSON values are YAML too
+    write_file(path, "".join(lines))
 
 
 def _known_places() -> dict[tuple[str, ...], np.ndarray]:

@@ -20,10 +20,10 @@ from typing import IO, Any
 
 from facelattice.annotate.project import Project
 from facelattice.annotate.shapes import write_scheme
+from facelattice.atomic_files import write_file
 from facelattice.datasets.sample import Sample
 from facelattice.datasets.sampling import split_validation
 from facelattice.exceptions import TrainingError
-from facelattice.formats.atomic import atomic_write
 from facelattice.formats.names import relative_path
 from facelattice.inference.model_zoo import list_models
 from facelattice.schemes import SCHEMES, Scheme
@@ -186,8 +186,7 @@ class TrainingJob:
         if scheme.name not in SCHEMES:
             write_scheme(out / "scheme.yaml", scheme)
         recipe = self._recipe_text(out, epochs)
-        with atomic_write(out / "my-recipe.yaml") as file:
-            file.write(recipe)
+        write_file(out / "my-recipe.yaml", recipe)
         return recipe
 
     def _run(self, out: Path) -> None:

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import numpy as np
 
+from facelattice.atomic_files import write_file
 from facelattice.face import Face
-from facelattice.formats import atomic_write
 from facelattice.image_io import save_image
 from facelattice.visualization.face_svg import faces_to_svg
 from facelattice.visualization.faces import draw_faces, draw_overlay
@@ -107,18 +107,14 @@ class PictureWriter:
     def _save(self, stem: str, ending: str, picture: Picture) -> None:
         for k in count(1):
             path = self._folder / f"{stem}{f'-{k}' if k > 1 else ''}{ending}"
+            overwrite = path.name in self._earlier
             try:
-                _write(path, picture, overwrite=path.name in self._earlier)
+                if isinstance(picture, np.ndarray):
+                    save_image(path, picture, overwrite)
+                else:
+                    write_file(path, picture, overwrite)
                 break
             except FileExistsError:
                 pass
         self._earlier.discard(path.name)
         self.paths.append(path)
-
-
-def _write(path: Path, picture: Picture, overwrite: bool) -> None:
-    if isinstance(picture, np.ndarray):
-        save_image(path, picture, overwrite)
-        return
-    with atomic_write(path, overwrite=overwrite) as file:
-        file.write(picture)

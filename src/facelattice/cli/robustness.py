@@ -8,10 +8,10 @@ from typing import Annotated
 
 import typer
 
+from facelattice.atomic_files import write_file
 from facelattice.cli.app import EVALUATION, command
 from facelattice.cli.console import print_error, print_line, progress_bar
 from facelattice.cli.options import Subset
-from facelattice.formats import atomic_write
 
 
 @command(
@@ -50,8 +50,7 @@ def robustness(
         print_error(message)
     draw_curves(curves, output)
     values = output.with_suffix(".json")
-    with atomic_write(values) as file:
-        json.dump(curves.to_dict(), file)
+    write_file(values, json.dumps(curves.to_dict()))
     print_line(f"written: {output}, {values}")
     if curves.unreadable:
         raise typer.Exit(1)

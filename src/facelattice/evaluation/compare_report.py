@@ -8,7 +8,6 @@ This needs the extra "evaluate".
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -21,17 +20,14 @@ from facelattice.evaluation.report_parts import (
     face_picture,
     render_template,
     scatter_errors,
+    write_files,
 )
-from facelattice.formats import atomic_write
 from facelattice.visualization.figures import BLUE
 
 
 def write_comparison(comparison: Comparison, folder: Path) -> None:
     """Write folder/index.html and folder/result.json, both or none."""
-    page = render_comparison(comparison)
-    with atomic_write(folder / "result.json") as json_file, atomic_write(folder / "index.html") as html_file:
-        json.dump(comparison.to_dict(), json_file, indent=1)
-        html_file.write(page)
+    write_files(folder, render_comparison(comparison), comparison.to_dict())
 
 
 def render_comparison(comparison: Comparison) -> str:

@@ -8,7 +8,6 @@ This needs the extra "evaluate".
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -26,9 +25,9 @@ from facelattice.evaluation.report_parts import (
     render_template,
     scatter_errors,
     to_svg,
+    write_files,
 )
 from facelattice.evaluation.result import EvaluationResult
-from facelattice.formats import atomic_write
 from facelattice.metrics import nanmean
 from facelattice.schemes import SCHEMES, Scheme, mean_shape
 from facelattice.visualization.figures import BLUE
@@ -39,10 +38,7 @@ OFFSET_SCALE = 10  # magnification of the offsets on the mean face, which are a 
 
 def write_report(result: EvaluationResult, folder: Path) -> None:
     """Write folder/index.html and folder/result.json, both or none."""
-    page = render_report(result)
-    with atomic_write(folder / "result.json") as json_file, atomic_write(folder / "index.html") as html_file:
-        json.dump(result.to_dict(), json_file, indent=1)
-        html_file.write(page)
+    write_files(folder, render_report(result), result.to_dict())
 
 
 def render_report(result: EvaluationResult) -> str:

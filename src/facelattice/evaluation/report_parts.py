@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import io
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,7 @@ import cv2
 import numpy as np
 
 from facelattice import geometry
+from facelattice.atomic_files import atomic_write
 from facelattice.datasets.sample import Sample
 from facelattice.exceptions import ImageError, MissingDependencyError
 from facelattice.image_io import load_image
@@ -48,6 +50,13 @@ def render_template(name: str, **values: Any) -> str:
     )
     environment.filters["percent"] = lambda share, digits=2: "–" if share is None else f"{100 * share:.{digits}f} %"
     return environment.get_template(name).render(**values)
+
+
+def write_files(folder: Path, page: str, values: dict[str, Any]) -> None:
+    """Write folder/index.html with a page and folder/result.json with the values, both or none."""
+    with atomic_write(folder / "result.json") as json_file, atomic_write(folder / "index.html") as html_file:
+        json.dump(values, json_file, indent=1)
+        html_file.write(page)
 
 
 def new_axes(x_label: str, y_label: str, size: tuple[float, float] = (7, 3.4)) -> tuple[Figure, Axes]:

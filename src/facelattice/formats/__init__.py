@@ -13,8 +13,8 @@ Coordinates count from 0, with whole numbers at pixel centers. The .pts files of
 and `read_pts` subtracts it.
 """
 
+from facelattice.atomic_files import atomic_write
 from facelattice.formats.annotation import Annotation
-from facelattice.formats.atomic import atomic_write
 from facelattice.formats.coco import write_coco
 from facelattice.formats.coco_reader import read_coco
 from facelattice.formats.csv import Row, write_csv

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import numpy as np
 
+from facelattice.atomic_files import write_file
 from facelattice.exceptions import FormatError
 from facelattice.face import Face
 from facelattice.formats.annotation import AnnotatedImage, Annotation
-from facelattice.formats.atomic import atomic_write
 from facelattice.formats.coco import CocoTable
 from facelattice.formats.csv import annotations_csv
 from facelattice.formats.cvat import cvat_text
@@ -42,7 +42,7 @@ def _write_csv(target: Path, images: Images, scheme: Scheme) -> Notes:
     names = scheme.names if _needs_names(scheme) and _fit_columns(scheme.names) else ()
     # A table does not need the sizes.
     named = [AnnotatedImage(relative_path(path, target.parent), 0, 0, faces) for path, faces in images.items()]
-    _write_text(target, annotations_csv(named, len(scheme), names))
+    write_file(target, annotations_csv(named, len(scheme), names))
     return [*_note_boxes(images), *([] if names else _note_names(scheme))]
 
 
@@ -50,7 +50,7 @@ def _write_coco(target: Path, images: Images, scheme: Scheme) -> Notes:
     table = CocoTable()
     for image in _name_images(images, target.parent):
         table.add(image.name, [_face(face, scheme) for face in image.faces], (image.width, image.height))
-    _write_text(target, table.end())
+    write_file(target, table.end())
     return _note_visibility(images)
 
 
@@ -60,29 +60,24 @@ def _write_dlib(target: Path, images: Images, scheme: Scheme) -> Notes:
         table.add(relative_path(path, target.parent), [_face(face, scheme) for face in faces])
         for path, faces in images.items()
     ]
-    _write_text(target, "".join([*texts, table.end()]))
+    write_file(target, "".join([*texts, table.end()]))
     return ["rounded: coordinates, to whole pixels", *_note_no_visibility(images), *_note_names(scheme)]
 
 
 def _write_cvat(target: Path, images: Images, scheme: Scheme) -> Notes:
     named = _name_images(images, target.parent)
-    _write_text(target, cvat_text(named, scheme.names))
+    write_file(target, cvat_text(named, scheme.names))
     return [*_note_visibility(images), *_note_outside(target, images, named, "CVAT")]
 
 
 def _write_label_studio(target: Path, images: Images, scheme: Scheme) -> Notes:
     named = _name_images(images, target.parent)
-    _write_text(target, label_studio_text(named, scheme.names))
+    write_file(target, label_studio_text(named, scheme.names))
     return [
         *_note_visibility(images),
         *_note_absent(images, scheme),
         *_note_outside(target, images, named, "Label Studio"),
     ]
-
-
-def _write_text(target: Path, text: str) -> None:
-    with atomic_write(target) as file:
-        file.write(text)
 
 
 def _write_labelme(target: Path, images: Images, scheme: Scheme) -> Notes:

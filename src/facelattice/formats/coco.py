@@ -17,9 +17,9 @@ from typing import Any
 
 import numpy as np
 
+from facelattice.atomic_files import atomic_write
 from facelattice.exceptions import FormatError
 from facelattice.face import Face
-from facelattice.formats.atomic import atomic_write
 from facelattice.formats.keypoints import visibility_flags
 from facelattice.schemes import Scheme
 

@@ -10,10 +10,10 @@ from typing import IO, Any
 
 import numpy as np
 
+from facelattice.atomic_files import atomic_write
 from facelattice.exceptions import FormatError
 from facelattice.face import Face
 from facelattice.formats.annotation import AnnotatedImage, Annotation
-from facelattice.formats.atomic import atomic_write
 from facelattice.formats.result_columns import CSV_COLUMNS, result_cells
 
 Row = tuple[str, np.ndarray, np.ndarray]  # name of the image, points (N, 2), mask (N,)

@@ -16,10 +16,10 @@ from xml.etree import ElementTree
 
 import numpy as np
 
+from facelattice.atomic_files import atomic_write
 from facelattice.exceptions import FormatError
 from facelattice.face import Face
 from facelattice.formats.annotation import Annotation, AnnotationFile
-from facelattice.formats.atomic import atomic_write
 from facelattice.formats.named_points import NamedFace, collect_faces
 from facelattice.formats.parsing import parse_point
 from facelattice.formats.xml import check_xml_name, parse_xml

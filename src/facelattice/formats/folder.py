@@ -8,8 +8,8 @@ import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from facelattice.atomic_files import atomic_write, write_file
 from facelattice.exceptions import FormatError
-from facelattice.formats.atomic import atomic_write
 
 
 def write_folder(texts: Mapping[Path, str], copies: Mapping[Path, Path]) -> None:
@@ -35,8 +35,7 @@ def write_folder(texts: Mapping[Path, str], copies: Mapping[Path, Path]) -> None
                 shutil.copyfileobj(image, file)
     for path, content in data.items():
         if not os.path.lexists(path):
-            with atomic_write(path, "wb", overwrite=False) as file:
-                file.write(content)
+            write_file(path, content, overwrite=False)
 
 
 def _has_content(path: Path, content: bytes | None, source: Path | None) -> bool:

@@ -11,9 +11,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from facelattice.atomic_files import write_file
 from facelattice.exceptions import FormatError
 from facelattice.face import Face
-from facelattice.formats.atomic import atomic_write
 from facelattice.formats.parsing import MAX_COORDINATE, check_image_name, load_json
 
 
@@ -48,8 +48,7 @@ def write_json(path: str | os.PathLike[str], image: str, faces: Sequence[Face], 
         text = json.dumps({"image": image, "faces": [face.to_dict() for face in faces]}, allow_nan=False)
     except ValueError:
         raise FormatError(f"{path}: JSON holds finite points; use CSV for faces with missing points") from None
-    with atomic_write(path, overwrite=overwrite) as file:
-        file.write(f"{text}\n")
+    write_file(path, f"{text}\n", overwrite=overwrite)
 
 
 def image_in_json(path: str | os.PathLike[str]) -> str | None:

@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from facelattice.atomic_files import atomic_write
 from facelattice.exceptions import FormatError, MissingDependencyError
 from facelattice.face import Face
-from facelattice.formats.atomic import atomic_write
 from facelattice.formats.names import escape_non_utf8
 from facelattice.formats.result_columns import RESULT_COLUMNS, result_values
 

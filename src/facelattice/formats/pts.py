@@ -7,8 +7,8 @@ import reprlib
 
 import numpy as np
 
+from facelattice.atomic_files import write_file
 from facelattice.exceptions import FormatError
-from facelattice.formats.atomic import atomic_write
 from facelattice.formats.parsing import open_text, parse_point
 
 
@@ -28,8 +28,7 @@ def write_pts(path: str | os.PathLike[str], points: np.ndarray, overwrite: bool 
         text = pts_text(points)
     except FormatError as error:
         raise FormatError(f"{path}: {error}") from None
-    with atomic_write(path, overwrite=overwrite) as file:
-        file.write(text)
+    write_file(path, text, overwrite=overwrite)
 
 
 def pts_text(points: np.ndarray) -> str:

@@ -20,10 +20,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any, Protocol
 
-from facelattice.exceptions import ArgumentError
-from facelattice.face import Face
-from facelattice.formats.atomic import (
-    atomic_write,
+from facelattice.atomic_files import (
     errors_for,
     file_version,
     locked,
@@ -31,7 +28,10 @@ from facelattice.formats.atomic import (
     remove,
     resolve_link,
     temporary_path,
+    write_file,
 )
+from facelattice.exceptions import ArgumentError
+from facelattice.face import Face
 from facelattice.formats.coco import CocoTable
 from facelattice.formats.csv import CsvTable
 from facelattice.formats.dlib_xml import DlibTable
@@ -174,8 +174,7 @@ def _claim_texts(paths: list[Path], texts: list[str]) -> bool:
     new = []
     for path, text in zip(paths, texts, strict=True):
         try:
-            with atomic_write(path, overwrite=False) as file:
-                file.write(text)
+            write_file(path, text, overwrite=False)
             new.append(path)
         except (FileExistsError, IsADirectoryError):
             if not path.is_file() or path.read_bytes() != text.encode():

@@ -12,8 +12,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from facelattice.atomic_files import write_file
 from facelattice.exceptions import CheckpointError
-from facelattice.formats import atomic_write
 from facelattice.schemes import Scheme
 from facelattice.training.config import recipe_from_yaml
 
@@ -56,8 +56,7 @@ class Checkpoint:
         """Write the checkpoint. An earlier file is replaced only when the new one is complete."""
         data = io.BytesIO()  # torch's own message about a full disk does not mention the disk
         torch.save({field.name: getattr(self, field.name) for field in fields(self)}, data)
-        with atomic_write(path, "wb") as file:
-            file.write(data.getbuffer())
+        write_file(path, data.getbuffer())
 
     @classmethod
     def load(cls, path: Path) -> Checkpoint:

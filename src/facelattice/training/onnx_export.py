@@ -23,8 +23,8 @@ from onnx import helper, numpy_helper
 
 import facelattice
 from facelattice import geometry
+from facelattice.atomic_files import write_file
 from facelattice.exceptions import CheckpointError, ExportError
-from facelattice.formats import atomic_write
 from facelattice.image_io import load_image
 from facelattice.inference.model_info import FORMAT, ModelInfo
 from facelattice.inference.onnx_model import METADATA_KEY, seal
@@ -90,8 +90,7 @@ def export(checkpoint_path: Path, output: Path, int8: bool = False) -> ModelInfo
 def write_model(model: onnx.ModelProto, info: ModelInfo, output: Path) -> None:
     """Write a network and its metadata as a model file."""
     helper.set_model_props(model, {METADATA_KEY: json.dumps(info.to_dict())})
-    with atomic_write(output, "wb") as file:
-        file.write(seal(model.SerializeToString()))
+    write_file(output, seal(model.SerializeToString()))
 
 
 def load_network(checkpoint: Checkpoint, recipe: Recipe) -> SDFL:

@@ -25,9 +25,9 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
 from facelattice import metrics
+from facelattice.atomic_files import atomic_write, write_file
 from facelattice.datasets.sampling import EpochBatchSampler
 from facelattice.exceptions import DataError, TrainingError
-from facelattice.formats import atomic_write
 from facelattice.image_formats import silence_pillow
 from facelattice.modeling.landmark_graph import laplacian
 from facelattice.modeling.losses import sdfl_losses
@@ -255,8 +255,7 @@ class Trainer:
     def _start_files(self) -> RunFiles:
         """Write the recipe and the image of the first batch."""
         self.metadata = self.metadata or checkpoint_metadata(self.data, self.recipe, self._graph, self._origin)
-        with atomic_write(self.out / "recipe.yaml") as file:
-            file.write(recipe_to_yaml(self.recipe))
+        write_file(self.out / "recipe.yaml", recipe_to_yaml(self.recipe))
         files = RunFiles(self.out, self.data.scheme, self.recipe.epochs, self.first_epoch)
         if self.first_epoch < self.recipe.epochs:
             self.batches.epoch = self.first_epoch

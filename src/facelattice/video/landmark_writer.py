@@ -11,9 +11,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import IO
 
+from facelattice.atomic_files import publish, temporary_path
 from facelattice.exceptions import ArgumentError, VideoError
 from facelattice.face import Face
-from facelattice.formats.atomic import publish, temporary_path
 from facelattice.formats.result_columns import CSV_COLUMNS, result_cells
 
 SUFFIXES = {"json": ".jsonl", "csv": ".csv"}

@@ -15,9 +15,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 
+from facelattice.atomic_files import write_file
 from facelattice.exceptions import ArgumentError
 from facelattice.face import Face
-from facelattice.formats.atomic import atomic_write
 from facelattice.video.after_effects import keyframe_texts
 from facelattice.video.blender import tracking_script
 from facelattice.video.frame import Frame
@@ -84,16 +84,11 @@ class TrackWriter:
         if self._program == "aftereffects":
             path = self._stem.with_name(f"{name}_aftereffects")
             for i, (point, text) in enumerate(zip(tracks.names, keyframe_texts(tracks), strict=True)):
-                _write(path / f"{i:02}_{re.sub(r'[^A-Za-z0-9_-]+', '_', point)[:60]}.txt", text)
+                write_file(path / f"{i:02}_{re.sub(r'[^A-Za-z0-9_-]+', '_', point)[:60]}.txt", text)
         elif self._program == "nuke":
             path = self._stem.with_name(f"{name}.nk")
-            _write(path, tracker_script(tracks))
+            write_file(path, tracker_script(tracks))
         else:
             path = self._stem.with_name(f"{name}_blender.py")
-            _write(path, tracking_script(tracks, self._clip))
+            write_file(path, tracking_script(tracks, self._clip))
         self.paths.append(path)
-
-
-def _write(path: Path, text: str) -> None:
-    with atomic_write(path) as file:
-        file.write(text)

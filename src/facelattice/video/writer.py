@@ -20,8 +20,8 @@ from typing import Any
 import cv2
 import numpy as np
 
+from facelattice.atomic_files import publish, remove, temporary_path
 from facelattice.exceptions import VideoError
-from facelattice.formats.atomic import publish, remove, temporary_path
 from facelattice.video.audio import add_audio
 from facelattice.video.reader import error_reason, import_av
 

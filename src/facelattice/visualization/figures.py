@@ -6,8 +6,8 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from facelattice.atomic_files import atomic_write
 from facelattice.exceptions import ArgumentError, MissingDependencyError
-from facelattice.formats.atomic import atomic_write
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -21,11 +21,11 @@ from typing import Any
 import cv2
 import numpy as np
 
+from facelattice.atomic_files import write_file
 from facelattice.datasets.readers import matlab
 from facelattice.datasets.readers.annotations import check_subset
 from facelattice.datasets.sample import Sample, make_sample
 from facelattice.exceptions import DataError
-from facelattice.formats import atomic_write
 from facelattice.schemes import get_scheme
 
 VARIABLE_SUFFIXES = {"train": "Tr", "test": "T"}
@@ -103,6 +103,5 @@ def extract_images(file: Path, images: Any) -> list[Path]:
         paths.append(folder / f"{i:04}.png")
         if not paths[-1].exists():
             data = cv2.imencode(".png", image if image.ndim == 2 else image[:, :, ::-1])[1]
-            with atomic_write(paths[-1], "wb") as out:
-                out.write(data.tobytes())
+            write_file(paths[-1], data.tobytes())
     return paths

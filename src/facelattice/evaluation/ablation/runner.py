@@ -28,10 +28,10 @@ import torch
 from rich.live import Live
 from rich.table import Table
 
+from facelattice.atomic_files import atomic_write, write_file
 from facelattice.evaluation.ablation.measure import face_digests, load_faces, measure_checkpoint
 from facelattice.evaluation.ablation.plan import VALIDATION, AblationRun, load_plan
 from facelattice.evaluation.ablation.table import mean_and_std, mean_nme, to_markdown
-from facelattice.formats import atomic_write
 from facelattice.image_formats import silence_pillow
 from facelattice.inference.parallel import exit_with_parent
 from facelattice.terminal import make_console, one_line
@@ -105,11 +105,9 @@ def train_and_measure(run: AblationRun) -> None:
         with suppress(OSError, ValueError, KeyError):  # a trained run that is measured again keeps its training time
             minutes += json.loads((run.folder / "result.json").read_text(encoding="utf-8"))["minutes"]
         result |= {"row": run.row, "seed": run.seed, "minutes": minutes}
-        with atomic_write(run.folder / "result.json") as file:
-            json.dump(result, file)
+        write_file(run.folder / "result.json", json.dumps(result))
     except Exception as error:
-        with atomic_write(run.folder / "failure.txt") as file:
-            file.write(f"{type(error).__name__}: {error}\n\n{traceback.format_exc()}")
+        write_file(run.folder / "failure.txt", f"{type(error).__name__}: {error}\n\n{traceback.format_exc()}")
         raise SystemExit(1) from None
 
 
@@ -138,8 +136,7 @@ def _write_tables(runs: list[AblationRun], by_run: dict[AblationRun, dict[str, A
         writer = csv.DictWriter(file, list(dict.fromkeys(key for row in rows for key in row)) or ["row", "seed"])
         writer.writeheader()
         writer.writerows(rows)
-    with atomic_write(out / "ablation.md") as file:
-        file.write(to_markdown(results))
+    write_file(out / "ablation.md", to_markdown(results))
 
 
 def _failure(run: AblationRun, process: BaseProcess) -> str:

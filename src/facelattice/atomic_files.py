@@ -65,6 +65,17 @@ def atomic_write(path: str | os.PathLike[str], mode: str = "w", overwrite: bool 
         raise
 
 
+def write_file(path: str | os.PathLike[str], content: str | bytes | memoryview, overwrite: bool = True) -> None:
+    """Write a whole file as `atomic_write` does, text as UTF-8.
+
+    Raises:
+        FileExistsError: If the file exists and ``overwrite`` is False.
+        OSError: If the file cannot be written; it names ``path``.
+    """
+    with atomic_write(path, "w" if isinstance(content, str) else "wb", overwrite) as file:
+        file.write(content)
+
+
 def temporary_path(path: str | os.PathLike[str]) -> Path:
     """Choose a unique hidden name for a file that `publish` renames to ``path``.
 

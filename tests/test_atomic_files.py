@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from facelattice.formats.atomic import atomic_write, publish, temporary_path
+from facelattice.atomic_files import atomic_write, publish, temporary_path, write_file
 
 MAKE_TEMPORARY = (
-    "import sys, time; from pathlib import Path; from facelattice.formats.atomic import temporary_path\n"
+    "import sys, time; from pathlib import Path; from facelattice.atomic_files import temporary_path\n"
     "temporary = temporary_path(Path(sys.argv[1]) / 'a.txt'); temporary.touch(); print(temporary.name, flush=True)\n"
     "time.sleep(float(sys.argv[2]))\n"
 )
@@ -37,10 +37,8 @@ def test_exception_keeps_the_old_file(tmp_path, error):
 
 
 def test_text_and_bytes_in_a_new_folder(tmp_path):
-    with atomic_write(tmp_path / "new" / "a.txt") as out:
-        out.write("ä\n")
-    with atomic_write(tmp_path / "new" / "b.bin", "wb") as out:
-        out.write(b"\x00\r\n")
+    write_file(tmp_path / "new" / "a.txt", "ä\n")
+    write_file(tmp_path / "new" / "b.bin", b"\x00\r\n")
     assert (tmp_path / "new" / "a.txt").read_bytes() == b"\xc3\xa4\n"
     assert (tmp_path / "new" / "b.bin").read_bytes() == b"\x00\r\n"
     assert sorted(os.listdir(tmp_path / "new")) == ["a.txt", "b.bin"]
@@ -56,8 +54,7 @@ def test_file_has_the_usual_permissions(tmp_path):
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no such permissions")
 def test_permissions_of_a_file_stay(tmp_path):
     (tmp_path / "a.txt").touch(0o640)
-    with atomic_write(tmp_path / "a.txt") as out:
-        out.write("new")
+    write_file(tmp_path / "a.txt", "new")
     assert (tmp_path / "a.txt").read_text(encoding="utf-8") == "new"
     assert (tmp_path / "a.txt").stat().st_mode & 0o777 == 0o640
 
@@ -131,8 +128,7 @@ def test_existing_file_is_kept_without_overwrite(tmp_path, monkeypatch, hard_lin
 
     if not hard_links:
         monkeypatch.setattr(os, "link", fail)
-    with atomic_write(tmp_path / "a.txt", overwrite=False) as out:
-        out.write("first")
+    write_file(tmp_path / "a.txt", "first", overwrite=False)
     with pytest.raises(FileExistsError) as caught, atomic_write(tmp_path / "a.txt", overwrite=False) as out:
         out.write("second")
     assert caught.value.filename == str(tmp_path / "a.txt")
@@ -144,8 +140,7 @@ def test_link_stays_a_link(tmp_path):
     (tmp_path / "disk").mkdir()
     (tmp_path / "link.txt").symlink_to(tmp_path / "disk" / "a.txt")
     for text in ("new", "newer"):
-        with atomic_write(tmp_path / "link.txt") as out:
-            out.write(text)
+        write_file(tmp_path / "link.txt", text)
         assert (tmp_path / "link.txt").is_symlink()
         assert (tmp_path / "disk" / "a.txt").read_text(encoding="utf-8") == text
     assert os.listdir(tmp_path / "disk") == ["a.txt"]
@@ -155,8 +150,7 @@ def test_link_stays_a_link(tmp_path):
 def test_fifo_is_written_directly(tmp_path):
     os.mkfifo(tmp_path / "fifo")
     reader = os.open(tmp_path / "fifo", os.O_RDONLY | os.O_NONBLOCK)
-    with atomic_write(tmp_path / "fifo") as out:
-        out.write("text")
+    write_file(tmp_path / "fifo", "text")
     assert os.read(reader, 10) == b"text"
     os.close(reader)
     assert (tmp_path / "fifo").is_fifo()

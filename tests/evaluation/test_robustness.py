@@ -127,8 +127,12 @@ def test_unreadable_image_has_no_error(faces, tmp_path):
     broken = tmp_path / "broken.png"
     broken.write_bytes(b"no image")
     samples[1] = make_sample(broken, samples[1].points, samples[1].scheme, "broken", "here")
-    (errors,) = perturbed_errors([predict_center], samples, SIZE, MARGIN, "patch: face", 0.2)
+    reported = []
+    (errors,) = perturbed_errors(
+        [predict_center], samples, SIZE, MARGIN, "patch: face", 0.2, on_error=lambda image, _: reported.append(image)
+    )
     assert np.isfinite(errors.all).tolist() == [True, False, True]
+    assert reported == [broken]
 
 
 def test_unknown_perturbation_is_rejected(faces):

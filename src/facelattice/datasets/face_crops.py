@@ -21,7 +21,7 @@ from facelattice.datasets.augmentation import (
     random_crop_transform,
 )
 from facelattice.datasets.sample import Sample
-from facelattice.datasets.synthetic_occlusion import draw_accessory
+from facelattice.datasets.synthetic_occlusion import covered_points, draw_accessory
 from facelattice.exceptions import ImageError
 from facelattice.image_io import load_image
 
@@ -132,7 +132,7 @@ class FaceCrops(Dataset[CropItem]):
             crop, accessory = draw_accessory(crop, points, mask, sample.scheme, rng)
             covered |= accessory
         tensor = augment_colors(torch.from_numpy(crop).permute(2, 0, 1), augmentation, rng)
-        visibility = np.where(_at_points(covered, points, mask), 0, visibility)
+        visibility = np.where(covered_points(covered, points, mask), 0, visibility)
         if background or turned:
             visibility = np.full(len(mask), UNKNOWN)
         return self._item(
@@ -193,10 +193,3 @@ class FaceCrops(Dataset[CropItem]):
 def _visibility(sample: Sample) -> np.ndarray:
     """Return the visibility of the landmarks, int (N,): 1 visible, 0 hidden, -1 unknown."""
     return np.where(sample.hidden, 0, np.where(sample.visible, 1, UNKNOWN))
-
-
-def _at_points(covered: np.ndarray, points: np.ndarray, mask: np.ndarray) -> np.ndarray:
-    """Return which annotated points (N, 2) lie on covered pixels (S, S), bool (N,)."""
-    x, y = np.where(mask[:, None], points, -1).round().astype(int).T
-    inside = (x >= 0) & (y >= 0) & (x < covered.shape[1]) & (y < covered.shape[0])
-    return inside & covered[np.where(inside, y, 0), np.where(inside, x, 0)]

@@ -58,6 +58,22 @@ def draw_accessory(
     return _paint(crop, shape, color, unevenness, opacity, rng), shape > 0
 
 
+def covered_points(covered: np.ndarray, points: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    """Return which points lie on covered pixels.
+
+    Args:
+        covered: bool (S, S).
+        points: (N, 2), pixels of the crop.
+        mask: bool (N,), which points are annotated; the others are not covered.
+
+    Returns:
+        bool (N,).
+    """
+    x, y = np.where(mask[:, None], points, -1).round().astype(int).T
+    inside = (x >= 0) & (y >= 0) & (x < covered.shape[1]) & (y < covered.shape[0])
+    return inside & covered[np.where(inside, y, 0), np.where(inside, x, 0)]
+
+
 def _draw_sunglasses(shape: np.ndarray, left: np.ndarray, right: np.ndarray, rng: Generator) -> None:
     distance = float(np.linalg.norm(right - left))
     angle = float(np.degrees(np.arctan2(*(right - left)[::-1])))

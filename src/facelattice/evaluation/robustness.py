@@ -10,7 +10,6 @@ face. So every network gets the same perturbation, whatever its crop size.
 
 from __future__ import annotations
 
-import contextlib
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -21,9 +20,10 @@ from numpy.random import Generator
 
 from facelattice import geometry, metrics
 from facelattice.datasets.sample import Sample
-from facelattice.datasets.synthetic_occlusion import ACCESSORIES, draw_accessory
+from facelattice.datasets.synthetic_occlusion import ACCESSORIES, covered_points, draw_accessory
 from facelattice.exceptions import ArgumentError, ImageError
 from facelattice.image_io import load_image
+from facelattice.inference.aligner import OnError
 
 PointPredictor = Callable[[np.ndarray], np.ndarray]  # crops uint8 (B, S, S, 3) -> points (B, N, 2), pixels of the crop
 
@@ -64,6 +64,7 @@ def perturbed_errors(
     perturbation: str = "patch: flat",
     level: float = 0.0,
     seed: int = 0,
+    on_error: OnError = lambda image, error: None,
 ) -> list[PerturbedErrors]:
     """Measure the errors of several networks on perturbed faces.
 
@@ -78,6 +79,7 @@ def perturbed_errors(
             deviation of shift and log scale, in sides of the box. Roll: rotation of the image in degrees, clockwise;
             the crop is not turned back, as `FaceAligner` would.
         seed: Seed of the perturbation.
+        on_error: Called with the path of an image that cannot be read, for each of its faces.
 
     Raises:
         ArgumentError: If the perturbation is unknown.
@@ -90,8 +92,10 @@ def perturbed_errors(
         for i in range(start, min(start + _CHUNK, len(samples))):
             # The seed does not depend on the level, so a larger patch covers the same place as a smaller one.
             rng = np.random.default_rng([seed, i])
-            with contextlib.suppress(ImageError):  # errors stay NaN
+            try:
                 perturbed[i] = _perturb(samples, i, crop_size, crop_margin, perturbation, level, rng)
+            except ImageError as error:  # the errors of the face stay NaN
+                on_error(samples[i].path, error)
         if not perturbed:
             continue
         crops = np.stack([crop for crop, _, _ in perturbed.values()])
@@ -179,10 +183,7 @@ def _perturb(
     elif perturbation == "accessories" and level > 0:
         points = geometry.apply(matrix, sample.points)
         crop, covered = draw_accessory(crop, points, sample.mask, sample.scheme, rng, ACCESSORIES[int(level) - 1])
-        pixels = np.where(sample.mask[:, None], points, -1).round().astype(int)  # missing landmarks lie outside
-        inside = ((pixels >= 0) & (pixels < size)).all(1)
-        x, y = pixels[inside].T
-        occluded[inside] = covered[y, x]
+        occluded = covered_points(covered, points, sample.mask)
     elif perturbation.startswith("patch") and level > 0:
         patch, occluded = occlusion_patch(sample.points, sample.mask, level, rng)
         area = crop_slices(patch, matrix)

@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 
 from facelattice.datasets.readers.detect_layout import read_samples_for
-from facelattice.datasets.sample import Sample, convert_samples
+from facelattice.datasets.sample import convert_samples
 from facelattice.datasets.synthetic_occlusion import ACCESSORIES
 from facelattice.evaluation.predict import Progress
 from facelattice.evaluation.robustness import (
@@ -33,8 +33,8 @@ from facelattice.evaluation.robustness import (
     perturbed_errors,
     yaw_proxy,
 )
-from facelattice.exceptions import DataError, ImageError
-from facelattice.image_io import load_image
+from facelattice.exceptions import DataError
+from facelattice.inference.aligner import OnError
 from facelattice.inference.model_zoo import find_model
 from facelattice.inference.onnx_model import Model
 from facelattice.schemes import Scheme
@@ -137,18 +137,18 @@ def compute_curves(
     samples = convert_samples(read_samples_for(scheme, data, subset), scheme, None)
     if not samples:
         raise DataError(f"{data}: no face shares a landmark with the scheme of the models, {scheme.name}")
-    samples, unreadable = _leave_out_unreadable(samples)
-    if not samples:
-        raise DataError(f"{data}: none of its images can be read: {unreadable[0]}")
     points: list[CurvePoint] = []
+    unreadable: dict[Path, str] = {}
 
-    def measure(perturbation: str, level: float) -> list[PerturbedErrors]:
+    def measure(
+        perturbation: str, level: float, on_error: OnError = lambda image, error: None
+    ) -> list[PerturbedErrors]:
         """Measure all models; those with the same crops together, as the crops take time."""
         errors: dict[int, PerturbedErrors] = {}
         for size, margin in dict.fromkeys((model.crop_size, model.crop_margin) for model in loaded):
             same = [i for i, model in enumerate(loaded) if (model.crop_size, model.crop_margin) == (size, margin)]
             predictors = [loaded[i].predict for i in same]
-            measured = perturbed_errors(predictors, samples, size, margin, perturbation, level, seed)
+            measured = perturbed_errors(predictors, samples, size, margin, perturbation, level, seed, on_error)
             errors.update(zip(same, measured, strict=True))
         return [errors[i] for i in range(len(loaded))]
 
@@ -163,24 +163,16 @@ def compute_curves(
                     nme = float(np.mean(means))
                     points.append(CurvePoint(perturbation, level, label, region, len(runs[0]), nme, std))
 
-    all_faces = np.ones(len(samples), bool)
+    unperturbed = measure("blur", 0.0, lambda image, error: unreadable.update({image: str(error)}))
+    is_readable = np.array([sample.path not in unreadable for sample in samples])
+    if not is_readable.any():
+        raise DataError(f"{data}: none of its images can be read: {next(iter(unreadable.values()))}")
     for perturbation, level in progress([(name, level) for name, levels in PERTURBATIONS.items() for level in levels]):
-        add(perturbation, level, measure(perturbation, level), all_faces)
-    yaw, errors = np.array([yaw_proxy(sample) for sample in samples]), measure("blur", 0.0)
+        add(perturbation, level, measure(perturbation, level) if level else unperturbed, is_readable)
+    yaw = np.array([yaw_proxy(sample) for sample in samples])
     for low, high in pairwise(YAW_BINS):
-        add(YAW, low, errors, (yaw >= low) & (yaw < high))
-    return RobustnessCurves(len(samples), seed, "annotation", points, unreadable)
-
-
-def _leave_out_unreadable(samples: Sequence[Sample]) -> tuple[list[Sample], list[str]]:
-    """Return the faces whose images can be read, and the error messages of the other images."""
-    errors: dict[Path, str] = {}
-    for path in dict.fromkeys(sample.path for sample in samples):
-        try:
-            load_image(path)
-        except ImageError as error:
-            errors[path] = str(error)
-    return [sample for sample in samples if sample.path not in errors], list(errors.values())
+        add(YAW, low, unperturbed, is_readable & (yaw >= low) & (yaw < high))
+    return RobustnessCurves(int(is_readable.sum()), seed, "annotation", points, list(unreadable.values()))
 
 
 def draw_curves(curves: RobustnessCurves, path: Path) -> None:

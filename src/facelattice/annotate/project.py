@@ -80,6 +80,7 @@ class Project:
         self._lock = threading.Lock()
         self._lock_file = _LockFile(table)
         self.revision = 0  # the number of changes so far
+        self._done_samples: tuple[int, list[Sample]] | None = None  # with their revision
         saved = read_table(table, scheme) if table.exists() else {}
         paths = {relative_path(path, table.parent): path for path in images}
         paths |= {name: table.parent / name for name in saved if name not in paths}
@@ -136,14 +137,18 @@ class Project:
             self.revision += 1
 
     def done_samples(self) -> list[Sample]:
-        """Return the faces of the images that are done, as samples for training."""
-        done = [record for record in list(self.records) if record.done]
-        groups = group_names([record.name for record in done])
-        return [
-            make_sample(record.path, face.points, self.scheme, group, record.name, hidden=face.hidden)
-            for record, group in zip(done, groups, strict=True)
-            for face in record.faces or ()
-        ]
+        """Return the faces of the images that are done, as samples for training, made once for each revision."""
+        revision = self.revision
+        if self._done_samples is None or self._done_samples[0] != revision:
+            done = [record for record in list(self.records) if record.done]
+            groups = group_names([record.name for record in done])
+            samples = [
+                make_sample(record.path, face.points, self.scheme, group, record.name, hidden=face.hidden)
+                for record, group in zip(done, groups, strict=True)
+                for face in record.faces or ()
+            ]
+            self._done_samples = revision, samples
+        return self._done_samples[1]
 
     def close(self) -> None:
         """Release the table for other processes."""

@@ -127,7 +127,6 @@ class Session:
         )
         write_scheme(self._scheme_file, changed)
         self.project.change_scheme(changed)
-        self._problems = None
 
     def export(self, format: str) -> list[str]:
         """Write the faces of the images that are done into files of another format.

@@ -12,7 +12,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-TERMINATION_SIGNALS = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name))
+from facelattice.stop_signals import STOP_SIGNALS
+
+TERMINATION_SIGNALS = STOP_SIGNALS - {signal.SIGINT}
 
 FILES_COMPLETE = "the files written so far are complete"
 

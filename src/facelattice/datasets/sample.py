@@ -170,17 +170,27 @@ def convert_samples(samples: list[Sample], target: Scheme, mean: np.ndarray | No
         if mask.any():
             box = geometry.face_box(points, mask) if mask.all() else full_face_box(sample, target, mean)
             # A point that is the mean of several is hidden if one of them is, and visible if all are.
-            hidden = _convert_flags(sample.hidden, sample.scheme, target) > 0
-            visible = _convert_flags(sample.visible, sample.scheme, target) == 1
+            hidden = convert_values(sample.hidden, sample.scheme, target) > 0
+            visible = convert_values(sample.visible, sample.scheme, target) == 1
             changes = {"points": points, "mask": mask, "box": box, "hidden": hidden, "visible": visible}
             converted.append(replace(sample, scheme=target, **changes))
     return converted
 
 
-def _convert_flags(flags: np.ndarray, source: Scheme, target: Scheme) -> np.ndarray:
-    """Return for each target point the fraction of its source points that have a flag, (M,); NaN without any."""
-    values, everything = np.repeat(flags[:, None], 2, 1), np.ones(len(source), bool)
-    return convert(values, everything, source, target)[0][:, 0]
+def convert_values(values: np.ndarray, source: Scheme, target: Scheme, mask: np.ndarray | None = None) -> np.ndarray:
+    """Convert one value or flag for each point to another scheme, like a coordinate.
+
+    Args:
+        values: Values (N,) for the points of ``source``.
+        source: Scheme of the values.
+        target: Scheme of the result.
+        mask: Bool (N,), which values are known; None for all.
+
+    Returns:
+        Float32 (M,): for each target point the mean over its source points; NaN if it has none, or one is unknown.
+    """
+    known = np.ones(len(source), bool) if mask is None else mask
+    return convert(np.repeat(values[:, None], 2, 1), known, source, target)[0][:, 0]
 
 
 def to_common_scheme(samples: list[Sample], scheme: Scheme) -> tuple[list[Sample], list[Sample]]:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from facelattice import metrics
-from facelattice.datasets.sample import Sample
+from facelattice.datasets.sample import Sample, convert_values
 from facelattice.evaluation.predict import Predictions
 from facelattice.evaluation.protocols import Protocol, uses_box_fallback
 from facelattice.exceptions import DataError
@@ -138,9 +138,9 @@ def compute_scores(
     sizes, box_normalized = np.full(m, np.nan), np.zeros(m, bool)
     for i, (sample, prediction) in enumerate(zip(samples, predictions.faces, strict=True)):
         truth[i] = convert(np.where(sample.mask[:, None], sample.points, np.nan), sample.mask, annotated, scheme)[0]
-        all_points = np.ones(len(annotated), bool)  # landmarks hidden by the face itself have flags but no position
-        occluded[i] = _convert_values(sample.hidden, all_points, annotated, scheme) > 0
-        visible[i] = _convert_values(sample.visible, all_points, annotated, scheme) == 1
+        # Landmarks hidden by the face itself have flags but no position.
+        occluded[i] = convert_values(sample.hidden, annotated, scheme) > 0
+        visible[i] = convert_values(sample.visible, annotated, scheme) == 1
         sizes[i] = metrics.normalizing_distance(
             sample.points, annotated, sample.mask, protocol.normalizer, sample.dataset_box
         )
@@ -149,9 +149,9 @@ def compute_scores(
             known = np.isfinite(prediction.points).all(1)
             predicted[i] = convert(prediction.points, known, predictions.scheme, scheme)[0]
             if prediction.expected_errors is not None:
-                expected[i] = _convert_values(prediction.expected_errors, known, predictions.scheme, scheme)
+                expected[i] = convert_values(prediction.expected_errors, predictions.scheme, scheme, known)
             if prediction.visibility is not None:
-                visibility[i] = _convert_values(prediction.visibility, known, predictions.scheme, scheme)
+                visibility[i] = convert_values(prediction.visibility, predictions.scheme, scheme, known)
     if not np.isfinite(truth).any():
         raise DataError(
             f"the scheme of the dataset, {annotated.name}, shares no landmark with {predictions.scheme.name}"
@@ -199,8 +199,3 @@ def summarize(scores: Scores, faces: np.ndarray, threshold: float) -> Summary:
 def finite_or_none(value: float | np.ndarray) -> float | None:
     """Replace NaN by None, as JSON has no NaN."""
     return float(value) if np.isfinite(value) else None
-
-
-def _convert_values(values: np.ndarray, mask: np.ndarray, source: Scheme, target: Scheme) -> np.ndarray:
-    """Convert one value per landmark (N,) to another scheme, like a coordinate."""
-    return convert(np.repeat(values[:, None], 2, 1), mask, source, target)[0][:, 0]

@@ -72,13 +72,10 @@ def read_coco(path: str | os.PathLike[str], category: str | None = None) -> list
 
 def read_coco_file(path: str | os.PathLike[str], category: str | None = None) -> AnnotationFile:
     """Read what `read_coco` returns, with the name, the names of keypoints and the skeleton of the category."""
-    content = load_json(path)
-    if not is_coco_dataset(content):
-        raise FormatError(f"{path}: not COCO JSON; expected an object with the lists images and annotations")
-    images, categories = _read_images(content["images"], path), _read_categories(content, path)
+    images, categories, annotations = _load_dataset(path)
     entries = [
         (entry, f"{path}, annotation {i}")
-        for i, entry in enumerate(content["annotations"])
+        for i, entry in enumerate(annotations)
         if isinstance(entry, dict) and entry.get("iscrowd") not in (1, "1") and entry.get("keypoints") not in (None, [])
     ]
     ids = [_category_id(entry, where) for entry, where in entries]
@@ -102,8 +99,16 @@ def read_coco_file(path: str | os.PathLike[str], category: str | None = None) ->
         names,
         str(definition.get("name") or ""),
         definition.get("skeleton"),
-        images_without_faces=_images_without_annotations(content["annotations"], images, path),
+        images_without_faces=_images_without_annotations(annotations, images, path),
     )
+
+
+def _load_dataset(path: str | os.PathLike[str]) -> tuple[dict[Id, Entry], dict[Id, Entry], list[Any]]:
+    """Load a dataset: its images and categories by id, and its annotations, unchecked."""
+    content = load_json(path)
+    if not is_coco_dataset(content):
+        raise FormatError(f"{path}: not COCO JSON; expected an object with the lists images and annotations")
+    return _read_images(content["images"], path), _read_categories(content, path), content["annotations"]
 
 
 def _images_without_annotations(annotations: list[Any], images: dict[Id, Entry], path: Any) -> list[str]:
@@ -140,10 +145,7 @@ def read_coco_index(path: str | os.PathLike[str], results: Sequence[CocoResult])
     Raises:
         FormatError: If the file is damaged or of another kind, or the results have other keypoints.
     """
-    content = load_json(path)
-    if not is_coco_dataset(content):
-        raise FormatError(f"{path}: not COCO JSON; expected an object with the lists images and annotations")
-    images, categories = _read_images(content["images"], path), _read_categories(content, path)
+    images, categories, _ = _load_dataset(path)
     used = [id for id in dict.fromkeys(result.category_id for result in results) if id in categories]
     chosen = _choose_categories(
         path, None, categories, used or [id for id in categories if categories[id].get("keypoints")]

@@ -176,10 +176,8 @@ class Model:
         stated = [digits.decode() for _, digits in _DIGEST.findall(data)]
         if stated and stated != [content_digest(data)]:
             raise ModelError(f"{self.path}: the model file is damaged: its SHA-256 is wrong; download or copy it again")
-        options = session_options(self._num_threads)
-        options.log_severity_level = 4  # errors are raised; the log would repeat them
         try:
-            session = onnxruntime.InferenceSession(data, options, providers=providers)
+            session = onnxruntime.InferenceSession(data, session_options(self._num_threads), providers=providers)
             metadata = session.get_modelmeta().custom_metadata_map  # UnicodeDecodeError if it is damaged
         except Exception as error:  # ONNX Runtime's errors have no common class
             if is_out_of_memory(error):

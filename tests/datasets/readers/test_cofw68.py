@@ -62,5 +62,5 @@ def test_folder_with_cofw_and_cofw68_is_ambiguous(tmp_path):
 
 def test_there_are_no_subsets(tmp_path):
     write_annotations(tmp_path)
-    with pytest.raises(DataError, match="without subsets, so there is no 'train'"):
+    with pytest.raises(DataError, match="COFW68 has no subsets, so there is no 'train'"):
         cofw68.read(tmp_path, "train")

@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from facelattice.datasets.readers import cofw, matlab
+from facelattice.datasets.readers.annotations import check_no_subset
 from facelattice.datasets.sample import Sample, make_sample
 from facelattice.exceptions import DataError
 from facelattice.schemes import get_scheme
@@ -46,8 +47,7 @@ def read(path: Path, subset: str | None = None) -> list[Sample]:
     folder = find_annotations(path)
     if folder is None:
         raise DataError(f"{path}: there are no NUMBER_points.mat files, as in test_annotations of COFW68")
-    if subset is not None:
-        raise DataError(f"{path}: COFW68 is a test set without subsets, so there is no {subset!r}")
+    check_no_subset(path, subset, "COFW68")
     file = next(
         (found["test"] for place in (folder, *folder.parents[:3]) if "test" in (found := cofw.find_files(place))), None
     )

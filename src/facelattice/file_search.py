@@ -6,7 +6,6 @@ Example:
 
 from __future__ import annotations
 
-import difflib
 import glob
 import os
 import re
@@ -18,7 +17,7 @@ from itertools import islice
 from pathlib import Path
 
 from facelattice.exceptions import FacelatticeError, ImageError
-from facelattice.messages import get_logger
+from facelattice.messages import get_logger, similar_names
 
 IMAGE_SUFFIXES = frozenset({".avif", ".bmp", ".gif", ".jp2", ".jpe", ".jpeg", ".jpg", ".pbm", ".pgm", ".png", ".pnm"})
 IMAGE_SUFFIXES |= {".ppm", ".tif", ".tiff", ".webp"}
@@ -121,7 +120,7 @@ def suggest_path(path: Path) -> str:
     except OSError:
         return ""
     by_lower = {name.lower(): name for name in names if not name.startswith(".")}
-    near = difflib.get_close_matches(missing.name.lower(), by_lower, n=MAX_SIMILAR_NAMES, cutoff=0.7)
+    near = similar_names(missing.name.lower(), by_lower, MAX_SIMILAR_NAMES)
     same_stem = [name for name in by_lower if Path(name).stem == missing.stem.lower()]  # such as .yml for .yaml
     similar = list(dict.fromkeys([*near, *same_stem]))[:MAX_SIMILAR_NAMES]
     folder = f"; there is no folder {missing}" if missing != path.absolute() else ""

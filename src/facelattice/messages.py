@@ -35,10 +35,15 @@ def shell_command(*words: str) -> str:
 
 def suggest_name(name: object, known: Iterable[str]) -> str:
     """Return "did you mean X?" with the known name that is most similar to a wrong one, or "" if none is similar."""
+    near = similar_names(name, known)
+    return f"did you mean {near[0]}?" if near else ""
+
+
+def similar_names(name: object, known: Iterable[str], count: int = 1) -> list[str]:
+    """Return up to ``count`` known names that are similar to a wrong one, the most similar first."""
     import difflib  # not at the top: it is only needed for errors
 
-    near = difflib.get_close_matches(str(name), list(known), n=1)
-    return f"did you mean {near[0]}?" if near else ""
+    return difflib.get_close_matches(str(name), list(known), count)
 
 
 def _quote(word: str) -> str:

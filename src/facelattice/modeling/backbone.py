@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -14,6 +13,7 @@ from timm.models import load_state_dict
 from torch import nn
 
 from facelattice.exceptions import ArgumentError
+from facelattice.messages import similar_names
 from facelattice.modeling.config import SDFLConfig
 
 RGB = tuple[float, float, float]
@@ -94,7 +94,7 @@ def _offline(offline: bool) -> Iterator[None]:
 def _feature_options(name: str, strides: tuple[int, ...]) -> dict[str, Any]:
     """Return the arguments of timm.create_model for feature maps at these strides."""
     if not timm.is_model(name):
-        similar = difflib.get_close_matches(name, timm.list_models(), n=5)
+        similar = similar_names(name, timm.list_models(), 5)
         hint = f"; similar names are {', '.join(similar)}" if similar else ""
         raise ArgumentError(f"timm has no backbone {name!r}{hint}")
     # timm's "getter" drops the layers behind the last feature map. Models without it (HRNet) need nearly all of theirs.

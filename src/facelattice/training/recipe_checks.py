@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Callable
 from dataclasses import fields, is_dataclass
@@ -12,7 +11,7 @@ from typing import Any, get_args, get_type_hints
 from omegaconf import MISSING
 
 from facelattice.exceptions import RecipeError
-from facelattice.messages import suggest_name
+from facelattice.messages import similar_names, suggest_name
 from facelattice.modeling import config as modeling
 from facelattice.modeling.losses import LOSSES
 
@@ -133,14 +132,10 @@ def _hint(key: str, prefix: str, known: list[str], all_keys: list[str]) -> str:
     if in_data and name in OTHER_NAMES_OF_DATA:
         return f"did you mean {prefix}{OTHER_NAMES_OF_DATA[name]}?"
     meant = _keys_named(name, prefix, all_keys)
-    if not meant and not (similar := difflib.get_close_matches(name, known, n=1, cutoff=0.75)):
-        names = sorted({*OTHER_NAMES, *(full.rpartition(".")[2] for full in all_keys)})
-        for near in difflib.get_close_matches(name, names, n=1, cutoff=0.8):
-            meant = _keys_named(near, prefix, all_keys)
-        similar = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
-    if meant:
-        return f"did you mean {' or '.join(meant)}?"
-    return f"did you mean {prefix}{similar[0]}?" if similar else f"known keys: {', '.join(known)}"
+    if not meant:
+        for near in similar_names(name, {*known, *OTHER_NAMES, *(full.rpartition(".")[2] for full in all_keys)}):
+            meant = [f"{prefix}{near}"] if near in known else _keys_named(near, prefix, all_keys)
+    return f"did you mean {' or '.join(meant)}?" if meant else f"known keys: {', '.join(known)}"
 
 
 def _keys_named(name: str, prefix: str, all_keys: list[str]) -> list[str]:

@@ -8,7 +8,7 @@ import subprocess
 
 import pytest
 
-from facelattice.messages import escape, escape_lines, get_logger, shell_command
+from facelattice.messages import escape, escape_lines, get_logger, list_some, pluralize, shell_command
 
 TEXT = "a\tb\r\n\x00\x1b[31m\x7f\x9bä\u2028.jpg"
 
@@ -58,3 +58,11 @@ def test_tracebacks_of_the_log_keep_their_lines(log):
     assert first == "a request failed"
     assert lines[0] == "Traceback (most recent call last):"
     assert lines[-2:] == ["\\x00\\x1b[31m\\x7f\\x9bä\u2028.jpg", ""]
+
+
+def test_pluralize():
+    assert [pluralize(count, "face") for count in (0, 1, 2)] == ["0 faces", "1 face", "2 faces"]
+
+
+def test_long_lists_end_with_dots():
+    assert [list_some(list("abc"), count) for count in (2, 3)] == ["a, b, ...", "a, b, c"]

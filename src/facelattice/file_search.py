@@ -17,7 +17,7 @@ from itertools import islice
 from pathlib import Path
 
 from facelattice.exceptions import FacelatticeError, ImageError
-from facelattice.messages import get_logger, similar_names
+from facelattice.messages import get_logger, list_some, similar_names
 
 IMAGE_SUFFIXES = frozenset({".avif", ".bmp", ".gif", ".jp2", ".jpe", ".jpeg", ".jpg", ".pbm", ".pgm", ".png", ".pnm"})
 IMAGE_SUFFIXES |= {".ppm", ".tif", ".tiff", ".webp"}
@@ -179,7 +179,6 @@ def _describe_skipped(paths: list[Path]) -> list[str]:
             texts.append(f"skipped {', '.join(counts)}: {advice}")
     others = [path.name for path in paths if not any(path.suffix.lower() in kind for kind in _SKIPPED)]
     if others:
-        names = ", ".join(others[:MAX_NAMES]) + (", ..." if len(others) > MAX_NAMES else "")
         noun = "files that are neither images nor videos" if len(others) > 1 else "file that is neither image nor video"
-        texts.append(f"skipped {len(others)} {noun}: {names}")
+        texts.append(f"skipped {len(others)} {noun}: {list_some(others, MAX_NAMES)}")
     return texts

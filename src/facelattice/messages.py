@@ -6,7 +6,7 @@ If these were printed unchanged, they could change the title or the text of a te
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -31,6 +31,16 @@ def escape_lines(text: str) -> str:
 def shell_command(*words: str) -> str:
     r"""Return a command line for the shell. Words with control characters are quoted as ``$'a\x0ab'``, in one line."""
     return " ".join(_quote(word) for word in words)
+
+
+def pluralize(count: int, noun: str) -> str:
+    """Return the count and the noun, such as "1 face" or "2 faces"."""
+    return f"{count} {noun}{'s' * (count != 1)}"
+
+
+def list_some(names: Sequence[str], count: int) -> str:
+    """Return the first names with commas, and dots if there are more than ``count``."""
+    return ", ".join(names[:count]) + ", ..." * (len(names) > count)
 
 
 def suggest_name(name: object, known: Iterable[str]) -> str:

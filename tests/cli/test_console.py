@@ -5,7 +5,7 @@ from rich.table import Table
 from rich.text import Text
 
 from facelattice import terminal
-from facelattice.cli.console import format_error, format_percent, out, pluralize, print_error, progress_bar
+from facelattice.cli.console import format_error, format_percent, out, print_error, progress_bar
 from facelattice.terminal import make_console
 
 
@@ -20,10 +20,6 @@ from facelattice.terminal import make_console
 )
 def test_error_message_names_the_file_first(error, text):
     assert format_error(error) == text
-
-
-def test_pluralize():
-    assert [pluralize(count, "face") for count in (0, 1, 2)] == ["0 faces", "1 face", "2 faces"]
 
 
 def test_format_percent():

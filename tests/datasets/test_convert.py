@@ -221,7 +221,7 @@ def test_what_visibility_loses(table, tmp_path):
     assert convert_dataset(table, tmp_path / "a.csv").notes == ()
     table.write_text(TABLE.replace("010", "000").replace("0-1", "0-0"), encoding="utf-8")
     (note,) = convert_dataset(table, tmp_path / "a.json").notes
-    assert note == "left out: the visibility of points, as none is hidden; when the files are read, it is unknown"
+    assert note == "left out: the visibility of points; these files state it only if a point is hidden"
 
 
 def test_yolo_has_no_points_outside_of_the_image(table, tmp_path):

@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from facelattice.exceptions import DataError
+from facelattice.formats.csv import coordinate_cells, coordinate_columns
 from facelattice.formats.csv_reader import read_csv_file
 from facelattice.schemes import Scheme
 
@@ -40,15 +41,14 @@ def image_rows(name: str, faces: Sequence[FaceAnnotation], done: bool, num_point
     writer = csv.writer(text, lineterminator="\n")
     for face in faces or [FaceAnnotation(np.full((num_points, 2), np.nan), np.zeros(num_points, bool))]:
         known = np.isfinite(face.points).all(1)
-        cells = [f"{v:.3f}" if ok else "" for p, ok in zip(face.points.tolist(), known, strict=True) for v in p]
         digits = "".join("2" if not ok else str(int(hidden)) for ok, hidden in zip(known, face.hidden, strict=True))
-        writer.writerow([name, *cells, digits if known.any() else "", int(done)])
+        writer.writerow([name, *coordinate_cells(face.points, known), digits if known.any() else "", int(done)])
     return text.getvalue()
 
 
 def header(num_points: int) -> str:
     """Return the first line of a table."""
-    return ",".join(["image", *(f"{axis}{i}" for i in range(num_points) for axis in "xy"), "visibility", "done\n"])
+    return ",".join(["image", *coordinate_columns(num_points), "visibility", "done\n"])
 
 
 def row_version(rows: str) -> str:

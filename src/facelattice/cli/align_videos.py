@@ -7,7 +7,7 @@ from pathlib import Path
 
 import typer
 
-from facelattice.cli.console import format_error, pluralize, print_error, print_message, print_notice
+from facelattice.cli.console import format_error, print_error, print_message, print_notice
 from facelattice.cli.drawings import DrawingOptions
 from facelattice.cli.earlier_results import drop_results
 from facelattice.cli.signals import FILES_COMPLETE, hint_on_stop
@@ -16,6 +16,7 @@ from facelattice.cli.video_outputs import VideoOutputs, choose_stem
 from facelattice.cli.video_progress import FrameProgress
 from facelattice.exceptions import VideoError
 from facelattice.inference.aligner import FaceAligner
+from facelattice.messages import pluralize
 from facelattice.video.landmark_writer import LANDMARK_FORMATS
 from facelattice.video.numbered_images import NumberedImages
 from facelattice.video.reader import CAMERA, Video, open_camera, open_video

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from facelattice.cli.app import TRAINING, command
-from facelattice.cli.console import pluralize, print_error, print_notice
+from facelattice.cli.console import print_error, print_notice
 from facelattice.cli.listener import open_listener
 from facelattice.cli.signals import exit_status
 from facelattice.exceptions import ImageError
 from facelattice.file_search import find_images, image_suffixes
+from facelattice.messages import pluralize
 from facelattice.schemes import Scheme, get_scheme
 
 if TYPE_CHECKING:

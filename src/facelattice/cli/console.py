@@ -49,11 +49,6 @@ def format_error(error: Exception) -> str:
     return str(error)
 
 
-def pluralize(count: int, noun: str) -> str:
-    """Return the count and the noun, such as "1 face" or "2 faces"."""
-    return f"{count} {noun}{'s' * (count != 1)}"
-
-
 def format_percent(fraction: float | None) -> str:
     """Return a fraction as a percentage with two decimals, or "-" for None."""
     return "-" if fraction is None else f"{100 * fraction:.2f} %"

@@ -8,10 +8,11 @@ from typing import Annotated
 import typer
 
 from facelattice.cli.app import TRAINING, command
-from facelattice.cli.console import pluralize, print_error, print_line
+from facelattice.cli.console import print_error, print_line
 from facelattice.cli.options import Subset, complete
 from facelattice.cli.signals import FILES_COMPLETE, hint_on_stop
 from facelattice.formats.annotation_writers import FILE_WRITERS, FOLDER_WRITERS
+from facelattice.messages import pluralize
 
 
 @command(

@@ -8,10 +8,11 @@ from pathlib import Path
 
 import typer
 
-from facelattice.cli.console import err, pluralize, print_notice
+from facelattice.cli.console import err, print_notice
 from facelattice.formats.json import images_in_json
 from facelattice.formats.names import escape_non_utf8, relative_path, truncate_stem
 from facelattice.formats.parquet import images_in_parquet, labels_in_parquet
+from facelattice.messages import pluralize
 
 
 def drop_results(found: list[Path], ending: str, out_dir: Path | None) -> list[Path]:

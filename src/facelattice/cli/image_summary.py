@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 from rich.table import Column, Table
 
-from facelattice.cli.console import is_piped, out, pluralize, print_message
+from facelattice.cli.console import is_piped, out, print_message
 from facelattice.face import Face
 from facelattice.geometry import box_side
-from facelattice.messages import escape
+from facelattice.messages import escape, pluralize
 from facelattice.terminal import one_line
 
 MAX_NAMES = 3

@@ -8,13 +8,14 @@ from typing import Annotated
 import typer
 
 from facelattice.cli.app import TRAINING, command
-from facelattice.cli.console import pluralize, print_error, print_line, progress_bar
+from facelattice.cli.console import print_error, print_line, progress_bar
 from facelattice.exceptions import DataError, ImageError
 from facelattice.file_search import find_images
 from facelattice.formats import write_csv
 from facelattice.formats.names import relative_path
 from facelattice.inference.aligner import FaceAligner
 from facelattice.inference.model_zoo import DEFAULT
+from facelattice.messages import pluralize
 
 TABLES = (".csv", ".json", ".xml")
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from facelattice import geometry
 from facelattice.datasets.sample import Sample
-from facelattice.messages import shell_command
+from facelattice.messages import list_some, pluralize, shell_command
 from facelattice.point_names import contains_side
 from facelattice.schemes import Scheme
 
@@ -32,7 +32,7 @@ def describe_pairs(scheme: Scheme, source: str | None = None) -> str:
     """
     pairs = [f"{scheme.names[a]} - {scheme.names[b]}" for a, b in scheme.pairs]
     single = [scheme.names[i] for i, k in enumerate(scheme.mirror) if i == k]
-    count = f"{len(pairs)} mirror pair{'s' * (len(pairs) != 1)}"
+    count = pluralize(len(pairs), "mirror pair")
     if source is not None and len(scheme) > MAX_LISTED:
         command = shell_command("facelattice", "schemes", source)
         return f"{count}, {len(single)} points without a partner; names: {command}"
@@ -61,7 +61,7 @@ def find_problems(samples: Sequence[Sample]) -> list[str]:
         ("these mirror pairs of the scheme are not mirrored in the faces; check `pairs`", wrong),
         ("these points are beside the axis of the face and have no mirror partner; add them to `pairs`", single),
     ]
-    return [f"{text}: {_list(names)}" for text, names in problems if names]
+    return [f"{text}: {list_some(names, MAX_LISTED)}" for text, names in problems if names]
 
 
 def _are_symmetric(samples: Sequence[Sample]) -> np.ndarray:
@@ -114,7 +114,3 @@ def _find_axis(shape: np.ndarray, scheme: Scheme) -> tuple[np.ndarray, np.ndarra
     if direction[0] <= abs(direction[1]):
         return np.nanmean(shape, axis=0), np.array([1.0, 0.0])
     return np.median(shape[pairs].mean(1), axis=0), direction / np.linalg.norm(direction)
-
-
-def _list(names: Sequence[str]) -> str:
-    return ", ".join(names[:MAX_LISTED]) + ", ..." * (len(names) > MAX_LISTED)

@@ -26,6 +26,7 @@ from facelattice.formats.names import relative_path
 from facelattice.formats.pts import pts_text
 from facelattice.formats.yolo import data_yaml, outside, yolo_label
 from facelattice.image_io import image_size
+from facelattice.messages import list_some
 from facelattice.point_names import parse_numbers
 from facelattice.schemes import SCHEMES, Scheme
 
@@ -184,7 +185,7 @@ def _note_visibility(images: Images) -> Notes:
         if num_unknown:
             notes.append(f"written as visible: points whose visibility is unknown ({num_unknown})")
     elif any(face.visible.any() for face in faces):
-        notes.append("left out: the visibility of points, as none is hidden; when the files are read, it is unknown")
+        notes.append("left out: the visibility of points; these files state it only if a point is hidden")
     return notes
 
 
@@ -193,7 +194,7 @@ def _note_absent(images: Images, scheme: Scheme) -> Notes:
     known = np.any([face.mask for faces in images.values() for face in faces], axis=0)
     names = [name for name, is_known in zip(scheme.names, known, strict=True) if not is_known]
     return (
-        [f"left out: points that no face has ({', '.join(names[:5])}); give the scheme when the files are read"]
+        [f"left out: points that no face has ({list_some(names, 5)}); give the scheme when the files are read"]
         if names
         else []
     )

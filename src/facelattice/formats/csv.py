@@ -84,13 +84,13 @@ def annotations_csv(images: Sequence[AnnotatedImage], num_points: int, names: Se
     """
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    columns = [f"{name}_{axis}" for name in names for axis in "xy"] if names else _point_names(num_points)
+    columns = [f"{name}_{axis}" for name in names for axis in "xy"] if names else coordinate_columns(num_points)
     states_visibility = any((face.hidden | face.visible).any() for image in images for face in image.faces)
     writer.writerow(["image", *columns, *(["visibility"] if states_visibility else [])])
     for image in images:
         for face in image.faces:
             digits = [_visibility_digits(face)] if states_visibility else []
-            writer.writerow([image.name, *_coordinate_cells(face.points, face.mask), *digits])
+            writer.writerow([image.name, *coordinate_cells(face.points, face.mask), *digits])
     return text.getvalue()
 
 
@@ -112,18 +112,20 @@ def _write_row(
     if num_points is None:
         num_points = len(points)
         first, last = (_HEADER, CSV_COLUMNS) if results else (["image"], [])
-        writer.writerow([*first, *_point_names(num_points), *last])
+        writer.writerow([*first, *coordinate_columns(num_points), *last])
     if len(points) != num_points:
         raise FormatError(
             f"{cells[0]}: {len(points)} points, but the rows before have {num_points}; a CSV table holds one scheme"
         )
-    writer.writerow([*cells, *_coordinate_cells(points, mask), *results])
+    writer.writerow([*cells, *coordinate_cells(points, mask), *results])
     return num_points
 
 
-def _coordinate_cells(points: np.ndarray, mask: np.ndarray) -> list[str]:
+def coordinate_cells(points: np.ndarray, mask: np.ndarray) -> list[str]:
+    """Return the cells of points (N, 2), to 1/1000 pixel; those outside of the mask, bool (N,), are empty."""
     return [f"{v:.3f}" if ok else "" for p, ok in zip(points.tolist(), mask, strict=True) for v in p]
 
 
-def _point_names(num_points: int) -> list[str]:
+def coordinate_columns(num_points: int) -> list[str]:
+    """Return the names of the columns of points: x0, y0, x1, ..."""
     return [f"{axis}{i}" for i in range(num_points) for axis in "xy"]

@@ -20,7 +20,7 @@ from facelattice.formats.annotation import Annotation, AnnotationFile
 from facelattice.formats.csv import Row
 from facelattice.formats.parsing import check_image_name, open_text, parse_point
 from facelattice.formats.result_columns import RESULT_COLUMNS
-from facelattice.messages import get_logger
+from facelattice.messages import get_logger, list_some
 
 HEADER = "image,x0,y0,x1,y1,..."
 KNOWN_COLUMNS = {"image", "face", "score", "visibility", "done", *RESULT_COLUMNS}
@@ -83,8 +83,7 @@ def read_csv_file(path: str | os.PathLike[str], only_done: bool = True) -> Annot
     used = {columns.image, columns.visibility, *(i for pair in columns.points for i in pair)}
     ignored = [name for i, name in enumerate(header) if i not in used and name and name not in KNOWN_COLUMNS]
     if ignored:
-        listed = ", ".join(map(reprlib.repr, ignored[:10])) + ", ..." * (len(ignored) > 10)
-        get_logger().warning("%s: ignored columns: %s", path, listed)
+        get_logger().warning("%s: ignored columns: %s", path, list_some([reprlib.repr(name) for name in ignored], 10))
     return AnnotationFile(faces, columns.names, images_without_faces=tuple(without_faces))
 
 

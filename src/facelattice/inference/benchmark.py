@@ -30,6 +30,7 @@ from facelattice.inference.aligner import FaceAligner
 from facelattice.inference.model_zoo import find_model
 from facelattice.inference.onnx_model import Model
 from facelattice.inference.parallel import align_all
+from facelattice.messages import pluralize
 from facelattice.onnx_session import num_usable_cpus
 
 SAMPLE_IMAGE = Path(__file__).parents[1] / "serve" / "page" / "sample.jpg"
@@ -100,7 +101,7 @@ def measure(models: Sequence[str], images: Sequence[Path], num_repeats: int = 20
     yield from _measure_files(models[0], images)
     command = [sys.executable, "-c", _NEW_PROCESS, models[0], *map(str, images)]
     seconds, peak = map(float, subprocess.run(command, check=True, capture_output=True, text=True).stdout.split())
-    yield Timing(models[0], f"new process, {_count(len(images), 'image')}", seconds, "s")
+    yield Timing(models[0], f"new process, {pluralize(len(images), 'image')}", seconds, "s")
     yield Timing(models[0], "new process, peak memory", peak, "MiB")
 
 
@@ -112,7 +113,7 @@ def describe_processor() -> str:
             name = next((line.split(":")[1].strip() for line in file if line.startswith("model name")), name)
     # OpenCV marks instruction sets that the processor does not have with a question mark.
     used = [feature.strip("*") for feature in cv2.getCPUFeaturesLine().split() if not feature.endswith("?")]
-    return ", ".join([name, _count(num_usable_cpus(), "core"), *used[-1:]])
+    return ", ".join([name, pluralize(num_usable_cpus(), "core"), *used[-1:]])
 
 
 def describe_machine() -> dict[str, Any]:
@@ -151,7 +152,7 @@ def _measure_model(name: str, num_repeats: int) -> Iterator[Timing]:
         for batch_size in BATCH_SIZES:
             repeats = num_repeats if batch_size == 1 else max(3, num_repeats // batch_size * 4)
             value = _median_ms(partial(model, crops[:batch_size]), repeats) / batch_size
-            yield Timing(name, f"{_count(num_threads, 'thread')}, batch size {batch_size}", value, "ms/crop")
+            yield Timing(name, f"{pluralize(num_threads, 'thread')}, batch size {batch_size}", value, "ms/crop")
 
 
 def _measure_files(model: str, images: Sequence[Path]) -> Iterator[Timing]:
@@ -181,7 +182,3 @@ def _median_ms(function: Callable[[], object], num_repeats: int) -> float:
 def _mean_ms(function: Callable[[np.ndarray], object], images: list[np.ndarray], num_repeats: int) -> float:
     """Return the mean over images of the median time for each."""
     return statistics.mean(_median_ms(partial(function, image), num_repeats) for image in images)
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}{'s' * (number != 1)}"

@@ -30,6 +30,7 @@ from facelattice.datasets.sample import Sample, default_scheme
 from facelattice.exceptions import DataError
 from facelattice.file_search import check_path, suggest_path
 from facelattice.formats.parsing import open_text
+from facelattice.messages import list_some
 from facelattice.schemes import Scheme
 
 LAYOUTS = (
@@ -144,7 +145,7 @@ def _find_layout(path: Path, scheme: Scheme | None) -> Layout:
         raise DataError(f"{path}: is neither a file nor a folder")
     found = _find_layouts(path, scheme)
     if len(found) > 1:
-        some = ", ".join([*(layout.name for layout in found[:5]), *(["..."] if len(found) > 5 else [])])
+        some = list_some([layout.name for layout in found], 5)
         raise DataError(f"{path}: contains several datasets: {some}; give the path of one, or move the others away")
     if not found:
         raise DataError(f"{path}: not a dataset; looked for {LAYOUTS}")

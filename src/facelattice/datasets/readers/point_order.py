@@ -10,7 +10,7 @@ import numpy as np
 
 from facelattice.exceptions import DataError
 from facelattice.formats.annotation import Annotation, AnnotationFile
-from facelattice.messages import get_logger
+from facelattice.messages import get_logger, list_some
 from facelattice.point_names import match_names, parse_numbers, split_name
 from facelattice.schemes import SCHEMES, Scheme
 
@@ -130,5 +130,4 @@ def _sides_are_swapped(faces: Sequence[Annotation], scheme: Scheme) -> bool:
 
 
 def _list_names(names: Sequence[str]) -> str:
-    listed = ", ".join(map(reprlib.repr, names[:8]))
-    return listed + ", ..." * (len(names) > 8)
+    return list_some([reprlib.repr(name) for name in names], 8)

@@ -201,10 +201,18 @@ def test_reader_of_stdout_may_end_early(tmp_path):
     assert facelattice_shell("schemes | true", tmp_path).stderr == ""
 
 
-def test_align_needs_no_torch(tmp_path):
+def test_only_training_needs_torch(faces, tmp_path):
+    pytest.importorskip("matplotlib", reason="needs matplotlib")
+    commands = [
+        ["align", str(PHOTO), "--out", "out"],
+        ["convert", str(faces), "faces.json"],
+        ["evaluate", "ibug68-fast", str(faces), "--report", "report"],
+        ["graph", "ibug68-fast", "-o", "graph.png"],
+    ]
     script = (
-        "import sys; from facelattice.cli import app\n"
-        f"app(['align', {str(PHOTO)!r}, '--out', 'out'], standalone_mode=False)\n"
+        "import sys; from facelattice.cli import app; from facelattice.evaluation import background_auroc\n"
+        "background_auroc.NUM_SYNTHETIC = 1\n"
+        f"for command in {commands}: app(command, standalone_mode=False)\n"
         "heavy = {'torch', 'torchvision', 'timm', 'accelerate', 'omegaconf', 'onnx'} & set(sys.modules)\n"
         "assert not heavy, heavy"
     )

@@ -1,8 +1,6 @@
 from __future__ import annotations
 
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -84,13 +82,3 @@ def test_error_is_one_line(run, tmp_path, arguments, message):
     assert message in err
     assert err.count("\n") == 1
     assert list(tmp_path.iterdir()) == []
-
-
-def test_graph_of_a_model_needs_no_torch(tmp_path):
-    script = (
-        "import sys; from facelattice.cli import app\n"
-        "app(['graph', 'ibug68', '-o', 'a.png'], standalone_mode=False)\n"
-        "assert 'torch' not in sys.modules"
-    )
-    done = subprocess.run([sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr

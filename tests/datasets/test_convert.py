@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import cv2
@@ -328,12 +326,3 @@ def test_faces_of_several_schemes_need_one(tmp_path):
     with pytest.raises(SchemeError, match="several schemes, five, ibug68; choose one with --scheme"):
         convert_dataset(tmp_path, tmp_path / "out.csv")
     assert convert_dataset(tmp_path, tmp_path / "out.csv", "five").num_faces == 2
-
-
-def test_converting_needs_no_torch(table, tmp_path):
-    code = (
-        "import sys; from facelattice.datasets.convert import convert_dataset; "
-        f"convert_dataset({str(table)!r}, {str(tmp_path / 'a.json')!r}); assert 'torch' not in sys.modules"
-    )
-    environment = {**os.environ, "PYTHONPATH": str(Path(facelattice.__file__).parents[1])}
-    subprocess.run([sys.executable, "-c", code], env=environment, check=True)

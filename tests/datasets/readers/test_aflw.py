@@ -12,6 +12,8 @@ import scipy.io
 from facelattice.datasets.readers import aflw
 from facelattice.exceptions import DataError
 
+pytestmark = pytest.mark.usefixtures("parse_here")
+
 
 def write_aflw(folder: Path, **changes: Any) -> Path:
     names = np.empty((4, 1), object)

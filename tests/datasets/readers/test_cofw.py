@@ -16,7 +16,7 @@ RNG = np.random.default_rng(0)
 COLOR, GRAY = RNG.integers(0, 256, (20, 30, 3), dtype=np.uint8), RNG.integers(0, 256, (12, 9), dtype=np.uint8)
 SHAPE = np.concatenate([np.arange(29) + 1.5, 2 * np.arange(29) + 1.0, np.arange(29) % 2])  # x, y, occluded; from 1
 
-pytestmark = pytest.mark.usefixtures("cache")
+pytestmark = pytest.mark.usefixtures("cache", "parse_here")
 
 
 def write_cofw(path: Path, suffix: str = "T", shapes=None, boxes: bool = True, photos=(COLOR, GRAY)) -> Path:

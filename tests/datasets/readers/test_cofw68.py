@@ -16,7 +16,7 @@ from facelattice.schemes import get_scheme, mean_shape
 
 PHOTO = np.full((20, 30, 3), 7, np.uint8)
 
-pytestmark = pytest.mark.usefixtures("cache")
+pytestmark = pytest.mark.usefixtures("cache", "parse_here")
 
 
 def write_photos(folder: Path) -> None:

@@ -29,6 +29,7 @@ def test_runs_are_ordered_by_seed(write_plan, tmp_path):
         ({"rows": {"k = 1": [], "k: 1": []}}, "two names of rows differ in punctuation or case only"),
         ({"rows": {}}, "rows and seeds must not be empty"),
         ({"seeds": []}, "rows and seeds must not be empty"),
+        ({"seeds": [0, -1]}, "seed must be"),
         ({"sedes": [1]}, "unknown key sedes; did you mean seeds"),
         ({"rows": {"a": [], "b": ["val_fraction=0.3"]}}, "the rows 'b' and 'a' have different validation faces"),
         (

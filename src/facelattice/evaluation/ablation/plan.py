@@ -117,21 +117,26 @@ def load_plan(path: Path, overrides: list[str], out: Path) -> list[AblationRun]:
     columns = ["row", "seed", "minutes", *MEASURES, *(test.name for test in plan.test)]
     if repeated := sorted({name for name in columns if columns.count(name) > 1}):
         raise RecipeError(f"{path}: two columns are named {repeated[0]!r}; rename these test faces")
+    rows = {
+        row: [*absolute_overrides([*plan.settings, *changes], path.parent, path), *overrides]
+        for row, changes in plan.rows.items()
+    }
     runs = [
         AblationRun(
             row=row,
             seed=seed,
             folder=out / folders[row] / f"seed-{seed}",
             recipe=path.parent / plan.base,
-            overrides=[*absolute_overrides([*plan.settings, *changes], path.parent, path), *overrides, f"seed={seed}"],
+            overrides=[*settings, f"seed={seed}"],
             test=plan.test,
         )
         for seed in plan.seeds
-        for row, changes in plan.rows.items()
+        for row, settings in rows.items()
     ]
-    # All recipes are loaded now, to find mistakes before the first run.
-    splits = [_validation_split(run.load_recipe()) for run in runs]
-    for run, split in zip(runs, splits, strict=True):
+    # Every row and every seed is loaded now, to find mistakes before the first run.
+    loaded = [*runs[: len(rows)], *runs[len(rows) :: len(rows)]]
+    splits = [_validation_split(run.load_recipe()) for run in loaded]
+    for run, split in zip(loaded, splits, strict=True):
         if split != splits[0]:
             raise RecipeError(
                 f"{path}: the rows {run.row!r} and {runs[0].row!r} have different validation faces, so they cannot be "

@@ -31,7 +31,7 @@ from facelattice.evaluation.evaluate import evaluate_predictions
 from facelattice.evaluation.predict import predict_samples
 from facelattice.evaluation.protocols import choose_protocol
 from facelattice.inference import aligner as aligner_module
-from facelattice.inference import predictor, roll
+from facelattice.inference import candidates, predictor, roll
 from facelattice.inference.model_zoo import list_models
 
 ROLLS = (0.0, 45.0, 90.0, 135.0, 180.0)
@@ -82,7 +82,7 @@ def without_turned_faces() -> Iterator[None]:
             stack.enter_context(patch.object(predictor, name, ()))
         stack.enter_context(patch.object(roll, "MAX_ROLL", inf))
         stack.enter_context(patch.object(aligner_module, "TURNS", ()))
-        stack.enter_context(patch.object(aligner_module, "_MAX_TILT", inf))
+        stack.enter_context(patch.object(candidates, "_MAX_TILT", inf))
         yield
 
 

@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 
 from facelattice.annotate.project import UNTOUCHED, Project
+from facelattice.annotate.round_recipe import choose_val_fraction, recipe_text
 from facelattice.annotate.shapes import write_scheme
 from facelattice.annotate.table import FaceAnnotation
-from facelattice.annotate.training_job import TrainingJob, choose_val_fraction, read_val_nme, recipe_text
+from facelattice.annotate.training_job import TrainingJob, read_val_nme
 from facelattice.datasets.sampling import split_validation
 from facelattice.exceptions import TrainingError
 from facelattice.formats import read_pts

@@ -18,37 +18,21 @@ from typing import Any
 
 import numpy as np
 
-from facelattice import geometry
 from facelattice.detection import Detector, YuNetDetector, detect_turned, get_detector, map_box, quick_detect
 from facelattice.detection.detector import DetectFunction
-from facelattice.detection.turned import SURE_CONFIDENCE, TURNS
+from facelattice.detection.turned import TURNS
 from facelattice.exceptions import ArgumentError, ImageError
 from facelattice.face import Face, Faces
 from facelattice.image_io import MAX_PIXELS, load_image
+from facelattice.inference.candidates import Candidate, best_clear, common_roll, is_sure, select_faces, weighted_score
 from facelattice.inference.model_zoo import find_model
 from facelattice.inference.onnx_model import Model
-from facelattice.inference.predictor import (
-    CLEAR_SCORE,
-    MIN_SCORE,
-    MIN_TURNED_SCORE,
-    Boxes,
-    LandmarkPredictor,
-    check_boxes,
-)
-from facelattice.inference.roll import measure_roll, normalize_roll
+from facelattice.inference.predictor import MIN_SCORE, MIN_TURNED_SCORE, Boxes, LandmarkPredictor, check_boxes
 
 OnError = Callable[[Any, ImageError], None]
 """A function that is called with the image, as it was given, and the error."""
 
 _MAX_PENDING_PIXELS = 64_000_000  # in images that `batch` holds while it collects crops: 192 MB
-_NMS_THRESHOLD = 0.6
-
-# Turned faces rarely have this score, or this product of score and confidence, in an image that was not turned.
-_MIN_SURE_SCORE, _CLEAR_WEIGHTED_SCORE = 0.25, 0.5
-
-# In a photo that is turned by 45 degrees, the detector finds only some of the faces. If the clear ones have a larger
-# roll than this, the image is searched again with their roll.
-_MAX_TILT = 20.0  # degrees
 
 
 class FaceAligner:
@@ -236,29 +220,28 @@ class FaceAligner:
 
     def _find_faces(self, images: Sequence[np.ndarray], first: Sequence[_Detections]) -> list[list[Face]]:
         """Predict the detected faces, search again in images without a clear face, and select the best."""
-        candidates_of_images = self._predict_detections(images, first)
-        found = [
-            self._search_again(image, candidates)
-            for image, candidates in zip(images, candidates_of_images, strict=True)
-        ]
-        # Only faces that may be kept are predicted again.
         groups = [
-            [candidates[i] for i in self._select([candidate.face for candidate in candidates])]
-            if self.max_faces is not None
-            else [candidate for candidate in candidates if _weighted_score(candidate.face) >= self.min_score]
-            for candidates in found
+            self._keepable(self._search_again(image, candidates))
+            for image, candidates in zip(images, self._predict_detections(images, first), strict=True)
         ]
         kept = [candidate for group in groups for candidate in group]
         retried = iter(self.predictor.retry_uncertain([c.face for c in kept], [c.box for c in kept]))
         result = []
         for group in groups:
             faces = [replace(next(retried), confidence=candidate.face.confidence) for candidate in group]
-            result.append([faces[i] for i in self._select(faces)])
+            result.append([faces[i] for i in select_faces(faces, self.min_score, self.max_faces)])
         return result
+
+    def _keepable(self, candidates: list[Candidate]) -> list[Candidate]:
+        """Return the candidates of an image that may be kept; only they are predicted again."""
+        faces = [candidate.face for candidate in candidates]
+        if self.max_faces is not None:
+            return [candidates[i] for i in select_faces(faces, self.min_score, self.max_faces)]
+        return [candidate for candidate in candidates if weighted_score(candidate.face) >= self.min_score]
 
     def _predict_detections(
         self, images: Sequence[np.ndarray], detections: Sequence[_Detections]
-    ) -> list[list[_Candidate]]:
+    ) -> list[list[Candidate]]:
         """Predict the detected faces of each image."""
         pairs = [(image, found) for image, found in zip(images, detections, strict=True) for _ in found.boxes]
         boxes = [box for found in detections for box in found.boxes]
@@ -266,40 +249,33 @@ class FaceAligner:
         faces = iter(self.predictor.predict_and_refine([image for image, _ in pairs], boxes, rolls))
         return [
             [
-                _Candidate(replace(next(faces), confidence=float(confidence)), box, found.roll)
+                Candidate(replace(next(faces), confidence=float(confidence)), box, found.roll)
                 for box, confidence in zip(found.boxes, found.confidences, strict=True)
             ]
             for found in detections
         ]
 
-    def _search_again(self, image: np.ndarray, candidates: list[_Candidate]) -> list[_Candidate]:
+    def _search_again(self, image: np.ndarray, candidates: list[Candidate]) -> list[Candidate]:
         """Detect more faces: smaller ones after a quick detection, and turned ones."""
-        if self._uses_quick_detection() and _best_clear(candidates) is None:
+        if self._uses_quick_detection() and best_clear(candidates) is None:
             candidates = self._search(image, 0.0)
         if not isinstance(self.detector, YuNetDetector):
             return candidates
         more = candidates
         for turn in TURNS:
-            if any(map(_is_sure, more)) or _best_clear(candidates) is not None:
+            if any(map(is_sure, more)) or best_clear(candidates) is not None:
                 break
             more = self._search(image, turn)
             if any(candidate.face.score >= MIN_TURNED_SCORE for candidate in more):  # most others are not faces
                 candidates = candidates + more
-        roll = _common_roll(candidates)
+        roll = common_roll(candidates)
         if roll is not None and self.max_faces != 1:
             candidates = candidates + self._search(image, roll)
         return candidates
 
-    def _search(self, image: np.ndarray, roll: float) -> list[_Candidate]:
+    def _search(self, image: np.ndarray, roll: float) -> list[Candidate]:
         """Detect and predict the faces with a roll."""
         return self._predict_detections([image], [self._detect(image, roll)])[0]
-
-    def _select(self, faces: Sequence[Face]) -> list[int]:
-        """Return the indices of the faces of an image to keep, best first: different faces with the highest scores."""
-        boxes = np.array([face.box for face in faces]).reshape(-1, 4)
-        scores = np.array([face.score for face in faces])
-        good = np.flatnonzero([_weighted_score(face) >= self.min_score for face in faces])
-        return good[geometry.nms(boxes[good], scores[good], _NMS_THRESHOLD)][: self.max_faces].tolist()
 
 
 @dataclass(frozen=True)
@@ -311,15 +287,6 @@ class _Detections:
     roll: float
 
 
-@dataclass(frozen=True)
-class _Candidate:
-    """A predicted face, with its detected box (4,) and roll in degrees."""
-
-    face: Face
-    box: np.ndarray
-    roll: float
-
-
 @dataclass
 class _Pending:
     """An image of `FaceAligner.batch` that waits for the prediction of its crops, or its error."""
@@ -327,35 +294,3 @@ class _Pending:
     source: Any
     image: np.ndarray | ImageError
     detections: _Detections
-
-
-def _weighted_score(face: Face) -> float:
-    """Return the score times the confidence: of false detections, one or the other is low."""
-    return face.score * face.confidence
-
-
-def _is_sure(candidate: _Candidate) -> bool:
-    """Return whether a face certainly has the roll that was searched, even if it is hard to see."""
-    return candidate.face.confidence >= SURE_CONFIDENCE and candidate.face.score >= _MIN_SURE_SCORE
-
-
-def _is_clear(face: Face) -> bool:
-    return face.score >= CLEAR_SCORE and _weighted_score(face) >= _CLEAR_WEIGHTED_SCORE
-
-
-def _best_clear(candidates: Sequence[_Candidate]) -> _Candidate | None:
-    """Return the clear candidate with the highest score; None if none is clear."""
-    clear = [candidate for candidate in candidates if _is_clear(candidate.face)]
-    return max(clear, key=lambda candidate: candidate.face.score, default=None)
-
-
-def _common_roll(candidates: Sequence[_Candidate]) -> float | None:
-    """Return the median roll of the clear faces of an image; None if faces with that roll were searched already."""
-    best = _best_clear(candidates)
-    if best is None:
-        return None
-    clear = [candidate.face for candidate in candidates if _is_clear(candidate.face)]
-    measured = [measure_roll(face.points, face.scheme) for face in clear]
-    rolls = [face.roll if roll is None else roll for face, roll in zip(clear, measured, strict=True)]
-    tilt = float(np.median([normalize_roll(roll - best.roll) for roll in rolls]))
-    return best.roll + tilt if abs(tilt) > _MAX_TILT else None

@@ -14,10 +14,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 
-import cv2
 import numpy as np
 
 from facelattice import geometry
@@ -25,16 +24,14 @@ from facelattice.exceptions import ArgumentError
 from facelattice.face import Face, Faces
 from facelattice.image_io import load_image
 from facelattice.inference.aligner import FaceAligner
-from facelattice.inference.predictor import CLEAR_SCORE, LandmarkPredictor
-from facelattice.inference.roll import follow_roll
-from facelattice.video.blinks import Blink, BlinkDetector
+from facelattice.inference.predictor import LandmarkPredictor
+from facelattice.video.blinks import Blink
 from facelattice.video.smoothing import FaceSmoother
+from facelattice.video.track import Track, appearance
 
 DETECT_EVERY = 10  # frames
 DETECT_EVERY_WHILE_HIDDEN = 3  # frames
 MAX_HIDDEN_SECONDS = 1.0  # a face that is hidden for longer loses its track
-MAX_EXTRAPOLATION = 0.25  # seconds: a hidden face is assumed to stop soon
-VELOCITY_HALF_LIFE = 0.04  # seconds: the smoothing of velocities
 RELIABLE_SCORE = 0.5  # a face with a lower score keeps its track only if its appearance is unchanged or it is detected
 
 SAME_FACE_IOU = 0.4  # boxes with this IoU belong to one face
@@ -43,65 +40,8 @@ OCCLUSION_IOU = 0.02  # boxes with this IoU may be a face and another one that c
 # Similarities are correlations between -1 and 1: 0.95 and more for a face in neighboring frames, 0.4 and more for a
 # half covered face, -0.1 to 0.7 for two people. So faces with a low similarity are two people, but those with a high
 # one are not always the same person.
-APPEARANCE_SIZE = 24  # pixels
-APPEARANCE_UPDATE = 0.1  # weight of a new observation in the appearance of a track
 MIN_SIMILARITY = 0.3
 UNCHANGED_SIMILARITY = 0.5
-
-
-@dataclass
-class Track:
-    """The state of one tracked face.
-
-    Attributes:
-        number: The number of the track, from 1.
-        face: The last observation, not smoothed.
-        time: The time of the last observation, in seconds.
-        appearance: The appearance (see `appearance`), averaged over observations.
-        smoother: The filter of the points; None without smoothing.
-        velocity: The velocity (2,) of the box, in pixels per second.
-        blink_detector: Finds the blinks.
-    """
-
-    number: int
-    face: Face
-    time: float
-    appearance: np.ndarray
-    smoother: FaceSmoother | None
-    velocity: np.ndarray = field(default_factory=lambda: np.zeros(2))
-    blink_detector: BlinkDetector = field(default_factory=BlinkDetector)
-
-    @property
-    def roll(self) -> float:
-        """The roll of the next crop, in degrees, clockwise."""
-        face = self.face
-        return follow_roll(face.roll, face.points, face.scheme) if face.score >= CLEAR_SCORE else face.roll
-
-    def extrapolated_box(self, time: float) -> np.ndarray:
-        """Return the box (4,) that is expected at a time in seconds."""
-        return self.face.box.astype(np.float64) + self._shift(time)
-
-    def crop_box(self, time: float) -> np.ndarray:
-        """Return the box (4,) for a crop with the roll at a time in seconds, see `geometry.upright_box`."""
-        return geometry.upright_box(self.face.points, self.roll) + self._shift(time)
-
-    def _shift(self, time: float) -> np.ndarray:
-        return np.tile(self.velocity * min(time - self.time, MAX_EXTRAPOLATION), 2)
-
-    def similarity(self, face: Face) -> float:
-        """Return the correlation (-1 to 1) between the appearance of a face and that of this track."""
-        return float(self.appearance @ appearance(face))
-
-    def update(self, face: Face, time: float, maybe_covered: bool) -> None:
-        """Add an observation. The box and the appearance of a face that may be partly covered are not reliable."""
-        if not maybe_covered:
-            seconds = time - self.time
-            alpha = 1 - 0.5 ** (seconds / VELOCITY_HALF_LIFE)
-            step = geometry.box_center(face.box) - geometry.box_center(self.face.box)
-            if seconds > 0:
-                self.velocity = self.velocity + alpha * (step / seconds - self.velocity)
-            self.appearance = self.appearance + APPEARANCE_UPDATE * (appearance(face) - self.appearance)
-        self.face, self.time = face, time
 
 
 class Tracker:
@@ -283,14 +223,6 @@ class Tracker:
 
 def _create_predictor(aligner: FaceAligner) -> LandmarkPredictor:
     return LandmarkPredictor(aligner.model, refine=0, min_score=aligner.min_score)
-
-
-def appearance(face: Face) -> np.ndarray:
-    """Return a small blurred upright crop of a face as a zero-mean unit vector; dot products are correlations."""
-    crop = face.crop(APPEARANCE_SIZE, margin=1.1)
-    vector = cv2.GaussianBlur(crop, (0, 0), 1.0).astype(np.float32).ravel()
-    vector -= vector.mean()
-    return vector / max(float(np.linalg.norm(vector)), 1e-6)
 
 
 def _overlaps(box: np.ndarray, faces: Iterable[Face], min_iou: float) -> bool:

@@ -7,10 +7,17 @@ from pathlib import Path
 import pytest
 import torch
 
+from facelattice.training import uncertainty
 from facelattice.training.checkpoint import Checkpoint
 from facelattice.training.config import recipe_from_yaml
 from facelattice.training.onnx_export import load_network
 from facelattice.training.training_run import train
+
+
+@pytest.fixture(autouse=True)
+def short_calibration(monkeypatch) -> None:
+    """Calibrate the expected errors for one epoch only: it takes a good part of the time of a small run."""
+    monkeypatch.setattr(uncertainty, "EPOCHS", 1)
 
 
 def _shake(network: torch.nn.Module, by: float) -> None:

@@ -146,7 +146,7 @@ def test_killed_and_resumed_run_ends_with_the_same_weights(write_recipe, tmp_pat
 
 
 def test_resuming_a_finished_run_changes_nothing(write_recipe, tmp_path):
-    recipe, out = write_recipe(), tmp_path / "run"
+    recipe, out = write_recipe(epochs=1), tmp_path / "run"
     train(recipe, [], out)
     before = {name: (out / name).read_bytes() for name in ("last.pt", "best.pt", "log.csv", "recipe.yaml")}
     assert train(recipe, [], out, resume=True) == out / "best.pt"
@@ -161,7 +161,7 @@ def test_number_of_workers_changes_nothing(write_recipe, tmp_path):
 
 
 def test_seed_changes_the_weights(write_recipe, tmp_path):
-    recipe = write_recipe()
+    recipe = write_recipe(epochs=1)
     train(recipe, [], tmp_path / "a")
     train(recipe, ["seed=1"], tmp_path / "b")
     a, b = (Checkpoint.load(tmp_path / name / "last.pt").weights for name in "ab")
@@ -310,20 +310,22 @@ def test_run_is_resumed_without_the_model_that_it_started_from(write_recipe, fac
         train(recipe, ["network.pretrained=false"], tmp_path / "other", resume=True)
 
 
-@pytest.mark.parametrize("damage", [lambda data: data[: len(data) // 2], lambda data: data[:100], lambda data: b"text"])
-def test_damaged_checkpoint_is_not_resumed(write_recipe, tmp_path, damage):
+def test_damaged_checkpoint_is_not_resumed(write_recipe, tmp_path):
     recipe, out = write_recipe(epochs=1), tmp_path / "run"
     train(recipe, [], out)
-    (out / "last.pt").write_bytes(damage((out / "last.pt").read_bytes()))
-    with pytest.raises(CheckpointError, match=r"last.pt: not a checkpoint"):
-        train(recipe, [], out, resume=True)
+    data = (out / "last.pt").read_bytes()
+    for damaged in (data[: len(data) // 2], data[:100], b"text"):
+        (out / "last.pt").write_bytes(damaged)
+        with pytest.raises(CheckpointError, match=r"last.pt: not a checkpoint"):
+            train(recipe, [], out, resume=True)
 
 
 def test_best_checkpoint_is_not_resumed(write_recipe, tmp_path):
-    train(write_recipe(), [], tmp_path / "run")
+    recipe = write_recipe(epochs=1)
+    train(recipe, [], tmp_path / "run")
     shutil.copy(tmp_path / "run" / "best.pt", tmp_path / "run" / "last.pt")
     with pytest.raises(TrainingError, match=r"last\.pt has no state to resume from; start from it with init_from="):
-        train(write_recipe(), [], tmp_path / "run", resume=True)
+        train(recipe, [], tmp_path / "run", resume=True)
 
 
 def test_unreadable_images_are_reported_once_and_left_out(write_recipe, faces, tmp_path, capsys):
@@ -332,11 +334,11 @@ def test_unreadable_images_are_reported_once_and_left_out(write_recipe, faces, t
     data = load_training_data(load_recipe(recipe))
     for sample in (data.train[0], data.val[0]):
         sample.path.write_bytes(b"no image")
-    train(recipe, ["epochs=3"], tmp_path / "run")
+    train(recipe, [], tmp_path / "run")
     shown = capsys.readouterr().out
     assert shown.count("cannot be read") == 2
     assert shown.count(data.train[0].path.name) == shown.count(data.val[0].path.name) == 1
-    assert len(log(tmp_path / "run")) == 3
+    assert len(log(tmp_path / "run")) == 2
 
 
 @pytest.mark.parametrize(("part", "name"), [("train", "training"), ("val", "validation")])
@@ -359,7 +361,7 @@ def test_validation_faces_without_a_size_are_reported_once_and_left_out(write_re
     line = np.column_stack([np.full(68, 50), np.arange(68)])
     line[45] = line[36]  # and the eyes coincide
     write_pts(val[0], line)
-    train(recipe, ["epochs=3"], tmp_path / "run")
+    train(recipe, [], tmp_path / "run")
     shown = capsys.readouterr().out
     assert shown.count("no size to divide errors by") == shown.count(val[0].stem) == 1
     assert all(row["val_nme"] > 0 for row in log(tmp_path / "run"))

@@ -19,6 +19,11 @@ from facelattice.training.recipe_file import load_recipe
 from facelattice.training.uncertainty import calibrate_uncertainty, fit_error_scale
 
 
+@pytest.fixture(autouse=True)
+def short_calibration() -> None:
+    """Do not shorten the calibration."""
+
+
 @pytest.fixture
 def untrained(write_recipe):
     """A network, its faces and its recipe."""

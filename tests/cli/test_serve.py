@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import httpx
@@ -69,15 +70,17 @@ def test_ctrl_c_completes_requests_in_progress(tmp_path):
     address = server.stderr.readline().split("/    ")[0]
     for _ in range(200):  # the address is printed before the workers have started
         try:
-            assert httpx.get(f"{address}/healthz").status_code == 200
+            assert httpx.get(f"{address}/healthz", timeout=60).status_code == 200
             break
         except httpx.ConnectError:
             time.sleep(0.1)
-    assert len(httpx.post(f"{address}/v1/align", content=PHOTO.read_bytes()).json()["faces"]) == 1
+    ask = partial(httpx.post, f"{address}/v1/align", content=PHOTO.read_bytes(), timeout=60)
+    assert len(ask().json()["faces"]) == 1
     with ThreadPoolExecutor() as pool:
-        asked = [pool.submit(httpx.post, f"{address}/v1/align", content=PHOTO.read_bytes()) for _ in range(6)]
-        while "facelattice_waiting 0.0" in httpx.get(f"{address}/metrics").text and not any(a.done() for a in asked):
-            pass
+        asked = [pool.submit(ask) for _ in range(6)]
+        while not any(one.done() for one in asked):
+            if "facelattice_waiting 0.0" not in httpx.get(f"{address}/metrics", timeout=60).text:
+                break
         server.send_signal(signal.SIGINT)
         answers = [one.result() for one in asked if one.exception() is None]
     assert answers

@@ -55,6 +55,11 @@ class AlignVideosOptions:
         if self.format not in LANDMARK_FORMATS:
             raise typer.BadParameter(f"--format of a video is {' or '.join(LANDMARK_FORMATS)}, not {self.format!r}")
 
+    @property
+    def landmark_format(self) -> str | None:
+        """Format of the file of landmarks; None if none is written."""
+        return None if self.out_dir is None else self.format
+
 
 def align_videos(videos: list[str], camera: int | None, options: AlignVideosOptions) -> bool:
     """Track the faces of videos and write the output files.
@@ -74,16 +79,11 @@ def align_videos(videos: list[str], camera: int | None, options: AlignVideosOpti
     taken_stems: set[str] = set()
     has_failed = False
     for source in sources:
-        stem, name = (
-            (f"camera{source}", f"{CAMERA}{source}") if isinstance(source, int) else (output_stem(source), str(source))
-        )
-        stem = choose_stem(
-            stem,
-            name,
-            options.out_dir or Path(),
-            None if options.out_dir is None else options.format,
-            taken_stems,
-        )
+        if isinstance(source, int):
+            preferred, name = f"camera{source}", f"{CAMERA}{source}"
+        else:
+            preferred, name = output_stem(source), str(source)
+        stem = choose_stem(preferred, name, options.out_dir or Path(), options.landmark_format, taken_stems)
         try:
             has_failed |= not _align_video(source, stem, options)
         except BrokenPipeError:  # the reader of the standard output has ended
@@ -96,13 +96,13 @@ def align_videos(videos: list[str], camera: int | None, options: AlignVideosOpti
 
 def _align_video(source: Path | int, stem: str, options: AlignVideosOptions) -> bool:
     """Process one video; return whether all its files were written."""
-    out_dir, landmark_format = options.out_dir or Path(), None if options.out_dir is None else options.format
+    out_dir = options.out_dir or Path()
     audio_source = source if isinstance(source, Path) and source.is_file() else None
     max_pixels = options.aligner.max_pixels
     with open_camera(source) if isinstance(source, int) else open_video(source, max_pixels) as video:
         drawing = options.drawing if options.draw else None
         outputs = VideoOutputs(
-            video, out_dir / stem, landmark_format, audio_source, drawing, options.crops, options.tracks
+            video, out_dir / stem, options.landmark_format, audio_source, drawing, options.crops, options.tracks
         )
         progress = FrameProgress(stem, video.num_frames, _propose_fast_model if options.proposes_fast_model else None)
         _track_faces(video, Tracker(options.aligner, options.smooth), outputs, progress)

@@ -23,7 +23,7 @@ from facelattice.datasets.augmentation import (
 from facelattice.datasets.sample import Sample
 from facelattice.datasets.synthetic_occlusion import covered_points, draw_accessory
 from facelattice.exceptions import ImageError
-from facelattice.image_io import load_image
+from facelattice.image_io import image_size, load_image
 
 UNKNOWN = -1  # visibility
 CACHE_BYTES = 2**30  # of decoded images in each loading process; most of the time for a crop is decoding
@@ -112,7 +112,7 @@ class FaceCrops(Dataset[CropItem]):
         )
         background = sample.is_background
         if not background and rng.random() < augmentation.background:
-            height, width = load_image(sample.path).shape[:2]
+            width, height = image_size(sample.path)
             box = geometry.sample_background_box([sample.box], width, height, rng)
             background = box is not None
             matrix = matrix if box is None else geometry.crop_transform(box, self.crop_size, self.crop_margin)

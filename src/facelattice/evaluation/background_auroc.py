@@ -19,7 +19,7 @@ from facelattice.evaluation.predict import Predictions, Progress, group_by_image
 from facelattice.exceptions import ImageError
 from facelattice.image_io import load_image
 from facelattice.inference.aligner import FaceAligner
-from facelattice.inference.predictor import face_score
+from facelattice.inference.expected_errors import face_score
 
 SYNTHETIC_BACKGROUNDS = ("flat", "noise", "texture")
 NUM_SYNTHETIC = 20  # synthetic images of each kind

@@ -20,6 +20,7 @@ import numpy as np
 from facelattice import geometry
 from facelattice.exceptions import ArgumentError
 from facelattice.face import Face
+from facelattice.inference.expected_errors import average_predictions, face_score
 from facelattice.inference.onnx_model import Model
 from facelattice.inference.roll import follow_roll, normalize_roll
 
@@ -253,44 +254,6 @@ def check_boxes(boxes: Boxes) -> np.ndarray:
         if not (np.isfinite(box).all() and (box[2:] > box[:2]).all()):
             raise ArgumentError(f"box {i}: expected finite x0, y0, x1, y1 with x1 > x0 and y1 > y0, not {box.tolist()}")
     return table
-
-
-def face_score(points: np.ndarray, expected_errors: np.ndarray) -> float:
-    """Compute the score of a face, exp(-10 mean(expected errors) / side).
-
-    The side is the longer side of the points' box. On clear faces the mean expected error is 1.5 to 3.5 % of the side,
-    so the score is 0.70 to 0.86.
-
-    Args:
-        points: Points (N, 2).
-        expected_errors: Expected errors (N,) in the same unit.
-
-    Returns:
-        The score, 0 to 1; 0 if all points coincide.
-    """
-    side = geometry.box_side(geometry.points_box(points))
-    return math.exp(-10 * float(expected_errors.mean()) / side) if side > 0 else 0.0
-
-
-def average_predictions(points: np.ndarray, expected_errors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Average several predictions of one face, weighted by the inverse squares of their expected errors.
-
-    The expected errors are averaged with the same weights. If predictions differ, they are less certain than they
-    claim: the standard deviation of their mean is added in quadrature.
-
-    Args:
-        points: K predictions of the points (K, N, 2).
-        expected_errors: Their expected errors (K, N).
-
-    Returns:
-        Points float32 (N, 2) and expected errors float32 (N,).
-    """
-    shares = 1 / np.square(expected_errors)
-    shares /= shares.sum(0)
-    mean = (shares[..., None] * points).sum(0)
-    variance = (shares * np.square(points - mean).sum(-1)).sum(0) / len(points)
-    error = np.sqrt(np.square((shares * expected_errors).sum(0)) + variance)
-    return mean.astype(np.float32), error.astype(np.float32)
 
 
 def _needs_refinement(points: np.ndarray, box: np.ndarray, roll: float, next_roll: float) -> bool:

@@ -38,13 +38,7 @@ from facelattice.training.config import Recipe, recipe_to_yaml
 from facelattice.training.initialize import initialize_from, weight_names
 from facelattice.training.origin import Origin
 from facelattice.training.precision import depthwise_in_float32
-from facelattice.training.prepare import (
-    TrainingData,
-    checkpoint_metadata,
-    landmark_graph,
-    make_crops,
-    make_network,
-)
+from facelattice.training.prepare import TrainingData, checkpoint_metadata, landmark_graph, make_crops, make_network
 from facelattice.training.run_files import RunFiles, writing_to
 from facelattice.training.run_log import RunLog
 from facelattice.training.schedule import learning_rate

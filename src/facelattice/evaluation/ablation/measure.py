@@ -9,14 +9,7 @@ import numpy as np
 
 from facelattice.datasets.readers.detect_layout import read_samples_for
 from facelattice.datasets.sample import Sample, convert_samples
-from facelattice.evaluation.ablation.plan import (
-    LOCATED,
-    LOCATED_OCCLUDED,
-    OCCLUDED,
-    VALIDATION,
-    VISIBLE,
-    TestFaces,
-)
+from facelattice.evaluation.ablation.plan import LOCATED, LOCATED_OCCLUDED, OCCLUDED, VALIDATION, VISIBLE, TestFaces
 from facelattice.evaluation.provenance import data_digest
 from facelattice.evaluation.robustness import PerturbedErrors, perturbed_errors
 from facelattice.evaluation.robustness_curves import network_predictor

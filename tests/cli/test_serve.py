@@ -3,7 +3,6 @@ from __future__ import annotations
 import os
 import signal
 import socket
-import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -12,8 +11,6 @@ from pathlib import Path
 
 import httpx
 import pytest
-
-import facelattice
 
 PHOTO = Path(__file__).parents[2] / "examples" / "astronaut.jpg"
 
@@ -63,28 +60,27 @@ def test_wrong_options_are_explained(run, arguments, words):
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows cannot send SIGINT to one process")
-def test_ctrl_c_completes_requests_in_progress(tmp_path):
-    environment = {**os.environ, "PYTHONPATH": str(Path(facelattice.__file__).parents[1])}
+def test_ctrl_c_completes_requests_in_progress(start_program, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     command = [sys.executable, "-m", "facelattice", "serve", "--port", "0", "--workers", "1"]
-    server = subprocess.Popen(command, cwd=tmp_path, env=environment, stderr=subprocess.PIPE, text=True)
-    address = server.stderr.readline().split("/    ")[0]
-    for _ in range(200):  # the address is printed before the workers have started
-        try:
-            assert httpx.get(f"{address}/healthz", timeout=60).status_code == 200
-            break
-        except httpx.ConnectError:
-            time.sleep(0.1)
-    ask = partial(httpx.post, f"{address}/v1/align", content=PHOTO.read_bytes(), timeout=60)
-    assert len(ask().json()["faces"]) == 1
-    with ThreadPoolExecutor() as pool:
-        asked = [pool.submit(ask) for _ in range(6)]
-        while not any(one.done() for one in asked):
-            if "facelattice_waiting 0.0" not in httpx.get(f"{address}/metrics", timeout=60).text:
+    with start_program(*command) as (server, address):
+        for _ in range(200):  # the address is printed before the workers have started
+            try:
+                assert httpx.get(f"{address}/healthz", timeout=60).status_code == 200
                 break
-        server.send_signal(signal.SIGINT)
-        answers = [one.result() for one in asked if one.exception() is None]
-    assert answers
-    assert all(len(answer.json()["faces"]) == 1 for answer in answers)
-    server.wait(20)
-    assert "Traceback" not in server.stderr.read()
+            except httpx.ConnectError:
+                time.sleep(0.1)
+        ask = partial(httpx.post, f"{address}/v1/align", content=PHOTO.read_bytes(), timeout=60)
+        assert len(ask().json()["faces"]) == 1
+        with ThreadPoolExecutor() as pool:
+            asked = [pool.submit(ask) for _ in range(6)]
+            while not any(one.done() for one in asked):
+                if "facelattice_waiting 0.0" not in httpx.get(f"{address}/metrics", timeout=60).text:
+                    break
+            server.send_signal(signal.SIGINT)
+            answers = [one.result() for one in asked if one.exception() is None]
+        assert answers
+        assert all(len(answer.json()["faces"]) == 1 for answer in answers)
+        server.wait(20)
+        assert "Traceback" not in server.stderr.read()
     assert list(tmp_path.iterdir()) == []  # nothing was written

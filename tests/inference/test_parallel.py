@@ -119,7 +119,7 @@ def test_image_that_kills_its_worker_is_reported(photos, detectors, tmp_path):
     images = [*photos[:3], *photos[4:7], killer, *photos[7:9]]
     errors = Errors()
     settings = {**SETTINGS, "detector": detectors.Killer()}
-    results = list(align_all(images, settings, errors, jobs=2))
+    results = list(align_all(images, settings, errors, isolate=True))
     assert [len(faces) for faces in results] == [image != killer for image in images]
     ((name, message),) = errors
     assert name == "killer.png"

@@ -131,7 +131,14 @@ class _Run:
         """Align images, and write and report each."""
         errors: dict[Path, Exception] = {}
         keep_images = self._pictures.is_used or self._options.format == "coco"  # COCO contains the size of images
-        results = align_all(images, self._options.settings, errors.__setitem__, keep_images=keep_images)
+        # An earlier run may have been killed by an image, and would be killed by it for ever.
+        results = align_all(
+            images,
+            self._options.settings,
+            errors.__setitem__,
+            keep_images=keep_images,
+            isolate=self._options.resume,
+        )
         with JsonList() if self._options.as_json else nullcontext() as json_list:
             for image, faces in zip(_track_progress(images), results, strict=True):
                 error = errors.pop(image, None) or self._write(image, faces)

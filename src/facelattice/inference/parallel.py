@@ -48,6 +48,7 @@ def align_all(
     on_error: OnError,
     jobs: int | None = None,
     keep_images: bool = False,
+    isolate: bool = False,
 ) -> Iterator[list[Face]]:
     """Align image files in several processes.
 
@@ -60,6 +61,7 @@ def align_all(
         on_error: Called with an image that cannot be used and the error. Its faces are an empty list.
         jobs: Number of processes. None for one process per processor, if there are more than 24 images.
         keep_images: Whether faces from other processes keep their image, which takes time to transfer.
+        isolate: Use other processes for few images too, so that an image that kills its process does not end the run.
 
     Yields:
         The faces of each image, in order. Few images are held at a time.
@@ -70,8 +72,8 @@ def align_all(
         WorkerError: If worker processes do not start.
     """
     aligner = FaceAligner(**settings)  # raises errors at once
-    jobs = jobs or (num_usable_cpus() if len(images) > MAX_SINGLE_PROCESS_IMAGES else 1)
-    if jobs == 1:
+    jobs = jobs or (num_usable_cpus() if isolate or len(images) > MAX_SINGLE_PROCESS_IMAGES else 1)
+    if jobs == 1 and not isolate:
         return aligner.batch(images, on_error)
     return _align_in_processes(images, settings, on_error, jobs, keep_images)
 

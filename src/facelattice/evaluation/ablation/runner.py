@@ -72,8 +72,9 @@ def ablate(path: Path, overrides: list[str], out: Path, jobs: int = 1) -> list[A
             while waiting or running:
                 while waiting and len(running) < jobs:
                     run = waiting.pop(0)
-                    running[run] = context.Process(target=_run_in_process, args=(run, jobs))
-                    running[run].start()
+                    process = context.Process(target=_run_in_process, args=(run, jobs))
+                    process.start()
+                    running[run] = process
                 time.sleep(_POLL_SECONDS)
                 for run, process in [item for item in running.items() if not item[1].is_alive()]:
                     del running[run]

@@ -50,6 +50,7 @@ def test_missing_or_wrong_entries_are_rejected(tmp_path, key, value):
         ({"ema_weights": {"a": "text"}}, "the weights are not tensors"),
         ({"weights": {"a": None}}, "the weights are not tensors"),
         ({"weights": [1]}, "the weights are not tensors"),
+        ({"ema_weights": {5: torch.zeros(1)}}, "the weights are not tensors with names"),
         ({"error_scale": "large"}, "error_scale is 'large'"),
     ],
 )

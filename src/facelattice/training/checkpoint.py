@@ -98,8 +98,10 @@ def _check_contents(checkpoint: Checkpoint) -> None:
         raise ValueError(f"metadata.graph is not a matrix of {num_points} x {num_points} booleans")
     json.dumps({key: value for key, value in metadata.items() if key != "graph"})  # raises for values of other types
     for weights in (checkpoint.ema_weights, {} if checkpoint.weights is None else checkpoint.weights):
-        if not isinstance(weights, dict) or not all(isinstance(tensor, Tensor) for tensor in weights.values()):
-            raise ValueError("the weights are not tensors")
+        if not isinstance(weights, dict) or not all(
+            isinstance(name, str) and isinstance(tensor, Tensor) for name, tensor in weights.items()
+        ):
+            raise ValueError("the weights are not tensors with names")
     if not isinstance(checkpoint.error_scale, float | None):
         raise ValueError(f"error_scale is {checkpoint.error_scale!r}")
     if not isinstance(checkpoint.style_offsets, dict | None):

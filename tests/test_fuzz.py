@@ -51,10 +51,9 @@ def find_problems(data: bytes, read: Callable[[bytes], object], count: int) -> l
         start = time.perf_counter()
         try:
             read(mutate(data, random.Random(seed)))
-        except (FacelatticeError, OSError):
-            pass
         except Exception as error:
-            problems.append(f"seed {seed}: {type(error).__name__}: {error}")
+            if not isinstance(error, FacelatticeError) and not getattr(error, "filename", None):
+                problems.append(f"seed {seed}: {type(error).__name__}: {error}")
         if (seconds := time.perf_counter() - start) > SECONDS:
             problems.append(f"seed {seed}: took {seconds:.1f} s")
     return problems

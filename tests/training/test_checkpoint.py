@@ -1,3 +1,4 @@
+import os
 from dataclasses import replace
 
 import numpy as np
@@ -73,3 +74,11 @@ def test_other_files_are_rejected(tmp_path):
         (tmp_path / "noise.pt").write_bytes(rng.bytes(size))
         with pytest.raises(CheckpointError, match="not a checkpoint"):
             Checkpoint.load(tmp_path / "noise.pt")
+
+
+@pytest.mark.parametrize("size", [1000, 30_000])  # torch raises an OSError without a name, and another error
+def test_truncated_checkpoints_are_rejected(tmp_path, size):
+    checkpoint(weights={"a": torch.zeros(10_000)}).save(tmp_path / "last.pt")
+    os.truncate(tmp_path / "last.pt", size)
+    with pytest.raises(CheckpointError, match=r"last\.pt: not a checkpoint of facelattice, or damaged"):
+        Checkpoint.load(tmp_path / "last.pt")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import reprlib
+import warnings
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -68,10 +69,12 @@ class Checkpoint:
         if not path.is_file():
             raise CheckpointError(f"{path}: no such checkpoint")
         try:
-            state = torch.load(path, map_location="cpu", weights_only=True)
-        except OSError:
-            raise
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # torch warns of damaged files
+                state = torch.load(path, map_location="cpu", weights_only=True)
         except Exception as error:  # the exception of unpickling depends on the damage
+            if isinstance(error, OSError) and error.filename is not None:  # the file cannot be opened
+                raise
             raise CheckpointError(f"{path}: not a checkpoint of facelattice, or damaged") from error
         types = {"recipe": str, "metadata": dict, "ema_weights": dict, "epoch": int, "val_nme": float}
         if not isinstance(state, dict) or not all(isinstance(state.get(key), kind) for key, kind in types.items()):

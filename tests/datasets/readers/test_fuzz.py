@@ -125,10 +125,9 @@ def find_problem(path: Path, read: Read) -> str | None:
     start = time.perf_counter()
     try:
         read(path)
-    except (FacelatticeError, OSError):
-        pass
     except Exception as error:
-        return f"{type(error).__name__}: {error}"
+        if not isinstance(error, FacelatticeError) and not getattr(error, "filename", None):
+            return f"{type(error).__name__}: {error}"
     seconds = time.perf_counter() - start
     return f"took {seconds:.1f} s" if seconds > SECONDS else None
 

@@ -52,6 +52,8 @@ def test_missing_or_wrong_entries_are_rejected(tmp_path, key, value):
         ({"weights": {"a": None}}, "the weights are not tensors"),
         ({"weights": [1]}, "the weights are not tensors"),
         ({"ema_weights": {5: torch.zeros(1)}}, "the weights are not tensors with names"),
+        *(({"history": [row]}, "val_nme") for row in ({}, {"val_nme": "x"})),
+        ({"history": [1]}, "not subscriptable"),
         ({"error_scale": "large"}, "error_scale is 'large'"),
     ],
 )

@@ -1,7 +1,14 @@
 from __future__ import annotations
 
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+
+from facelattice.exceptions import CheckpointError
 from facelattice.training.recipe_file import load_recipe
-from facelattice.training.resume import recipe_differences
+from facelattice.training.resume import recipe_differences, restore
 
 
 def test_every_difference_is_named_with_both_values(write_recipe):
@@ -23,3 +30,16 @@ def test_folders_of_files_are_no_difference(write_recipe):
     )
     assert a != b
     assert recipe_differences(a, b) == []
+
+
+@pytest.mark.parametrize(
+    ("part", "state"),
+    [
+        (nn.Linear(2, 2), {"weight": torch.zeros(3, 2)}),
+        (torch.optim.SGD(nn.Linear(2, 2).parameters()), {}),
+        (torch.optim.SGD(nn.Linear(2, 2).parameters()), {"state": {}, "param_groups": []}),
+    ],
+)
+def test_state_that_does_not_fit_is_an_error(part, state):
+    with pytest.raises(CheckpointError, match=r"last\.pt: does not fit the network and optimizer"):
+        restore(part, state, Path("last.pt"))

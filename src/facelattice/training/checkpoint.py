@@ -83,7 +83,7 @@ class Checkpoint:
         checkpoint = cls(**known)
         try:
             _check_contents(checkpoint)
-        except (TypeError, ValueError) as error:
+        except (KeyError, TypeError, ValueError) as error:
             raise CheckpointError(f"{path}: not a checkpoint of this version of facelattice: {error}") from error
         return checkpoint
 
@@ -105,6 +105,8 @@ def _check_contents(checkpoint: Checkpoint) -> None:
             isinstance(name, str) and isinstance(tensor, Tensor) for name, tensor in weights.items()
         ):
             raise ValueError("the weights are not tensors with names")
+    if not all(isinstance(row["val_nme"], float) for row in checkpoint.history or []):
+        raise ValueError("val_nme in history is not a number")
     if not isinstance(checkpoint.error_scale, float | None):
         raise ValueError(f"error_scale is {checkpoint.error_scale!r}")
     if not isinstance(checkpoint.style_offsets, dict | None):

@@ -6,7 +6,11 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from facelattice.exceptions import TrainingError
+import torch
+from torch import nn
+
+import facelattice
+from facelattice.exceptions import CheckpointError, TrainingError
 from facelattice.messages import shell_command
 from facelattice.training.checkpoint import Checkpoint
 from facelattice.training.config import Recipe, recipe_from_yaml
@@ -47,6 +51,26 @@ def checkpoint_to_resume(last: Path, recipe: Recipe, data: TrainingData) -> Chec
             f"{len(data.train)} and {len(data.val)}; change --out"
         )
     return checkpoint
+
+
+def restore(part: nn.Module | torch.optim.Optimizer, state: dict[str, Any], last: Path) -> None:
+    """Load the state of a network or an optimizer.
+
+    Args:
+        part: The network or optimizer, changed in place.
+        state: Its state in the checkpoint.
+        last: The checkpoint, for the error.
+
+    Raises:
+        CheckpointError: If the state does not fit.
+    """
+    try:
+        part.load_state_dict(state)
+    except (AttributeError, KeyError, RuntimeError, TypeError, ValueError) as error:
+        raise CheckpointError(
+            f"{last}: does not fit the network and optimizer of facelattice {facelattice.__version__}; resume it with "
+            f"the version that wrote it, or start from it with init_from={last} and another --out"
+        ) from error
 
 
 def explain_missing_checkpoint(recipe_path: Path, out: Path) -> str:

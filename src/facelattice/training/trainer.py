@@ -39,6 +39,7 @@ from facelattice.training.initialize import initialize_from, weight_names
 from facelattice.training.origin import Origin
 from facelattice.training.precision import depthwise_in_float32
 from facelattice.training.prepare import TrainingData, checkpoint_metadata, landmark_graph, make_crops, make_network
+from facelattice.training.resume import restore
 from facelattice.training.run_files import RunFiles, writing_to
 from facelattice.training.run_log import RunLog
 from facelattice.training.schedule import learning_rate
@@ -262,7 +263,7 @@ class Trainer:
         network = make_network(graph, recipe, pretrained=checkpoint is None and recipe.init_from is None)
         origin = None
         if checkpoint is not None:
-            network.load_state_dict(checkpoint.weights or {})
+            restore(network, checkpoint.weights or {}, self.out / "last.pt")
         elif recipe.init_from is not None:
             with self.console.status(one_line(f"starting from {recipe.init_from}")):
                 origin = initialize_from(recipe.init_from, network, recipe)
@@ -280,8 +281,8 @@ class Trainer:
         config = self.recipe.optimizer
         optimizer = create_optimizer_v2(network, config.name, config.lr, config.weight_decay, config.momentum)
         if checkpoint is not None:
-            self.ema.module.load_state_dict(checkpoint.ema_weights)
-            optimizer.load_state_dict(checkpoint.optimizer or {})
+            restore(self.ema.module, checkpoint.ema_weights, self.out / "last.pt")
+            restore(optimizer, checkpoint.optimizer or {}, self.out / "last.pt")
         prepared: tuple[nn.Module, Any] = self.accelerator.prepare(
             network.to(memory_format=torch.channels_last), optimizer
         )

@@ -201,6 +201,10 @@ def test_files_without_usable_points_are_an_error(tmp_path):
     (tmp_path / "broken.json").write_text("{", encoding="utf-8")
     with pytest.raises(FormatError, match=r"broken\.json"):
         load_predictions(tmp_path / "broken.json")
+    results = [{"image_id": 1, "category_id": 1, "keypoints": [0, 0, 0] * 5}]
+    (tmp_path / "results.json").write_text(json.dumps(results), encoding="utf-8")
+    with pytest.raises(DataError, match="no landmarks"):
+        load_predictions(tmp_path / "results.json")
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs FIFOs")

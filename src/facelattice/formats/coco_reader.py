@@ -170,7 +170,7 @@ def is_coco_results(content: Any) -> bool:
 
 
 def read_coco_results(path: str | os.PathLike[str]) -> list[CocoResult]:
-    """Read a results file: a list of objects with image_id and keypoints.
+    """Read a results file: a list of objects with image_id and keypoints. Those without a point are left out.
 
     Raises:
         FormatError: If the file is damaged or of another kind; it names file and result.
@@ -182,6 +182,7 @@ def read_coco_results(path: str | os.PathLike[str]) -> list[CocoResult]:
     return [
         CocoResult(_id(entry["image_id"], "image_id", where), _category_id(entry, where), points.points)
         for (entry, where), points in zip(entries, _read_points(entries), strict=True)
+        if points.mask.any()
     ]
 
 

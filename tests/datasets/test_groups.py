@@ -32,6 +32,10 @@ def test_numbers_of_one_or_two_digits_share_a_group(names, groups):
         "img_0001_flip1.jpg",
         "img_0001_aug_3.jpg",
         "img_0001 (1).jpg",
+        "img_0001 - Copy.jpg",
+        "img_0001 - Copy (2).jpg",
+        "img_0001 copy 2.jpg",
+        "img_0001_rotated_-15.jpg",
         "img_0001_mirror_jpg.rf.0a1b2c.jpg",
     ],
 )

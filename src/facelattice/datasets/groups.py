@@ -11,7 +11,7 @@ NUMBER = re.compile(r"_\d{1,2}$")
 # Roboflow, NAME_jpg.rf.HASH.
 VERSION = re.compile(
     r"((_(jpe?g|png|bmp|webp|tiff?))?\.rf\.[0-9a-z]+"
-    r"|[_. -](mirror(ed)?|h?flip(ped)?|rot(ated)?|aug(mented)?|copy)([_-]?\d+)?"
+    r"|[_. -]+(mirror(ed)?|h?flip(ped)?|rot(ated)?|aug(mented)?|copy)([_ -]*\d+)?"
     r"| \(\d+\))$",
     re.IGNORECASE,
 )

@@ -309,7 +309,9 @@ def test_fifo_given_by_name_is_read(tmp_path, photo):
     writer.join()
 
 
-@pytest.mark.parametrize("url", ["https://example.org/a.jpg", "HTTP://example.org/a.jpg", "data:image/png;base64,iVBO"])
+@pytest.mark.parametrize(
+    "url", ["https://example.org/a.jpg", "HTTP://example.org/a.jpg", "s3://bucket/a.jpg", "data:image/png;base64,iVBO"]
+)
 def test_urls_are_not_fetched(url):
     for load in (load_image, lambda source: find_images([source])):
         with pytest.raises(ImageError, match=f"{url}: URLs are not fetched"):

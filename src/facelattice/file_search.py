@@ -143,7 +143,8 @@ def check_path(
     text = os.fsdecode(path)
     if not text:
         raise error(f"the path of the {noun} is empty")
-    if re.match(r"(https?|ftp|file):/|data:\w+/", text, re.IGNORECASE):  # Path makes one slash of two
+    # Path makes one slash of two. A drive of Windows has one letter.
+    if re.match(r"[a-z][a-z0-9+.-]+:/|data:\w+/", text, re.IGNORECASE) and not os.path.exists(text):
         raise error(f"{text[:200]}: URLs are not fetched; download the {noun} and pass its path")
     return path
 

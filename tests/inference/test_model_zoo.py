@@ -18,11 +18,12 @@ def test_unknown_name_lists_the_bundled_models():
         find_model("ibug86")
 
 
-def test_empty_paths_and_urls_are_no_models():
+@pytest.mark.parametrize("open_model", [find_model, Model])
+def test_empty_paths_and_urls_are_no_models(open_model):
     with pytest.raises(ModelError, match="the path of the model is empty"):
-        find_model("")
+        open_model("")
     with pytest.raises(ModelError, match=r"https://example\.org/m\.onnx: URLs are not fetched; download the model"):
-        find_model("https://example.org/m.onnx")
+        open_model("https://example.org/m.onnx")
 
 
 @pytest.mark.skipif(not Path("/dev/zero").exists(), reason="needs /dev/zero")

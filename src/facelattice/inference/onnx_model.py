@@ -20,7 +20,7 @@ import numpy as np
 import onnxruntime
 
 from facelattice.exceptions import ArgumentError, ModelError, is_out_of_memory
-from facelattice.file_search import is_device
+from facelattice.file_search import check_path, is_device
 from facelattice.inference.model_info import ModelInfo
 from facelattice.onnx_session import find_provider, session_options
 
@@ -97,7 +97,7 @@ class Model:
         provider: str = "cpu",
         annotation_style: str | None = None,
     ):
-        self.path = Path(path)
+        self.path = Path(check_path(path, "model", ModelError))
         self._num_threads, self._provider, self.annotation_style = num_threads, provider, annotation_style
         self._session = self._open()
         self.info = self._read_info()

@@ -78,8 +78,9 @@ def test_file_without_times(write_clip):
 def test_b_frames_in_avi_are_counted(write_clip):
     """AVI stores no times, and FFmpeg assumes wrong ones."""
     clip = write_clip("clip.avi", ((i / 25, noise(i)) for i in range(40)), bf="3")
-    numbers, _, num_unreadable = read(clip)
+    numbers, times, num_unreadable = read(clip)
     assert (numbers, num_unreadable) == (list(range(40)), 0)
+    assert times[:38] == pytest.approx([i / 25 for i in range(38)])  # the decoder states no time for the last two
 
 
 def write_mjpeg(path: Path, times: Iterable[int]) -> Path:

@@ -195,6 +195,13 @@ def test_file_that_is_not_a_video(tmp_path, content, message):
         open_video(path)
 
 
+def test_video_of_an_unknown_codec_is_an_error(write_clip):
+    clip = write_clip("clip.avi", [(0.0, gray_with_square(0))], "mpeg4")
+    clip.write_bytes(clip.read_bytes().replace(b"FMP4", b"\1\2\3\4"))
+    with pytest.raises(VideoError, match="stored in a way that FFmpeg cannot decode"):
+        open_video(clip)
+
+
 def test_missing_camera():
     with pytest.raises(VideoError, match="camera 97 cannot be opened"):
         open_camera(97)

@@ -56,6 +56,8 @@ class Video:
         self._stream = container.streams.best("video")  # not the cover image of a film
         if self._stream is None:
             raise VideoError(f"{name}: the file contains no video stream")
+        if self._stream.codec_context is None:
+            raise VideoError(f"{name}: its video is stored in a way that FFmpeg cannot decode, or the file is damaged")
         width, height = self._stream.width, self._stream.height
         if width * height > max_pixels:
             raise VideoError(
@@ -68,7 +70,8 @@ class Video:
         self.num_frames: int | None = self._stream.frames or None
         if self.num_frames is None and container.duration:
             self.num_frames = max(1, round(container.duration / 1e6 * self.rate))
-        self._numbers = FrameNumbers(has_times=container.format.name != "avi")  # AVI stores only the order
+        self._has_times = container.format.name != "avi"  # AVI stores only the order
+        self._numbers = FrameNumbers(self._has_times)
 
     @property
     def num_unreadable(self) -> int:
@@ -87,6 +90,8 @@ class Video:
             number, seconds = self._numbers.number(frame), frame.time
             if number is None:
                 continue
+            if not self._has_times:  # FFmpeg assumes a wrong time for B-frames, but the time of decoding grows evenly
+                seconds = None if frame.dts is None else float(frame.dts * frame.time_base)
             if seconds is None or (last is not None and seconds <= last):  # no clock, or one that went back
                 seconds = 0.0 if last is None else last + 1 / self.rate
             if last is None:

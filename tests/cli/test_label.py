@@ -47,3 +47,14 @@ def test_nothing_is_written_without_a_face(run, tmp_path):
     assert status == 2
     assert [path.name for path in tmp_path.iterdir()] == ["wall.png"]
     assert "no face in 1 image has consistent predictions" in err
+
+
+def test_stop_keeps_the_labels_so_far(run, tmp_path, monkeypatch):
+    def label_one(aligner, images, on_error):
+        yield PHOTO, np.ones((68, 2)), np.ones(68, bool)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("facelattice.training.pseudo_labels.label_images", label_one)
+    status, _, err = run("label", PHOTO, "-o", tmp_path / "labels.csv")
+    assert (status, err) == (130, f"stopped; {tmp_path / 'labels.csv'} has the labels so far\n")
+    assert len(read_csv(tmp_path / "labels.csv")) == 1

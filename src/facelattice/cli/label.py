@@ -9,6 +9,7 @@ import typer
 
 from facelattice.cli.app import TRAINING, command
 from facelattice.cli.console import print_error, print_line, progress_bar
+from facelattice.cli.signals import hint_on_stop
 from facelattice.exceptions import DataError, ImageError
 from facelattice.file_search import find_images
 from facelattice.formats import write_csv
@@ -42,7 +43,7 @@ def label(
     prediction is far from the annotated points are left out.
     """
     from facelattice.datasets.readers.detect_layout import read_samples_for
-    from facelattice.training.pseudo_labels import label_images, relabel_samples
+    from facelattice.training.pseudo_labels import PseudoLabel, label_images, relabel_samples
 
     aligner = FaceAligner(model)
     unreadable: list[Path] = []
@@ -53,18 +54,26 @@ def label(
 
     table = Path(inputs[0])
     is_table = len(inputs) == 1 and table.suffix.lower() in TABLES
-    with progress_bar("faces" if is_table else "images") as progress:
+    labels: list[PseudoLabel] = []
+    with (
+        hint_on_stop(lambda: f"{output} has the labels so far" if labels else ""),
+        progress_bar("faces" if is_table else "images") as progress,
+    ):
         if is_table:
             samples = read_samples_for(aligner.model.scheme, table)
             source = f"of {pluralize(len(samples), 'annotated face')}"
-            labels = list(relabel_samples(aligner.predictor, samples, on_error, progress.track))
+            found = relabel_samples(aligner.predictor, samples, on_error, progress.track)
         else:
             images = find_images(inputs)
             source = f"in {pluralize(len(images), 'image')}"
-            labels = list(label_images(aligner, progress.track(images), on_error))
+            found = label_images(aligner, progress.track(images), on_error)
+        try:
+            labels.extend(found)
+        finally:  # after a signal, the labels so far are kept
+            if labels:
+                write_csv(output, ((relative_path(path, output.parent), points, mask) for path, points, mask in labels))
     if not labels:
         raise DataError(f"no face {source} has consistent predictions; nothing is written")
-    write_csv(output, ((relative_path(image, output.parent), points, mask) for image, points, mask in labels))
     share = sum(float(mask.mean()) for _, _, mask in labels) / len(labels)
     summary = f"{pluralize(len(labels), 'face')} {source}, with {100 * share:.0f} % of their landmarks"
     print_line(f"written: {output}, {summary}")

@@ -44,7 +44,7 @@ def main() -> None:
     for name in options.model or list_models():
         aligner = FaceAligner(name)
         poses = []
-        for sample in track_progress(samples, name):
+        for sample in track_progress(samples, name, "faces"):
             (face,) = aligner(load_image(sample.path), boxes=[points_box(sample.points)])
             poses.append(face.pose)
         rows += measure(name, truth, poses)

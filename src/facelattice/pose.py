@@ -37,8 +37,8 @@ MAX_PERSPECTIVE = 0.4
 MIN_VISIBILITY_WEIGHT = 0.1  # a hidden point has some information, because it is predicted from the others
 MAX_ITERATIONS = 8
 MIN_STEP, MAX_STEP = 0.01, 0.5  # radians; a smaller step ends the iterations, a larger one is shortened
-# Beyond TURNED_YAW degrees, the rest of the yaw is multiplied by 1 + YAW_GAIN times the mean expected error in widths of
-# the face, at most MAX_YAW_ERROR. Chosen on synthetic faces (docs/pose.md).
+# Beyond TURNED_YAW degrees, the rest of the yaw is multiplied by 1 + YAW_GAIN times the mean expected error in widths
+# of the face, at most MAX_YAW_ERROR. Chosen on synthetic faces (docs/pose.md).
 TURNED_YAW, YAW_GAIN, MAX_YAW_ERROR = 50.0, 14.0, 0.1
 PROFILE_YAWS = (62.0, 70.0)  # degrees; from the first to the second, the roll becomes pitch, see `HeadPose`
 # Degrees: the nod plus the rotation of the image that a profile shows, and the pitch that is taken from this sum.

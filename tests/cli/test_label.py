@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from importlib import import_module
 from pathlib import Path
 
 import cv2
@@ -54,7 +55,7 @@ def test_stop_keeps_the_labels_so_far(run, tmp_path, monkeypatch):
         yield PHOTO, np.ones((68, 2)), np.ones(68, bool)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("facelattice.training.pseudo_labels.label_images", label_one)
+    monkeypatch.setattr(import_module("facelattice.training.pseudo_labels"), "label_images", label_one)
     status, _, err = run("label", PHOTO, "-o", tmp_path / "labels.csv")
     assert (status, err) == (130, f"stopped; {tmp_path / 'labels.csv'} has the labels so far\n")
     assert len(read_csv(tmp_path / "labels.csv")) == 1

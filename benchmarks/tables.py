@@ -315,7 +315,6 @@ def annotation_table(result: dict[str, Any]) -> str:
     return table(header, rows)
 
 
-# The benchmarks of each table, the first of which it needs.
 def pose_table(results: Results) -> str:
     """Return the errors of the head pose in degrees, by the yaw."""
     rows = results["pose"]["rows"]
@@ -331,6 +330,7 @@ def pose_table(results: Results) -> str:
     )
 
 
+# The benchmarks of each table, the first of which it needs.
 TABLES: dict[str, tuple[tuple[str, ...], Callable[[Results], str]]] = {
     "results": (("accuracy", "peers", "turned_faces"), readme_table),
     "accuracy": (("accuracy",), accuracy_table),
@@ -347,10 +347,13 @@ TABLES: dict[str, tuple[tuple[str, ...], Callable[[Results], str]]] = {
     "serve": (("serve",), serve_table),
     "rejected": (("serve",), rejected_table),
     "video": (("video",), video_table),
-    "annotation-loop": (
-        ("annotation_loop_12_points",),
-        lambda results: annotation_table(results["annotation_loop_12_points"]),
-    ),
+    **{
+        name: ((benchmark,), lambda results, benchmark=benchmark: annotation_table(results[benchmark]))
+        for name, benchmark in (
+            ("annotation-loop", "annotation_loop_12_points"),
+            ("annotation-loop-small", "annotation_loop_5_points"),
+        )
+    },
 }
 
 if __name__ == "__main__":

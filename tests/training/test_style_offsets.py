@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -36,3 +37,10 @@ def test_offset_is_the_median_of_annotated_faces(write_recipe):
         "left": pytest.approx([2 / size, -1 / size], abs=1e-5),
         "right": pytest.approx([-3 / size, 0], abs=1e-5),
     }
+
+
+def test_no_styles_no_progress_bar(write_recipe, monkeypatch, capsys):
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    recipe = load_recipe(write_recipe())
+    assert fit_style_offsets(lambda face: face["points"].numpy(), load_training_data(recipe), recipe) == {}
+    assert capsys.readouterr().err == ""

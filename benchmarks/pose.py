@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import csv
 import itertools
+import json
 from pathlib import Path
 from typing import Any
 
@@ -48,7 +49,8 @@ def main() -> None:
             (face,) = aligner(load_image(sample.path), boxes=[points_box(sample.points)])
             poses.append(face.pose)
         rows += measure(name, truth, poses)
-    write_result(options.json, "pose", rows, f"{len(samples)} synthetic faces of seed 1", "annotation")
+    seed = json.loads((options.faces / "settings.json").read_text(encoding="utf-8"))["seed"]
+    write_result(options.json, "pose", rows, f"{len(samples)} synthetic faces of seed {seed}", "annotation")
 
 
 def read_poses(path: Path) -> dict[str, tuple[float, ...]]:

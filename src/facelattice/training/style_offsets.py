@@ -1,7 +1,7 @@
 """Offsets of annotation styles, which a network cannot learn from mirrored faces.
 
-The annotation of 300-W lies to the right of the predictions, by 0.8 % of the inter-ocular distance in the median. Half
-of the training crops are mirrored, so the network learns the mean of such an offset and its mirror image, which is 0.
+The annotation of 300-W lies to the right of the predictions (docs/experiments.md). Half of the training crops are
+mirrored, so the network learns the mean of such an offset and its mirror image, which is 0.
 """
 
 from __future__ import annotations

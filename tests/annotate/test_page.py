@@ -198,6 +198,7 @@ def test_faces_are_drawn_placed_copied_and_removed(open_page, address, table):
     assert read_points(table, "view-002.png") == []
 
 
+@pytest.mark.slow
 def test_two_windows_do_not_overwrite_each_other(open_page, address, table):
     first, second = open_page(address, 3), open_page(address, 3)
     old = second.request.get(f"{address}/api/project").text()

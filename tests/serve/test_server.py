@@ -135,6 +135,7 @@ def test_invalid_request_is_not_logged(small_server):
     assert exchange(small_server, upgrade).startswith(b"HTTP/1.1 200")
 
 
+@pytest.mark.slow
 @needs_file_limit
 def test_health_with_more_connections_than_file_descriptors(start_server, host_and_port):
     with start_server(ulimit=256) as (server, address), ExitStack() as stack:

@@ -145,6 +145,7 @@ def test_only_a_fault_is_blamed_on_the_image(pool, run, job, number, error):
     run(scenario())
 
 
+@pytest.mark.slow
 @needs_signals
 def test_stopped_worker_is_replaced(pool, run, job):
     async def scenario() -> None:

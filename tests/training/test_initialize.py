@@ -160,7 +160,7 @@ def test_run_starts_from_a_bundled_model(write_recipe, four, tmp_path, capsys):
     [
         [],
         ["network.stride4_features=true", "network.symmetric=true", "flip_tta=true"],
-        ["network.backbone=resnet18", "network.edge_weights=static"],
+        ["network.backbone=test_resnet", "network.edge_weights=static"],
         ["network.head=linear"],
         ["network.embedding=flatten", "network.output_bias=true"],
     ],

@@ -42,6 +42,7 @@ def out(finished, tmp_path) -> Path:
     return shutil.copytree(finished, tmp_path / "out")
 
 
+@pytest.mark.slow
 def test_tables_contain_every_run(write_plan, tmp_path):
     """A failed run is reported and skipped; after a repair only its row is trained."""
     plan = write_plan(rows={"the method": [], "broken": BROKEN})
@@ -91,6 +92,7 @@ def test_truncated_result_is_measured_again(plan, out):
     assert len(json.loads((out / RUN / "result.json").read_text(encoding="utf-8"))["nme"]["validation"]) == 4
 
 
+@pytest.mark.slow
 def test_command_in_a_locale_without_utf8(plan, out):
     """It prints the table and names the run that failed."""
     text = plan.read_text(encoding="utf-8")

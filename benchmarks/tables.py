@@ -102,7 +102,7 @@ def readme_table(results: Results) -> str:
     rows: list[list[Any]] = []
     for model in MODELS[:2]:
         wflw = find(accuracy, model=model, data="WFLW", subset="test", boxes="annotation")
-        turn = find(turned, model=model, roll=90.0, search=True, boxes="detector")
+        turn = find(turned, model=model, roll=90.0, search="default", boxes="detector")
         speed = find(peers, program=model, set=WFLW_SET, boxes="detector")
         rows.append(
             [f"`{model}`", on_300w(model, "full"), on_300w(model, "challenging"), percent(wflw.get("nme")),
@@ -243,7 +243,7 @@ def hidden_table(results: Results) -> str:
 def turned_table(results: Results) -> str:
     """Turned faces with and without the search for them."""
     rows = [
-        [f"`{r['model']}`", r["boxes"], f"{r['roll']:g}", "yes" if r["search"] else "no", percent(r["nme"]),
+        [f"`{r['model']}`", r["boxes"], f"{r['roll']:g}", r["search"], percent(r["nme"]),
          percent(r["failure_rate"], 1), r["num_missed"], f"{r['crops_per_face']:.2f}"]
         for r in results["turned_faces"]["rows"]
     ]  # fmt: skip

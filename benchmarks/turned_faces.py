@@ -1,6 +1,7 @@
 """Measure faces in turned photos, with and without the search for turned faces, as a Markdown table.
 
     python benchmarks/turned_faces.py DATA/WFLW --subset train --faces 100
+    python benchmarks/turned_faces.py DATA/WFLW --subset train --search quarters --search eighths     # other searches
 
 Each photo and its annotation is turned clockwise. The boxes are those of the annotation, or of the detector in the
 whole photo. The cost is in crops per annotated face: with the detector, the other faces of the photos are predicted
@@ -36,6 +37,22 @@ from facelattice.inference.model_zoo import list_models
 
 ROLLS = (0.0, 45.0, 90.0, 135.0, 180.0)
 
+SEARCHES: dict[str, list[tuple[Any, str, Any]]] = {
+    "no": [
+        (predictor, "_QUARTERS", ()),
+        (predictor, "_EIGHTHS", ()),
+        (roll, "MAX_ROLL", inf),
+        (aligner_module, "TURNS", ()),
+        (candidates, "_MAX_TILT", inf),
+    ],
+    "default": [],
+    "quarters": [(predictor, "_EIGHTHS", ())],
+    "eighths at once": [(predictor, "_QUARTERS", (45, -45, 90, -90, 135, -135, 180)), (predictor, "_EIGHTHS", ())],
+    "then by 30 degrees": [(predictor, "_EIGHTHS", (30, -30, 60, -60))],
+    "below a score of 0.7": [(predictor, "CLEAR_SCORE", 0.7)],
+}
+"""Searches for turned faces: the constants that each replaces, with their modules."""
+
 
 def main() -> None:
     """Print the table."""
@@ -45,6 +62,7 @@ def main() -> None:
     parser.add_argument("--faces", type=int, help="use this number of faces, chosen at random (default: all)")
     parser.add_argument("--model", action="append", help="a bundled model; may be repeated (default: all)")
     parser.add_argument("--roll", type=float, action="append", help=f"degrees; may be repeated (default: {ROLLS})")
+    parser.add_argument("--search", action="append", choices=SEARCHES, help="may be repeated (default: no and default)")
     add_json_option(parser)
     options = parser.parse_args()
     print("| model | box | roll | search | NME | failure rate | missed | crops per face |")
@@ -56,7 +74,8 @@ def main() -> None:
         chosen = [annotated[i] for i in np.random.default_rng(0).permutation(len(annotated))[: options.faces]]
         for degrees in options.roll or ROLLS:
             with TemporaryDirectory() as folder:
-                for row in measure_turned(aligner, turn_samples(chosen, degrees, Path(folder))):
+                turned = turn_samples(chosen, degrees, Path(folder))
+                for row in measure_turned(aligner, turned, options.search or ["no", "default"]):
                     rows.append({"model": name, "roll": degrees, **row})
                     print_row(rows[-1])
     faces = f"{len(chosen)} faces of {options.data.name}, {options.subset or 'test'}, the photos turned clockwise"
@@ -75,14 +94,11 @@ def turn_samples(samples: list[Sample], degrees: float, folder: Path) -> list[Sa
 
 
 @contextmanager
-def without_turned_faces() -> Iterator[None]:
-    """Switch off all parts of the library that look for turned faces."""
+def searching(name: str) -> Iterator[None]:
+    """Let the library search for turned faces as SEARCHES says."""
     with ExitStack() as stack:
-        for name in ("_QUARTERS", "_EIGHTHS"):
-            stack.enter_context(patch.object(predictor, name, ()))
-        stack.enter_context(patch.object(roll, "MAX_ROLL", inf))
-        stack.enter_context(patch.object(aligner_module, "TURNS", ()))
-        stack.enter_context(patch.object(candidates, "_MAX_TILT", inf))
+        for module, constant, value in SEARCHES[name]:
+            stack.enter_context(patch.object(module, constant, value))
         yield
 
 
@@ -90,20 +106,20 @@ def print_row(row: dict[str, Any]) -> None:
     """Print a row of the table."""
     nme, failures = (f"{100 * row[key]:.2f} %" for key in ("nme", "failure_rate"))
     print(
-        f"| {row['model']} | {row['boxes']} | {row['roll']:g} | {'yes' if row['search'] else 'no'} | {nme} "
+        f"| {row['model']} | {row['boxes']} | {row['roll']:g} | {row['search']} | {nme} "
         f"| {failures} | {row['num_missed']} | {row['crops_per_face']:.2f} |",
         flush=True,
     )
 
 
-def measure_turned(aligner: Any, annotated: list[Sample]) -> Iterator[dict[str, Any]]:
+def measure_turned(aligner: Any, annotated: list[Sample], searches: list[str]) -> Iterator[dict[str, Any]]:
     """Yield the rows of one roll."""
     model = aligner.model
     samples, converted = to_common_scheme(annotated, model.scheme)
     for box in ("annotation", "detector"):
-        for search in (False, True):
+        for search in searches:
             aligner.predictor.model = counting = CountingModel(model, model.extra_views_below)
-            with ExitStack() if search else without_turned_faces():
+            with searching(search):
                 predictions = predict_samples(aligner, converted, box)
             result = evaluate_predictions(samples, predictions, choose_protocol(samples))
             yield {

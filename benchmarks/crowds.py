@@ -14,7 +14,7 @@ import argparse
 from pathlib import Path
 
 import numpy as np
-from result import add_json_option, write_result
+from result import add_json_option, part_name, write_result
 
 from facelattice import FaceAligner, geometry, load_image
 from facelattice.evaluation.predict import match_boxes
@@ -52,7 +52,8 @@ def main() -> None:
             rows.append({"model": name, "min_score": score, "given": int(given), **row})
             print(f"| {score} | {given} | {100 * row['false']:.1f} % | {100 * row['found']:.1f} % |")
     faces = f"{len(boxes)} photos of {options.photos.name}, {wanted} annotated faces of {MIN_SIDE} px and more"
-    write_result(options.json, "crowds", rows, faces, "the bundled detector on the whole photo")
+    name = part_name("crowds", options.photos.name)
+    write_result(options.json, name, rows, faces, "the bundled detector on the whole photo")
 
 
 def measure(

@@ -82,6 +82,11 @@ def write_result(
     print(f"written: {path}", file=sys.stderr)
 
 
+def part_name(benchmark: str, part: str | None) -> str:
+    """Return the name of the results on a part of a dataset: that of the benchmark for test faces."""
+    return benchmark if part in (None, "test", "testset") else f"{benchmark}_{part}"
+
+
 def describe_command(arguments: Sequence[str]) -> str:
     """Return the command line without the folders of this machine before the data and the script."""
     shown = []

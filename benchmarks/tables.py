@@ -8,12 +8,22 @@ from __future__ import annotations
 import itertools
 import re
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+from markdown_table import Columns, Results, columns_table, find, percent, table
 from result import read_results
+from trial_tables import (
+    OWN_POINTS,
+    PRECISION,
+    REFINEMENT,
+    STYLES,
+    TURNED,
+    pipeline_table,
+    video_models_table,
+)
 
 from facelattice.atomic_files import write_file
 
@@ -30,7 +40,30 @@ PUBLISHED = {
 PEERS = ("dlib, 68 points", "MediaPipe face mesh")  # programs of peers.py in the table of the README
 WFLW_SET = "WFLW subset as 68 points"  # of peers.py
 SUBSET_NAMES = {"300W": "300-W", "WFLW": "WFLW subset"}
-Results = dict[str, dict[str, Any]]
+
+PEER_COLUMNS: Columns = {
+    "faces": lambda row: row["set"],
+    "program": lambda row: row["program"],
+    "boxes": lambda row: row["boxes"],
+    "found": lambda row: f"{row['num_found']} of {row['num_faces']}",
+    "NME": lambda row: percent(row["nme"]),
+    "failures": lambda row: percent(row["failure_rate"], 1),
+    "AUC": lambda row: percent(row["auc"], 1),
+    "ms per face": lambda row: f"{row['ms']:.1f}",
+}
+VIDEO: Columns = {
+    "clips": lambda row: row["clips"],
+    "faces": lambda row: row["method"],
+    "NME": lambda row: percent(row["nme"]),
+    "jitter": lambda row: percent(row["jitter"]),
+    "lag": lambda row: "-" if row["lag_frames"] is None else f"{row['lag_frames']:.2f} frames",
+    "missed": lambda row: row["missed"],
+    "switches": lambda row: "-" if row["switches"] is None else row["switches"],
+    "lost": lambda row: "-" if row["lost"] is None else row["lost"],
+}
+
+Entry = tuple[tuple[str, ...], Callable[[Results], str]]
+"""The names of the results of a table, the first of which it needs, and the function that makes it."""
 
 
 def main() -> None:
@@ -72,22 +105,6 @@ def describe(results: Sequence[dict[str, Any]]) -> str:
     commit = f"commit {result['commit'][:7]}" if result["commit"] else None
     known = [result["date"][:10], commit, result["machine"]["processor"]]
     return f"{', '.join(filter(None, known))}: `{result['command']}`"
-
-
-def table(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
-    """Return a Markdown table; None is an empty cell."""
-    lines = [header, ["---"] * len(header), *rows]
-    return "\n".join("| " + " | ".join("" if cell is None else str(cell) for cell in line) + " |" for line in lines)
-
-
-def percent(share: float | None, digits: int = 2) -> str | None:
-    """Return a fraction as per cent."""
-    return None if share is None else f"{100 * share:.{digits}f} %"
-
-
-def find(rows: Sequence[dict[str, Any]], **wanted: Any) -> dict[str, Any]:
-    """Return the first row with these values; an empty one if there is none."""
-    return next((row for row in rows if all(row.get(key) == value for key, value in wanted.items())), {})
 
 
 def readme_table(results: Results) -> str:
@@ -203,9 +220,9 @@ def reliability_table(results: Results) -> str:
     return table(header, [[name, *(show(row) for row in found)] for name, show in lines.items()])
 
 
-def crowds_table(results: Results) -> str:
-    """False and found faces over the minimum score."""
-    rows = results["crowds"]["rows"]
+def crowds_table(benchmark: str, results: Results) -> str:
+    """Return false and found faces over the minimum score."""
+    rows = results[benchmark]["rows"]
     models = list(dict.fromkeys(row["model"] for row in rows))
     header = ["`min_score`", *(f"`{model}`, {what}" for model in models for what in ("false", "found"))]
     body = []
@@ -240,26 +257,6 @@ def hidden_table(results: Results) -> str:
     )
 
 
-def turned_table(results: Results) -> str:
-    """Turned faces with and without the search for them."""
-    rows = [
-        [f"`{r['model']}`", r["boxes"], f"{r['roll']:g}", r["search"], percent(r["nme"]),
-         percent(r["failure_rate"], 1), r["num_missed"], f"{r['crops_per_face']:.2f}"]
-        for r in results["turned_faces"]["rows"]
-    ]  # fmt: skip
-    return table(["model", "boxes", "roll", "search", "NME", "failures", "missed", "crops per face"], rows)
-
-
-def peers_table(results: Results) -> str:
-    """Return all programs on all sets."""
-    rows = [
-        [r["set"], r["program"], r["boxes"], f"{r['num_found']} of {r['num_faces']}", percent(r["nme"]),
-         percent(r["failure_rate"], 1), percent(r["auc"], 1), f"{r['ms']:.1f}"]
-        for r in results["peers"]["rows"]
-    ]  # fmt: skip
-    return table(["faces", "program", "boxes", "found", "NME", "failures", "AUC", "ms per face"], rows)
-
-
 def serve_table(results: Results) -> str:
     """Throughput and latency of the service."""
     rows = [
@@ -284,14 +281,8 @@ def rejected_table(results: Results) -> str:
 
 
 def video_table(results: Results) -> str:
-    """Tracking and smoothing."""
-    rows = [
-        [r["clips"], r["method"], percent(r["nme"]), percent(r["jitter"]),
-         "-" if r["lag_frames"] is None else f"{r['lag_frames']:.2f} frames", r["missed"],
-         *("-" if r[key] is None else r[key] for key in ("switches", "lost"))]
-        for r in results["video"]["rows"]
-    ]  # fmt: skip
-    return table(["clips", "faces", "NME", "jitter", "lag", "missed", "switches", "lost"], rows)
+    """Return tracking and smoothing with the default model."""
+    return columns_table([row for row in results["video"]["rows"] if row["model"] == MODELS[0]], VIDEO)
 
 
 def speed_table(results: Results) -> str:
@@ -320,9 +311,14 @@ def annotation_table(result: dict[str, Any]) -> str:
     return table(header, rows)
 
 
-def loop_entry(benchmark: str) -> tuple[tuple[str, ...], Callable[[Results], str]]:
+def loop_entry(benchmark: str) -> Entry:
     """Return the entry of `TABLES` for a result of annotation_loop.py."""
     return (benchmark,), lambda results: annotation_table(results[benchmark])
+
+
+def columns_entry(benchmark: str, columns: Columns) -> Entry:
+    """Return the entry of `TABLES` for a result of which each row is a line."""
+    return (benchmark,), lambda results: columns_table(results[benchmark]["rows"], columns)
 
 
 def pose_table(results: Results) -> str:
@@ -340,23 +336,30 @@ def pose_table(results: Results) -> str:
     )
 
 
-# The benchmarks of each table, the first of which it needs.
-TABLES: dict[str, tuple[tuple[str, ...], Callable[[Results], str]]] = {
+TABLES: dict[str, Entry] = {
     "results": (("accuracy", "peers", "turned_faces"), readme_table),
     "accuracy": (("accuracy",), accuracy_table),
     **{f"card-{model}": (("accuracy",), partial(card_table, model)) for model in MODELS},
     "published": (("accuracy",), published_table),
     "reliability": (("accuracy",), reliability_table),
-    "crowds": (("crowds",), crowds_table),
+    "crowds": (("crowds",), partial(crowds_table, "crowds")),
+    "crowds-train": (("crowds_train",), partial(crowds_table, "crowds_train")),
     "pose": (("pose",), pose_table),
     "hidden-landmarks": (("visibility",), hidden_table),
     "visibility": (("visibility",), visibility_table),
-    "turned-faces": (("turned_faces",), turned_table),
-    "peers": (("peers",), peers_table),
+    "turned-faces": columns_entry("turned_faces", TURNED),
+    "turned-faces-train": columns_entry("turned_faces_train", TURNED),
+    "refinement": columns_entry("refinement", REFINEMENT),
+    "styles": columns_entry("styles", STYLES),
+    "precision": columns_entry("precision", PRECISION),
+    "pipeline": (("pipeline",), pipeline_table),
+    "own-points": columns_entry("own_points", OWN_POINTS),
+    "peers": columns_entry("peers", PEER_COLUMNS),
     "speed": (("speed",), speed_table),
     "serve": (("serve",), serve_table),
     "rejected": (("serve",), rejected_table),
     "video": (("video",), video_table),
+    "video-models": (("video",), video_models_table),
     "annotation-loop": loop_entry("annotation_loop_12_points"),
     "annotation-loop-small": loop_entry("annotation_loop_5_points"),
 }

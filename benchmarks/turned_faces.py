@@ -23,7 +23,7 @@ from unittest.mock import patch
 import numpy as np
 from PIL import Image
 from refinement import CountingModel
-from result import add_json_option, write_result
+from result import add_json_option, part_name, write_result
 
 from facelattice import FaceAligner, geometry, load_image
 from facelattice.datasets.readers.detect_layout import read_samples_for
@@ -79,7 +79,8 @@ def main() -> None:
                     rows.append({"model": name, "roll": degrees, **row})
                     print_row(rows[-1])
     faces = f"{len(chosen)} faces of {options.data.name}, {options.subset or 'test'}, the photos turned clockwise"
-    write_result(options.json, "turned_faces", rows, faces, "annotation, or the bundled detector on the whole photo")
+    name = part_name("turned_faces", options.subset)
+    write_result(options.json, name, rows, faces, "annotation, or the bundled detector on the whole photo")
 
 
 def turn_samples(samples: list[Sample], degrees: float, folder: Path) -> list[Sample]:

@@ -21,7 +21,7 @@ The rows compare `FaceAligner` on each frame ("frame by frame"), `Tracker` witho
 - switches: changes of the track of a face.
 - lost: faces that are visible at the end of the clip, but not found.
 
-The CPU time of a frame and the missed faces are listed below the table.
+The missed faces are listed below the table.
 """
 
 from __future__ import annotations
@@ -45,6 +45,7 @@ from facelattice.datasets.readers.detect_layout import read_samples
 from facelattice.datasets.sample import Sample
 from facelattice.evaluation.predict import match_boxes
 from facelattice.face import Face
+from facelattice.inference.model_zoo import DEFAULT
 from facelattice.metrics import normalizing_distance
 from facelattice.visualization.figures import save_figure
 
@@ -60,6 +61,12 @@ Clip = list[tuple[np.ndarray, list[np.ndarray]]]
 Method = Callable[[np.ndarray, float], list[Face]]
 """A function from a frame and its time in seconds to faces."""
 
+METHODS: dict[str, Callable[[FaceAligner], Method]] = {
+    "frame by frame": lambda aligner: lambda image, time: aligner(image),
+    "tracked": lambda aligner: Tracker(aligner, smooth=0),
+    "smoothed": lambda aligner: Tracker(aligner),
+}
+
 
 @dataclass
 class Totals:
@@ -74,20 +81,23 @@ class Totals:
     missed: int = 0
     switches: int = 0
     lost: int = 0
+    seconds: float = 0.0  # of CPU time
+    num_frames: int = 0
 
     def add(self, other: Totals) -> None:
         """Add the sums of another clip."""
         for field in fields(self):
             setattr(self, field.name, getattr(self, field.name) + getattr(other, field.name))
 
-    def row(self, kind: str, method: str) -> dict[str, Any]:
+    def row(self, model: str, kind: str, method: str) -> dict[str, Any]:
         """Return the row of the table; None for what a method or kind of clip does not have."""
         has_tracks = method != "frame by frame"
         return {
-            "clips": kind, "method": method, "nme": self.error / self.num_errors,
+            "model": model, "clips": kind, "method": method, "nme": self.error / self.num_errors,
             "jitter": self.jitter / self.num_steps,
             "lag_frames": round(self.lag / self.motion, 4) + 0.0 if kind == "motion" else None, "missed": self.missed,
             "switches": self.switches if has_tracks else None, "lost": self.lost if has_tracks else None,
+            "cpu_ms": 1000 * self.seconds / self.num_frames,
         }  # fmt: skip
 
 
@@ -223,7 +233,10 @@ def format_row(row: dict[str, Any]) -> str:
     lag = "-" if row["lag_frames"] is None else f"{row['lag_frames']:.2f} frames"
     tracks = " | ".join("-" if row[key] is None else str(row[key]) for key in ("switches", "lost"))
     errors = f"{100 * row['nme']:.2f} % | {100 * row['jitter']:.2f} %"
-    return f"| {row['clips']} | {row['method']} | {errors} | {lag} | {row['missed']} | {tracks} |"
+    return (
+        f"| {row['model']} | {row['clips']} | {row['method']} | {errors} | {lag} | {row['missed']} | {tracks} "
+        f"| {row['cpu_ms']:.1f} ms |"
+    )
 
 
 def main() -> None:
@@ -231,45 +244,39 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("data", type=Path, help="a dataset of 68 points")
     parser.add_argument("--photos", type=int, default=16, help="number of photos, evenly spread over the dataset")
-    parser.add_argument("--model", default=None, help="a bundled model, or the path of a model file")
+    parser.add_argument("--model", action="append", help="a bundled model or a model file; may be repeated")
     parser.add_argument("-o", type=Path, default=None, help="draw the nose tip of the first photo in motion")
     add_json_option(parser)
     options = parser.parse_args()
 
     samples = [sample for sample in read_samples(options.data) if sample.mask.all()]
     samples = samples[:: max(1, len(samples) // options.photos)][: options.photos]
-    aligner = FaceAligner(options.model)
-    methods: dict[str, Callable[[], Method]] = {
-        "frame by frame": lambda: lambda image, time: aligner(image),
-        "tracked": lambda: Tracker(aligner, smooth=0),
-        "smoothed": lambda: Tracker(aligner),
-    }
-    totals: dict[tuple[str, str], Totals] = {}
+    aligners = {name: FaceAligner(name) for name in options.model or [DEFAULT]}
+    totals: dict[tuple[str, str, str], Totals] = {}
     missed: list[str] = []
-    seconds = dict.fromkeys(methods, 0.0)
-    num_frames = 0
     is_drawn = False
     num_clips = 3 * len(samples) + len(samples) // 2
     for kind, clip_samples, clip in track(make_clips(samples), "clips", total=num_clips):
-        faces = {}
-        for name, make in methods.items():
-            start = time.process_time()
-            faces[name] = list(find_faces(clip, make()))
-            seconds[name] += time.process_time() - start
-        num_frames += len(clip)
-        for name, found in faces.items():
-            clip_totals, missed_faces = measure(clip, found, clip_samples)
-            missed += [f"{kind}, {name}: {face}" for face in missed_faces if name != "frame by frame"]
-            for row in (kind, name), ("all", name):
-                totals.setdefault(row, Totals()).add(clip_totals)
-        if options.o is not None and kind == "motion" and not is_drawn:
-            draw_nose_tip(clip, faces, options.o)
-            is_drawn = True
-    print("| clips | faces | NME | jitter | lag | missed | switches | lost |\n|---|---|---|---|---|---|---|---|")
-    ordered = sorted(totals.items(), key=lambda item: item[0][0] == "all")
+        for model, aligner in aligners.items():  # in turns, so that other programs slow all models
+            faces = {}
+            for name, make in METHODS.items():
+                start = time.process_time()
+                faces[name] = list(find_faces(clip, make(aligner)))
+                seconds = time.process_time() - start
+                clip_totals, missed_faces = measure(clip, faces[name], clip_samples)
+                clip_totals.seconds, clip_totals.num_frames = seconds, len(clip)
+                if name != "frame by frame":
+                    missed += [f"{model}, {kind}, {name}: {face}" for face in missed_faces]
+                for part in (kind, "all"):
+                    totals.setdefault((model, part, name), Totals()).add(clip_totals)
+            if options.o is not None and kind == "motion" and not is_drawn:
+                draw_nose_tip(clip, faces, options.o)
+                is_drawn = True
+    order = {model: i for i, model in enumerate(aligners)}
+    ordered = sorted(totals.items(), key=lambda item: (order[item[0][0]], item[0][1] == "all"))
     rows = [clip_totals.row(*key) for key, clip_totals in ordered]
-    times = ", ".join(f"{name} {1000 * seconds[name] / num_frames:.1f} ms" for name in methods)
-    print(*map(format_row, rows), "", f"CPU time per frame: {times}", *missed, sep="\n")
+    print("| model | clips | faces | NME | jitter | lag | missed | switches | lost | CPU time per frame |")
+    print("|" + 10 * "---|", *map(format_row, rows), "", *missed, sep="\n")
     measured = f"{len(samples)} photos of {options.data.name} in clips of {NUM_FRAMES} frames"
     write_result(options.json, "video", rows, measured, "the bundled detector and tracks", missed=missed)
 

@@ -11,7 +11,7 @@ Suominen (faceunits01). It needs scipy. The steps are:
    these. The jaw is left out.
 3. Random people and expressions move these points. Their principal components are the modes.
 4. The mean and the modes are fitted to `mean_shape`, the mean of annotated frontal faces. Then x and y are taken from
-   it, and z from the fit. So the pitch is 0 where that of the mesh is 0.
+   it, and z from the fit, times `DEPTH`. So the pitch is 0 where that of the mesh is 0.
 """
 
 from __future__ import annotations
@@ -33,6 +33,7 @@ from facelattice.schemes import get_scheme, mean_shape
 OUT = Path(__file__).parents[1] / "src" / "facelattice" / "face_shape.json"
 NUM_JAW, NUM_MODES, NUM_SAMPLES = 33, 10, 6000
 IDENTITY_DEVIATION = 0.3  # of the slider of each target
+DEPTH = 1.12  # annotated faces are deeper than the fit: tools/measure_face_depth.py
 
 # Places of wflw98's points on the frontal view, in pixels: 1000 / 2.6 pixels are one unit of the mesh (10 cm), x = 500
 # is the axis of the face, and y = 500 is the height between the eyes and the mouth joint.
@@ -209,7 +210,7 @@ def fit_to_mean_shape(face: np.ndarray, modes: np.ndarray) -> np.ndarray:
     best = least_squares(residuals, np.array([0.0, 1.0, 0.0, *np.zeros(len(modes))])).x
     rotation, turned, scales = pose(best)
     print(f"pitch of the mean shape: {-np.degrees(best[0]):.1f} degrees")
-    fitted = np.column_stack([(target - [0, best[2]]) / scales[:, None], turned[:, 2]]) @ rotation
+    fitted = np.column_stack([(target - [0, best[2]]) / scales[:, None], DEPTH * turned[:, 2]]) @ rotation
     return (fitted + fitted[MIRROR] * [-1, 1, 1]) / 2
 
 

@@ -25,7 +25,7 @@ from typing import Any
 from result import add_json_option, write_result
 
 BATCH, SIZE, STEPS, NUM_BUSY = 32, 160, 10, 2
-TIMEOUT = 120  # seconds for a row: spinning threads beside busy processes can take far longer
+TIMEOUT = 60  # seconds for a row: spinning threads beside busy processes can take far longer
 BACKBONES = ("tf_efficientnet_lite0", "mobilenetv2_100")
 
 

@@ -51,6 +51,42 @@ def test_readme_table_leaves_out_what_was_not_measured():
     assert "| dlib, 68 points | 3.00 %, 6 missed | 3.00 %, 2 missed | 3.00 %, 2 missed | 12.3 |" in table
 
 
+def test_pipeline_has_a_table_of_calls_and_one_of_files():
+    call = {"detector_ms": 2.0, "landmark_model_ms": 3.0, "call_ms": 6.0, "rows_ms": 0.5}
+    rows = [
+        {"model": "ibug68", "max_faces": None, **call},
+        {"model": "ibug68", "max_faces": 1, **call},
+        {"model": "ibug68", "way": "1 process", "num_images": 10, "seconds": 4.0},
+    ]
+    calls, files = tables.pipeline_table(make_results(pipeline=rows)).split("\n\n")
+    assert calls.splitlines()[2:] == [
+        "| `ibug68` | all | 2.0 ms | 3.0 ms | 6.0 ms | 0.5 ms |",
+        "| `ibug68` | the most confident one | 2.0 ms | 3.0 ms | 6.0 ms | 0.5 ms |",
+    ]
+    assert files.splitlines()[2:] == ["| 10 with `ibug68`, 1 process | 4.0 s | 2.5 |"]
+
+
+def test_video_has_a_table_of_the_default_model_and_one_of_models():
+    row = {"nme": 0.03, "jitter": 0.005, "lag_frames": None, "missed": 0, "switches": None, "lost": 0, "cpu_ms": 12.3}
+    rows = [
+        {"model": model, "clips": clips, "method": method, **row}
+        for model in ("ibug68", "ibug68-fast")
+        for clips in ("rest", "all")
+        for method in ("tracked", "smoothed")
+    ]
+    results = make_results(video=rows)
+    assert tables.video_table(results).count("\n") == 5
+    assert tables.video_models_table(results).splitlines()[2:] == [
+        "| `ibug68` | 12 ms | 3.00 % | 0.50 % |",
+        "| `ibug68-fast` | 12 ms | 3.00 % | 0.50 % |",
+    ]
+
+
+def test_results_on_training_faces_have_a_name_of_their_own():
+    names = [result.part_name("turned_faces", part) for part in (None, "test", "train")]
+    assert names == ["turned_faces", "turned_faces", "turned_faces_train"]
+
+
 def test_speed_has_a_column_for_each_part():
     rows = [
         {"part": "ibug68", "setting": "1 thread", "value": 21.84, "unit": "ms/crop"},

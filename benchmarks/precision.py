@@ -3,7 +3,7 @@
     python benchmarks/precision.py             # needs the extra train
 
 Forward and backward of EfficientNet-Lite0 and MobileNetV2 under bf16 autocast, channels-last, alone and beside two busy
-processes; images per second as a Markdown table, the median of ten steps. Waiting threads of torch spin, or sleep with
+programs; images per second as a Markdown table, the median of ten steps. Waiting threads of torch spin, or sleep with
 `OMP_WAIT_POLICY=PASSIVE`, as `facelattice annotate` trains. Repeat it on your own processor: oneDNN's kernels differ
 between them.
 """
@@ -74,7 +74,9 @@ def busy_processes(count: int) -> Iterator[None]:
 
 
 def spin() -> None:
-    """Compute forever."""
+    """Compute forever, in a session of its own: Linux shares the processors among sessions, as among other programs."""
+    if hasattr(os, "setsid"):
+        os.setsid()
     while True:
         pass
 

@@ -68,9 +68,11 @@ def busy_processes(count: int) -> Iterator[None]:
     processes = [multiprocessing.Process(target=spin, daemon=True) for _ in range(count)]
     for process in processes:
         process.start()
-    yield
-    for process in processes:
-        process.terminate()
+    try:
+        yield
+    finally:
+        for process in processes:
+            process.terminate()
 
 
 def spin() -> None:

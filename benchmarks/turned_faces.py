@@ -1,7 +1,7 @@
 """Measure faces in turned photos, with and without the search for turned faces, as a Markdown table.
 
     python benchmarks/turned_faces.py DATA/WFLW --subset train --faces 100
-    python benchmarks/turned_faces.py DATA/WFLW --subset train --search quarters --search eighths     # other searches
+    python benchmarks/turned_faces.py DATA/WFLW --subset train --search default --search quarters     # other searches
 
 Each photo and its annotation is turned clockwise. The boxes are those of the annotation, or of the detector in the
 whole photo. The cost is in crops per annotated face: with the detector, the other faces of the photos are predicted

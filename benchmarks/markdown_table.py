@@ -29,6 +29,13 @@ def percent(share: float | None, digits: int = 2) -> str | None:
     return None if share is None else f"{100 * share:.{digits}f} %"
 
 
+ERRORS: Columns = {
+    "NME": lambda row: percent(row["nme"]),
+    "failures": lambda row: percent(row["failure_rate"], 1),
+}
+"""The columns of the errors, which several tables share."""
+
+
 def find(rows: Sequence[Row], **wanted: Any) -> Row:
     """Return the first row with these values; an empty one if there is none."""
     return next((row for row in rows if all(row.get(key) == value for key, value in wanted.items())), {})

@@ -3,8 +3,8 @@
     python benchmarks/styles.py DATA             # needs the extra train
 
 Training faces of 300-W (LFPW) and of WFLW, most of which the bundled models have seen, in annotated boxes: in each
-style, with and without its offset. The offset that remains is the median, over
-faces and landmarks, of the annotation minus the prediction, to the right, in inter-ocular distances.
+style, with and without its offset. The offset that remains is the median, over faces and landmarks, of the annotation
+minus the prediction, to the right, in inter-ocular distances.
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from markdown_table import Columns, Results, columns_table, find, percent, table
+from markdown_table import ERRORS, Columns, Results, columns_table, find, percent, table
 from result import read_results
 from trial_tables import (
     OWN_POINTS,
@@ -46,8 +46,7 @@ PEER_COLUMNS: Columns = {
     "program": lambda row: row["program"],
     "boxes": lambda row: row["boxes"],
     "found": lambda row: f"{row['num_found']} of {row['num_faces']}",
-    "NME": lambda row: percent(row["nme"]),
-    "failures": lambda row: percent(row["failure_rate"], 1),
+    **ERRORS,
     "AUC": lambda row: percent(row["auc"], 1),
     "ms per face": lambda row: f"{row['ms']:.1f}",
 }

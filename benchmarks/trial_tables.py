@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from markdown_table import Columns, Results, Row, columns_table, percent
+from markdown_table import ERRORS, Columns, Results, Row, columns_table, percent
 
 
 def model(row: Row) -> str:
@@ -10,23 +10,22 @@ def model(row: Row) -> str:
     return f"`{row['model']}`"
 
 
+CROPS: Columns = {"crops per face": lambda row: f"{row['crops_per_face']:.2f}"}
 TURNED: Columns = {
     "model": model,
     "boxes": lambda row: row["boxes"],
     "roll": lambda row: f"{row['roll']:g}",
     "search": lambda row: row["search"],
-    "NME": lambda row: percent(row["nme"]),
-    "failures": lambda row: percent(row["failure_rate"], 1),
+    **ERRORS,
     "missed": lambda row: row["num_missed"],
-    "crops per face": lambda row: f"{row['crops_per_face']:.2f}",
+    **CROPS,
 }
 REFINEMENT: Columns = {
     "model": model,
     "variant": lambda row: row["variant"],
-    "NME": lambda row: percent(row["nme"]),
-    "failures": lambda row: percent(row["failure_rate"], 1),
+    **ERRORS,
     "missed": lambda row: row["missed"],
-    "crops per face": lambda row: f"{row['crops_per_face']:.2f}",
+    **CROPS,
 }
 STYLES: Columns = {
     "model": model,

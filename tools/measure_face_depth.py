@@ -5,7 +5,8 @@
 Structure from motion: under an orthographic camera, the poses of all faces and one mirror-symmetric 3D shape of the 68
 points without the jaw are fitted in turns, by least squares. How the points move against each other when faces turn
 gives the depth of the shape. It is compared with `facelattice.pose`'s as the standard deviation of z, where x has the
-same. Differences between people and expressions are noise here.
+same. Differences between people and expressions are noise here. Faces are 1.13 times as deep as the
+file that build_face_shape.py writes with `DEPTH = 1`, and 1.03 times as deep as the present one.
 """
 
 from __future__ import annotations

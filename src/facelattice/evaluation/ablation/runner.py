@@ -32,6 +32,7 @@ from facelattice.atomic_files import atomic_write, write_file
 from facelattice.evaluation.ablation.measure import face_digests, load_faces, measure_checkpoint
 from facelattice.evaluation.ablation.plan import VALIDATION, AblationRun, load_plan
 from facelattice.evaluation.ablation.table import mean_and_std, mean_nme, to_markdown
+from facelattice.evaluation.provenance import git_commit
 from facelattice.image_formats import silence_pillow
 from facelattice.inference.parallel import exit_with_parent
 from facelattice.terminal import make_console, one_line
@@ -105,7 +106,7 @@ def train_and_measure(run: AblationRun) -> None:
         minutes = (time.monotonic() - start) / 60
         with suppress(OSError, ValueError, KeyError):  # a trained run that is measured again keeps its training time
             minutes += json.loads((run.folder / "result.json").read_text(encoding="utf-8"))["minutes"]
-        result |= {"row": run.row, "seed": run.seed, "minutes": minutes}
+        result |= {"row": run.row, "seed": run.seed, "minutes": minutes, "commit": git_commit()}
         write_file(run.folder / "result.json", json.dumps(result))
     except Exception as error:
         write_file(run.folder / "failure.txt", f"{type(error).__name__}: {error}\n\n{traceback.format_exc()}")

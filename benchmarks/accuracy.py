@@ -11,7 +11,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from result import add_json_option, write_result
+from result import add_json_option, add_name_option, write_result
 
 from facelattice.evaluation.evaluate import evaluate
 from facelattice.inference.model_zoo import list_models
@@ -26,6 +26,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("data", type=Path, help="folder that contains 300W and WFLW")
     parser.add_argument("--model", action="append", help="a bundled model or a model file; may be repeated")
+    add_name_option(parser, "accuracy")
     add_json_option(parser)
     options = parser.parse_args()
     rows = []
@@ -38,7 +39,7 @@ def main() -> None:
                     percent = (f"{100 * (row[key] or 0):.2f} %" for key in ("nme", "failure_rate", "auc"))
                     faces = f"{row['data']} {row['subset']}, {row['num_faces']}"
                     print(f"| {model} | {faces} | {boxes} | {' | '.join(percent)} | {row['num_missed']} |", flush=True)
-    write_result(options.json, "accuracy", rows, FACES, BOXES)
+    write_result(options.json, options.name, rows, FACES, BOXES)
 
 
 def measure(model: str, data: Path, boxes: str) -> list[dict[str, Any]]:

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from result import add_json_option, write_result
+from result import add_json_option, add_name_option, write_result
 
 from facelattice import geometry
 from facelattice.evaluation.evaluate import evaluate
@@ -165,6 +165,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("data", type=Path, help="annotated faces")
     parser.add_argument("--subset", help="use only the faces of this subset")
     parser.add_argument("-o", "--out", type=Path, help="draw the mean face here: .svg or .png")
+    add_name_option(parser, "annotation_gap")
     add_json_option(parser)
     options = parser.parse_args(arguments)
     result = evaluate(options.model, options.data, "annotation", options.subset)
@@ -177,7 +178,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if options.out is not None:
         draw_gap(gap, f"{result.model}, {faces}", options.out)
     landmarks = describe_landmarks(gap)
-    write_result(options.json, "annotation_gap", rows, faces, "annotation", model=result.model, landmarks=landmarks)
+    write_result(options.json, options.name, rows, faces, "annotation", model=result.model, landmarks=landmarks)
 
 
 if __name__ == "__main__":

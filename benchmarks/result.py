@@ -48,6 +48,11 @@ def add_json_option(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", type=Path, metavar="FOLDER", help=f"write a dated file here, such as {FOLDER.name}")
 
 
+def add_name_option(parser: argparse.ArgumentParser, default: str) -> None:
+    """Add `--name NAME`, for results of a benchmark that shall not replace those of its usual run."""
+    parser.add_argument("--name", default=default, help="name of the result (default: %(default)s)")
+
+
 def write_result(
     folder: Path | None, benchmark: str, rows: Sequence[dict[str, Any]], faces: str, boxes: str, **more: Any
 ) -> None:

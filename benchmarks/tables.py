@@ -16,19 +16,35 @@ from typing import Any
 from markdown_table import ERRORS, Columns, Results, columns_table, find, percent, table
 from result import read_results
 from trial_tables import (
+    EDGE_WEIGHTS,
+    FACE_DEPTH,
+    GAP_MODELS,
+    INT8,
     OWN_POINTS,
     PRECISION,
     REFINEMENT,
     STYLES,
     TURNED,
+    VERSIONS,
+    ablation_table,
+    gap_table,
+    measured_versions_table,
     pipeline_table,
+    synthetic_table,
+    validation_table,
+    varieties_table,
     video_models_table,
 )
 
 from facelattice.atomic_files import write_file
 
 ROOT = Path(__file__).parents[1]
-PAGES = [ROOT / "README.md", *sorted(ROOT.glob("docs/*.md")), *sorted(ROOT.glob("src/facelattice/models/*.md"))]
+PAGES = [
+    ROOT / "README.md",
+    ROOT / "synthetic" / "README.md",
+    *sorted(ROOT.glob("docs/*.md")),
+    *sorted(ROOT.glob("src/facelattice/models/*.md")),
+]
 BLOCK = re.compile(r"(?<=<!-- table: )([\w-]+)( -->\n)(.*?)(?=<!-- end -->)", re.DOTALL)
 MODELS = ("ibug68", "ibug68-fast", "wflw98")
 # NME on 300-W (full, common, challenging) with annotated boxes, as the papers state it.
@@ -99,7 +115,8 @@ def fill(text: str, results: Results) -> str:
 def describe(results: Sequence[dict[str, Any]]) -> str:
     """Return the line below a table: when, where and how its only result was measured, or the names of several."""
     if len(results) > 1:
-        return "Measured with " + ", ".join(f"`{result['benchmark']}.py` ({result['date'][:10]})" for result in results)
+        scripts = (f"`{Path(result['command'].split()[1]).name}` ({result['date'][:10]})" for result in results)
+        return f"Measured with {', '.join(dict.fromkeys(scripts))}"
     (result,) = results
     commit = f"commit {result['commit'][:7]}" if result["commit"] else None
     known = [result["date"][:10], commit, result["machine"]["processor"]]
@@ -258,7 +275,9 @@ def hidden_table(results: Results) -> str:
 
 def serve_table(results: Results) -> str:
     """Throughput and latency of the service."""
-    rows = [
+    library = f"{results['serve']['library_images_per_second']:.1f}"
+    rows = [["the library in a loop, 1 process", library, *[None] * 5]]
+    rows += [
         [r["clients"], f"{r['requests_per_second']:.1f}", f"{r['p50_ms']:.0f} ms", f"{r['p99_ms']:.0f} ms",
          r["num_overloaded"], f"{r['memory_before_mib']:.0f} MiB", f"{r['memory_after_mib']:.0f} MiB"]
         for r in results["serve"]["rows"] if "clients" in r
@@ -359,6 +378,22 @@ TABLES: dict[str, Entry] = {
     "rejected": (("serve",), rejected_table),
     "video": (("video",), video_table),
     "video-models": (("video",), video_models_table),
+    **{
+        f"ablation{part}": (
+            (f"ablation{part}".replace("-", "_"),),
+            partial(ablation_table, f"ablation{part}".replace("-", "_")),
+        )
+        for part in ("", "-heads", "-errors", "-long", "-noise")
+    },
+    "varieties": (("ablation_synthetic",), varieties_table),
+    "versions": columns_entry("model_versions", VERSIONS),
+    "measured-versions": (("model_versions",), measured_versions_table),
+    **{f"validation-{model}": (("model_versions",), partial(validation_table, model)) for model in MODELS},
+    "int8": columns_entry("int8", INT8),
+    "edge-weights": columns_entry("edge_weights", EDGE_WEIGHTS),
+    "face-depth": columns_entry("face_depth", FACE_DEPTH),
+    "synthetic-models": (("accuracy_synthetic",), synthetic_table),
+    "synthetic-offsets": (tuple(GAP_MODELS), gap_table),
     "annotation-loop": loop_entry("annotation_loop_12_points"),
     "annotation-loop-small": loop_entry("annotation_loop_5_points"),
 }

@@ -33,7 +33,7 @@ from facelattice.schemes import get_scheme, mean_shape
 OUT = Path(__file__).parents[1] / "src" / "facelattice" / "face_shape.json"
 NUM_JAW, NUM_MODES, NUM_SAMPLES = 33, 10, 6000
 IDENTITY_DEVIATION = 0.3  # of the slider of each target
-DEPTH = 1.12  # annotated faces are deeper than the fit: tools/measure_face_depth.py
+DEPTH = 1.12  # annotated faces are deeper than the fit: benchmarks/face_depth.py
 
 # Places of wflw98's points on the frontal view, in pixels: 1000 / 2.6 pixels are one unit of the mesh (10 cm), x = 500
 # is the axis of the face, and y = 500 is the height between the eyes and the mouth joint.

@@ -40,12 +40,11 @@ def quantize_checked(data: bytes, recipe: Recipe) -> bytes:
     """
     try:
         faces = load_training_data(recipe)
-        chosen = np.random.default_rng(0).permutation(len(faces.train))[:NUM_CALIBRATION_CROPS]
-        calibration = _crops([faces.train[i] for i in chosen], recipe, recipe.augmentation)
-        validation = _crops(faces.val, recipe)
+        calibration = calibration_crops(faces.train, recipe)
+        validation = readable_crops(faces.val, recipe)
     except (FacelatticeError, OSError) as error:
         raise ExportError(f"quantization needs the data of the recipe, which cannot be read: {error}") from error
-    quantized = quantize(data, np.stack([face["crop"].numpy() for face in calibration]))
+    quantized = quantize(data, calibration)
     before, after = (mean_nme(file, validation, faces.scheme) for file in (data, quantized))
     if not after <= before + MAX_NME_INCREASE:
         raise ExportError(
@@ -53,6 +52,17 @@ def quantize_checked(data: bytes, recipe: Recipe) -> bytes:
             "written, export without --int8"
         )
     return quantized
+
+
+def calibration_crops(samples: list[Sample], recipe: Recipe) -> np.ndarray:
+    """Return augmented crops of some training faces, uint8 (B, S, S, 3), for `quantize`.
+
+    Raises:
+        ExportError: If none of the images can be read.
+    """
+    chosen = np.random.default_rng(0).permutation(len(samples))[:NUM_CALIBRATION_CROPS]
+    crops = readable_crops([samples[i] for i in chosen], recipe, recipe.augmentation)
+    return np.stack([face["crop"].numpy() for face in crops])
 
 
 def quantize(data: bytes, crops: np.ndarray) -> bytes:
@@ -96,8 +106,14 @@ def mean_nme(data: bytes, faces: list[CropItem], scheme: Scheme) -> float:
     return float(metrics.nanmean(np.array(errors), 0))
 
 
-def _crops(samples: list[Sample], recipe: Recipe, augmentation: AugmentationConfig | None = None) -> list[CropItem]:
-    """Return the crops of the faces whose images can be read. Raise ExportError if there are none."""
+def readable_crops(
+    samples: list[Sample], recipe: Recipe, augmentation: AugmentationConfig | None = None
+) -> list[CropItem]:
+    """Return the crops of the faces whose images can be read.
+
+    Raises:
+        ExportError: If there are none.
+    """
     faces = make_crops(samples, recipe, augmentation)
     readable = [item for item in (faces[0, i, i] for i in range(len(samples))) if item["readable"]]
     if not readable:

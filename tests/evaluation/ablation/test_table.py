@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from facelattice.evaluation.ablation.table import to_markdown
+from facelattice.evaluation.ablation.table import summarize, to_markdown
 
 
 def make_result(row: str, seed: int, nme: float) -> dict[str, Any]:
@@ -13,7 +13,7 @@ def make_result(row: str, seed: int, nme: float) -> dict[str, Any]:
 
 def test_table_computed_by_hand():
     results = [make_result("a", 0, 0.03), make_result("a", 1, 0.05), make_result("b", 0, 0.2), make_result("b", 1, 0.2)]
-    lines = to_markdown(results).splitlines()
+    lines = to_markdown(summarize(results)).splitlines()
     assert lines[2].startswith("| a | 2 | 5.00 ± 1.41 | 10.00 ± 0.00 | 10.00 ± 0.00 | 1.50 M |  |  |")
     assert lines[3].startswith("| b | 2 | 21.00 ± 0.00 |")
     assert "| +16.00 (" in lines[3]
@@ -21,19 +21,19 @@ def test_table_computed_by_hand():
 
 
 def test_table_without_runs():
-    assert to_markdown([]) == "no run is finished yet\n"
+    assert to_markdown(summarize([])) == "no run is finished yet\n"
 
 
 def test_measure_without_any_face_is_not_compared():
     results = [make_result("a", 0, 0.03), make_result("b", 0, 0.2)]
     for result in results:
         result["nme"]["occluded"] = [None] * 3
-    assert to_markdown(results).splitlines()[3].endswith(" worse | no face to compare |")
+    assert to_markdown(summarize(results)).splitlines()[3].endswith(" worse | no face to compare |")
 
 
 def test_rows_may_have_different_measures():
     located = make_result("located", 0, 0.03)
     located["nme"]["located"] = [0.1, 0.3]
     for results in ([located, make_result("flatten", 0, 0.03)], [make_result("flatten", 0, 0.03), located]):
-        lines = {line.split(" | ")[0]: line.split(" | ") for line in to_markdown(results).splitlines()}
+        lines = {line.split(" | ")[0]: line.split(" | ") for line in to_markdown(summarize(results)).splitlines()}
         assert (lines["| row"][5], lines["| located"][5], lines["| flatten"][5]) == ("located", "20.00", "")

@@ -31,7 +31,7 @@ from rich.table import Table
 from facelattice.atomic_files import atomic_write, write_file
 from facelattice.evaluation.ablation.measure import face_digests, load_faces, measure_checkpoint
 from facelattice.evaluation.ablation.plan import VALIDATION, AblationRun, load_plan
-from facelattice.evaluation.ablation.table import mean_and_std, mean_nme, to_markdown
+from facelattice.evaluation.ablation.table import mean_and_std, mean_nme, summarize, to_markdown
 from facelattice.evaluation.provenance import git_commit
 from facelattice.image_formats import silence_pillow
 from facelattice.inference.parallel import exit_with_parent
@@ -138,7 +138,7 @@ def _write_tables(runs: list[AblationRun], by_run: dict[AblationRun, dict[str, A
         writer = csv.DictWriter(file, list(dict.fromkeys(key for row in rows for key in row)) or ["row", "seed"])
         writer.writeheader()
         writer.writerows(rows)
-    write_file(out / "ablation.md", to_markdown(results))
+    write_file(out / "ablation.md", to_markdown(summarize(results)))
 
 
 def _failure(run: AblationRun, process: BaseProcess) -> str:

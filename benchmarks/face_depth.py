@@ -1,20 +1,22 @@
-"""Measure the depth of annotated faces, for `DEPTH` of build_face_shape.py.
+"""The depth of annotated faces, for `DEPTH` of tools/build_face_shape.py.
 
-    python tools/measure_face_depth.py DATA/300W/helen/trainset DATA/300W/afw DATA/300W/lfpw/trainset
+    python benchmarks/face_depth.py DATA/300W/helen/trainset DATA/300W/afw DATA/300W/lfpw/trainset
 
 Structure from motion: under an orthographic camera, the poses of all faces and one mirror-symmetric 3D shape of the 68
 points without the jaw are fitted in turns, by least squares. How the points move against each other when faces turn
 gives the depth of the shape. It is compared with `facelattice.pose`'s as the standard deviation of z, where x has the
-same. Differences between people and expressions are noise here. Faces are 1.13 times as deep as the
-file that build_face_shape.py writes with `DEPTH = 1`, and 1.03 times as deep as the present one.
+same. Differences between people and expressions are noise here. `DEPTH` was measured with the file that
+build_face_shape.py writes with `DEPTH = 1`.
 """
 
 from __future__ import annotations
 
-import sys
+import argparse
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+from result import add_json_option, write_result
 from scipy.spatial.transform import Rotation
 
 from facelattice import get_scheme, pose
@@ -75,8 +77,8 @@ def fit_shape(
     return (shape - shape.mean(0)) * width / shape[:, 0].std()
 
 
-def main(folders: list[Path]) -> None:
-    """Fit the shape and print its depth."""
+def measure(folders: Sequence[Path]) -> tuple[int, float, float]:
+    """Return the number of faces, the standard deviation of their yaw in degrees, and their relative depth."""
     scheme = get_scheme("ibug68")
     samples = [sample for folder in folders for sample in read_samples(folder) if sample.mask.all()]
     mean = pose._built_in("ibug68")[0]
@@ -93,11 +95,21 @@ def main(folders: list[Path]) -> None:
     # The pitch of the new shape is that with which it is nearest to the old one.
     turned = Rotation.align_vectors(start, shape)[0].apply(shape)
     yaws = np.degrees(np.arctan2(rotations[:, 0, 2], rotations[:, 2, 2]))
-    print(f"{len(faces)} faces, standard deviation of their yaw {yaws.std():.0f} degrees")
-    print(f"depth, times that of face_shape.json: {turned[:, 2].std() / start[:, 2].std():.3f}")
+    return len(faces), float(yaws.std()), float(turned[:, 2].std() / start[:, 2].std())
+
+
+def main() -> None:
+    """Print the depth."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("data", type=Path, nargs="+", help="annotated faces with 68 points")
+    add_json_option(parser)
+    options = parser.parse_args()
+    num_faces, yaw, depth = measure(options.data)
+    print(f"{num_faces} faces, standard deviation of their yaw {yaw:.0f} degrees")
+    print(f"depth, times that of face_shape.json: {depth:.3f}")
+    row = {"num_faces": num_faces, "yaw_standard_deviation": yaw, "relative_depth": depth}
+    write_result(options.json, "face_depth", [row], f"{num_faces} faces with all points", "not used")
 
 
 if __name__ == "__main__":
-    if len(sys.argv) < 2:
-        sys.exit(__doc__)
-    main([Path(folder) for folder in sys.argv[1:]])
+    main()

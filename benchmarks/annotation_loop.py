@@ -1,7 +1,7 @@
 """Simulate an annotator with the truth of a dataset: how much work does the loop of `facelattice annotate` save?
 
     python benchmarks/annotation_loop.py DATA/300W/helen/trainset --points 17,21,22,26,36,39,42,45,30,48,54,8 \
-        --json benchmarks/results -o docs/images/annotation_loop.svg
+        --json benchmarks/results
     python benchmarks/annotation_loop.py DATA/mtfl5/points.csv --faces 200 --json benchmarks/results
 
 The simulated annotator accepts the suggested face that overlaps the true one most, or draws the true box if there is
@@ -29,6 +29,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
+from matplotlib.figure import Figure
 from result import add_json_option, write_result
 from tables import annotation_table
 
@@ -41,6 +42,7 @@ from facelattice.datasets.readers.detect_layout import read_samples
 from facelattice.datasets.sample import Sample
 from facelattice.inference.onnx_model import Model
 from facelattice.schemes import Scheme
+from facelattice.visualization.figures import save_figure
 
 TOLERANCE = 0.02  # of the box's longer side; about the spread of two annotators
 DRAG_START, DRAG_PER_BIT = 0.135, 0.249  # seconds, see above
@@ -66,7 +68,7 @@ class Work:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run both ways, print a table, and write the figures and the curve."""
+    """Run both ways, and print and write a table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("data", type=Path, help="annotated faces; photos with several faces are left out")
     parser.add_argument("--points", help="indices of the points to annotate, such as 36,45,30 (default: all)")
@@ -78,7 +80,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--start", default=DEFAULT_BASE, help="the model that each round starts from")
     parser.add_argument("--tolerance", type=float, default=TOLERANCE, help="of the box's longer side")
     add_json_option(parser)
-    parser.add_argument("-o", "--out", type=Path, help="file for the curve")
     options = parser.parse_args(arguments)
     samples = choose_faces(options.data, options.points, options.faces)
     rounds = [number for number in map(int, options.rounds.split(",")) if number < len(samples)]
@@ -97,8 +98,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
     images = {name: [vars(item) for item in work] for name, work in ways.items()}
     benchmark = f"annotation_loop_{num_points}_points"
     write_result(options.json, benchmark, rows, faces, boxes, **more, images=images)
-    if options.out:
-        draw_curve(ways, rounds, options.out)
 
 
 def choose_faces(data: Path, points: str | None, count: int) -> list[Sample]:
@@ -201,23 +200,18 @@ def summarize(work: Sequence[Work], edges: Sequence[int]) -> dict[str, Any]:
     }
 
 
-def draw_curve(ways: Mapping[str, Sequence[Work]], rounds: Sequence[int], path: Path) -> None:
-    """Draw the corrections so far over the images that are done."""
-    import matplotlib
-
-    matplotlib.use("Agg")
-    import matplotlib.pyplot as plt
-
-    figure, axes = plt.subplots(figsize=(6.4, 3.6))
-    for name, work in ways.items():
-        axes.plot(np.cumsum([0, *(item.corrections for item in work)]), label=name)
-    for number in rounds:
+def draw_curve(result: Mapping[str, Any], path: Path) -> None:
+    """Draw the corrections so far over the images that are done, from a result."""
+    figure = Figure(figsize=(6.4, 3.6), layout="constrained")
+    axes = figure.add_subplot()
+    for name, images in result["images"].items():
+        axes.plot(np.cumsum([0, *(image["corrections"] for image in images)]), label=name)
+    for number in result["edges"][1:-1]:
         axes.axvline(number, color="gray", linewidth=0.7, linestyle=":")
     axes.set_xlabel("images done (dotted: a round of training)")
     axes.set_ylabel("points dragged so far")
     axes.legend()
-    figure.tight_layout()
-    figure.savefig(path)
+    save_figure(figure, path)
 
 
 if __name__ == "__main__":

@@ -13,7 +13,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from aims import aims_table
 from markdown_table import ERRORS, Columns, Results, columns_table, find, percent, table
+from plots import PLOTS
 from result import read_results
 from trial_tables import (
     EDGE_WEIGHTS,
@@ -39,6 +41,7 @@ from trial_tables import (
 from facelattice.atomic_files import write_file
 
 ROOT = Path(__file__).parents[1]
+IMAGES = ROOT / "docs" / "images"
 PAGES = [
     ROOT / "README.md",
     ROOT / "synthetic" / "README.md",
@@ -89,11 +92,9 @@ def main() -> None:
         filled = fill(text, results)
         if filled != text:
             write_file(page, filled)
-    if "peers" in results:
-        from peers import Row, draw
-
-        limits = {faces["name"]: faces["protocol"]["threshold"] for faces in results["peers"]["sets"]}
-        draw(limits, [Row(**row) for row in results["peers"]["rows"]], ROOT / "docs" / "images" / "peers.svg")
+    for name, draw in PLOTS.items():
+        if name in results:
+            draw(results[name], IMAGES)
     for benchmark in sorted({names[0] for names, _ in TABLES.values()} - set(results)):
         print(f"no result of {benchmark}: its tables are left as they are", file=sys.stderr)
 
@@ -358,6 +359,7 @@ TABLES: dict[str, Entry] = {
     "results": (("accuracy", "peers", "turned_faces"), readme_table),
     "accuracy": (("accuracy",), accuracy_table),
     **{f"card-{model}": (("accuracy",), partial(card_table, model)) for model in MODELS},
+    "aims": (("accuracy", "turned_faces", "visibility", "crowds", "peers"), aims_table),
     "published": (("accuracy",), published_table),
     "reliability": (("accuracy",), reliability_table),
     "crowds": (("crowds",), partial(crowds_table, "crowds")),

@@ -1,6 +1,6 @@
 """Measure tracking and smoothing on clips with known landmarks, made from annotated photos.
 
-    python benchmarks/video.py DATA/300W/helen/testset --photos 8 -o docs/images/video.svg     # needs the extra dev
+    python benchmarks/video.py DATA/300W/helen/testset --photos 8     # needs the extra dev
 
 Each photo gives three clips of 75 frames at 25 frames per second, all with camera noise and JPEG compression:
 
@@ -205,14 +205,23 @@ def measure(clip: Clip, faces: list[list[Face | None]], samples: list[Sample]) -
     return totals, missed_faces
 
 
-def draw_nose_tip(clip: Clip, faces: dict[str, list[list[Face | None]]], path: Path) -> None:
+def nose_tip_errors(clip: Clip, faces: dict[str, list[list[Face | None]]]) -> dict[str, list[float | None]]:
+    """Return the x error of the nose tip in each frame for each method, in pixels; None where no face was found."""
+    return {
+        name: [
+            None if face is None else float(face.points[NOSE_TIP, 0] - points[NOSE_TIP, 0])
+            for (_, (points,)), (face,) in zip(clip, found, strict=True)
+        ]
+        for name, found in faces.items()
+    }
+
+
+def draw_nose_tip(errors: dict[str, list[float | None]], path: Path) -> None:
     """Draw the x error of the nose tip over time, for each method."""
     figure = Figure(figsize=(8, 3), layout="constrained")
     axes = figure.add_subplot()
-    truth = np.array([points[NOSE_TIP, 0] for _, (points,) in clip])
-    for name, found in faces.items():
-        noses = np.array([np.nan if face is None else face.points[NOSE_TIP, 0] for (face,) in found])
-        axes.plot(np.arange(NUM_FRAMES) / RATE, noses - truth, label=name)
+    for name, values in errors.items():
+        axes.plot(np.arange(NUM_FRAMES) / RATE, np.array(values, float), label=name)
     axes.set_xlabel("time (s)")
     axes.set_ylabel("x error of the nose tip (px)")
     axes.legend(loc="upper right")
@@ -245,7 +254,6 @@ def main() -> None:
     parser.add_argument("data", type=Path, help="a dataset of 68 points")
     parser.add_argument("--photos", type=int, default=16, help="number of photos, evenly spread over the dataset")
     parser.add_argument("--model", action="append", help="a bundled model or a model file; may be repeated")
-    parser.add_argument("-o", type=Path, default=None, help="draw the nose tip of the first photo in motion")
     add_json_option(parser)
     options = parser.parse_args()
 
@@ -254,7 +262,7 @@ def main() -> None:
     aligners = {name: FaceAligner(name) for name in options.model or [DEFAULT]}
     totals: dict[tuple[str, str, str], Totals] = {}
     missed: list[str] = []
-    is_drawn = False
+    nose_tip: dict[str, list[float | None]] | None = None  # of the first photo in motion
     num_clips = 3 * len(samples) + len(samples) // 2
     for kind, clip_samples, clip in track(make_clips(samples), "clips", total=num_clips):
         for model, aligner in aligners.items():  # in turns, so that other programs slow all models
@@ -269,16 +277,16 @@ def main() -> None:
                     missed += [f"{model}, {kind}, {name}: {face}" for face in missed_faces]
                 for part in (kind, "all"):
                     totals.setdefault((model, part, name), Totals()).add(clip_totals)
-            if options.o is not None and kind == "motion" and not is_drawn:
-                draw_nose_tip(clip, faces, options.o)
-                is_drawn = True
+            if kind == "motion" and nose_tip is None:
+                nose_tip = nose_tip_errors(clip, faces)
     order = {model: i for i, model in enumerate(aligners)}
     ordered = sorted(totals.items(), key=lambda item: (order[item[0][0]], item[0][1] == "all"))
     rows = [clip_totals.row(*key) for key, clip_totals in ordered]
     print("| model | clips | faces | NME | jitter | lag | missed | switches | lost | CPU time per frame |")
     print("|" + 10 * "---|", *map(format_row, rows), "", *missed, sep="\n")
     measured = f"{len(samples)} photos of {options.data.name} in clips of {NUM_FRAMES} frames"
-    write_result(options.json, "video", rows, measured, "the bundled detector and tracks", missed=missed)
+    boxes = "the bundled detector and tracks"
+    write_result(options.json, "video", rows, measured, boxes, missed=missed, nose_tip=nose_tip)
 
 
 if __name__ == "__main__":

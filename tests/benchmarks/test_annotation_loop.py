@@ -10,12 +10,10 @@ POINTS = "36,39,42,45,30,48,54"
 
 
 def test_work_with_mean_shapes(faces, tmp_path, capsys):
-    picture = tmp_path / "loop.svg"
-    arguments = [str(faces), "--points", POINTS, "--rounds", "12", "--json", str(tmp_path), "-o", str(picture)]
+    arguments = [str(faces), "--points", POINTS, "--rounds", "12", "--json", str(tmp_path)]
     annotation_loop.main(arguments)  # a round after the last image is not trained
     first, second = (line for line in capsys.readouterr().out.splitlines() if line.startswith(("| mean", "| the loop")))
     assert first.removeprefix("| mean shape") == second.removeprefix("| the loop")
-    assert "<svg" in picture.read_text(encoding="utf-8")
     result = json.loads(next(tmp_path.glob("*-annotation_loop_7_points.json")).read_text(encoding="utf-8"))
     row = result["rows"][0]
     images = result["images"]["mean shape"]
@@ -27,6 +25,8 @@ def test_work_with_mean_shapes(faces, tmp_path, capsys):
     assert row["corrections"] == sum(image["corrections"] for image in images) <= 84
     assert row["by_round"] == [row["corrections"] / 12]
     assert 0 < row["nme"] < annotation_loop.TOLERANCE
+    annotation_loop.draw_curve(result, tmp_path / "loop.svg")
+    assert "<svg" in (tmp_path / "loop.svg").read_text(encoding="utf-8")
 
 
 def test_seconds_of_a_drag_by_fitts_law():

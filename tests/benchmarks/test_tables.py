@@ -82,6 +82,53 @@ def test_video_has_a_table_of_the_default_model_and_one_of_models():
     ]
 
 
+def test_ablation_has_the_differences_from_its_first_row():
+    tie = {"mean": 0.1, "low": -0.1, "high": 0.3}
+    rows = [
+        {
+            "row": "graph",
+            "num_parameters": 1_500_000,
+            "nme": {"validation": [4.0, 5.0], "located": [6.0]},
+            "differences": {},
+        },
+        {
+            "row": "linear",
+            "num_parameters": 2_000_000,
+            "nme": {"validation": [4.5, 4.5]},
+            "differences": {"validation": tie, "occluded": None},
+        },
+    ]
+    lines = tables.ablation_table("ablation", make_results(ablation=rows)).splitlines()
+    assert lines[0].startswith("| row | seeds | validation | located | parameters |")
+    assert lines[2:] == [
+        "| graph | 2 | 4.50 ± 0.71 | 6.00 | 1.50 M |  |  |",
+        "| linear | 2 | 4.50 ± 0.00 |  | 2.00 M | +0.10 (-0.10 to +0.30) tie | no face to compare |",
+    ]
+
+
+def test_versions_of_a_model_are_those_that_were_measured():
+    sets = {
+        "300-W": {"num_faces": 2, "nme": 0.03},
+        "WFLW": {"num_faces": 1, "nme": 0.05},
+        "MERL-RAV": {"num_faces": 3, "nme": 0.04, "auroc_hidden_by_something": 0.9, "auroc_hidden_by_the_face": 0.8},
+    }
+    rows = [
+        {"model": "ibug68", "commit": "1111111"},
+        {"model": "ibug68", "commit": "2222222", "style_offsets": True, "measured": sets},
+        {"model": "wflw98", "commit": "3333333", "style_offsets": False, "measured": sets},
+    ]
+    lines = tables.validation_table("ibug68", make_results(model_versions=rows)).splitlines()
+    assert "300-W, 2 faces | WFLW, 1 faces | MERL-RAV, 3 faces" in lines[0]
+    assert lines[2:] == ["| 2222222 | `ibug68` | yes | 3.00 % | 5.00 % | 4.00 % | 0.900 | 0.800 |"]
+
+
+def test_several_results_are_described_by_their_scripts():
+    results = [
+        {"command": f"python {script}", "date": "2026-12-01T00:00:00"} for script in ("a/b.py c", "b.py", "d.py")
+    ]
+    assert tables.describe(results) == "Measured with `b.py` (2026-12-01), `d.py` (2026-12-01)"
+
+
 def test_results_on_training_faces_have_a_name_of_their_own():
     names = [result.part_name("turned_faces", part) for part in (None, "test", "train")]
     assert names == ["turned_faces", "turned_faces", "turned_faces_train"]

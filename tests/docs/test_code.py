@@ -1,7 +1,8 @@
 """The code of the pages runs: Python blocks are executed, shell commands and YAML are checked.
 
 A Python block that cannot run here has a comment before it: `<!-- not run: why -->`. A block ```text right after a
-Python block is what it prints; numbers may differ by 0.2, as processors round differently.
+Python block is what it prints, and a comment after a name may be its value; numbers may differ by 0.2, as processors
+round differently.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ BLOCK = re.compile(
 )
 OUTPUT = re.compile(r"\n\n```text\n(.*?)```", re.DOTALL)
 NUMBER = re.compile(r"-?\d+\.\d*")
+VALUE = re.compile(r"^([\w.]+) +# ((?:\w+\()?(?:\w+=)?-?\d+\.\d.*)$", re.MULTILINE)
 PROGRAMS = {
     "accelerate", "curl", "docker", "export", "facelattice", "git", "mkdocs", "mypy", "npm", "oxlint", "pip",
     "playwright", "pre-commit", "pytest", "python", "ruff", "torchrun", "zip",
@@ -67,9 +69,19 @@ def test_python_blocks_run(page, tmp_path, monkeypatch, capsys, write_clip, view
         printed = capsys.readouterr().out
         if output is not None:
             assert NUMBER.sub("#", printed) == NUMBER.sub("#", output), printed
-            assert [*map(float, NUMBER.findall(printed))] == pytest.approx(
-                [*map(float, NUMBER.findall(output))], abs=0.2
-            )
+            assert numbers(printed) == pytest.approx(numbers(output), abs=0.2)
+        for name, value in VALUE.findall(code):
+            assert numbers(str(eval(name, names))) == pytest.approx(numbers(value), abs=0.2), name
+
+
+def numbers(text: str) -> list[float]:
+    return [float(number) for number in NUMBER.findall(text)]
+
+
+def test_values_in_comments_are_found():
+    code = (ROOT / "docs" / "results.md").read_text(encoding="utf-8")
+    names = [name for name, _ in VALUE.findall(code)]
+    assert names == ["face.pose", "face.measures.left_eye_openness"]
 
 
 def commands(code: str) -> Iterator[list[str]]:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 
@@ -9,7 +10,14 @@ import pytest
 
 from facelattice.evaluation import robustness_curves
 from facelattice.evaluation.robustness import PERTURBATIONS
-from facelattice.evaluation.robustness_curves import CurvePoint, RobustnessCurves, compute_curves, draw_curves
+from facelattice.evaluation.robustness_curves import (
+    CurvePoint,
+    RobustnessCurves,
+    compute_curves,
+    curves_from_dict,
+    draw_curves,
+    group_by_label,
+)
 from facelattice.exceptions import ArgumentError, DataError, SchemeError
 from facelattice.formats import write_csv
 
@@ -75,6 +83,20 @@ def curves() -> RobustnessCurves:
 def test_curves_are_drawn(curves, tmp_path):
     draw_curves(curves, tmp_path / "curves.png")
     assert cv2.imread(str(tmp_path / "curves.png")).shape[1] > 1000
+
+
+def test_curves_from_json_are_the_same(curves):
+    assert curves_from_dict(json.loads(json.dumps(curves.to_dict()))) == curves
+
+
+def test_models_without_a_label_are_named_by_their_file():
+    models = ["a=one.pt", "ibug68", "a=two.pt", "folder/b.onnx"]
+    assert group_by_label(models) == {
+        "a=x": ["1/one.pt"],
+        "ibug68": ["ibug68"],
+        "a": ["two.pt"],
+        "b": ["folder/b.onnx"],
+    }
 
 
 def test_unknown_image_format_leaves_no_file(curves, tmp_path):

@@ -36,16 +36,12 @@ def robustness(
     The models must have the same points; their crops may differ in size. Models with the same LABEL are runs of one
     recipe with different seeds: their mean is drawn. All values are written as JSON beside the drawing.
     """
-    from facelattice.evaluation.robustness_curves import compute_curves, draw_curves
+    from facelattice.evaluation.robustness_curves import compute_curves, draw_curves, group_by_label
     from facelattice.visualization.figures import figure_format
 
     figure_format(output)  # an unknown suffix or a missing package is an error before the work
-    runs: dict[str, list[str]] = {}
-    for model in models:
-        label, _, path = model.rpartition("=")
-        runs.setdefault(label or Path(path).stem, []).append(path)
     with progress_bar("settings") as progress:
-        curves = compute_curves(runs, data, subset, progress=progress.track)
+        curves = compute_curves(group_by_label(models), data, subset, progress=progress.track)
     for message in curves.unreadable:
         print_error(message)
     draw_curves(curves, output)

@@ -99,6 +99,20 @@ class RobustnessCurves:
         return dataclasses.asdict(self)
 
 
+def curves_from_dict(values: Mapping[str, Any]) -> RobustnessCurves:
+    """Return the curves of `RobustnessCurves.to_dict`."""
+    return RobustnessCurves(**{**values, "points": [CurvePoint(**point) for point in values["points"]]})
+
+
+def group_by_label(models: Sequence[str]) -> dict[str, list[str]]:
+    """Group models that are given as LABEL=MODEL by their labels; the label of others is the name of the file."""
+    groups: dict[str, list[str]] = {}
+    for model in models:
+        label, _, path = model.rpartition("=")
+        groups.setdefault(label or Path(path).stem, []).append(path)
+    return groups
+
+
 @dataclass(frozen=True)
 class _LoadedModel:
     predict: PointPredictor

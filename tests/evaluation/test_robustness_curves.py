@@ -91,12 +91,7 @@ def test_curves_from_json_are_the_same(curves):
 
 def test_models_without_a_label_are_named_by_their_file():
     models = ["a=one.pt", "ibug68", "a=two.pt", "folder/b.onnx"]
-    assert group_by_label(models) == {
-        "a=x": ["1/one.pt"],
-        "ibug68": ["ibug68"],
-        "a": ["two.pt"],
-        "b": ["folder/b.onnx"],
-    }
+    assert group_by_label(models) == {"a": ["one.pt", "two.pt"], "ibug68": ["ibug68"], "b": ["folder/b.onnx"]}
 
 
 def test_unknown_image_format_leaves_no_file(curves, tmp_path):

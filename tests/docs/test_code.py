@@ -1,4 +1,6 @@
-"""The code of the pages runs: Python blocks are executed, shell commands and YAML are checked.
+"""The code of the pages runs: Python blocks are executed, and the commands of the pages about using facelattice.
+
+Other shell commands and YAML are checked.
 
 A Python block that cannot run here has a comment before it: `<!-- not run: why -->`. A block ```text right after a
 Python block is what it prints, and a comment after a name may be its value; numbers may differ by 0.2, as processors
@@ -7,16 +9,22 @@ round differently.
 
 from __future__ import annotations
 
+import glob
 import re
 import shlex
 import shutil
 from collections.abc import Iterator
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
+import cv2
+import numpy as np
 import pytest
 
 import facelattice
+from facelattice.cli import app
+from facelattice.formats import read_pts, write_csv
 
 ROOT = Path(__file__).parents[2]
 EXTRAS = re.findall(r"^(\w+) = \[", (ROOT / "pyproject.toml").read_text(encoding="utf-8").split("optional-")[1], re.M)
@@ -36,6 +44,17 @@ PROGRAMS = {
     "accelerate", "curl", "docker", "export", "facelattice", "git", "mkdocs", "mypy", "npm", "oxlint", "pip",
     "playwright", "pre-commit", "pytest", "python", "ruff", "torchrun", "zip",
 }  # fmt: skip
+# The pages whose commands are run. Training has tests of its own.
+USER_PAGES = {
+    "README.md", "docs/compositing.md", "docs/drawings.md", "docs/index.md", "docs/many-images.md",
+    "docs/measuring.md", "docs/method.md", "docs/point-schemes.md", "docs/quick-start.md", "docs/video.md",
+}  # fmt: skip
+RUN_VERBS = {"align", "compare", "evaluate", "explain", "graph", "schemes"}  # training has tests of its own
+NOT_RUN = {
+    "--camera": "needs a camera",
+    "DATA/WFLW": "needs the dataset",
+    "recipe.yaml": "needs a dataset",
+}
 
 
 def blocks(page: Path, language: str) -> Iterator[tuple[str, str | None, str | None]]:
@@ -146,3 +165,63 @@ def test_yaml_blocks_are_schemes_or_recipes(page):
             facelattice.Scheme.from_dict(content)
         else:
             check_keys(content, Recipe, page)
+
+
+def page_commands(page: Path) -> list[list[str]]:
+    """Return the commands of a page that run here, without the name of the program and redirections."""
+    found = []
+    for code, _, _ in blocks(page, "sh"):
+        for words in filter(None, commands(code)):
+            if words[0] == "facelattice" and words[1] in RUN_VERBS and not NOT_RUN.keys() & set(words):
+                found.append(list(takewhile(lambda word: word != ">", words[1:])))
+    return found
+
+
+@pytest.fixture
+def files(tmp_path, monkeypatch, write_clip, view) -> Path:
+    """The files that the pages name, in the current folder."""
+    monkeypatch.chdir(tmp_path)
+    write_clip("clip.mp4", ((i / 25, view(i, 20)) for i in range(3)))
+    for folder in ("examples", "holiday", "archive", "frames", "DATA/300W/helen/testset", "DATA/300W/ibug"):
+        (tmp_path / folder).mkdir(parents=True)
+    image = cv2.imread(str(ROOT / "examples" / "astronaut.jpg"))
+    for name in ("photo.jpg", "examples/astronaut.jpg", "holiday/sea.png", "archive/1.jpg", "frames/0001.png"):
+        cv2.imwrite(name, image)
+    points = read_pts(ROOT / "tests" / "astronaut.pts")
+    for face in ("helen/testset/one", "helen/testset/two", "ibug/three", "ibug/four"):
+        cv2.imwrite(f"DATA/300W/{face}.jpg", image)
+        shutil.copy(ROOT / "tests" / "astronaut.pts", f"DATA/300W/{face}.pts")
+    write_csv(Path("photos.csv"), [("photo.jpg", points[:5], np.ones(5, bool))])
+    images = sorted(Path("DATA").rglob("*.jpg"))
+    write_csv(
+        Path("their_points.csv"), [(path.relative_to("DATA").as_posix(), points, np.ones(68, bool)) for path in images]
+    )
+    shutil.copy(ROOT / "src" / "facelattice" / "models" / "ibug68-fast.onnx", "mine.onnx")
+    code, *_ = next(blocks(ROOT / "docs" / "point-schemes.md", "yaml"))
+    Path("dog.yaml").write_text(code, encoding="utf-8")
+    return tmp_path
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("page", [page for page in PAGES if name_of(page) in USER_PAGES], ids=name_of)
+def test_commands_of_a_page_run(page, files, capsys):
+    ran = page_commands(page)
+    assert ran
+    for words in ran:
+        paths = [path for word in words for path in (glob.glob(word) if "*" in word else [word])]
+        with pytest.raises(SystemExit) as end:
+            app(paths)
+        assert not end.value.code, f"facelattice {' '.join(words)}: {capsys.readouterr().err}"
+        shutil.rmtree("points", ignore_errors=True)  # Parquet is not added to an earlier run
+
+
+def test_commands_that_are_not_run_exist():
+    found = {
+        word
+        for page in PAGES
+        if name_of(page) in USER_PAGES
+        for code, _, _ in blocks(page, "sh")
+        for command in commands(code)
+        for word in command
+    }
+    assert set(NOT_RUN) <= found

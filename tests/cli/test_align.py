@@ -40,6 +40,8 @@ PHOTO = Path(__file__).parents[2] / "examples" / "astronaut.jpg"
         ([PHOTO, "clip.mp4", "--out", "out", "--format", "pts"], "--format of a video is json or csv, not 'pts'"),
         (["clip.mp4", "--json"], "--json, --resume and --shard are for images"),
         (["--camera", "0", "--shard", "1/2"], "--json, --resume and --shard are for images"),
+        ([PHOTO, "--no-draw", "--draw-as", "svg"], "--draw-as is for drawings; leave out --no-draw"),
+        ([PHOTO, "--no-draw", "--style", "mesh"], "--style is for drawings; leave out --no-draw"),
         (["clip.mp4", "--masks"], "--masks is for images, not for videos"),
         (["clip.mp4", "--out", "out", "--format", "pts"], "--format of a video is json or csv, not 'pts'"),
         ([PHOTO, "--shard", "0/3"], "--shard is I/N"),

@@ -27,6 +27,19 @@ def test_exit_status_is_128_plus_the_signal(run, monkeypatch, number):
     assert all(signal.getsignal(number) is signal.SIG_DFL for number in TERMINATION_SIGNALS)
 
 
+def test_signal_whose_exception_a_library_replaced_keeps_its_status(run, monkeypatch):
+    def replace(*_: object) -> None:
+        try:
+            os.kill(os.getpid(), signal.SIGTERM)
+        except Terminated:
+            raise KeyboardInterrupt from None
+
+    monkeypatch.setattr(FaceAligner, "batch", replace)
+    assert run("align", PHOTO)[0] == 128 + signal.SIGTERM
+    monkeypatch.setattr(FaceAligner, "batch", lambda *_: os.kill(os.getpid(), signal.SIGINT))
+    assert run("align", PHOTO)[0] == 128 + signal.SIGINT  # the earlier signal is forgotten
+
+
 def test_signal_before_the_command_starts(run, monkeypatch):
     monkeypatch.setattr(TyperGroup, "parse_args", lambda *_: os.kill(os.getpid(), signal.SIGTERM))
     status, _, err = run("align", PHOTO)

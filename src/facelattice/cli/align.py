@@ -218,6 +218,9 @@ def align(
         if _is_given(context, option) and not (images if is_for_images else has_videos):
             kinds = ("images", "videos") if is_for_images else ("videos", "images")
             raise typer.BadParameter(f"--{option.replace('_', '-')} is for {kinds[0]}, not for {kinds[1]}")
+    for option in ("style", "color", "draw_as"):
+        if draw is False and _is_given(context, option):
+            raise typer.BadParameter(f"--{option.replace('_', '-')} is for drawings; leave out --no-draw")
     drawing = DrawingOptions(style, color, draw_as)
     image_options = AlignImagesOptions(settings, out_dir, format, draw, drawing, crops, masks, as_json, resume, shard)
     found = find_images(images)  # before any work, so that a wrong name is an error at once

@@ -17,6 +17,7 @@ from facelattice.stop_signals import STOP_SIGNALS
 TERMINATION_SIGNALS = STOP_SIGNALS - {signal.SIGINT}
 
 FILES_COMPLETE = "the files written so far are complete"
+_received: list[int] = []  # the signal that raised `Terminated`, since some libraries replace the exception
 
 
 class Terminated(KeyboardInterrupt):
@@ -38,17 +39,16 @@ def raise_on_stop_signals() -> Iterator[None]:
     Only the first signal raises: a closed terminal often sends several, and the cleanup must not be interrupted.
     Signals that the parent process ignores (`nohup`) stay ignored.
     """
-    arrived = False
 
     def stop(number: int, frame: FrameType | None) -> None:
-        nonlocal arrived
-        if not arrived:
-            arrived = True
+        if not _received:
+            _received.append(number)
             raise Terminated(number)
 
     if threading.current_thread() is not threading.main_thread():  # only the main thread may set handlers
         yield
         return
+    _received.clear()
     changed = [number for number in TERMINATION_SIGNALS if signal.getsignal(number) is signal.SIG_DFL]
     for number in changed:
         signal.signal(number, stop)
@@ -81,4 +81,5 @@ def describe_stop(error: KeyboardInterrupt) -> str:
 
 def exit_status(error: KeyboardInterrupt) -> int:
     """Return the exit status that shells use for a signal: 128 plus its number."""
-    return 128 + (error.number if isinstance(error, Terminated) else signal.SIGINT)
+    number = error.number if isinstance(error, Terminated) else next(iter(_received), signal.SIGINT)
+    return 128 + number

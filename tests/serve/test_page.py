@@ -228,6 +228,7 @@ def test_points_are_moved_by_mouse_and_keys_and_restored(page):
     assert not moved[:30].any()
     page.keyboard.press("Control+z")  # the keys are one step
     page.keyboard.press("Control+z")
+    expect(page.get_by_role("status")).to_have_text("Undone: Move point 30.")
     expect(page.locator("#undo")).to_have_attribute("title", "Undo: Open astronaut.jpg")
     assert json.loads(export(page, "json")[1]["astronaut.json"]) == original
     page.keyboard.press("Control+Shift+z")

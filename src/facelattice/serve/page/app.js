@@ -10,7 +10,7 @@ import { closeAll, closeItem, openFiles } from "./items.js";
 import { clearPaint, editor, excludeFace, fitNextFace, selectTool } from "./pointing.js";
 import { describeThumbnail, followClip, sortQueue } from "./results.js";
 import { SAMPLES, sampleImages } from "./samples.js";
-import { history, loadModels, modelInfo, photos, queue, showError, shown, shownChanged, state, store, update, view } from "./session.js";
+import { history, loadModels, modelInfo, photos, queue, showError, showMessage, shown, shownChanged, state, store, update, view } from "./session.js";
 import { bindKeys, makeMenu, makeToolbar } from "./tools.js";
 
 // ---- settings --------------------------------------------------------------------------------------------------------
@@ -68,9 +68,15 @@ function toggle(name) {
 // ---- buttons and keys ------------------------------------------------------------------------------------------------
 
 const closeCurrent = () => queue.current && closeItem(queue.current);
+function announce(what, change) {
+  const message = $("message").textContent;
+  const command = change();
+  if (command && $("message").textContent === message) showMessage(`${what}: ${command.label}.`);
+}
+
 const clicks = {
   previous: () => queue.next(-1), next: () => queue.next(1), close: closeCurrent, "close-all": closeAll,
-  undo: () => history.undo(), redo: () => history.redo(), clear: clearPaint,
+  undo: () => announce("Undone", () => history.undo()), redo: () => announce("Redone", () => history.redo()), clear: clearPaint,
   "zoom-in": () => view.zoom(1.4), "zoom-out": () => view.zoom(1 / 1.4), "zoom-fit": () => view.fit(), "zoom-face": fitNextFace,
   numbers: () => toggle("numbers"), axes: () => toggle("axes"), "about-button": () => $("about-dialog").showModal(),
 };

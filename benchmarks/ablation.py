@@ -3,7 +3,7 @@
     facelattice ablate recipes/ablation-heads.yaml data_root=DATA --jobs 2
     python benchmarks/ablation.py recipes/ablation-heads.yaml --json benchmarks/results
 
-`--row` selects rows; the others are compared with the first one.
+`--row` selects rows; all are compared with the first of them.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from result import add_json_option, write_result
+from result import add_json_option, run, write_result
 
 from facelattice.evaluation.ablation.plan import load_plan
 from facelattice.evaluation.ablation.table import summarize, to_markdown
-from facelattice.exceptions import FacelatticeError
+from facelattice.exceptions import DataError, RecipeError
 
 
 def main() -> None:
@@ -49,20 +49,25 @@ def load_results(ablation: Path, runs: Path, rows: list[str] | None) -> list[dic
     """Return the contents of result.json of the finished runs of some rows, in the order of the ablation file.
 
     Raises:
-        RecipeError: If the ablation file is wrong.
+        RecipeError: If the ablation file is wrong, or has no such row.
+        DataError: If no run of the first row is finished, or the runs were measured on different faces.
         OSError: If a file cannot be read.
     """
-    plan = [run for run in load_plan(ablation, [], runs) if rows is None or run.row in rows]
+    plan = load_plan(ablation, [], runs)
+    names = dict.fromkeys(run.row for run in plan)
+    if unknown := set(rows or ()) - set(names):
+        raise RecipeError(f"{ablation}: no row is named {', '.join(sorted(unknown))}; the rows are {', '.join(names)}")
+    plan = sorted((run for run in plan if rows is None or run.row in rows), key=lambda run: [*names].index(run.row))
     finished = [path for run in plan if (path := run.folder / "result.json").exists()]
-    if not finished:
-        sys.exit(f"error: {runs}: no run of these rows is finished")
     if len(finished) < len(plan):
         print(f"{len(finished)} of {len(plan)} runs are finished", file=sys.stderr)
-    return [json.loads(path.read_text(encoding="utf-8")) for path in finished]
+    results: list[dict[str, Any]] = [json.loads(path.read_text(encoding="utf-8")) for path in finished]
+    if not results or results[0]["row"] != plan[0].row:
+        raise DataError(f"{runs}: no run of the row {plan[0].row!r}, with which the others are compared, is finished")
+    if any(result["faces"] != results[0]["faces"] for result in results):
+        raise DataError(f"{runs}: the runs were measured on different faces; start facelattice ablate again")
+    return results
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except (FacelatticeError, OSError) as error:
-        sys.exit(f"error: {error}")
+    run(main)

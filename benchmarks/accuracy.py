@@ -11,7 +11,8 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from result import add_json_option, add_name_option, write_result
+from markdown_table import percent
+from result import add_json_option, add_name_option, run, write_result
 
 from facelattice.evaluation.evaluate import evaluate
 from facelattice.inference.model_zoo import list_models
@@ -36,9 +37,9 @@ def main() -> None:
             for boxes in ("annotation", "detector"):
                 for row in measure(model, options.data / name, boxes):
                     rows.append(row)
-                    percent = (f"{100 * (row[key] or 0):.2f} %" for key in ("nme", "failure_rate", "auc"))
+                    errors = (str(percent(row[key])) for key in ("nme", "failure_rate", "auc"))
                     faces = f"{row['data']} {row['subset']}, {row['num_faces']}"
-                    print(f"| {model} | {faces} | {boxes} | {' | '.join(percent)} | {row['num_missed']} |", flush=True)
+                    print(f"| {model} | {faces} | {boxes} | {' | '.join(errors)} | {row['num_missed']} |", flush=True)
     write_result(options.json, options.name, rows, FACES, BOXES)
 
 
@@ -62,4 +63,4 @@ def measure(model: str, data: Path, boxes: str) -> list[dict[str, Any]]:
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

@@ -71,7 +71,7 @@ def turned_lines(results: Results) -> Iterator[Line]:
             worst = max(rows, key=lambda row: row["failure_rate"])
             limit, rate = upright + TURNED_FAILURES, worst["failure_rate"]
             rolls = ", ".join(f"{row['roll']:g}" for row in rows)
-            what = f"`{model}`, most failures of photos turned by {rolls} degrees, boxes: {boxes}"
+            what = f"`{model}`, highest failure rate of photos turned by {rolls} degrees, boxes: {boxes}"
             yield what, f"{percent(limit, 1)}", f"{percent(rate, 1)}", rate <= limit
 
 
@@ -109,7 +109,7 @@ def peer_lines(results: Results) -> Iterator[Line]:
 
 def is_better(row: Row, ours: Row) -> bool:
     """Return whether a program is faster, finds as many faces, and has the smaller error."""
-    same = (row["set"], row["boxes"]) == (ours["set"], ours["boxes"])
+    same = (row["set"], row["boxes"]) == (ours["set"], ours["boxes"]) and row["nme"] is not None
     return same and row["ms"] < ours["ms"] and row["nme"] < ours["nme"] and row["num_found"] >= ours["num_found"]
 
 

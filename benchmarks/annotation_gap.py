@@ -10,19 +10,18 @@ is that of predictions from which the mean offset of each landmark was subtracte
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from result import add_json_option, add_name_option, write_result
+from result import add_json_option, add_name_option, run, write_result
 
 from facelattice import geometry
 from facelattice.evaluation.evaluate import evaluate
 from facelattice.evaluation.scores import Scores
-from facelattice.exceptions import DataError, FacelatticeError
+from facelattice.exceptions import DataError
 from facelattice.metrics import nanmean
 from facelattice.schemes import Scheme
 
@@ -182,7 +181,4 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except (FacelatticeError, OSError) as error:
-        sys.exit(f"error: {error}")
+    run(main)

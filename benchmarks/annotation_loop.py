@@ -30,7 +30,7 @@ from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
-from result import add_json_option, write_result
+from result import add_json_option, run, write_result
 from tables import annotation_table
 
 from facelattice import geometry
@@ -40,6 +40,7 @@ from facelattice.annotate.table import FaceAnnotation
 from facelattice.annotate.training_job import DEFAULT_BASE, TrainingJob
 from facelattice.datasets.readers.detect_layout import read_samples
 from facelattice.datasets.sample import Sample
+from facelattice.exceptions import DataError
 from facelattice.inference.onnx_model import Model
 from facelattice.schemes import Scheme
 from facelattice.visualization.figures import save_figure
@@ -105,6 +106,8 @@ def choose_faces(data: Path, points: str | None, count: int) -> list[Sample]:
     samples = read_samples(data)
     scheme = samples[0].scheme
     ids = list(range(len(scheme))) if points is None else [int(i) for i in points.split(",")]
+    if not set(ids) <= set(range(len(scheme))):
+        raise DataError(f"--points {points}: {scheme.name} has the points 0 to {len(scheme) - 1}")
     position = {point: k for k, point in enumerate(ids)}
     pairs = [[position[a], position[b]] for a, b in scheme.pairs if a in position and b in position]
     own = Scheme.from_dict({"name": "chosen", "points": [scheme.names[i] for i in ids], "pairs": pairs})
@@ -114,6 +117,8 @@ def choose_faces(data: Path, points: str | None, count: int) -> list[Sample]:
         for sample in samples
         if paths.count(sample.path) == 1 and sample.mask[ids].all() and sample.path.is_file()  # MTFL has rows of LFW
     ]
+    if not alone:
+        raise DataError(f"{data}: no photo that exists has one face with all chosen points")
     order = np.random.default_rng(0).permutation(len(alone))[:count]
     return [_cut(alone[i], ids, own) for i in sorted(order)]
 
@@ -215,4 +220,4 @@ def draw_curve(result: Mapping[str, Any], path: Path) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

@@ -14,10 +14,11 @@ import argparse
 from pathlib import Path
 
 import numpy as np
-from result import add_json_option, part_name, write_result
+from result import add_json_option, part_name, run, write_result
 
 from facelattice import FaceAligner, geometry, load_image
 from facelattice.evaluation.predict import match_boxes
+from facelattice.exceptions import DataError
 from facelattice.formats.csv_reader import read_csv
 from facelattice.inference.model_zoo import list_models
 
@@ -34,7 +35,10 @@ def main() -> None:
     add_json_option(parser)
     options = parser.parse_args()
     boxes: dict[str, list[np.ndarray]] = {}
-    for image, corners, _ in read_csv(next(options.photos.glob("*.csv"))):
+    tables = sorted(options.photos.glob("*.csv"))
+    if not tables:
+        raise DataError(f"{options.photos}: no table (.csv) of boxes")
+    for image, corners, _ in read_csv(tables[0]):
         boxes.setdefault(image, []).append(corners.reshape(4))
     rows = []
     for name in options.model or list_models():
@@ -73,4 +77,4 @@ def measure(
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

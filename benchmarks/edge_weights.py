@@ -13,7 +13,7 @@ import argparse
 from pathlib import Path
 
 import numpy as np
-from result import add_json_option, write_result
+from result import add_json_option, run, write_result
 
 from facelattice import geometry
 from facelattice.datasets.readers.detect_layout import read_samples
@@ -72,4 +72,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

@@ -4,8 +4,8 @@
 
 Structure from motion: under an orthographic camera, the poses of all faces and one mirror-symmetric 3D shape of the 68
 points without the jaw are fitted in turns, by least squares. How the points move against each other when faces turn
-gives the depth of the shape. It is compared with `facelattice.pose`'s as the standard deviation of z, where x has the
-same. Differences between people and expressions are noise here. `DEPTH` was measured with the file that
+gives the depth of the shape. Its depth is the standard deviation of z, compared with that of `facelattice.pose`'s
+where x has the same. Differences between people and expressions are noise here. `DEPTH` was measured with the file that
 build_face_shape.py writes with `DEPTH = 1`.
 """
 
@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from result import add_json_option, write_result
+from result import add_json_option, run, write_result
 from scipy.spatial.transform import Rotation
 
 from facelattice import get_scheme, pose
@@ -112,4 +112,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

@@ -18,7 +18,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import onnx
-from result import add_json_option, write_result
+from result import add_json_option, run, write_result
 
 from facelattice.datasets.readers.detect_layout import read_samples_for
 from facelattice.datasets.sample import Sample, to_common_scheme
@@ -61,7 +61,7 @@ def main() -> None:
 
 
 def find_versions(folder: Path) -> list[dict[str, Any]]:
-    """Return the versions that were trained or changed since the one before, the oldest first, and write their files.
+    """Return a version for each validation NME and with or without style offsets, the oldest first; write their files.
 
     Args:
         folder: The model files are written here; "path" of a version is its file.
@@ -134,4 +134,4 @@ def predict(path: Path, faces: list[Sample], style: str) -> EvaluationResult:
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

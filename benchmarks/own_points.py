@@ -19,7 +19,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
-from result import add_json_option, write_result
+from result import add_json_option, run, write_result
 
 from facelattice import get_scheme
 from facelattice.datasets.readers.detect_layout import read_samples
@@ -116,4 +116,4 @@ def measure(run: Run, data: Path, test: Path, out: Path) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

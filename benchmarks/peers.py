@@ -41,7 +41,7 @@ from peer_programs import (
     load_mediapipe,
     load_onnx,
 )
-from result import add_json_option, write_result
+from result import add_json_option, run, write_result
 
 from facelattice import geometry, load_image, metrics, onnx_session
 from facelattice.datasets.readers.detect_layout import read_samples
@@ -49,7 +49,7 @@ from facelattice.datasets.sample import Sample, convert_samples
 from facelattice.evaluation.predict import MATCH_IOU
 from facelattice.evaluation.protocols import Protocol, choose_protocol
 from facelattice.evaluation.provenance import data_digest
-from facelattice.exceptions import FacelatticeError, MissingDependencyError
+from facelattice.exceptions import DataError, MissingDependencyError
 from facelattice.inference.benchmark import describe_processor
 from facelattice.inference.model_zoo import list_models
 from facelattice.schemes import convert
@@ -114,6 +114,8 @@ def load_programs(options: argparse.Namespace) -> tuple[list[Program], list[str]
     loaders: dict[str, Callable[[], Program]] = {name: partial(load_facelattice, name) for name in list_models()}
     loaders |= {"dlib": load_dlib, "MediaPipe": load_mediapipe, "face-api": partial(load_face_api, options.face_api)}
     loaders |= {path.stem: partial(load_onnx, path) for path in options.onnx}
+    if unknown := set(options.only or ()) - set(loaders):
+        raise DataError(f"--only {', '.join(sorted(unknown))}: unknown; the programs are {', '.join(loaders)}")
     programs, left_out = [], []
     for name, load in loaders.items():
         if options.only and name not in options.only:
@@ -325,7 +327,4 @@ if __name__ == "__main__":
         os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})  # child processes inherit it
     onnx_session.set_num_threads(1)
     cv2.setNumThreads(1)
-    try:
-        main()
-    except (FacelatticeError, OSError) as error:
-        sys.exit(f"error: {error}")
+    run(main)

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from result import add_json_option, write_result
+from result import add_json_option, run, write_result
 
 from facelattice import FaceAligner, load_image
 from facelattice.datasets.readers.detect_layout import read_samples
@@ -85,4 +85,4 @@ def measure(name: str, truth: np.ndarray, poses: list[HeadPose]) -> list[dict[st
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

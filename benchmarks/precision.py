@@ -22,7 +22,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from result import add_json_option, write_result
+from result import add_json_option, run, write_result
 
 BATCH, SIZE, STEPS, NUM_BUSY = 32, 160, 10, 2
 TIMEOUT = 60  # seconds for a row: spinning threads beside busy processes can take far longer
@@ -110,4 +110,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

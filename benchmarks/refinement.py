@@ -15,7 +15,8 @@ from typing import Any
 from unittest.mock import patch
 
 import numpy as np
-from result import add_json_option, write_result
+from markdown_table import percent
+from result import add_json_option, run, write_result
 
 from facelattice import FaceAligner
 from facelattice.datasets.readers.detect_layout import read_samples_for
@@ -80,17 +81,18 @@ def main() -> None:
                 "variant": variant,
                 "nme": result.nme,
                 "failure_rate": result.failure_rate,
-                "missed": result.num_missed,
+                "num_missed": result.num_missed,
                 "crops_per_face": counting.num_crops / len(samples),
             }
             rows.append(row)
             print(
-                f"| {name} | {variant} | {100 * (result.nme or 0):.2f} % | {100 * (result.failure_rate or 0):.1f} % "
+                f"| {name} | {variant} | {percent(result.nme)} | {percent(result.failure_rate, 1)} "
                 f"| {result.num_missed} | {row['crops_per_face']:.2f} |",
                 flush=True,
             )
-    write_result(options.json, "refinement", rows, f"{options.data.name}, {options.subset or 'all faces'}", "detector")
+    faces = f"{len(samples)} faces of {options.data.name}, {options.subset or 'all'}"
+    write_result(options.json, "refinement", rows, faces, "detector")
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

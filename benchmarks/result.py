@@ -1,14 +1,18 @@
 """Results of benchmarks as dated JSON files, which `tables.py` puts into the documentation.
 
-    parser = argparse.ArgumentParser()
-    add_json_option(parser)
-    options = parser.parse_args()
-    write_result(options.json, "crowds", rows, faces="...", boxes="...")
+    def main() -> None:
+        parser = argparse.ArgumentParser()
+        add_json_option(parser)
+        options = parser.parse_args()
+        write_result(options.json, "crowds", rows, faces="...", boxes="...")
+
+    if __name__ == "__main__":
+        run(main)
 
 A file has the keys:
 
 - schema: "facelattice-benchmark-1"
-- benchmark: the name of the script
+- benchmark: the name of the result: that of the script, and what was measured if that varies
 - command: the command line; `DATA` stands for the folder of the data
 - commit: the commit of this repository, with " + changes" if files differ from it
 - date: date and time in UTC
@@ -28,12 +32,13 @@ import json
 import os
 import shlex
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from facelattice.atomic_files import write_file
 from facelattice.evaluation.provenance import git_commit
+from facelattice.exceptions import FacelatticeError
 from facelattice.inference.benchmark import describe_machine, installed_versions
 
 SCHEMA = "facelattice-benchmark-1"
@@ -49,7 +54,7 @@ def add_json_option(parser: argparse.ArgumentParser) -> None:
 
 
 def add_name_option(parser: argparse.ArgumentParser, default: str) -> None:
-    """Add `--name NAME`, for results of a benchmark that shall not replace those of its usual run."""
+    """Add `--name NAME`, so that a result does not replace that of the usual run."""
     parser.add_argument("--name", default=default, help="name of the result (default: %(default)s)")
 
 
@@ -96,12 +101,21 @@ def describe_command(arguments: Sequence[str]) -> str:
     """Return the command line without the folders of this machine before the data and the script."""
     shown = []
     for argument in arguments:
-        parts = Path(argument).parts
-        if Path(argument).root or ".." in parts:
+        key, equals, path = argument.rpartition("=")
+        parts = Path(path).parts
+        if Path(path).root or ".." in parts:
             data = next((i for i, part in enumerate(parts) if part == "data"), None)
-            argument = Path("DATA", *parts[data + 1 :]).as_posix() if data is not None else parts[-1]
-        shown.append(argument)
+            path = Path("DATA", *parts[data + 1 :]).as_posix() if data is not None else parts[-1]
+        shown.append(f"{key}{equals}{path}")
     return shlex.join(["python", *shown])
+
+
+def run(main: Callable[[], None]) -> None:
+    """Run a benchmark; a user's mistake ends it with a line."""
+    try:
+        main()
+    except (FacelatticeError, OSError) as error:
+        sys.exit(f"error: {error}")
 
 
 def read_results(folder: Path = FOLDER) -> dict[str, dict[str, Any]]:

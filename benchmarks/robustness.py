@@ -7,10 +7,11 @@ python benchmarks/robustness.py DATA/300W/helen/testset graph=a.pt graph=b.pt li
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 from typing import Any
 
-from result import add_json_option, add_name_option, write_result
+from result import add_json_option, add_name_option, run, write_result
 
 from facelattice.evaluation.robustness_curves import compute_curves, group_by_label
 from facelattice.training.progress import track_progress
@@ -29,9 +30,12 @@ def main() -> None:
     for point in curves.points:
         if point.region == "all":
             print(f"{point.perturbation}, {point.level:g}: {point.model} {100 * point.nme:.2f} %")
-    rows: dict[str, Any] = curves.to_dict()
-    points = rows.pop("points")
-    write_result(options.json, options.name, points, f"{curves.num_faces} faces", curves.box_source, curves=rows)
+    for message in curves.unreadable:
+        print(message, file=sys.stderr)
+    values: dict[str, Any] = curves.to_dict()
+    points = values.pop("points")
+    faces = f"{curves.num_faces} faces of {'/'.join(options.data.parts[-2:])}"
+    write_result(options.json, options.name, points, faces, curves.box_source, curves=values)
 
 
 def track(settings: list[Any]) -> Any:
@@ -40,4 +44,4 @@ def track(settings: list[Any]) -> Any:
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

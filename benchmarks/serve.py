@@ -23,7 +23,7 @@ from typing import Any
 import httpx
 import numpy as np
 import psutil
-from result import add_json_option, write_result
+from result import add_json_option, run, write_result
 
 CLIENTS = (1, 2, 4, 8, 16, 32, 64)
 BODY_BYTES = 20_000_000 - 1000  # just below the default limit
@@ -194,4 +194,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

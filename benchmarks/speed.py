@@ -8,7 +8,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from result import add_json_option, write_result
+from result import add_json_option, run, write_result
 
 from facelattice.inference.benchmark import measure
 from facelattice.inference.model_zoo import list_models
@@ -30,4 +30,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

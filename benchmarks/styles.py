@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 import onnx
 from annotation_gap import measure_gap
-from result import add_json_option, write_result
+from result import add_json_option, run, write_result
 
 from facelattice.evaluation.evaluate import evaluate
 from facelattice.inference.model_zoo import find_model, list_models
@@ -75,4 +75,4 @@ def print_row(row: dict[str, Any]) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

@@ -81,7 +81,7 @@ VIDEO: Columns = {
 }
 
 Entry = tuple[tuple[str, ...], Callable[[Results], str]]
-"""The names of the results of a table, the first of which it needs, and the function that makes it."""
+"""The names of the results that a table needs, and the function that makes it."""
 
 
 def main() -> None:
@@ -95,20 +95,18 @@ def main() -> None:
     for name, draw in PLOTS.items():
         if name in results:
             draw(results[name], IMAGES)
-    for benchmark in sorted({names[0] for names, _ in TABLES.values()} - set(results)):
+    for benchmark in sorted({name for names, _ in TABLES.values() for name in names} - set(results)):
         print(f"no result of {benchmark}: its tables are left as they are", file=sys.stderr)
 
 
 def fill(text: str, results: Results) -> str:
-    """Return a page with the tables of the benchmarks that have a result."""
+    """Return a page with the tables whose benchmarks have a result."""
 
     def write(match: re.Match[str]) -> str:
         benchmarks, make = TABLES[match[1]]
-        if benchmarks[0] not in results:
+        if not set(benchmarks) <= set(results):
             return match[0]
-        return (
-            f"{match[1]}{match[2]}\n{make(results)}\n\n{describe([results[b] for b in benchmarks if b in results])}\n\n"
-        )
+        return f"{match[1]}{match[2]}\n{make(results)}\n\n{describe([results[name] for name in benchmarks])}\n\n"
 
     return BLOCK.sub(write, text)
 
@@ -120,6 +118,8 @@ def describe(results: Sequence[dict[str, Any]]) -> str:
         return f"Measured with {', '.join(dict.fromkeys(scripts))}"
     (result,) = results
     commit = f"commit {result['commit'][:7]}" if result["commit"] else None
+    if "trained_at" in result:
+        commit = "trained at " + (" and ".join(c[:7] for c in result["trained_at"]) or "an unrecorded commit")
     known = [result["date"][:10], commit, result["machine"]["processor"]]
     return f"{', '.join(filter(None, known))}: `{result['command']}`"
 

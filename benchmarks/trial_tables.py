@@ -1,4 +1,4 @@
-"""The tables of trials: parts of the library that were changed or left out, on training faces."""
+"""The tables of docs/experiments.md, of the ablations, and of measurements that have one table."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ REFINEMENT: Columns = {
     "model": model,
     "variant": lambda row: row["variant"],
     **ERRORS,
-    "missed": lambda row: row["missed"],
+    "missed": lambda row: row["num_missed"],
     **CROPS,
 }
 STYLES: Columns = {

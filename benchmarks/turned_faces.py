@@ -21,9 +21,10 @@ from typing import Any
 from unittest.mock import patch
 
 import numpy as np
+from markdown_table import percent
 from PIL import Image
 from refinement import CountingModel
-from result import add_json_option, part_name, write_result
+from result import add_json_option, part_name, run, write_result
 
 from facelattice import FaceAligner, geometry, load_image
 from facelattice.datasets.readers.detect_layout import read_samples_for
@@ -105,7 +106,7 @@ def searching(name: str) -> Iterator[None]:
 
 def print_row(row: dict[str, Any]) -> None:
     """Print a row of the table."""
-    nme, failures = (f"{100 * row[key]:.2f} %" for key in ("nme", "failure_rate"))
+    nme, failures = (percent(row[key]) for key in ("nme", "failure_rate"))
     print(
         f"| {row['model']} | {row['boxes']} | {row['roll']:g} | {row['search']} | {nme} "
         f"| {failures} | {row['num_missed']} | {row['crops_per_face']:.2f} |",
@@ -124,11 +125,11 @@ def measure_turned(aligner: Any, annotated: list[Sample], searches: list[str]) -
                 predictions = predict_samples(aligner, converted, box)
             result = evaluate_predictions(samples, predictions, choose_protocol(samples))
             yield {
-                "boxes": box, "search": search, "nme": result.nme or 0.0, "failure_rate": result.failure_rate or 0.0,
+                "boxes": box, "search": search, "nme": result.nme, "failure_rate": result.failure_rate,
                 "num_missed": result.num_missed, "crops_per_face": counting.num_crops / len(samples),
             }  # fmt: skip
     aligner.predictor.model = model
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

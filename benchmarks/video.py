@@ -37,7 +37,7 @@ from typing import Any
 import cv2
 import numpy as np
 from matplotlib.figure import Figure
-from result import add_json_option, write_result
+from result import add_json_option, run, write_result
 from rich.progress import track
 
 from facelattice import FaceAligner, Tracker, geometry, load_image
@@ -290,4 +290,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

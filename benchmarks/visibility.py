@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from result import add_json_option, write_result
+from result import add_json_option, run, write_result
 
 from facelattice import metrics
 from facelattice.datasets.augmentation import AugmentationConfig
@@ -75,4 +75,4 @@ def measure_annotated(model: str, table: Path) -> dict[str, float | int | None]:
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

@@ -21,7 +21,7 @@ from facelattice.datasets.sampling import split_validation
 from facelattice.schemes import SCHEMES
 
 SETS = (("300W/helen/trainset", None), ("WFLW", "train"))
-VAL_FRACTION = 0.2
+CLEAN_FRACTION = 0.2
 SHARE = 0.1
 SCHEME = SCHEMES["ibug68"]
 
@@ -34,9 +34,9 @@ def main(data: Path, noisy: Path) -> None:
         for folder, subset in SETS
         for face in convert_samples(read_samples_for(SCHEME, data / folder, subset), SCHEME, None)
     ]
-    training, validation = split_validation(faces, VAL_FRACTION)
-    write_table(noisy / "clean.csv", validation, [face.points for face in validation])
-    write_table(noisy / "noisy.csv", training, [add_noise(face, seed) for seed, face in enumerate(training)])
+    noisy_faces, clean = split_validation(faces, CLEAN_FRACTION)
+    write_table(noisy / "clean.csv", clean, [face.points for face in clean])
+    write_table(noisy / "noisy.csv", noisy_faces, [add_noise(face, seed) for seed, face in enumerate(noisy_faces)])
 
 
 def add_noise(face: Sample, seed: int) -> np.ndarray:

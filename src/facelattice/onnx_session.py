@@ -44,7 +44,7 @@ def session_options(threads: int | None = None) -> onnxruntime.SessionOptions:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads or min(num_usable_cpus(), _max_threads)
     # Each session has its own threads, which keep spinning for a while after a run. Without this entry, the threads of
-    # the detector and of the landmark model slow each other down (docs/experiments.md).
+    # the detector and of the landmark model slow each other down.
     options.add_session_config_entry("session.force_spinning_stop", "1")
     options.log_severity_level = 4  # errors are raised; ONNX Runtime would also print them
     return options

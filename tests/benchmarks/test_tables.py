@@ -2,11 +2,13 @@ from __future__ import annotations
 
 import argparse
 import json
+from pathlib import Path
 
 import pytest
 import result
 import tables
 
+ROOT = Path(__file__).parents[2]
 ACCURACY = {
     "model": "ibug68", "data": "300W", "subset": "full", "boxes": "annotation", "scheme": "ibug68", "protocol": "300w",
     "threshold": 0.08, "num_faces": 689, "num_missed": 1, "nme": 0.0348, "failure_rate": 0.02, "auc": 0.568,
@@ -24,7 +26,19 @@ def make_results(**rows):
 def test_pages_show_the_newest_results(page):
     text = page.read_text(encoding="utf-8")
     assert tables.fill(text, result.read_results()) == text, "run python benchmarks/tables.py"
-    assert set(tables.BLOCK.findall(text)) or "<!-- table" not in text
+    blocks = tables.BLOCK.findall(text)
+    assert len(blocks) == text.count("<!-- table")
+    assert all(content.strip() for _, _, content in blocks)
+
+
+@pytest.mark.parametrize("name", sorted(result.read_results()))
+def test_command_of_a_result_has_options_that_exist(name):
+    program, script, *arguments = result.read_results()[name]["command"].split()
+    source = (ROOT / script).read_text(encoding="utf-8") + (ROOT / "benchmarks" / "result.py").read_text(
+        encoding="utf-8"
+    )
+    assert program == "python"
+    assert all(f'"{option}"' in source for option in arguments if option.startswith("-"))
 
 
 def test_table_is_filled_and_tells_its_command():

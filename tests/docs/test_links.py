@@ -8,7 +8,11 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-PAGES = [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("examples/*.md"), *ROOT.glob("src/**/*.md")]
+PAGES = [
+    page
+    for pattern in ("*.md", "docs/**/*.md", "examples/*.md", "src/**/*.md", "synthetic/*.md")
+    for page in ROOT.glob(pattern)
+]
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 
 

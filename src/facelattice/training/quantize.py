@@ -1,4 +1,4 @@
-"""Quantization of a model file's backbone to 8-bit integers: smaller, and faster on processors with fast int8."""
+"""Quantization of a model file's backbone to 8-bit integers: smaller; faster only on processors with fast int8."""
 
 from __future__ import annotations
 

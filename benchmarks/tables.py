@@ -71,7 +71,7 @@ PEER_COLUMNS: Columns = {
 }
 VIDEO: Columns = {
     "clips": lambda row: row["clips"],
-    "faces": lambda row: row["method"],
+    "method": lambda row: row["method"],
     "NME": lambda row: percent(row["nme"]),
     "jitter": lambda row: percent(row["jitter"]),
     "lag": lambda row: "-" if row["lag_frames"] is None else f"{row['lag_frames']:.2f} frames",

@@ -15,3 +15,4 @@ for face in faces:
     crop = face.crop(256)  # the face upright and centered, RGB uint8 (256, 256, 3)
 
 save_image("astronaut_faces.jpg", draw_faces(image, faces))
+print("written: astronaut_faces.jpg")

@@ -198,7 +198,7 @@ def files(tmp_path, monkeypatch, write_clip, view) -> Path:
     )
     shutil.copy(ROOT / "src" / "facelattice" / "models" / "ibug68-fast.onnx", "mine.onnx")
     code, *_ = next(blocks(ROOT / "docs" / "point-schemes.md", "yaml"))
-    Path("dog.yaml").write_text(code, encoding="utf-8")
+    Path("dog-points.yaml").write_text(code, encoding="utf-8")
     return tmp_path
 
 

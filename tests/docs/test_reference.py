@@ -26,6 +26,6 @@ def test_commands_page_shows_names_values_and_defaults(load_script):
     assert "facelattice label INPUT... [OPTIONS]" in page
     assert "facelattice models [MODEL]...\n" in page
     assert "| `--out`, `-o` DIR |  | Folder to write to. |" in page
-    assert "| `--min-score` SCORE | `0.18` | Minimum score of a face. |" in page
+    assert "| `--min-score` SCORE | `0.18` | Minimum of the score times the confidence of the detector. |" in page
     assert "| `--draw`, `--no-draw` | videos, a single image, and with --out" in page
     assert "| `--json` | off | Print JSON" in page

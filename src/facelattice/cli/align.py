@@ -78,7 +78,7 @@ def align(
             "--draw/--no-draw",
             metavar="",
             help="Draw the landmarks: STEM_faces.jpg, STEM_faces.mp4.",
-            show_default="videos, a single image, and with --out",
+            show_default="videos, a single image, and with --out except parquet",
             rich_help_panel=DRAWINGS,
         ),
     ] = None,
@@ -142,7 +142,14 @@ def align(
         ),
     ] = "cpu",
     min_score: Annotated[
-        float, typer.Option(min=0, max=1, metavar="SCORE", help="Minimum score of a face.", rich_help_panel=FACES)
+        float,
+        typer.Option(
+            min=0,
+            max=1,
+            metavar="SCORE",
+            help="Minimum of the score times the confidence of the detector.",
+            rich_help_panel=FACES,
+        ),
     ] = MIN_SCORE,
     max_faces: Annotated[
         int | None,

@@ -28,7 +28,7 @@ class Job:
     Attributes:
         data: Bytes of the image file.
         model: Name of a bundled model.
-        min_score: Minimum score of a face, 0 to 1.
+        min_score: Minimum of the score times the confidence of the detector, 0 to 1.
         max_faces: Maximum number of faces; None for no limit.
         edge_weights: Whether to return the edge weights of each face.
         stream: State of the stream for a frame of a camera, so that faces are tracked and smoothed; None for an image.
@@ -81,7 +81,7 @@ class VideoJob:
     Attributes:
         data: Bytes of the video file.
         model: Name of a bundled model.
-        min_score: Minimum score of a face, 0 to 1.
+        min_score: Minimum of the score times the confidence of the detector, 0 to 1.
         max_faces: Maximum number of faces in a frame.
     """
 

@@ -57,7 +57,7 @@ else:
     ]
     Template = Annotated[Literal[tuple(TEMPLATES)], Query(description="`json`: template of the crop matrices.")]
     Region = Annotated[Literal[tuple(REGIONS)], Query(description="`masks`: region of the face.")]
-MinScore = Annotated[float, Query(ge=0, le=1, description="Minimum score of a face.")]
+MinScore = Annotated[float, Query(ge=0, le=1, description="Minimum of the score times the confidence of the detector.")]
 MaxFaces = Annotated[int, Query(ge=1, le=1000, description="Maximum number of faces.")]
 ALIGN_PARAMETERS = {"model", "format", "min_score", "max_faces", "edge_weights", "stream", "time"}
 VIDEO_PARAMETERS = {"model", "min_score", "max_faces"}

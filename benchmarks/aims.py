@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from accuracy_tables import set_name
 from markdown_table import Results, Row, find, percent, table
 
 ACCURACY = {
@@ -117,8 +118,3 @@ def accuracy(results: Results, model: str, subset: str, boxes: str) -> Row:
     """Return the row of a model on a part of 300-W or on the WFLW subset."""
     data = "WFLW" if subset == "test" else "300W"
     return find(results["accuracy"]["rows"], model=model, data=data, subset=subset, boxes=boxes)
-
-
-def set_name(subset: str) -> str:
-    """Return the name of a part of 300-W, or of the WFLW subset."""
-    return "WFLW subset" if subset == "test" else f"300-W {subset}"

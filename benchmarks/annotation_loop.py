@@ -31,7 +31,7 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 from result import add_json_option, run, write_result
-from tables import annotation_table
+from training_tables import annotation_table
 
 from facelattice import geometry
 from facelattice.annotate.prediction import FaceSuggester, sort_by_uncertainty

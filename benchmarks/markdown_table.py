@@ -13,6 +13,10 @@ Columns = dict[str, Callable[[Row], Any]]
 """For each column of a table its header, and a function from a row to its cell."""
 
 
+MODELS = ("ibug68", "ibug68-fast", "wflw98")
+"""The bundled models, the default first."""
+
+
 def table(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
     """Return a Markdown table; None is an empty cell."""
     lines = [header, ["---"] * len(header), *rows]
@@ -39,3 +43,8 @@ ERRORS: Columns = {
 def find(rows: Sequence[Row], **wanted: Any) -> Row:
     """Return the first row with these values; an empty one if there is none."""
     return next((row for row in rows if all(row.get(key) == value for key, value in wanted.items())), {})
+
+
+def model_cell(row: Row) -> str:
+    """Return the cell of the model."""
+    return f"`{row['model']}`"

@@ -47,13 +47,13 @@ from training_tables import (
     OWN_POINTS,
     PRECISION,
     STYLES,
-    VERSIONS,
     ablation_table,
     annotation_table,
     gap_table,
     measured_versions_table,
     validation_table,
     varieties_table,
+    versions_table,
 )
 
 from facelattice.atomic_files import write_file
@@ -154,7 +154,7 @@ TABLES: dict[str, Entry] = {
         for part in ("", "-heads", "-errors", "-long", "-noise")
     },
     "varieties": (("ablation_synthetic",), varieties_table),
-    "versions": columns_entry("model_versions", VERSIONS),
+    "versions": (("model_versions",), versions_table),
     "measured-versions": (("model_versions",), measured_versions_table),
     **{f"validation-{model}": (("model_versions",), partial(validation_table, model)) for model in MODELS},
     "int8": columns_entry("int8", INT8),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import Any
 
-from markdown_table import Columns, Results, find, model_cell, percent, table
+from markdown_table import Columns, Results, columns_table, find, model_cell, percent, table
 
 from facelattice.evaluation.ablation.table import RowSummary, mean_and_std, to_markdown
 from facelattice.evaluation.bootstrap import Difference
@@ -76,6 +76,12 @@ def varieties_table(results: Results) -> str:
             cells.append(mean_and_std(row["nme"][measure]) + change)
         body.append([row["row"], *cells])
     return table(["row", *measures], body)
+
+
+def versions_table(results: Results) -> str:
+    """Return the versions of models that were trained, with the validation NME of their training."""
+    trained = [row for row in results["model_versions"]["rows"] if not row["style_offsets"]]
+    return columns_table(trained, VERSIONS)
 
 
 def measured_versions_table(results: Results) -> str:

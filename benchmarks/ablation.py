@@ -56,7 +56,7 @@ def load_results(ablation: Path, runs: Path, rows: list[str] | None) -> list[dic
     plan = load_plan(ablation, [], runs)
     names = dict.fromkeys(run.row for run in plan)
     if unknown := set(rows or ()) - set(names):
-        raise RecipeError(f"{ablation}: no row is named {', '.join(sorted(unknown))}; the rows are {', '.join(names)}")
+        raise RecipeError(f"{ablation}: no row is named {', '.join(sorted(unknown))}; the rows are {'; '.join(names)}")
     plan = sorted((run for run in plan if rows is None or run.row in rows), key=lambda run: [*names].index(run.row))
     finished = [path for run in plan if (path := run.folder / "result.json").exists()]
     if len(finished) < len(plan):

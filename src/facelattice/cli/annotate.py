@@ -26,7 +26,7 @@ HOST = "127.0.0.1"
 @command(
     TRAINING,
     "facelattice annotate photos --points left_eye,right_eye,nose_tip",
-    "facelattice annotate photos --scheme dog-points.yaml --model dog.onnx -o dogs.csv",
+    "facelattice annotate photos --scheme dog-points.yaml --model dog.onnx",
 )
 def annotate(
     inputs: Annotated[

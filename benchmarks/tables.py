@@ -116,6 +116,11 @@ def loop_entry(benchmark: str) -> Entry:
     return (benchmark,), lambda results: annotation_table(results[benchmark])
 
 
+def ablation_entry(benchmark: str) -> Entry:
+    """Return the entry of `TABLES` for a result of ablation.py."""
+    return (benchmark,), partial(ablation_table, benchmark)
+
+
 def columns_entry(benchmark: str, columns: Columns) -> Entry:
     """Return the entry of `TABLES` for a result of which each row is a line."""
     return (benchmark,), lambda results: columns_table(results[benchmark]["rows"], columns)
@@ -146,13 +151,11 @@ TABLES: dict[str, Entry] = {
     "rejected": (("serve",), rejected_table),
     "video": (("video",), video_table),
     "video-models": (("video",), video_models_table),
-    **{
-        f"ablation{part}": (
-            (f"ablation{part}".replace("-", "_"),),
-            partial(ablation_table, f"ablation{part}".replace("-", "_")),
-        )
-        for part in ("", "-heads", "-errors", "-long", "-noise")
-    },
+    "ablation": ablation_entry("ablation"),
+    "ablation-heads": ablation_entry("ablation_heads"),
+    "ablation-errors": ablation_entry("ablation_errors"),
+    "ablation-long": ablation_entry("ablation_long"),
+    "ablation-noise": ablation_entry("ablation_noise"),
     "varieties": (("ablation_synthetic",), varieties_table),
     "versions": (("model_versions",), versions_table),
     "measured-versions": (("model_versions",), measured_versions_table),

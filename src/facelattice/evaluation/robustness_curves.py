@@ -197,22 +197,23 @@ def draw_curves(curves: RobustnessCurves, path: Path) -> None:
         path: A .png, .jpg, .svg or .pdf file.
     """
     from matplotlib.figure import Figure  # without pyplot, which needs a display
+    from matplotlib.lines import Line2D
 
     names = [*PERTURBATIONS, YAW]
     colors = {model: f"C{i}" for i, model in enumerate(dict.fromkeys(point.model for point in curves.points))}
-    figure = Figure(figsize=(15, 7.5), layout="constrained")
+    styles = dict(zip(REGIONS, ("-", "--", ":"), strict=True))
+    figure = Figure(figsize=(15, 7.8), layout="constrained")
     plots = figure.subplots(2, 4).flatten()
     for axes, name in zip(plots, names, strict=True):
         plotted = [point for point in curves.points if point.perturbation == name]
         for model, color in colors.items():
-            for region, style in zip(REGIONS, ("-", "--", ":"), strict=True):
+            for region, style in styles.items():
                 curve = [point for point in plotted if (point.model, point.region) == (model, region)]
                 if not curve or (name in OCCLUSIONS and region == "all"):
                     continue
-                label = model if region == "all" else f"{model}, {region}"
                 x = np.arange(len(curve)) if name == YAW else np.array([point.level for point in curve])
                 y = 100 * np.array([point.nme for point in curve])
-                axes.plot(x, y, style, marker="o", markersize=3, color=color, label=label)
+                axes.plot(x, y, style, marker="o", markersize=3, color=color)
                 if curve[0].std is not None:
                     std = 100 * np.array([point.std for point in curve])
                     axes.fill_between(x, y - std, y + std, color=color, alpha=0.15, lw=0)
@@ -228,8 +229,9 @@ def draw_curves(curves: RobustnessCurves, path: Path) -> None:
         axes.set_ylabel("NME, %")
         axes.set_ylim(bottom=0)
         axes.grid(alpha=0.3)
-        if axes.lines:
-            axes.legend(fontsize="small")
+    legend = [Line2D([], [], color=color, label=model) for model, color in colors.items()]
+    legend += [Line2D([], [], color="gray", ls=style, label=f"{name} landmarks") for name, style in styles.items()]
+    figure.legend(handles=legend, loc="outside upper center", ncols=len(legend))
     save_figure(figure, path)
 
 

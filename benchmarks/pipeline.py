@@ -112,8 +112,8 @@ def exit_with_error(path: Path, error: Exception) -> None:
 
 
 def is_same(points: list[np.ndarray], other: list[np.ndarray]) -> bool:
-    """Return whether the faces are the same up to 0.01 px."""
-    return len(points) == len(other) and all(np.allclose(a, b, atol=0.01) for a, b in zip(points, other, strict=True))
+    """Return whether the faces are the same up to 0.1 px, as sums depend on the number of threads."""
+    return len(points) == len(other) and all(np.allclose(a, b, atol=0.1) for a, b in zip(points, other, strict=True))
 
 
 def main() -> None:

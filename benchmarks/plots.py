@@ -30,8 +30,7 @@ def draw_video(result: dict[str, Any], folder: Path) -> None:
     """Draw the error of the nose tip over time."""
     from video import draw_nose_tip
 
-    if "nose_tip" in result:
-        draw_nose_tip(result["nose_tip"], folder / "video.svg")
+    draw_nose_tip(result["nose_tip"], folder / "video.svg")
 
 
 def draw_robustness(result: dict[str, Any], folder: Path) -> None:

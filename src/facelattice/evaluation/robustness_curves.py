@@ -231,7 +231,7 @@ def draw_curves(curves: RobustnessCurves, path: Path) -> None:
         axes.grid(alpha=0.3)
     legend = [Line2D([], [], color=color, label=model) for model, color in colors.items()]
     legend += [Line2D([], [], color="gray", ls=style, label=f"{name} landmarks") for name, style in styles.items()]
-    figure.legend(handles=legend, loc="outside upper center", ncols=len(legend))
+    figure.legend(handles=legend, loc="outside upper center", ncols=4)
     save_figure(figure, path)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import math
+import multiprocessing
 import os
 import re
 import resource
@@ -158,6 +159,24 @@ def test_number_of_workers_changes_nothing(write_recipe, tmp_path):
     train(recipe, ["num_workers=0"], tmp_path / "none")
     train(recipe, ["num_workers=2"], tmp_path / "two")
     assert_same_weights(tmp_path / "none", tmp_path / "two")
+
+
+@pytest.mark.parametrize("is_interrupted", [False, True])
+def test_workers_end_with_the_run_while_its_trainer_is_referenced(write_recipe, tmp_path, monkeypatch, is_interrupted):
+    run = training_run.prepare_run(write_recipe(epochs=1), ["num_workers=2"], tmp_path / "run")
+    if is_interrupted:
+        monkeypatch.setattr(trainer, "sdfl_losses", interrupt)
+        with pytest.raises(KeyboardInterrupt) as error:  # its traceback references the iterator of the loader
+            run.fit()
+        assert error.tb is not None
+    else:
+        run.fit()
+    assert multiprocessing.active_children() == []
+    assert run.loader.num_workers == 2
+
+
+def interrupt(*arguments):
+    raise KeyboardInterrupt
 
 
 def test_seed_changes_the_weights(write_recipe, tmp_path):

@@ -10,6 +10,7 @@ from __future__ import annotations
 import csv
 import time
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -53,6 +54,21 @@ def _start_loader_worker(number: int) -> None:
     """Initialize a process that loads images. The training process handles stop signals, and ends it."""
     ignore_stop_signals()
     silence_pillow()
+
+
+@contextmanager
+def closing_workers(loader: DataLoader[Any]) -> Iterator[None]:
+    """End the persistent workers of a loader at the end of the context.
+
+    They ignore SIGTERM, with which multiprocessing would end them at exit: the program would wait for them forever.
+    """
+    try:
+        yield
+    finally:
+        iterator: Any = loader._iterator
+        if iterator is not None:  # there are workers
+            iterator._shutdown_workers()
+            loader._iterator = None
 
 
 class Trainer:
@@ -110,7 +126,7 @@ class Trainer:
         """Train, validate and save, epoch by epoch."""
         files = self._start_files() if self.accelerator.is_main_process else None
         num_steps = len(self.batches)
-        with RunLog(self.console, self.recipe.epochs, self.first_epoch, num_steps) as log:
+        with closing_workers(self.loader), RunLog(self.console, self.recipe.epochs, self.first_epoch, num_steps) as log:
             for epoch in range(self.first_epoch, self.recipe.epochs):
                 start = time.monotonic()
                 sums: dict[str, float] = {}

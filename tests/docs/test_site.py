@@ -16,9 +16,10 @@ def test_search_works_in_pages_that_are_opened_from_the_disk(start_chromium, tmp
         page = browser.new_page()
         for source, target in (("index.html", "models/ibug68.html"), ("models/ibug68.html", "models/ibug68.html")):
             page.goto((tmp_path / source).as_uri())
-            # Until the index is loaded the page does not react to the field.
+            field = page.get_by_role("textbox", name="Search")
+            field.focus()  # loads the index
             expect(page.locator(".md-search-result__meta")).to_have_text("Type to start searching")
-            page.get_by_role("textbox", name="Search").fill("model card ibug68")
+            field.press_sequentially("model card ibug68")  # the page reacts to keys, not to a new value
             found = page.locator(f'a.md-search-result__link[href*="{target}"]').first
             expect(found).to_be_attached()
             found.click()

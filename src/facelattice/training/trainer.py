@@ -57,7 +57,7 @@ def _start_loader_worker(number: int) -> None:
 
 
 @contextmanager
-def closing_workers(loader: DataLoader[Any]) -> Iterator[None]:
+def _closing_workers(loader: DataLoader[Any]) -> Iterator[None]:
     """End the persistent workers of a loader at the end of the context.
 
     They ignore SIGTERM, with which multiprocessing would end them at exit: the program would wait for them forever.
@@ -126,7 +126,10 @@ class Trainer:
         """Train, validate and save, epoch by epoch."""
         files = self._start_files() if self.accelerator.is_main_process else None
         num_steps = len(self.batches)
-        with closing_workers(self.loader), RunLog(self.console, self.recipe.epochs, self.first_epoch, num_steps) as log:
+        with (
+            _closing_workers(self.loader),
+            RunLog(self.console, self.recipe.epochs, self.first_epoch, num_steps) as log,
+        ):
             for epoch in range(self.first_epoch, self.recipe.epochs):
                 start = time.monotonic()
                 sums: dict[str, float] = {}
